@@ -1,0 +1,1 @@
+"""Customer relationship classification management: customer records in, reasoned decisions out."""

@@ -1,0 +1,1 @@
+"""What came in: sources, cleaning, one row per customer, samples, privacy."""

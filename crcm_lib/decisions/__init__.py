@@ -1,0 +1,1 @@
+"""What we do about it: policy, tiers, strategy, monitoring."""

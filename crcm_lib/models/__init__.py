@@ -1,0 +1,1 @@
+"""What it means: lifecycle, RFM, value, churn, groups, satisfaction."""
