@@ -65,9 +65,8 @@ def open_engine(folder: str | Path, *, threads: int | None = None) -> duckdb.Duc
 
 def has(engine: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Is this input table there?"""
-    return (table,) in engine.execute("select table_name from duckdb_views()").fetchall() or (
-        (table,) in engine.execute("select table_name from duckdb_tables()").fetchall()
-    )
+    query = "select count(*) from information_schema.tables where table_name = ?"
+    return engine.execute(query, [table]).fetchone()[0] > 0
 
 
 def check(frame: pd.DataFrame, name: str) -> pd.DataFrame:
