@@ -1,0 +1,1 @@
+"""Against the peers, in one run, as ratios. `make bench` prints every table."""
