@@ -1,7 +1,7 @@
-"""The synthetic company: a distributor with companies and persons as customers, made from a seed, truth known.
+"""The synthetic company: a distributor with companies and persons as customers, made from a seed.
 
-`simulate` makes the tables in memory, as clean input; `write_sample` writes them as a company would export them,
-as CSV with a few records spoilt on purpose, and the truth in a folder apart (`truth/`), which no source reads.
+`simulate` makes the tables in memory, as clean input. `write_sample` writes them as a company would export
+them, as CSV with a few records spoilt on purpose, and the truth in a folder apart, which no source reads.
 """
 
 from pathlib import Path
@@ -37,9 +37,9 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     -------
     The input tables by name, money in yuan, and two tables that no company has:
 
-    - `truth`: per customer, the planted group, purchase rate (purchases per day), dropout chance (per repeat purchase),
-      mean spend per purchase (yuan), whether alive on the last day, day of dropout, spend rate now (yuan per day), and
-      the expected spend over the next 365 days (yuan)
+    - `truth`: per customer, the planted group, purchase rate (purchases per day), dropout chance (per
+      repeat purchase), mean spend per purchase (yuan), whether alive on the last day, day of dropout, spend
+      rate now (yuan per day), and expected spend over the next 365 days (yuan); empty for prospects
     - `truth_returns`: per return line, the day of the sale that it undoes
 
     Examples
@@ -90,9 +90,10 @@ _STREAMS = (
 
 
 def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) -> None:
-    """Write the input tables as CSV to `folder`, some records spoilt on purpose, and the truth to `folder/truth`.
+    """Write the input tables as CSV to `folder`, some records spoilt, and the truth to `folder/truth`.
 
-    `truth/mess.csv` lists what was spoilt: table, rule, how many records, and whether they should be set aside.
+    `truth/mess.csv` lists what was spoilt: table, rule, how many records, and what is expected of them
+    (reject: set aside; keep). `truth/customers.csv` and `truth/returns.csv` are the truth of `simulate`.
     """
     folder = Path(folder)
     (folder / "truth").mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What real exports look like: a few records spoilt on purpose, each kind counted, so that cleaning can be checked."""
+"""What real exports look like: a few records spoilt on purpose, counted, so that cleaning can be checked."""
 
 import pandas as pd
 
@@ -40,7 +40,8 @@ SPOILERS = {
 def spoil(texts: dict[str, str]) -> tuple[dict[str, str], pd.DataFrame]:
     """Add spoilt records to the CSV texts; return them and the log of what should happen to each.
 
-    Every spoilt record is an addition: setting aside what the log calls `reject` gives the simulated tables back.
+    Every spoilt record is an addition: setting aside what the log calls `reject` gives the simulated
+    tables back.
     """
     spoilt, log = {}, [(table, rule, count, "keep") for table, rule, count in KEPT]
     for table, text in texts.items():

@@ -21,7 +21,7 @@ SOMEWHERE_ELSE = "P-900"  # a product nobody bought, so that its return matches 
 
 @dataclass(frozen=True)
 class Group:
-    """A planted group. Rates are per day (BG/NBD: r, alpha, a, b); spend is in yuan per purchase (p, q, v)."""
+    """A planted group: r, alpha, a, b of BG/NBD (per day) and p, q, v of gamma-gamma (yuan per purchase)."""
 
     name: str
     share: float
@@ -72,10 +72,10 @@ def season_clock(first: pd.Timestamp, days: int) -> np.ndarray:
 
 
 def draw_purchases(rng: np.random.Generator, people: pd.DataFrame, clock: np.ndarray) -> pd.DataFrame:
-    """One row per purchase: `who` (row of `people`) and `at` (days from the first day, with the hour as fraction).
+    """One row per purchase: `who` (row of `people`) and `at` (days from the first day, fractions too).
 
-    Given how many purchases a Poisson process would make until the last day, their times are uniform;
-    the customer leaves right after the repeat purchase whose number is geometric with their own dropout chance
+    Given how many purchases a Poisson process would make until the last day, their times are uniform; the
+    customer leaves right after the repeat purchase whose number is geometric with their own dropout chance
     (BG/NBD: Fader, Hardie & Lee 2005, Marketing Science 24(2), section 2). The season only bends the clock.
     """
     span, rows = clock[-1], np.arange(len(people))
@@ -98,7 +98,7 @@ def draw_purchases(rng: np.random.Generator, people: pd.DataFrame, clock: np.nda
 def plant_truth(people: pd.DataFrame, purchases: pd.DataFrame, first: pd.Timestamp) -> pd.DataFrame:
     """What only a simulator knows: who has left, when, and what the others will spend.
 
-    `spend_expected_365d` (yuan): for those who stay, purchases over the next 365 days are (1 − exp(−λp·365)) / p.
+    `spend_expected_365d` (yuan): those who stay make (1 − exp(−λp·365)) / p purchases in 365 days.
     """
     by_customer = purchases.groupby("who")
     left = by_customer["last_one"].first().to_numpy()
@@ -160,7 +160,7 @@ def draw_lines(
 
 
 def draw_returns(rng: np.random.Generator, sales: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
-    """Some lines come back 1 to 30 days later, whole, on the order they were bought with; a few match no sale.
+    """Some lines come back whole, 1 to 30 days later, under the number of their order; a few match no sale.
 
     `sale_day` is the day of the sale that a return undoes, empty for an unmatched one.
     """

@@ -12,20 +12,26 @@ RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B")
 DAYS_LATE = {"AAA": -6, "AA": -3, "A": 0, "BBB": 4, "BB": 12, "B": 25}
 CAUSES = ("late delivery", "damaged goods", "wrong item", "price query", "invoice query", "product advice")
 WORDS = (
-    "The delivery came two days late.", "Two boxes were damaged.", "We received the wrong item.",
-    "The price differs from the offer.", "The invoice shows another address.", "Which model fits our machine?",
-)  # fmt: skip
+    "The delivery came two days late.",
+    "Two boxes were damaged.",
+    "We received the wrong item.",
+    "The price differs from the offer.",
+    "The invoice shows another address.",
+    "Which model fits our machine?",
+)
+OWNERS = ("S01", "S02", "S03", "S04", "S05")
 DAY = pd.Timedelta(days=1)
 
 
 def describe_customers(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """The `customers` table: attributes of customers and prospects; `size` also hints at the planted group."""
+    """The `customers` table: attributes of customers and prospects."""
     count, company = len(people), people["company"].to_numpy()
     age = pd.to_timedelta(rng.integers(20 * 365, 70 * 365, count), unit="D")
     founded = pd.to_timedelta(rng.integers(2 * 365, 30 * 365, count), unit="D")
     start = people["first_day"]
     size = np.array(["micro", "small", "medium", "large"])[rng.choice(4, count, p=[0.3, 0.4, 0.2, 0.1])]
-    second = rng.random(count) < 0.4
+    rating = np.array(RATINGS)[rng.choice(6, count, p=[0.1, 0.2, 0.3, 0.2, 0.15, 0.05])]
+    second = (rng.random(count) < 0.4).astype(int)
     return pd.DataFrame(
         {
             "customer_id": people["customer_id"],
@@ -33,18 +39,18 @@ def describe_customers(rng: np.random.Generator, people: pd.DataFrame) -> pd.Dat
             "industry": _only(company, np.array(INDUSTRIES)[rng.integers(0, len(INDUSTRIES), count)]),
             "size": _only(company, size),
             "region": people["region"],
-            "city": [CITIES[region][int(late)] for region, late in zip(people["region"], second, strict=True)],
+            "city": [CITIES[region][late] for region, late in zip(people["region"], second, strict=True)],
             "founded": (start - founded).where(company),
             "signup": start - pd.to_timedelta(rng.integers(0, 45, count), unit="D"),
-            "owner": _only(company, np.array(["S01", "S02", "S03", "S04", "S05"])[rng.integers(0, 5, count)]),
+            "owner": _only(company, np.array(OWNERS)[rng.integers(0, 5, count)]),
             "birthday": (pd.Timestamp("2023-07-01") - age).where(~company),
-            "credit_rating": _only(company, np.array(RATINGS)[rng.choice(6, count, p=[0.1, 0.2, 0.3, 0.2, 0.15, 0.05])]),
+            "credit_rating": _only(company, rating),
         }
-    )  # fmt: skip
+    )
 
 
 def draw_contacts(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """The `contacts` table: calls, visits and messages while a customer is with us; prospects are contacted too."""
+    """The `contacts` table: calls, visits and messages while a customer is with us; prospects too."""
     who, time = _moments(rng, people, 0.003, 2.0)
     outbound = rng.random(len(who)) < 0.6
     channel = np.array(["phone", "email", "social", "chat", "visit", "event", "campaign"])
@@ -61,7 +67,7 @@ def draw_contacts(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFram
 
 
 def draw_tickets(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
-    """The `tickets` table. Of those who left, 35 % complained in the two weeks before: the planted reason to leave."""
+    """The `tickets` table. Of those who left, 35 % complained in the two weeks before: a planted reason."""
     who, time = _moments(rng, people[people["purchases"] > 0], 0.0007, 0.1)
     who = np.flatnonzero(people["purchases"] > 0)[who]
     gone = people["dropped_out"].notna().to_numpy() & (rng.random(len(people)) < 0.35)
@@ -112,7 +118,7 @@ def draw_surveys(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame
 def issue_invoices(
     rng: np.random.Generator, lines: pd.DataFrame, customers: pd.DataFrame, last: pd.Timestamp
 ):
-    """The `invoices` table: a company's sales of a month, due in 30 days, paid late according to its rating."""
+    """The `invoices` table: a company's sales of a month, due in 30 days, paid late by its rating."""
     rating = customers.dropna(subset="credit_rating").set_index("customer_id")["credit_rating"]
     sales = lines[(lines["kind"] == "sale") & lines["customer_id"].isin(rating.index)]
     month = sales["time"].dt.to_period("M").dt.end_time.dt.normalize().rename("issued")
@@ -168,23 +174,21 @@ def judge(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) ->
             "customer_id": who,
             "indicator": indicator,
             "value": 5 * np.round(20 * rng.beta(3, 2.5, len(who))).astype(int),
-            "author": np.array(["S01", "S02", "S03", "S04", "S05"])[
-                np.repeat(rng.integers(0, 5, len(judged)), 3)
-            ],
+            "author": np.array(OWNERS)[np.repeat(rng.integers(0, 5, len(judged)), 3)],
             "date": last - pd.to_timedelta(age, unit="D"),
         }
     )
 
 
 def recall_assignments(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
-    """The `assignments` table: a win-back call half a year ago, a fifth kept as control; its true effect is none."""
+    """The `assignments` table: a message half a year ago, a fifth kept as control; its true effect is none."""
     start = last - 183 * DAY
     known = people[(people["first_day"] < start) & (rng.random(len(people)) < 0.25)]
     treated = rng.random(len(known)) < 0.8
     return pd.DataFrame(
         {
             "customer_id": known["customer_id"],
-            "action": "win_back_call",
+            "action": "win back message",
             "arm": np.where(treated, "treatment", "control"),
             "start": start,
             "end": start + 30 * DAY,
@@ -201,8 +205,8 @@ def ask_consent(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timesta
         status = np.where(rng.random(len(asked)) < refused, "refused", "granted")
         date = asked["first_day"].clip(upper=last - 10 * DAY) + pd.to_timedelta(
             rng.integers(0, 10, len(asked)), unit="D")  # fmt: skip
-        parts.append(pd.DataFrame(
-            {"customer_id": asked["customer_id"], "purpose": purpose, "status": status, "date": date}))  # fmt: skip
+        answers = {"customer_id": asked["customer_id"], "purpose": purpose, "status": status, "date": date}
+        parts.append(pd.DataFrame(answers))
     return pd.concat(parts, ignore_index=True)
 
 
