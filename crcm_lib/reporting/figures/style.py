@@ -1,43 +1,67 @@
 """What every notebook shows: a picture that says what is on it, a table, a takeaway. All of them inert."""
 
 import base64
+import datetime
 import html
 import io
 import re
+import warnings
+from decimal import Decimal
 from functools import cache
+from numbers import Number
+from pathlib import Path
 
 import pandas as pd
 
+from crcm_lib.errors import unknown_name
+from crcm_lib.language import _
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6E6E6E")  # Okabe & Ito 2008
-MARKUP = r"[\\`*_{}\[\]()#+!|~$<>&-]"
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
+FONTS = Path(__file__).parent / "fonts"
+FAMILIES = ["CRCM Sans", "DejaVu Sans", "CRCM Any"]  # tried in this order, character by character
+DPI, SCREEN_DPI = 144, 96  # drawn sharper than shown
+COLOURS = 128  # in a stored picture
+MOST_ROWS = 30  # of a table that are shown
 
 
 @cache
 def _styled():
     import seaborn as sns
-    from matplotlib import rcParams
+    from matplotlib import font_manager, rcParams
 
+    for file in sorted(FONTS.glob("*.otf")):
+        font_manager.fontManager.addfont(file)
     sns.set_theme(context="notebook", style="whitegrid", palette=PALETTE)
     rcParams.update(
         {
+            "font.family": FAMILIES,
+            "font.size": 12,
+            "xtick.labelsize": 11.5,
+            "ytick.labelsize": 11.5,
+            "legend.fontsize": 11.5,
             "text.parse_math": False,
+            "text.color": INK,
             "figure.figsize": (7.2, 4.0),
-            "figure.dpi": 110,
+            "figure.dpi": DPI,
+            "axes.axisbelow": True,
             "axes.edgecolor": GRID,
-            "axes.labelcolor": INK,
+            "axes.labelcolor": MUTED,
+            "axes.labelpad": 6,
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.titlelocation": "left",
-            "axes.titleweight": "bold",
+            "axes.titlesize": 12.5,
             "grid.color": GRID,
             "legend.frameon": False,
+            "xtick.color": INK,
+            "ytick.color": INK,
         }
     )
 
 
 def new_figure(width: float = 7.2, height: float = 4.0, **subplots):
-    """A figure and its axes in the house style."""
+    """A figure and its axes in the house style; width and height in inches."""
     _styled()
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -54,10 +78,22 @@ class Picture:
         self.figure, self.alt = figure, alt
 
     def _repr_mimebundle_(self, include=None, exclude=None):
-        buffer = io.BytesIO()
-        self.figure.savefig(buffer, format="png", metadata={"Software": None})
-        png = base64.b64encode(buffer.getvalue()).decode()
-        return {"image/png": png, "text/plain": self.alt}, {"image/png": {"alt": self.alt}}
+        png = base64.b64encode(self.png()).decode()
+        width, height = (round(inches * SCREEN_DPI) for inches in self.figure.get_size_inches())
+        about = {"alt": self.alt, "width": width, "height": height}
+        return {"image/png": png, "text/plain": self.alt}, {"image/png": about}
+
+    def png(self) -> bytes:
+        """The picture's bytes: few colours, no date, equal for equal content."""
+        from PIL import Image
+
+        drawn, stored = io.BytesIO(), io.BytesIO()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Glyph .* missing")
+            self.figure.savefig(drawn, format="png", dpi=DPI, metadata={"Software": None})
+        colours = Image.open(drawn).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+        colours.save(stored, "png", optimize=True)
+        return stored.getvalue()
 
 
 FORMATS = {
@@ -67,23 +103,27 @@ FORMATS = {
     "share": "{:.1%}",
     "number": "{:,.2f}",
     "days": "{:,.0f}",
+    "plain": "{}",
 }
 
 
 class TableView:
-    """A small table for people: escaped, right-aligned numbers, sortable in the report."""
+    """A small table for people: escaped, sortable in the report; the first rows of a long one."""
 
-    def __init__(self, cells: pd.DataFrame, raw: pd.DataFrame, caption: str):
-        self.cells, self.raw, self.caption = cells, raw, caption
+    def __init__(self, cells: pd.DataFrame, raw: pd.DataFrame, caption: str, *, rows: int):
+        self.cells, self.raw, self.caption, self.more = cells, raw, caption, rows - len(cells)
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         return {"text/html": self._html(), "text/plain": self._text()}
 
+    def _rest(self) -> str:
+        return _("… and {more} more rows").format(more=f"{self.more:,}") if self.more else ""
+
     def _text(self) -> str:
-        return f"{self.caption}\n{self.cells.to_string(index=False)}".strip()
+        return "\n".join(filter(None, [self.caption, self.cells.to_string(index=False), self._rest()]))
 
     def _html(self) -> str:
-        numeric = [pd.api.types.is_numeric_dtype(self.raw[column]) for column in self.raw]
+        numeric = [_is_numeric(self.raw[column]) for column in self.raw]
         heads = "".join(
             f'<th scope="col"{" class=num" if number else ""}>{html.escape(str(column))}</th>'
             for column, number in zip(self.cells, numeric, strict=True)
@@ -97,7 +137,21 @@ class TableView:
             )
         )
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        return f'<table class="crcm">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>'
+        rest = (
+            f'<tfoot><tr><td colspan="{len(numeric)}">{self._rest()}</td></tr></tfoot>' if self.more else ""
+        )
+        return (
+            f'<table class="crcm">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{rest}</table>'
+        )
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    if pd.api.types.is_bool_dtype(values):
+        return False
+    known = values.dropna()
+    return pd.api.types.is_numeric_dtype(values) or (
+        len(known) > 0 and all(isinstance(value, Decimal) for value in known)
+    )
 
 
 def _cell(shown: str, raw, number: bool) -> str:
@@ -107,22 +161,39 @@ def _cell(shown: str, raw, number: bool) -> str:
 
 
 def table(frame: pd.DataFrame, caption: str = "", **formats: str) -> TableView:
-    """Show a frame; `formats` names a format of `FORMATS` for a column. A named index is shown."""
+    """Show a frame; `formats` names a format of `FORMATS` for a column. A named index is shown.
+
+    Of a long table the first `MOST_ROWS` rows are shown, and how many more there are.
+
+    >>> sizes = pd.DataFrame({"tier": ["key", "watch"], "spend_share": [0.75, 0.25]})
+    >>> print(table(sizes, spend_share="share")._text())
+     tier spend share
+      key       75.0%
+    watch       25.0%
+    """
     raw = frame.reset_index() if any(frame.index.names) else frame
+    shown = raw.head(MOST_ROWS)
     cells = pd.DataFrame(
-        {column: [_shown(value, formats.get(str(column))) for value in raw[column]] for column in raw}
+        {column: [_shown(value, formats.get(str(column))) for value in shown[column]] for column in shown}
     )
-    return TableView(cells, raw, caption)
+    cells.columns = [str(column).replace("_", " ") for column in shown]
+    return TableView(cells, shown, caption, rows=len(raw))
 
 
 def _shown(value, name: str | None) -> str:
+    if name and name not in FORMATS:
+        raise ValueError(unknown_name("format", name, FORMATS))
     if pd.isna(value):
         return "–"
     if isinstance(value, pd.Timestamp):
         return f"{value:%Y-%m-%d}"
-    if name:
-        return FORMATS[name].format(value)
-    return f"{value:,.2f}" if isinstance(value, float) else str(value)
+    if pd.api.types.is_bool(value):
+        return _("yes") if value else _("no")
+    if not isinstance(value, Number | Decimal):
+        return str(value)
+    default = "{:,}" if pd.api.types.is_integer(value) else FORMATS["number"]
+    words = (FORMATS[name] if name else default).format(value)
+    return words.removeprefix("-") if not re.search("[1-9]", words) else words  # no minus zero
 
 
 class Takeaway:
@@ -136,14 +207,22 @@ class Takeaway:
 
 
 class _Inert(str):
-    """Text from data: every character that Markdown or HTML could act on is escaped."""
+    """Text from data on one line: every character that Markdown or HTML could act on is escaped."""
 
     def __new__(cls, value):
+        line = " ".join(str(value).split())
         return super().__new__(
-            cls, re.sub(r"([\\`*_{}\[\]()#+!|~$<>&-])", lambda m: f"&#{ord(m[0])};", str(value))
+            cls, re.sub(r"[\\`*_{}\[\]()#+!|~$<>&-]", lambda found: f"&#{ord(found[0])};", line)
         )
 
 
 def takeaway(template: str, **values) -> Takeaway:
-    """Fill a Markdown template with computed values; text values are made inert."""
-    return Takeaway(template.format(**{k: _Inert(v) if isinstance(v, str) else v for k, v in values.items()}))
+    """Fill a Markdown template with computed values; whatever is not a number or a day is made inert.
+
+    >>> takeaway("**{name}** buys most: {share:.0%}.", name="<b>Ann</b>", share=0.4).markdown
+    '**&#60;b&#62;Ann&#60;/b&#62;** buys most: 40%.'
+    """
+    safe = (Number, Decimal, datetime.date)
+    return Takeaway(
+        template.format(**{k: v if isinstance(v, safe) else _Inert(v) for k, v in values.items()})
+    )
