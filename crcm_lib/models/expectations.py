@@ -1,0 +1,158 @@
+"""What BG/NBD and Gamma-Gamma parameters say of a history. Part of value.py; only here is lifetimes known.
+
+lifetimes' fitter objects predict wherever their formulas are safe. Where they are not (their hypergeometric
+function overflows for heavy buyers, their fraction is 0/0 at a = 1), an equal form without those traps does.
+"""
+
+import warnings
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Numbers = NDArray[np.float64]
+
+
+@cache
+def _lifetimes():
+    """Import lifetimes and undo what its import changes for everyone: warning filters and a pandas option."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        option = pd.get_option("mode.chained_assignment")
+        import lifetimes
+
+        pd.set_option("mode.chained_assignment", option)
+    return lifetimes
+
+
+def purchase_fitter(params: dict[str, float]):
+    """lifetimes' BetaGeoFitter, with these parameters as if it had found them."""
+    fitter = _lifetimes().BetaGeoFitter()
+    fitter.params_ = pd.Series(params)
+    return fitter
+
+
+def spend_fitter(params: dict[str, float]):
+    """lifetimes' GammaGammaFitter, with these parameters as if it had found them."""
+    fitter = _lifetimes().GammaGammaFitter()
+    fitter.params_ = pd.Series(params)
+    return fitter
+
+
+def probability_alive(params: dict[str, float], x: Numbers, t_x: Numbers, age: Numbers) -> Numbers:
+    """Probability that a customer has not left; 1 for one-time buyers, by BG/NBD's construction."""
+    return purchase_fitter(params).conditional_probability_alive(x, t_x, age)
+
+
+def alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
+    """Expected purchases in the coming `days` of customers who are still there today.
+
+    Depends on x and T alone: when the last purchase was matters only for being there (eq. 10 of Fader, Hardie
+    & Lee 2005 without its denominator), so that equal x and T share the hypergeometric function.
+
+    Parameters
+    ----------
+    params
+        r, alpha, a, b.
+    x, age
+        Purchases after the first one; days observed (T).
+    days
+        How far to look ahead: a number, or an array that broadcasts against x and age.
+
+    Returns
+    -------
+    Purchase days, in the broadcast shape; always finite, between 0 and what a customer who never leaves buys.
+    """
+    x, age, days = np.broadcast_arrays(*(np.asarray(values, dtype=float) for values in (x, age, days)))
+    fitter = purchase_fitter(params)
+    r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
+    with np.errstate(all="ignore"):
+        expected = fitter.conditional_expected_number_of_purchases_up_to_time(days, x, age, age)
+        expected = expected * np.where(x > 0, 1 + a / (b + np.maximum(x, 1) - 1), 1.0)
+    ceiling = (r + x) / (alpha + age) * days
+    unsafe = ~((expected >= 0) & (expected <= ceiling * (1 + 1e-9)))
+    unsafe = np.atleast_1d(unsafe | (abs(a - 1) < 1e-3) | (a > 50) | (b > 500))
+    if unsafe.any():
+        x, age, days, expected = (np.atleast_1d(values).copy() for values in (x, age, days, expected))
+        expected[unsafe] = safe_alive_purchases(params, x[unsafe], age[unsafe], days[unsafe])
+    return np.clip(expected, 0, ceiling).reshape(ceiling.shape)
+
+
+def safe_alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
+    """The same expectation as the integral of the coming purchase rate, which has no singularity.
+
+    With u = s / (alpha + T), the rate at s days from now is (r+x)/(alpha+T) E[(1 + p u)^-(r+x+1)] over
+    p ~ Beta(a, b+x), that is (1+u)^-a 2F1(a, a+b-1-r; a+b+x; u/(1+u)) by Pfaff's transformation.
+    """
+    from scipy.special import hyp2f1, roots_legendre
+
+    r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
+    nodes, weights = roots_legendre(24)
+    reach = np.log1p(days / (alpha + age))
+    step = np.multiply.outer((nodes + 1) / 2, reach)
+    with np.errstate(all="ignore"):
+        slowing = hyp2f1(a, a + b - 1 - r, a + b + x, -np.expm1(-step))
+        expected = (r + x) * reach / 2 * np.tensordot(weights, np.exp((1 - a) * step) * slowing, 1)
+    ceiling = (r + x) / (alpha + age) * days
+    lost = ~((expected >= 0) & (expected <= ceiling * (1 + 1e-9))) | (a > 50)
+    if lost.any():
+        expected[lost] = _average_over_leaving(params, x[lost], np.expm1(reach[lost]))
+    return expected
+
+
+def _average_over_leaving(params: dict[str, float], x: Numbers, ahead: Numbers) -> Numbers:
+    """Average (1 - (1 + p u)^-(r+x)) / p over p ~ Beta(a, b+x), for parameters too large for 2F1."""
+    from scipy.special import betaincinv, roots_legendre
+
+    nodes, weights = roots_legendre(64)
+    shares = betaincinv(params["a"], params["b"] + x, np.multiply.outer((nodes + 1) / 2, np.ones_like(x)))
+    shares = np.maximum(shares, 1e-300)
+    bought = -np.expm1(-(params["r"] + x) * np.log1p(shares * ahead)) / shares
+    return np.tensordot(weights / 2, bought, 1)
+
+
+def discounted_alive_purchases(
+    params: dict[str, float], x: Numbers, age: Numbers, days: float, rate: float
+) -> Numbers:
+    """As `alive_purchases`, each purchase discounted from its own day.
+
+    By parts: the integral of exp(-rate s) dE(s) is exp(-rate H) E(H) + rate times that of exp(-rate s) E(s).
+
+    Parameters
+    ----------
+    rate
+        Continuous discount rate per day.
+    """
+    from scipy.special import roots_legendre
+
+    end = np.exp(-rate * days) * alive_purchases(params, x, age, days)
+    if rate == 0:
+        return end
+    nodes, weights = roots_legendre(6)
+    scale = params["alpha"] + np.asarray(age, dtype=float)
+    reach = np.log1p(days / scale)
+    step = np.multiply.outer((nodes + 1) / 2, reach)
+    ahead = scale * np.expm1(step)
+    before = alive_purchases(params, x, age, ahead) * np.exp(step - rate * ahead)
+    return end + rate * scale * reach / 2 * np.tensordot(weights, before, 1)
+
+
+def count_shares(params: dict[str, float], age: Numbers, weight: Numbers, up_to: int) -> Numbers:
+    """Share of customers expected to have 0, 1, … `up_to` - 1, `up_to` or more purchases after their first.
+
+    Eq. 8 of Fader, Hardie & Lee (2005), its finite sum written as an incomplete beta function.
+    """
+    from scipy.special import betainc, betaln, gammaln
+
+    r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
+    n = np.arange(up_to, dtype=float)[:, None]
+    odds = age / (alpha + age)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        power = np.where(n == 0, 0.0, n * np.log(odds))
+    stays = betaln(a, b + n) - betaln(a, b) + gammaln(r + n) - gammaln(r) - gammaln(n + 1)
+    stayed = np.exp(stays + r * np.log1p(-odds) + power)
+    leaves = np.where(n > 0, np.exp(betaln(a + 1, b + np.maximum(n, 1) - 1) - betaln(a, b)), 0.0)
+    exact = stayed + leaves * betainc(np.maximum(n, 1), r, odds)
+    shares = exact @ weight / weight.sum()
+    return np.append(shares, max(0.0, 1 - shares.sum()))
