@@ -1,0 +1,200 @@
+"""Customers -> recency, frequency and spend scores, and the named segment they put a customer in."""
+
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from pydantic import Field
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from crcm_lib.data.bands import Band, Strict, all_hold
+from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
+from crcm_lib.language import _
+
+SCORES = {  # column of `customers`: its score, and whether more is better
+    "days_since_last": ("recency_score", False),
+    "purchases": ("frequency_score", True),
+    "spend_total": ("monetary_score", True),
+}
+NOT_YET = "not yet a customer"
+
+
+class RFMScorer(TransformerMixin, BaseEstimator):
+    """Score recency, frequency and spend of buyers from 1 (worst) to best.
+
+    The cut points are learned by `fit` and kept, so that next month's customers are measured with this
+    month's ruler. Equal values always get equal scores; a score may therefore be empty when many tie.
+
+    Parameters
+    ----------
+    n_bins
+        Number of score levels, at least 2; the learned cuts are the quantiles 1/n, 2/n …
+    cuts
+        Cut points to use instead of learned ones, for any of `days_since_last` (days), `purchases` (days) and
+        `spend_total` (policy currency), each increasing; k cuts give the scores 1 … k + 1.
+
+    Attributes
+    ----------
+    cuts_ : dict
+        For each column its cut points, increasing, in the column's own unit.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame(
+    ...     {"days_since_last": [50, 40, 3], "purchases": [1, 1, 9], "spend_total": [10.0, 30.0, 20.0]}
+    ... )
+    >>> RFMScorer(n_bins=2).fit_transform(customers).to_numpy().tolist()
+    [[1, 1, 1], [1, 1, 2], [2, 2, 1]]
+    """
+
+    def __init__(self, n_bins: int = 5, cuts: Mapping[str, Sequence[float]] | None = None):
+        self.n_bins = n_bins
+        self.cuts = cuts
+
+    def fit(self, customers: pd.DataFrame, y=None):
+        """Learn the cut points that are not given. Returns self."""
+        given = self.cuts or {}
+        if problems := _find_problems(self.n_bins, given):
+            raise ValueError(list_problems("RFMScorer", problems))
+        _check(customers)
+        shares = np.linspace(0, 1, self.n_bins + 1)[1:-1]
+        self.cuts_ = {
+            column: [float(cut) for cut in given.get(column, _quantiles(customers[column], shares))]
+            for column in SCORES
+        }
+        return self
+
+    def transform(self, customers: pd.DataFrame) -> pd.DataFrame:
+        """Return `recency_score`, `frequency_score` and `monetary_score`, on the index of `customers`."""
+        check_is_fitted(self)
+        _check(customers)
+        scores = {
+            score: 1 + _cuts_beaten(customers[column], self.cuts_[column], more_is_better)
+            for column, (score, more_is_better) in SCORES.items()
+        }
+        return pd.DataFrame(scores, index=customers.index)
+
+    def to_json(self) -> str:
+        """The learned state as JSON."""
+        check_is_fitted(self)
+        return json.dumps({"n_bins": self.n_bins, "cuts": self.cuts, "cuts_": self.cuts_}, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> "RFMScorer":
+        """A fitted scorer from its JSON."""
+        state = json.loads(text)
+        scorer = cls(n_bins=state["n_bins"], cuts=state["cuts"])
+        scorer.cuts_ = state["cuts_"]
+        return scorer
+
+
+class Segment(Strict):
+    """A name for the customers whose scores lie in all the bands of `when`."""
+
+    name: str
+    zh: str = ""
+    when: dict[str, Band] = Field(default_factory=dict)
+    because: str
+
+
+def name_segments(scores: pd.DataFrame, segments: Sequence[Segment]) -> pd.Series:
+    """Give each row of scores the first segment whose `when` holds; the last one holds for everyone.
+
+    Examples
+    --------
+    >>> rules = [
+    ...     Segment(name="recent", when={"recency_score": Band(at_least=4)}, because="came lately"),
+    ...     Segment(name="others", because="everyone else"),
+    ... ]
+    >>> name_segments(pd.DataFrame({"recency_score": [5, 4, 3]}), rules).to_list()
+    ['recent', 'recent', 'others']
+    """
+    if problems := find_segment_problems(segments, scores.columns):
+        raise PolicyError(list_problems("rfm.segments", problems))
+    held = [all_hold(segment.when, scores).to_numpy() for segment in segments]
+    names = np.array([segment.name for segment in segments], dtype=object)
+    first = np.argmax(np.stack(held), axis=0) if len(scores) else np.empty(0, dtype=int)
+    return pd.Series(names[first], index=scores.index, name="segment", dtype="str")
+
+
+def find_segment_problems(segments: Sequence[Segment], scores: Sequence[str]) -> list[str]:
+    """List what is wrong with the rules: no rules, no catch-all, a name twice, an unknown score."""
+    if not segments:
+        return [_("list at least one segment")]
+    problems = [
+        f"{segment.name}: {unknown_name('score', score, scores)}"
+        for segment in segments
+        for score in segment.when
+        if score not in scores
+    ]
+    if segments[-1].when:
+        problems.append(
+            _("{name}: the last segment has a `when`; leave it out, so that everybody has a segment").format(
+                name=segments[-1].name
+            )
+        )
+    for place, segment in enumerate(segments[:-1]):
+        if not segment.when:
+            problems.append(
+                _("{name}: has no `when`, so that the {count} after it are never reached").format(
+                    name=segment.name, count=len(segments) - place - 1
+                )
+            )
+    names = [segment.name for segment in segments]
+    problems += [
+        _("{name}: named twice").format(name=name) for name in sorted(set(names)) if names.count(name) > 1
+    ]
+    return problems
+
+
+def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.DataFrame:
+    """How many customers went from a segment before (rows) to a segment now (columns), in the order given.
+
+    Who has a segment now and had none before is in the row "not yet a customer". Part of such movement is
+    regression to the mean: extreme scores of one day tend to be less extreme on another by chance alone.
+    """
+    earlier = before.reindex(now.index).fillna(NOT_YET)
+    moves = pd.crosstab(earlier, now)
+    return moves.reindex(index=[*order, NOT_YET], columns=list(order), fill_value=0).rename_axis(
+        index="segment_before", columns="segment"
+    )
+
+
+def _quantiles(values: pd.Series, shares: np.ndarray) -> np.ndarray:
+    return np.quantile(values.to_numpy(dtype=float), shares)
+
+
+def _cuts_beaten(values: pd.Series, cuts: Sequence[float], more_is_better: bool) -> np.ndarray:
+    """Count, for each value, the cuts it is strictly better than."""
+    if more_is_better:
+        return np.searchsorted(cuts, values, side="left")
+    return len(cuts) - np.searchsorted(cuts, values, side="right")
+
+
+def _check(customers: pd.DataFrame) -> None:
+    """Refuse what cannot be scored: absent columns, empty values (a prospect has no recency), nobody."""
+    problems = [_("{column}: missing").format(column=column) for column in SCORES if column not in customers]
+    problems += [
+        _("{column}: empty for {gaps} of {rows}; score buyers only (purchases at least 1)").format(
+            column=column, gaps=gaps, rows=len(customers)
+        )
+        for column in SCORES
+        if column in customers and (gaps := int(customers[column].isna().sum()))
+    ]
+    if not len(customers):
+        problems.append(_("there is nobody to score"))
+    if problems:
+        raise DataError(list_problems("customers", problems))
+
+
+def _find_problems(n_bins: int, given: Mapping[str, Sequence[float]]) -> list[str]:
+    problems = [] if n_bins >= 2 else [_("n_bins must be at least 2, got {n}").format(n=n_bins)]
+    for column, cuts in given.items():
+        if column not in SCORES:
+            problems.append(unknown_name("column", column, SCORES))
+        elif not cuts or not np.all(np.diff(cuts) > 0) or not np.all(np.isfinite(cuts)):
+            problems.append(_("cuts of {column} must be finite and increasing, got {cuts}").format(
+                column=column, cuts=list(cuts)))  # fmt: skip
+    return problems
