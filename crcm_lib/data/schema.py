@@ -273,6 +273,8 @@ RESULTS = {
             "customer_id": ID,
             "stage": _text("lifecycle stage", True, ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")),
             "because": _text("why", True),
+            "at_risk_after_days": _days("absence after which this customer is at risk, by own rhythm"),
+            "lost_after_days": _days("absence after which this customer is lost, by own rhythm"),
         },
     ),
     "rfm": Table(
@@ -356,7 +358,8 @@ RESULTS = {
             "score": Column("number", "0…100", "the scorecard's score", True, 0, 100),
             "because": _text("why, in the policy's words and this customer's numbers", True),
             "next_tier": _text("the next better tier"),
-            "to_next_tier": Column("number", "points", "score missing to it", at_least=0),
+            "to_next_tier": Column("number", "points", "missing to it, in the condition furthest from met", at_least=0),
+            "next_needs": _text("what is missing to it, in words"),
             "firmness": _share("share of the weight variations that give the same tier"),
         },
     ),
@@ -391,6 +394,7 @@ RESULTS = {
             "tier_before": _text("tier on the comparison day", True),
             "tier_now": _text("tier on as_of, same ruler", True),
             "because": _text("what moved"),
+            "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
         },
     ),
     "effects": Table(
