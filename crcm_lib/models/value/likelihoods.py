@@ -1,4 +1,4 @@
-"""Likelihoods of purchase and spend histories, and their maxima. Part of value.py, its only caller.
+"""Likelihoods of purchase and spend histories, and their maxima.
 
 Every likelihood runs over the *different* histories, each with the number of customers who have it, so that
 its cost follows the variety of a customer base and not its size.
@@ -17,7 +17,7 @@ Numbers = NDArray[np.float64]
 Objective = Callable[[Numbers], tuple[float, Numbers]]
 LIMIT = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
 PILOT = 4000  # different histories on which the starting points compete
-STEEP = 1e-6  # largest gradient of the mean log-likelihood at an optimum
+STEEP = 1e-5  # largest gradient of the mean log-likelihood at an optimum
 
 
 @dataclass(frozen=True)
@@ -57,11 +57,12 @@ def find_distinct(*columns: Numbers) -> Distinct:
 
 @dataclass(frozen=True)
 class Fit:
-    """A maximum of a likelihood, and what is wrong with it if anything."""
+    """A maximum of a likelihood, what is wrong with it if anything, and what else there is to know of it."""
 
     params: dict[str, float]
     loglik: float
     problems: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
@@ -76,7 +77,9 @@ def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
 
     Returns
     -------
-    r, alpha (in the unit of T), a, b; the log-likelihood in the unit of T; and problems in words.
+    r, alpha (in the unit of T), a, b; the log-likelihood in the unit of T; problems, and remarks, in words.
+    That a or b ran to its limit (nobody is seen to leave, or all are equally likely to) is a remark: BG/NBD is
+    then the simpler model within it. That r or alpha did (all buy at one pace) is a problem.
 
     References
     ----------
@@ -90,7 +93,7 @@ def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
         scale
     )  # a density per scaled time is `scale` times one per day
     params = {**best.params, "alpha": best.params["alpha"] * scale}
-    return Fit(params, float(best.loglik - shift), best.problems)
+    return Fit(params, float(best.loglik - shift), best.problems, best.remarks)
 
 
 def bgnbd_objective(x: Numbers, t_x: Numbers, age: Numbers, weight: Numbers) -> Objective:
@@ -152,7 +155,7 @@ def fit_gamma_gamma(spends: Distinct, *, seed: int = 0) -> Fit:
         problems += (_("q is {q:.2f}: at 1 or below, mean spend has no finite expectation").format(
             q=best.params["q"]),)  # fmt: skip
     params = {**best.params, "v": best.params["v"] * scale}
-    return Fit(params, best.loglik - float(spends.weight.sum()) * np.log(scale), problems)
+    return Fit(params, best.loglik - float(spends.weight.sum() * np.log(scale)), problems)
 
 
 def gamma_gamma_objective(n: Numbers, mean: Numbers, weight: Numbers) -> Objective:
@@ -200,6 +203,7 @@ def _search(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], se
         dict(zip(names, np.exp(point).tolist(), strict=True)),
         float(-height * columns[-1].sum()),
         tuple(_find_problems(point, slope, names)),
+        tuple(_at_limit(point, names, ("a", "b"))),
     )
 
 
@@ -233,11 +237,15 @@ def _find_problems(point: Numbers, slope: Numbers, names: tuple[str, ...]):
     if not np.isfinite(np.append(point, slope)).all():
         yield _("the likelihood is not a number")
         return
-    for name, log in zip(names, point, strict=True):
-        if abs(log) > LIMIT - 0.01:
-            yield _("{name} ran to its limit").format(name=name)
+    yield from _at_limit(point, names, set(names) - {"a", "b"})
     free = abs(point) <= LIMIT - 0.01
     if abs(slope[free]).max(initial=0) > STEEP:
         yield _("no maximum was found, the steepest slope is {slope:.1e}").format(
             slope=abs(slope[free]).max()
         )
+
+
+def _at_limit(point: Numbers, names: tuple[str, ...], among):
+    for name, log in zip(names, point, strict=True):
+        if name in among and abs(log) > LIMIT - 0.01:
+            yield _("{name} ran to its limit").format(name=name)

@@ -1,4 +1,4 @@
-"""What BG/NBD and Gamma-Gamma parameters say of a history. Part of value.py; only here is lifetimes known.
+"""What BG/NBD and Gamma-Gamma parameters say of a history. Only here is lifetimes known.
 
 lifetimes' fitter objects predict wherever their formulas are safe. Where they are not (their hypergeometric
 function overflows for heavy buyers, their fraction is 0/0 at a = 1), an equal form without those traps does.
@@ -154,5 +154,5 @@ def count_shares(params: dict[str, float], age: Numbers, weight: Numbers, up_to:
     stayed = np.exp(stays + r * np.log1p(-odds) + power)
     leaves = np.where(n > 0, np.exp(betaln(a + 1, b + np.maximum(n, 1) - 1) - betaln(a, b)), 0.0)
     exact = stayed + leaves * betainc(np.maximum(n, 1), r, odds)
-    shares = exact @ weight / weight.sum()
+    shares = exact @ weight / max(weight.sum(), 1)
     return np.append(shares, max(0.0, 1 - shares.sum()))
