@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crcm_lib.data.bands import Band, Strict
+from crcm_lib.data.bands import Strict
 from crcm_lib.data.tables import resolve
 from crcm_lib.data.yamlfile import build, read_settings
 from crcm_lib.decisions.policy_checks import CHECKS
 from crcm_lib.errors import PolicyError
+from crcm_lib.models.rfm import Segment
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -20,17 +21,6 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
 Stage = Literal["prospect", "new", "growing", "loyal", "at risk", "lost", "won back"]
-
-
-class Segment(Strict):
-    """A named set of RFM scores; ordered, the first whose `when` holds wins."""
-
-    name: Name
-    zh: str = ""
-    when: dict[Literal["recency_score", "frequency_score", "monetary_score"], Band] = Field(
-        default_factory=dict
-    )
-    because: Name
 
 
 class RFM(Strict):

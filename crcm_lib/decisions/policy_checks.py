@@ -18,6 +18,7 @@ DERIVED = {
     "judgements": ("strategic_fit", "benchmark_customer", "growth_outlook"),
 }
 SCORABLE = ("customers", "rfm", "value", "churn", "satisfaction")
+SCORES = ("recency_score", "frequency_score", "monetary_score")
 GRADES = ("watch", "warning", "urgent")
 
 
@@ -116,8 +117,8 @@ def _check_ordered(settings: Settings, rows: list, what: str) -> None:
     for n, (at, row) in enumerate(rows):
         last = n == len(rows) - 1
         if last and row.get("when"):
-            settings.say((*at, "when"), _("the last {what}, {name!r}, has a `when`; leave it out, so that "
-                                          "nobody is left over"), what=what, name=row.get("name"))  # fmt: skip
+            problem = _("the last {what}, {name!r}, has a `when`; leave it out, so that nobody is left over")
+            settings.say((*at, "when"), problem, what=what, name=row.get("name"))
         if not last and not row.get("when"):
             settings.say(at, _("{name!r} has no `when` and takes everyone: the {what}s after it can never be "
                                "reached"), what=what, name=row.get("name"))  # fmt: skip
@@ -128,6 +129,8 @@ def _check_segments(settings: Settings) -> None:
     _check_ordered(settings, rows, _("segment"))
     for at, row in rows:
         for column, band in (row.get("when") if isinstance(row.get("when"), dict) else {}).items():
+            if column not in SCORES:
+                settings.say((*at, "when", column), unknown_name(_("score"), str(column), SCORES))
             _refuse_empty(settings, (*at, "when", column), band)
 
 
@@ -143,8 +146,8 @@ def _check_tiers(settings: Settings) -> None:
             _refuse_empty(settings, (*at, "when", column), condition)
         for _at, earlier in rows[:n]:
             if when and isinstance(earlier.get("when"), dict) and _takes_all(earlier["when"], when):
-                settings.say(at, _("{name!r} can never be reached: {earlier!r} before it takes all of its "
-                                   "customers"), name=row.get("name"), earlier=earlier.get("name"))  # fmt: skip
+                problem = _("{name!r} can never be reached: {earlier!r} before it takes all of its customers")
+                settings.say(at, problem, name=row.get("name"), earlier=earlier.get("name"))
                 break
 
 
@@ -192,8 +195,8 @@ def _check_windows(settings: Settings) -> None:
 def _refuse_overlap(settings: Settings, at: tuple, values: dict, part: str = "") -> None:
     for (low, a), (high, b) in pairwise(values.items()):
         if _number(a) and _number(b) and a >= b:
-            settings.say((*at, high, *([part] if part else [])), _("{high} ({b}) must lie above {low} ({a}): the "
-                         "windows overlap"), high=high, b=b, low=low, a=a)  # fmt: skip
+            settings.say((*at, high, *([part] if part else [])), _("{high} ({b}) must lie above {low} ({a}): "
+                         "the windows overlap"), high=high, b=b, low=low, a=a)  # fmt: skip
 
 
 def _check_playbook(settings: Settings) -> None:
@@ -205,8 +208,8 @@ def _check_playbook(settings: Settings) -> None:
             if tier not in tiers:
                 settings.say((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
         if row.get("for_persons") and set(named) != set(tiers[: len(named)]):
-            settings.say((*at, "tiers"), _("{name!r} gives natural persons terms and leaves out a better tier: "
-                         "the more loyal would get worse terms"), name=row.get("name"))  # fmt: skip
+            settings.say((*at, "tiers"), _("{name!r} gives natural persons terms and leaves out a better "
+                         "tier: the more loyal would get worse terms"), name=row.get("name"))  # fmt: skip
         if row.get("lever") == "price" and row.get("terms") is not True:
             settings.say(
                 (*at, "lever"), _("{name!r} pulls the price lever: say terms: true"), name=row.get("name")

@@ -1,0 +1,87 @@
+"""Are the tiers spread alike over groups of customers? What is compared here is never scored."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.decisions.policy import Policy
+from crcm_lib.language import _
+
+AGES, AGE_GROUPS = (0, 30, 45, 60, 200), ("under 30", "30–44", "45–59", "60 and over")
+MANY = 8  # an attribute with more numbers than this is compared in four equal parts
+
+
+def audit_tiers(tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
+    """Share of each group in the better tiers, beside everyone else's, with intervals.
+
+    The better tiers are the policy's first two. A group's share is compared with that of all other customers
+    of the same attribute: two 95 % Wilson intervals that do not touch are a difference to look into, not yet
+    a wrong; several attributes are compared, so some differ by chance.
+
+    Returns
+    -------
+    One row per audit attribute of the policy that the data have, and group: `attribute`, `group`,
+    `customers`, `share`, `low`, `high`, `others_share`, `differs`. Groups below the policy's `min_cell` are
+    put together; what is then still below it, or leaves fewer others, is left out.
+    """
+    better = tiers["tier"].isin([tier.name for tier in policy.tiers[:2]])
+    rows = []
+    for attribute in policy.fairness.audit:
+        values = group_attribute(customers, attribute, as_of=as_of)
+        if values is not None:
+            rows += _audit(attribute, values.reindex(tiers.index), better, policy.privacy.min_cell)
+    columns = ["attribute", "group", "customers", "share", "low", "high", "others_share", "differs"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def group_attribute(customers: pd.DataFrame, attribute: str, *, as_of) -> pd.Series | None:
+    """An attribute as groups of text, age from `birthday` where need be; None where absent."""
+    if attribute == "age" and "age" not in customers and "birthday" in customers:
+        born = pd.to_datetime(customers["birthday"])
+        years = (pd.Timestamp(as_of) - born).dt.days / 365.25
+        return pd.cut(years, AGES, right=False, labels=["under 30", "30–44", "45–59", "60 and over"]).astype(
+            "str"
+        )
+    if attribute not in customers or customers[attribute].isna().all():
+        return None
+    values = customers[attribute]
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MANY:
+        values = pd.qcut(values, 4, duplicates="drop")
+    return values.astype("str").where(values.notna())
+
+
+def wilson(successes, trials) -> tuple[np.ndarray, np.ndarray]:
+    """The 95 % interval of a share (Wilson 1927, JASA 22, 209-212).
+
+    >>> low, high = wilson(5, 10)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.237, 0.763)
+    """
+    z, n = 1.959963984540054, np.maximum(np.asarray(trials, dtype=float), 1e-12)
+    share = np.asarray(successes, dtype=float) / n
+    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
+
+
+def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> list[dict]:
+    known = values.notna()
+    values, better = values[known], better[known]
+    sizes = values.value_counts()
+    small = sizes.index[sizes < least]
+    values = values.where(~values.isin(small), _("small groups"))
+    rows, total, total_better = [], len(values), int(better.sum())
+    for group, members in better.groupby(values):
+        count, hits = len(members), int(members.sum())
+        if count < least or total - count < least:
+            continue
+        low, high = wilson(hits, count)
+        others_low, others_high = wilson(total_better - hits, total - count)
+        rows.append(
+            {
+                "attribute": attribute, "group": group, "customers": count, "share": hits / count,
+                "low": float(low), "high": float(high),
+                "others_share": (total_better - hits) / (total - count),
+                "differs": bool(low > others_high or high < others_low),
+            }
+        )  # fmt: skip
+    return rows

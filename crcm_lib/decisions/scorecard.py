@@ -1,0 +1,256 @@
+"""Indicators -> points: a ruler is learned once and kept, every later customer is measured with it."""
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.data.bands import Strict
+from crcm_lib.decisions.policy import Condition, Criterion, Indicator, Policy
+from crcm_lib.errors import DataError
+from crcm_lib.language import _
+
+KNOTS = 200  # places kept of a learned percentile curve, half a percentile apart
+VARIATION = 0.10  # how far each criterion's weight is moved, to see how firm a tier is
+BEYOND = 101.0  # above every number of points: a border that nobody reaches
+
+
+class Scale(Strict):
+    """How a raw number becomes points: straight lines between knots, level outside; or words."""
+
+    raw: tuple[float, ...] = ()
+    points: tuple[float, ...] = ()
+    levels: dict[str, float] | None = None
+
+    def measure(self, values: pd.Series) -> pd.Series:
+        """Points of 0…100; unknown stays unknown, and so does a word without points."""
+        if self.levels is not None:
+            return values.map(self.levels).astype("float64")
+        raw = values.astype("float64")
+        return (
+            pd.Series(np.interp(raw, self.raw, self.points), index=values.index).where(raw.notna()).round(6)
+        )
+
+
+class Border(Strict):
+    """What a tier asks in points: at least, and below."""
+
+    at_least: float
+    below: float
+
+
+class Ruler(Strict):
+    """What 08 learned: scales of the indicators the data have, and the tiers' borders in points.
+
+    `weights[0]` and `borders[0]` are the policy's, over what the data have. The others are weight variations:
+    each criterion alone 10 % up, then down, in order; after those, all of them together in every combination.
+    """
+
+    policy_version: int
+    learned_on: str
+    customers: int
+    scales: dict[str, Scale]
+    weights: tuple[dict[str, float], ...]
+    borders: tuple[dict[str, dict[str, Border]], ...]
+
+
+def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
+    """The raw indicators of every customer of `customers`, one column per indicator that the data have.
+
+    Parameters
+    ----------
+    policy
+        Names each indicator's table and column.
+    frames
+        Tables by name, indexed by `customer_id`; `customers` says who there is. An indicator is left out
+        where its table or column is absent or empty; a customer without a row there is unknown, not zero.
+
+    Raises
+    ------
+    DataError
+        If the data have none of the policy's indicators.
+    """
+    everyone = frames["customers"].index
+    found = {
+        indicator.name: frames[indicator.table][indicator.column].reindex(everyone)
+        for criterion in policy.criteria
+        for indicator in criterion.indicators
+        if indicator.column in frames.get(indicator.table, ())
+    }
+    raw = pd.DataFrame(found, index=everyone).dropna(axis="columns", how="all")
+    if raw.columns.empty:
+        raise DataError(
+            _("customers: none of the policy's indicators is there; see `criteria` in the policy")
+        )
+    return raw
+
+
+def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
+    """Which indicators the data carry, and where the weight of the others went: nothing is spread in silence.
+
+    Returns
+    -------
+    One row per indicator: `criterion`, `indicator`, `weight` (share of the score in the policy), `used`
+    (share of the score here; 0 if absent), `known` (share of customers for whom it is known), `remark`.
+    """
+    weights, rows = _criterion_weights(raw, policy), []
+    for criterion in policy.criteria:
+        here = _indicator_weights(raw, criterion)
+        for indicator in criterion.indicators:
+            rows.append(
+                {
+                    "criterion": criterion.name,
+                    "zh": criterion.zh,
+                    "indicator": indicator.name,
+                    "weight": criterion.weight * indicator.weight,
+                    "used": weights.get(criterion.name, 0.0) * here.get(indicator.name, 0.0),
+                    "known": float(raw[indicator.name].notna().mean()) if indicator.name in raw else 0.0,
+                    "remark": _remark(indicator, raw, frames),
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def _remark(indicator: Indicator, raw: pd.DataFrame, frames: dict) -> str:
+    if indicator.name in raw:
+        return ""
+    if indicator.table not in frames:
+        return _("not available: no `{table}`").format(table=indicator.table)
+    if indicator.column not in frames[indicator.table]:
+        return _("not available: no `{column}` in `{table}`").format(
+            column=indicator.column, table=indicator.table
+        )
+    return _("not available: `{column}` is empty").format(column=indicator.column)
+
+
+def learn_ruler(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> Ruler:
+    """Learn scales and borders from these customers (the buyers): the ruler to keep.
+
+    A border given as `top_share` becomes the lowest points that at most this share of these customers reach;
+    where ties let more of them reach even the best points, nobody does.
+    """
+    scales = {
+        indicator.name: _learn_scale(raw[indicator.name], indicator)
+        for criterion in policy.criteria
+        for indicator in criterion.indicators
+        if indicator.name in raw
+    }
+    weights = _vary_weights(_criterion_weights(raw, policy))
+    unscored = Ruler(
+        policy_version=policy.version, learned_on=learned_on, customers=len(raw), scales=scales,
+        weights=tuple(weights), borders=(),
+    )  # fmt: skip
+    points = score(raw, policy, unscored)
+    borders = tuple(
+        _learn_borders(points.assign(score=weigh(points, variation)), policy) for variation in weights
+    )
+    return unscored.model_copy(update={"borders": borders})
+
+
+def score(raw: pd.DataFrame, policy: Policy, ruler: Ruler) -> pd.DataFrame:
+    """The scorecard: `points_<indicator>`, one column per criterion (both 0…100), `weight_known`, `score`.
+
+    What is unknown of a customer is left out of that customer's means, and `weight_known` (0…1) says how much
+    of the weight is known; a customer of whom nothing is known has 0 points.
+    """
+    card, known = pd.DataFrame(index=raw.index), pd.Series(0.0, index=raw.index)
+    for criterion in policy.criteria:
+        names = [indicator.name for indicator in criterion.indicators if indicator.name in ruler.scales]
+        if not names:
+            continue
+        for name in names:
+            values = raw[name] if name in raw else pd.Series(np.nan, index=raw.index)
+            card[f"points_{name}"] = ruler.scales[name].measure(values)
+        shares = {indicator.name: indicator.weight for indicator in criterion.indicators}
+        card[criterion.name], measured = _mean({name: card[f"points_{name}"] for name in names}, shares)
+        known += ruler.weights[0][criterion.name] * measured / sum(shares[name] for name in names)
+    return card.assign(weight_known=known.clip(0, 1).round(6), score=weigh(card, ruler.weights[0]))
+
+
+def weigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:
+    """The weighted score of a scorecard's criteria, over those known of each customer."""
+    total, _measured = _mean({name: card[name] for name in weights}, weights)
+    return total.fillna(0.0)
+
+
+def _mean(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.Series, pd.Series]:
+    """Weighted mean over what is known, and the weight of what is known.
+
+    Added column by column, so that a customer's score never depends on the other rows.
+    """
+    total = measured = 0.0
+    for name, values in points.items():
+        total = total + values.fillna(0.0) * weights[name]
+        measured = measured + values.notna() * weights[name]
+    return (total / measured.where(measured > 0)).round(6), measured
+
+
+def _learn_scale(values: pd.Series, indicator: Indicator) -> Scale:
+    if indicator.levels is not None:
+        return Scale(levels=dict(indicator.levels))
+    if indicator.points is not None:
+        raw, points = zip(*indicator.points, strict=True)
+        return Scale(raw=raw, points=points)
+    counts = values.dropna().astype("float64").value_counts().sort_index()
+    if counts.empty:  # nobody to learn from: everyone in the middle
+        return Scale(raw=(0.0,), points=(50.0,))
+    percentiles = 100 * (counts.cumsum() - counts / 2) / counts.sum()
+    step = (percentiles * KNOTS / 100).astype("int64")
+    kept = (step.diff() != 0) | (percentiles == percentiles.iloc[-1])
+    points = percentiles if indicator.better == "higher" else 100 - percentiles
+    return Scale(raw=tuple(percentiles.index[kept]), points=tuple(points[kept]))
+
+
+def _learn_borders(points: pd.DataFrame, policy: Policy) -> dict[str, dict[str, Border]]:
+    return {
+        tier.name: {column: _learn_border(points, column, asked) for column, asked in tier.when.items()}
+        for tier in policy.tiers
+    }
+
+
+def _learn_border(points: pd.DataFrame, column: str, asked: Condition) -> Border:
+    if column not in points:  # nobody meets a condition on what the data do not have
+        return Border(at_least=BEYOND, below=BEYOND)
+    at_least = _learn_top(points[column], asked.top_share) if asked.top_share else asked.at_least or 0.0
+    return Border(at_least=at_least, below=BEYOND if asked.below is None else asked.below)
+
+
+def _learn_top(points: pd.Series, share: float) -> float:
+    """The lowest points that at most `share` of the customers reach.
+
+    >>> _learn_top(pd.Series([10.0, 20.0, 30.0, 40.0]), 0.5)
+    30.0
+    >>> _learn_top(pd.Series([10.0, 40.0, 40.0, 40.0]), 0.5)
+    101.0
+    """
+    counts = points.value_counts().sort_index(ascending=False)
+    reached = counts.cumsum() <= share * len(points) + 1e-9
+    return float(counts.index[reached][-1]) if reached.any() else BEYOND
+
+
+def _criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:
+    here = {
+        criterion.name: criterion.weight
+        for criterion in policy.criteria
+        if _indicator_weights(raw, criterion)
+    }
+    return {name: weight / sum(here.values()) for name, weight in here.items()}
+
+
+def _indicator_weights(raw: pd.DataFrame, criterion: Criterion) -> dict[str, float]:
+    here = {indicator.name: indicator.weight for indicator in criterion.indicators if indicator.name in raw}
+    return {name: weight / sum(here.values()) for name, weight in here.items()}
+
+
+def _vary_weights(weights: dict[str, float]) -> list[dict[str, float]]:
+    """The weights; each criterion alone 10 % up and down; then all at once, every combination. Sums: 1."""
+    alone = [{name: sign} for name in weights for sign in (1 + VARIATION, 1 - VARIATION)]
+    together = [
+        dict(zip(weights, signs, strict=True))
+        for signs in product((1 + VARIATION, 1 - VARIATION), repeat=len(weights))
+    ]
+    varied = [weights]
+    for moves in alone + together:
+        moved = {name: weight * moves.get(name, 1.0) for name, weight in weights.items()}
+        varied.append({name: weight / sum(moved.values()) for name, weight in moved.items()})
+    return varied

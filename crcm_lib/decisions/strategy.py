@@ -1,0 +1,261 @@
+"""Tiers -> actions within budget, consent and contact cap, with a random control group for each action."""
+
+import hmac
+from collections import Counter
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.decisions.policy import Action, Policy
+from crcm_lib.language import _
+
+LEVERS = ("product", "price", "service", "communication", "marketing")
+BASES = ("value", "spend_expected", "revenue_at_risk")
+POWER = 1.959964 + 0.841621  # two-sided 5 % and 80 % power
+
+
+def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd.DataFrame:
+    """What an action may ask of a customer: tier, stage, alert, subject type, and the amounts at stake.
+
+    Parameters
+    ----------
+    tiers
+        The table `tiers`.
+    frames
+        `customers`, `stages`, `value`, `churn`, indexed by `customer_id`, where there are any. What is absent
+        is unknown: an unknown subject type counts as a person.
+    """
+    wanted = {
+        "stages": ("stage",), "churn": ("alert", "revenue_at_risk"), "value": ("value", "spend_expected"),
+        "customers": ("subject_type",),
+    }  # fmt: skip
+    found = tiers[["tier"]].copy()
+    for table, columns in wanted.items():
+        frame = frames.get(table)
+        for column in columns:
+            given = frame is not None and column in frame
+            found[column] = frame[column].reindex(tiers.index) if given else None
+    found["subject_type"] = found["subject_type"].fillna("person")
+    return found.astype(dict.fromkeys(BASES, "float64"))
+
+
+def list_candidates(situation, policy: Policy, *, as_of, consents=None, running=None) -> pd.DataFrame:
+    """Every action that the playbook has for a customer, and why it may not be taken.
+
+    Parameters
+    ----------
+    situation
+        From `describe_situation`.
+    policy
+        Its playbook.
+    as_of
+        Day that the terms' dates and running assignments are compared with.
+    consents
+        From `evidence.find_consents`; None where there is no such table.
+    running
+        From `evidence.find_arms`: earlier assignments; those not over on `as_of` are not interrupted.
+
+    Returns
+    -------
+    One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
+    policy's assumed effect times the amount at stake, less the cost), `cost`, `barred` (why not, or empty).
+    """
+    silent = find_silent(situation, consents)
+    rows = []
+    for action in policy.playbook:
+        if action.standard:
+            continue
+        asked = situation[_applies(situation, action)]
+        gain = (action.effect * asked[action.of].fillna(0.0) - action.cost).round(6)
+        barred = pd.Series("", index=asked.index, dtype="object").mask(gain <= 0, _("not worth its cost"))
+        barred = barred.mask(asked.index.isin(_still_running(running, action, as_of)), _("already running"))
+        if action.terms and not _open_to_persons(action, as_of):
+            barred = barred.mask(asked["subject_type"] != "company", _("terms are off for natural persons"))
+        barred = barred.mask(asked.index.isin(_refusing(consents, action.channel)), _("refused the channel"))
+        barred = barred.mask(asked.index.isin(silent), _("refused, or never consented"))
+        part = pd.DataFrame({"action": action.name, "gain": gain, "cost": action.cost, "barred": barred})
+        rows.append(part.rename_axis("customer_id").reset_index())
+    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred"])
+    return pd.concat(rows, ignore_index=True) if rows else empty
+
+
+def find_silent(situation: pd.DataFrame, consents: pd.DataFrame | None) -> set[str]:
+    """Who gets the standard offer and nothing else.
+
+    Whoever refused profiling or marketing; and, where consents are recorded at all, natural persons without
+    a granted marketing consent. Companies may be approached until they object.
+    """
+    if consents is None:
+        return set()
+    refused = consents[
+        consents["purpose"].isin(("profiling", "marketing")) & (consents["status"] == "refused")
+    ]
+    granted = consents[(consents["purpose"] == "marketing") & (consents["status"] == "granted")]
+    persons = situation.index[situation["subject_type"] != "company"]
+    return set(refused["customer_id"]) | (set(persons) - set(granted["customer_id"]))
+
+
+def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd.DataFrame:
+    """Choose by expected gain, within each action's capacity and the contact cap, and draw the controls.
+
+    Equal gains are taken in a random order that depends on customer, action and `seed` alone, so that neither
+    the order of the rows nor the alphabet decides. A control takes no capacity but counts as a contact, so that
+    the two arms differ in nothing but the action.
+
+    Returns
+    -------
+    The candidates with `state` (chosen, or why not), and for those chosen `arm` (treatment or control).
+    """
+    pairs = zip(candidates["action"], candidates["customer_id"], strict=True)
+    ordered = candidates.assign(draw=np.array([draw(seed, *pair) for pair in pairs], dtype="float64"))
+    ordered = ordered.sort_values(
+        ["gain", "draw", "customer_id"], ascending=[False, True, True], kind="stable"
+    )
+    capacity = {action.name: action.capacity for action in policy.playbook}
+    used, contacts, states, arms = Counter(), Counter(), [], []
+    for action, customer, barred in zip(
+        ordered["action"], ordered["customer_id"], ordered["barred"], strict=True
+    ):
+        state = barred or _refuse(capacity[action], used[action], contacts[customer], policy)
+        arm = None
+        if not state:
+            arm = "control" if draw(seed, "control", action, customer) < policy.control.share else "treatment"
+            used[action] += arm == "treatment"
+            contacts[customer] += 1
+        states.append(state or "chosen")
+        arms.append(arm)
+    chosen = ordered.assign(state=states, arm=pd.Series(arms, index=ordered.index, dtype="object"))
+    return chosen.drop(columns=["draw", "barred"]).reset_index(drop=True)
+
+
+def draw(seed: int, *words: str) -> float:
+    """A number in [0, 1) that depends on the words and the seed alone (HMAC-SHA-256).
+
+    >>> draw(0, "control", "call", "a") == draw(0, "control", "call", "a") != draw(1, "control", "call", "a")
+    True
+    """
+    digest = hmac.new(str(seed).encode(), "\0".join(words).encode(), "sha256").digest()
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def write_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """The table `actions`: what to do for whom; whoever gets nothing else gets the standard offer.
+
+    Controls are not on it. Equal expected gains share a `priority`; the standard offers come last.
+    """
+    treated = chosen[chosen["arm"] == "treatment"]
+    priority = treated["gain"].rank(method="min", ascending=False).astype("int64")
+    standard = next(action for action in policy.playbook if action.standard)
+    others = situation.index.difference(treated["customer_id"])
+    listed = pd.concat(
+        [
+            treated[["customer_id", "action"]].assign(priority=priority),
+            pd.DataFrame({"customer_id": others, "action": standard.name, "priority": len(treated) + 1}),
+        ],
+        ignore_index=True,
+    )
+    by_name = {action.name: action for action in policy.playbook}
+    facts = [by_name[name] for name in listed["action"]]
+    tier, stage = (situation[column].reindex(listed["customer_id"]) for column in ("tier", "stage"))
+    return listed.assign(
+        lever=[action.lever for action in facts], channel=[action.channel for action in facts],
+        owner_role=[action.owner_role for action in facts], cost=[float(action.cost) for action in facts],
+        because=[_say_why(action, *place) for action, *place in zip(facts, tier, stage, strict=True)],
+    )  # fmt: skip
+
+
+def write_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
+    """The table `assignments`: who is treated and who is left as a control, from when until when."""
+    drawn = chosen[chosen["arm"].notna()]
+    days = {action.name: action.days for action in policy.playbook}
+    start = pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
+    lasting = pd.to_timedelta(drawn["action"].map(days).astype("float64") - 1, unit="D")
+    return drawn[["customer_id", "action", "arm"]].assign(
+        start=start, end=(start + lasting).astype("datetime64[us]"),
+        cost=drawn["cost"].where(drawn["arm"] == "treatment", 0.0).astype("float64"),
+    ).astype({"arm": "str", "start": "datetime64[us]"})  # fmt: skip
+
+
+def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """Each action's demand, capacity, cost and expected gain, and what difference its control group could show.
+
+    Returns
+    -------
+    One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `asked`, `treated`,
+    `control`, `capacity` (empty: no limit), `cost`, `gain`, and `detectable`: the smallest difference in the share who
+    buy again that the two groups would show four times out of five (worst case, 50 %).
+    """
+    rows = []
+    for action in policy.playbook:
+        if action.standard:
+            continue
+        mine = chosen[chosen["action"] == action.name]
+        treated, control = (int((mine["arm"] == arm).sum()) for arm in ("treatment", "control"))
+        rows.append(
+            {
+                "action": action.name, "zh": action.zh, "lever": action.lever, "owner_role": action.owner_role,
+                "asked": len(mine), "treated": treated, "control": control,
+                "capacity": np.nan if action.capacity is None else float(action.capacity),
+                "cost": treated * action.cost, "gain": mine.loc[mine["arm"] == "treatment", "gain"].sum(),
+                "detectable": POWER * np.sqrt(0.25 / treated + 0.25 / control) if treated and control else np.nan,
+            }
+        )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def cross_levers(
+    actions: pd.DataFrame, tiers: pd.DataFrame, policy: Policy, amount: str = ""
+) -> pd.DataFrame:
+    """Lever by tier: how many actions, or the sum of `amount` (such as cost), standard offers left out."""
+    standard = [action.name for action in policy.playbook if action.standard]
+    mine = actions[~actions["action"].isin(standard)]
+    tier = mine["customer_id"].map(tiers["tier"])
+    values = mine[amount] if amount else pd.Series(1, index=mine.index)
+    crossed = values.groupby([mine["lever"], tier]).sum().unstack(fill_value=0)  # noqa: PD010
+    order = [tier.name for tier in policy.tiers]
+    return crossed.reindex(index=list(LEVERS), columns=order, fill_value=0).rename_axis("lever").reset_index()
+
+
+def count_reasons(chosen: pd.DataFrame) -> pd.DataFrame:
+    """Why playbook actions were not taken: `reason`, `actions`, `customers`."""
+    left = chosen[chosen["state"] != "chosen"].groupby("state")
+    counts = pd.DataFrame({"actions": left.size(), "customers": left["customer_id"].nunique()})
+    counts = counts.rename_axis("reason").reset_index()
+    return counts.sort_values(["actions", "reason"], ascending=[False, True], ignore_index=True)
+
+
+def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
+    applies = situation["tier"].isin(action.tiers)
+    if action.stages:
+        applies &= situation["stage"].isin(action.stages)
+    return applies & situation["alert"].isin(action.alerts) if action.alerts else applies
+
+
+def _open_to_persons(action: Action, as_of) -> bool:
+    rule = action.for_persons
+    return rule is not None and rule.start <= pd.Timestamp(as_of).date() <= rule.end
+
+
+def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
+    if consents is None:
+        return set()
+    refused = (consents["purpose"] == purpose) & (consents["status"] == "refused")
+    return set(consents.loc[refused, "customer_id"])
+
+
+def _still_running(running: pd.DataFrame | None, action: Action, as_of) -> set[str]:
+    if running is None or running.empty:
+        return set()
+    now = (running["action"] == action.name) & (running["end"] >= pd.Timestamp(as_of))
+    return set(running.loc[now, "customer_id"])
+
+
+def _refuse(capacity: int | None, used: int, contacts: int, policy: Policy) -> str:
+    if contacts >= policy.contact.max_actions:
+        return _("contact cap reached")
+    return _("no capacity left") if capacity is not None and used >= capacity else ""
+
+
+def _say_why(action: Action, tier: str, stage) -> str:
+    place = f"{tier}, {stage}" if isinstance(stage, str) else tier
+    return _("{place}: {because}").format(place=place, because=action.because)
