@@ -66,7 +66,7 @@ def plant_people(rng: np.random.Generator, customers: int) -> pd.DataFrame:
 
 def season_clock(first: pd.Timestamp, days: int) -> np.ndarray:
     """The season as a clock: how many average days have gone by at the start of each calendar day."""
-    day_of_year = (first + pd.to_timedelta(np.arange(days), unit="D")).dayofyear
+    day_of_year = (first + pd.to_timedelta(np.arange(days), unit="D")).day_of_year
     pace = 1 + SEASON_SWING * np.cos(2 * np.pi * (day_of_year.to_numpy() - SEASON_PEAK) / 365.25)
     return np.concatenate([[0.0], np.cumsum(pace)])
 
