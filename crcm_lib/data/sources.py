@@ -16,7 +16,7 @@ from crcm_lib.data import expressions
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.tables import ROOT, resolve
 from crcm_lib.data.yamlfile import Settings, build, read_settings
-from crcm_lib.errors import DataError, list_problems, unknown_name
+from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.language import _
 
 SUFFIXES = {".csv": ",", ".tsv": "\t"}  # the delimiter that a name declares
@@ -299,9 +299,3 @@ def delimiter_of(file: File, path: Path) -> str:
     raise DataError(
         _('{file}: declare its delimiter (for example ",", "tab" or "whitespace")').format(file=path.name)
     )
-
-
-def raise_all(where: str, problems: list[str]) -> None:
-    """Raise one error with all problems, if there are any."""
-    if problems:
-        raise DataError(list_problems(where, problems))

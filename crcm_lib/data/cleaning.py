@@ -1,0 +1,266 @@
+"""Raw files -> clean tables + rejects, with every record and every cent accounted for."""
+
+import os
+import re
+import shutil
+import tempfile
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+
+from crcm_lib.data import accounting, tables
+from crcm_lib.data.accounting import EVENT
+from crcm_lib.data.expressions import name, quote
+from crcm_lib.data.judging import Prepared, judge, prepare
+from crcm_lib.data.netting import match_returns
+from crcm_lib.data.readers import open_staging
+from crcm_lib.data.schema import INPUTS
+from crcm_lib.data.sources import Source
+from crcm_lib.data.tables import About
+from crcm_lib.data.verdict import give_verdict
+from crcm_lib.errors import DataError, UsageError, list_problems
+from crcm_lib.language import _
+
+# What a record says about days after as_of was not known on as_of: these columns are left empty then.
+LATER = {
+    "tickets": {"responded": "responded", "resolved": "resolved", "satisfaction": "resolved"},
+    "invoices": {"paid": "paid"},
+    "contracts": {"renewed": "end"},
+}
+KEEP_COPIES = (
+    "transactions",
+)  # equal lines of a receipt may be two equal purchases; elsewhere a copy is a copy
+RESULTS = ("rejects", "row_account", "money_account", "quality", "verdict")
+
+
+def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: int | None = None) -> About:
+    """Read a source, set aside what cannot be used, and write the clean tables and their accounts.
+
+    Parameters
+    ----------
+    source
+        From `sources.read_source`.
+    output_dir
+        The working folder; `clean/`, five results tables and `about.json` appear in it when all went well.
+    as_of
+        The last day that is known, `YYYY-MM-DD`; empty: the last day in the transactions.
+    threads
+        Threads of the engine; empty: as many as there are processors. The result is the same.
+
+    Returns
+    -------
+    What the folder describes.
+
+    Raises
+    ------
+    DataError
+        If the source breaks its contract; nothing is written then.
+    """
+    day = _check_day(as_of)
+    folder = tables.resolve(output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=folder) as draft:
+        with open_staging(Path(draft), threads) as engine:
+            about = _clean(engine, source, Path(draft), day)
+        _publish(Path(draft), folder)
+    return about
+
+
+def check_source(source: Source) -> list[str]:
+    """What keeps a source from being read: files, columns, expressions and formats, tried on the first records."""
+    problems = []
+    with tempfile.TemporaryDirectory() as draft, open_staging(Path(draft)) as engine:
+        for table, parts in source.tables.items():
+            for number in range(len(parts)):
+                try:
+                    problems += prepare(engine, source, table, number, limit=10_000).problems
+                except DataError as error:
+                    problems.append(f"{table}: {error}")
+    return list(dict.fromkeys(problems))
+
+
+def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of: str) -> About:
+    parts = _prepare_all(engine, source)
+    files: dict[str, dict[str, int]] = {}
+    for table in source.tables:
+        own = [ready for ready in parts if ready.table == table]
+        files[table] = {file: n for ready in own for file, n in ready.raw.records.items()}
+        union = " union all by name ".join(
+            f"select {n} as _part, * from {judge(engine, r)}" for n, r in enumerate(own)
+        )
+        engine.execute(f"create view judged_{table} as {union}")
+    as_of = as_of or _last_day(engine)
+    for table in source.tables:
+        _finish(engine, table, source, as_of)
+    rows = {table: _write(engine, table, draft) for table in source.tables}
+    first = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
+    about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first), currency=source.currency,
+                  synthetic=source.synthetic, tables={table: n for table, n in rows.items() if n})  # fmt: skip
+    results = {
+        "rejects": accounting.list_rejects(engine, list(source.tables)),
+        "row_account": accounting.account_rows(engine, files),
+        "money_account": accounting.account_money(engine, source.currency),
+        "quality": accounting.score_quality(engine, list(source.tables), as_of),
+        "verdict": give_verdict(engine, list(about.tables), as_of),
+    }
+    for result, frame in results.items():
+        tables.write(frame, draft, result)
+    tables.write_about(about, draft)
+    return about
+
+
+def _check_day(as_of: str) -> str:
+    if not as_of:
+        return ""
+    try:
+        if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", as_of):
+            raise ValueError
+        return str(pd.Timestamp(as_of).date())
+    except ValueError:
+        raise UsageError(
+            _("as_of: {given!r} is not a day; write YYYY-MM-DD, or leave it empty").format(given=as_of)
+        ) from None
+
+
+def _prepare_all(engine, source: Source) -> list[Prepared]:
+    """Open every part; report what is wrong with any of them at once."""
+    parts, problems = [], []
+    for table, described in source.tables.items():
+        for number in range(len(described)):
+            try:
+                parts.append(prepare(engine, source, table, number))
+            except DataError as error:
+                problems.append(f"{table}: {error}")
+    problems += [problem for ready in parts for problem in ready.problems]
+    if problems:
+        raise DataError(list_problems(source.path.name, list(dict.fromkeys(problems))))
+    return parts
+
+
+def _last_day(engine) -> str:
+    day, records = engine.execute(
+        "select max(time::date) filter (_rule is null), count(*) from judged_transactions"
+    ).fetchone()
+    if day is None:
+        _refuse_empty(engine, "judged_transactions", records, "")
+    return str(day)
+
+
+def _refuse_empty(engine, table: str, records: int, as_of: str) -> None:
+    if not records:
+        raise DataError(_("transactions: the files hold a header and no records"))
+    reasons = engine.execute(
+        f"select _rule, count(*) from {table} where _rule is not null group by all order by 2 desc, 1"
+    ).fetchall()
+    raise DataError(
+        _("transactions: none of {records} records can be used{when}: {reasons}").format(
+            records=records, when=_(" as of {day}").format(day=as_of) if as_of else "",
+            reasons="; ".join(f"{rule} {count}" for rule, count in reasons))
+    )  # fmt: skip
+
+
+def _finish(engine, table: str, source: Source, as_of: str) -> None:
+    """Judge what needs the whole table: the day, copies, repeated keys, merged ids, matched returns."""
+    columns = [row[0] for row in engine.execute(f"describe judged_{table}").fetchall()]
+    own = [column for column in columns if not column.startswith("_")]
+    event = EVENT[table]
+    after = f"{name(event)}::date > date {quote(as_of)}" if event in own else "false"
+    unknown = "".join(_unknown_yet(table, own, as_of))
+    engine.execute(
+        f"create view dated_{table} as select * replace (coalesce(_rule, case when {after} then 'after as_of' end) as _rule"
+        f"{unknown}) from judged_{table}"
+    )
+    _find_copies(engine, table, own)
+    _find_merged(engine, table, source)
+    copies = _parts_where_copies_go(table, source)
+    engine.execute(
+        f"create table lined_{table} as select d.* replace (coalesce(d._rule, "
+        f"case when c.what = 'exact duplicate' and d._part in ({copies}) or c.what = 'repeated key' then c.what end) as _rule, "
+        f"list_concat(d._remarks, list_filter([case when c.what = 'exact duplicate' and d._part not in ({copies}) "
+        f"then c.what end, m.what], lambda x: x is not null)) as _remarks), row_number() over () as _line from dated_{table} d "
+        f"left join copies c using (_part, _file, _record) left join merged m using (_part, _file, _record)"
+    )
+    if table == "transactions":
+        match_returns(engine, "lined_transactions", [name(column) for column in own])
+        more = ", time::date as day, case when kind = 'sale' then time::date else purchase_day end as purchase_day"
+        engine.execute(
+            f"create view final_{table} as select l.*{more} from lined_{table} l left join matched using (_line)"
+        )
+    else:
+        engine.execute(f"create view final_{table} as from lined_{table}")
+
+
+def _parts_where_copies_go(table: str, source: Source) -> str:
+    usual = "keep" if table in KEEP_COPIES else "reject"
+    go = [str(n) for n, part in enumerate(source.tables[table]) if (part.duplicates or usual) == "reject"]
+    return ", ".join(go) or "-1"
+
+
+def _find_copies(engine, table: str, own: list[str]) -> None:
+    """Records that repeat an earlier one in every field; and, where a table has a key, further records of a key."""
+    engine.execute(
+        "create or replace table copies as with usable as (select _part, _hash, _file, _record "
+        f"from dated_{table} where _rule is null), "
+        "repeated as (select _part, _hash from usable group by all having count(*) > 1), "
+        "numbered as (select _part, _file, _record, row_number() over (partition by _part, _hash order by _file, _record) as n "
+        "from usable semi join repeated using (_part, _hash)) "
+        "select _part, _file, _record, 'exact duplicate' as what from numbered where n > 1"
+    )
+    if key := INPUTS[table].key:
+        filled = " + ".join(f"({name(column)} is not null)::integer" for column in own)
+        engine.execute(
+            "insert into copies with numbered as (select _part, _file, _record, row_number() over (partition by "
+            f"{', '.join(map(name, key))} order by {filled} desc, {', '.join(map(name, own))}) as n "
+            f"from dated_{table} anti join copies using (_part, _file, _record) where _rule is null) "
+            "select _part, _file, _record, 'repeated key' from numbered where n > 1"
+        )
+
+
+def _find_merged(engine, table: str, source: Source) -> None:
+    """Records whose id the declared normalisation made equal to an id that was written differently."""
+    declared = any(part.id_format != "exact" for part in source.tables[table])
+    engine.execute(
+        f"create or replace table merged as select _part, _file, _record, 'id merged' as what from dated_{table} "
+        f"where {declared} and _rule is null and _raw_id <> customer_id and customer_id in (select customer_id "
+        f"from dated_{table} where _rule is null group by all having count(distinct _raw_id) > 1)"
+    )
+
+
+def _write(engine, table: str, draft: Path) -> int:
+    """Write a clean table in an order of its own; a table without a usable record is not written."""
+    given = {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}
+    known = [column for column in INPUTS[table].columns if column in given]
+    columns = known + sorted(column for column in given - set(known) if not column.startswith("_"))
+    rows = engine.execute(f"select count(*) from final_{table} where _rule is null").fetchone()[0]
+    if rows:
+        (draft / "clean").mkdir(exist_ok=True)
+        engine.execute(
+            f"copy (select {', '.join(map(name, columns))} from final_{table} where _rule is null "
+            f"order by {_order(table, columns)}) to {quote(str(draft / 'clean' / f'{table}.parquet'))} (format parquet)"
+        )
+    return rows
+
+
+def _unknown_yet(table: str, columns: list[str], as_of: str):
+    for column, told in LATER.get(table, {}).items():
+        if {column, told} <= set(columns):
+            yield f", case when {name(told)}::date <= date {quote(as_of)} then {name(column)} end as {name(column)}"
+
+
+def _order(table: str, columns: list[str]) -> str:
+    """The order of a clean table: by customer, then time, then everything else, so that equal content gives equal bytes."""
+    first = ["customer_id", EVENT[table]]
+    return ", ".join(
+        name(c) for c in [*(c for c in first if c in columns), *(c for c in columns if c not in first)]
+    )
+
+
+def _publish(draft: Path, folder: Path) -> None:
+    """Move the finished tables to their places; tables of an earlier source go."""
+    shutil.rmtree(folder / "clean", ignore_errors=True)
+    os.replace(draft / "clean", folder / "clean")
+    (folder / "tables").mkdir(exist_ok=True)
+    for result in RESULTS:
+        os.replace(tables.table_path(draft, result), tables.table_path(folder, result))
+    os.replace(draft / "about.json", folder / "about.json")
