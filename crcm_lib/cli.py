@@ -1,0 +1,151 @@
+"""The `crcm` command, thin: words in, exit codes out. Everything it does lies in the library."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crcm_lib.errors import CrcmError, GateError, list_problems
+from crcm_lib.language import _
+
+app = typer.Typer(
+    help=_("Raw customer records to tiers, reasons, actions and reports."),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    epilog=_(
+        "Exit codes: 0 published; 2 usage, policy or parameter; 3 the input breaks its contract; "
+        "4 a notebook failed; 5 another run holds the lock; 6 a gate refused."
+    ),
+)
+
+Source = Annotated[str, typer.Option(help=_("Source description, like data/sources/sample.yaml."))]
+Policy = Annotated[str, typer.Option(help=_("Classification policy."))]
+Seed = Annotated[int, typer.Option(min=0, help=_("Where random choices start."))]
+
+
+@app.command()
+def run(
+    source: Source,
+    policy: Policy = "policy.yaml",
+    as_of: Annotated[
+        str, typer.Option(help=_("Last day known, like 2017-12-31."))
+    ] = "",
+    out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
+    seed: Seed = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help=_("Reuse what nothing changed."))
+    ] = False,
+    cell_timeout: Annotated[int, typer.Option(help=_("Longest time of a cell, in seconds."))] = 1800,
+    log_json: Annotated[bool, typer.Option("--log-json", help=_("One JSON line per event."))] = False,
+) -> None:
+    """Run the notebooks on a source and publish their report."""
+    with _honest_exit(log_json):
+        from crcm_lib.reporting.plans import Settings
+        from crcm_lib.reporting.runs import run as run_notebooks
+
+        settings = Settings(source, policy, as_of, out, seed, resume, cell_timeout=cell_timeout)
+        with _listener(log_json) as listener:
+            published = run_notebooks(settings, listener)
+        if sys.stdout.isatty() and not log_json:
+            typer.echo(published.parent / "latest" / "index.html")
+
+
+@app.command()
+def check(source: Source, policy: Policy = "policy.yaml") -> None:
+    """Check a source and a policy; run nothing."""
+    with _honest_exit():
+        from crcm_lib.reporting.plans import Settings, plan_run
+
+        plan = plan_run(Settings(source, policy))
+        typer.echo(_("{path}: {count} table(s): {tables}").format(
+            path=source, count=len(plan.source.tables), tables=", ".join(plan.source.tables)))  # fmt: skip
+        typer.echo(_("{path}: version {version}, {tiers} tiers, {actions} actions").format(
+            path=policy, version=plan.policy.version, tiers=len(plan.policy.tiers),
+            actions=len(plan.policy.playbook)))  # fmt: skip
+
+
+@app.command()
+def verify(run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))]) -> None:
+    """Prove that a published run is complete and unchanged."""
+    with _honest_exit():
+        from crcm_lib.reporting.gates import verify as find_problems
+        from crcm_lib.reporting.plans import locate
+
+        folder = locate(run).resolve()
+        if problems := find_problems(folder):
+            raise GateError(list_problems(run, problems))
+        files = len(json.loads((folder / "run.json").read_text("utf-8"))["artefacts"])
+        typer.echo(
+            _("{run}: complete; {count} files are as they were published").format(
+                run=folder.name, count=files
+            )
+        )
+
+
+@app.command()
+def sample(
+    out: Annotated[str, typer.Option(help=_("Folder for the CSV files."))],
+    seed: Seed = 0,
+    customers: Annotated[int, typer.Option(min=1, help=_("How many customers."))] = 1200,
+    days: Annotated[int, typer.Option(min=1, help=_("How many days of history."))] = 915,
+) -> None:
+    """Simulate the synthetic company and write its input tables."""
+    with _honest_exit():
+        from crcm_lib.data.samples import write_sample
+
+        write_sample(Path(out), seed=seed, customers=customers, days=days)
+
+
+@app.command()
+def refresh() -> None:
+    """Execute the committed notebooks again, in place, and renew the golden tables."""
+    with _honest_exit():
+        from crcm_lib.reporting.refresh import refresh_notebooks
+
+        refresh_notebooks(typer.echo)
+
+
+@contextmanager
+def _honest_exit(log_json: bool = False) -> Iterator[None]:
+    """Turn our own errors into words and their exit code; anything else is a bug and keeps its traceback."""
+    try:
+        yield
+    except CrcmError as error:
+        typer.echo(str(error), err=True)
+        if log_json:
+            _print_line({"event": "failed", "exit_code": error.exit_code, "message": str(error)})
+        raise typer.Exit(error.exit_code) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+@contextmanager
+def _listener(log_json: bool) -> Iterator[Callable[[dict], None]]:
+    """JSON lines if asked for, a progress bar on a terminal, silence otherwise."""
+    if log_json or not sys.stderr.isatty():
+        yield _print_line if log_json else (lambda event: None)
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit="cell", bar_format="{desc:24} {bar} {n_fmt}/{total_fmt} [{elapsed}]") as bar:
+
+        def show(event: dict) -> None:
+            if event["event"] == "run":
+                bar.reset(total=event["cells"])
+            elif event["event"] == "cell":
+                bar.set_description_str(event["notebook"], refresh=False)
+                bar.update()
+            elif event.get("status") == "reused":
+                bar.update(event["cells"])
+
+        yield show
+
+
+def _print_line(event: dict) -> None:
+    typer.echo(json.dumps(event, ensure_ascii=False))

@@ -1,0 +1,141 @@
+"""Small fake notebooks, so that what can go wrong in a run is tried in seconds; and one real run for all."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from crcm_lib.data.tables import ROOT
+
+SOURCE = """\
+name: corner_shop
+title: A corner shop
+synthetic: true
+currency: EUR
+time_zone: Europe/Berlin
+tables:
+  transactions:
+    path: {path}
+    delimiter: ","
+    decimal: "."
+    time_format: "%Y-%m-%d"
+    columns: {{customer_id: customer, time: day, amount: paid}}
+"""
+LINES = "customer,day,paid\n" + "\n".join(
+    f"K{number:04d},2024-{month:02d}-{1 + number % 28:02d},{10 + number}.50"
+    for month in (1, 2, 3)
+    for number in range(1, 13)
+)
+ABOUT = """\
+from pathlib import Path
+from crcm_lib.data import tables
+about = tables.About("corner_shop", "A corner shop", as_of or "2024-03-31", "2024-01-01", "EUR", synthetic=True)
+tables.write_about(about, output_dir)
+(Path(output_dir) / "clean").mkdir()
+(Path(output_dir) / "clean" / "seed.parquet").write_text(f"{source} {seed}")"""
+COPY = """\
+from pathlib import Path
+(Path(output_dir) / "tables").mkdir(exist_ok=True)
+before = (Path(input_dir) / "clean" / "seed.parquet").read_text()
+(Path(output_dir) / "tables" / "copy.parquet").write_text(before)"""
+TAKEAWAY = """\
+from pathlib import Path
+print(f"{len(before)} letters")"""
+
+
+def write_notebook(path: Path, title: str, parameters: str, *cells: str) -> None:
+    """Write a notebook with a parameters cell, like the real ones."""
+    code = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    code += [nbformat.v4.new_code_cell(cell) for cell in cells]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(f"# {title}"), *code])
+    notebook.metadata.language_info = {"name": "python"}
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number}"
+    nbformat.write(notebook, path)
+
+
+class Shop:
+    """A tiny source, its notebooks and its reports, all in one temporary folder."""
+
+    def __init__(self, folder: Path):
+        self.folder, self.out, self.notebooks = folder, folder / "reports", folder / "notebooks"
+        self.notebooks.mkdir()
+        self.source, self.policy = folder / "shop.yaml", folder / "policy.yaml"
+        (folder / "shop.csv").write_text(LINES)
+        self.source.write_text(SOURCE.format(path="shop.csv"))
+        self.policy.write_text((ROOT / "policy.yaml").read_text("utf-8"), "utf-8")
+        defaults = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
+        write_notebook(
+            self.notebooks / "01_about.ipynb", "01 · About", f'source = ""\nas_of = ""\n{defaults}\nseed = 0', ABOUT
+        )
+        self.second = self.notebooks / "02_copy.ipynb"
+        self.replace_second(COPY, TAKEAWAY)
+
+    def replace_second(self, *cells: str) -> None:
+        """Let the second notebook do something else."""
+        defaults = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
+        write_notebook(self.second, "02 · Copy", f'{defaults}\npolicy = "policy.yaml"', *cells)
+
+    def settings(self, **changes):
+        """Settings of a run of this shop."""
+        from crcm_lib.reporting.plans import Settings
+
+        given = {"source": str(self.source), "policy": str(self.policy), "out": str(self.out)}
+        given |= {"notebooks": str(self.notebooks), "cell_timeout": 60}
+        return Settings(**given | changes)
+
+    def run(self, **changes) -> Path:
+        """Run it in this process."""
+        from crcm_lib.reporting.runs import run
+
+        return run(self.settings(**changes))
+
+    def start(self, **changes) -> subprocess.Popen:
+        """Run it in a process of its own, which may be killed."""
+        program = (
+            "import json, sys\nfrom crcm_lib.reporting.plans import Settings\nfrom crcm_lib.reporting.runs import run\n"
+            "run(Settings(**json.loads(sys.argv[1])), lambda event: print(json.dumps(event), flush=True))"
+        )
+        given = json.dumps(vars(self.settings(**changes)))
+        return subprocess.Popen(
+            [sys.executable, "-c", program, given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def contents(self, folder: Path | None = None) -> dict[str, bytes]:
+        """Every published byte, by path, but not the run's own seconds."""
+        folder = (folder or self.out / "latest").resolve()
+        return {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and ".stages" not in path.parts
+        }
+
+
+@pytest.fixture
+def shop(tmp_path) -> Shop:
+    return Shop(tmp_path)
+
+
+def is_running(pid: int) -> bool:
+    """Is this process still at work (and not merely unburied)?"""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+def list_kernels() -> set[int]:
+    """Every process that runs a notebook kernel of ours."""
+    found = set()
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (place / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"ipykernel_launcher" in line and b"/crcm-" in line and is_running(int(place.name)):
+            found.add(int(place.name))
+    return found - {os.getpid()}
