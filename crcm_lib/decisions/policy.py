@@ -41,10 +41,11 @@ class Lifecycle(Strict):
 
 
 class Alert(Strict):
-    """When an alert is raised: overdue against the customer's own rhythm, or a drop in spend."""
+    """When an alert is raised: overdue against the own rhythm, a drop in spend, or P(alive) below this."""
 
     overdue_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     spend_drop: Share
+    p_alive: Share | None = None
 
 
 class Churn(Strict):

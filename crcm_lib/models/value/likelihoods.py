@@ -78,8 +78,8 @@ def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
     Returns
     -------
     r, alpha (in the unit of T), a, b; the log-likelihood in the unit of T; problems, and remarks, in words.
-    That a or b ran to its limit (nobody is seen to leave, or all are equally likely to) is a remark: BG/NBD is
-    then the simpler model within it. That r or alpha did (all buy at one pace) is a problem.
+    That a or b ran to its limit (nobody is seen to leave, or all are equally likely to) is a remark: BG/NBD
+    is then the simpler model within it. That r or alpha did (all buy at one pace) is a problem.
 
     References
     ----------
