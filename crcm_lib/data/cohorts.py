@@ -62,6 +62,44 @@ def follow_cohorts(engine, *, as_of) -> pd.DataFrame:
     )[["cohort", "months_later", "customers", "active", "retained_share", "complete"]]
 
 
+def sum_categories(engine, *, as_of) -> pd.DataFrame:
+    """Who buys what: customers and sales of each product category up to `as_of`, returns not taken off.
+
+    Returns
+    -------
+    Most sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several), `sales`,
+    `sales_share`, `largest_share` (the largest customer's share of the category). No rows without categories.
+    """
+    if "category" not in {
+        column[0] for column in engine.execute("select * from transactions limit 0").description
+    }:
+        return pd.DataFrame(
+            columns=["category", "customers", "customer_share", "sales", "sales_share", "largest_share"]
+        )
+    sold = f"""
+        select customer_id, category, sum({sql.money("amount")}) as sold from transactions
+        where day <= {sql.date(pd.Timestamp(as_of))} and kind = 'sale'
+        group by customer_id, category"""
+    found = engine.execute(
+        sql.query(
+            {"sold": sold},
+            """select category, count(*) as customers, sum(sold) as sales, max(sold) as largest,
+                (select count(distinct customer_id) from sold) as buyers
+            from sold group by category order by sum(sold) desc, category""",
+        )
+    ).df()
+    return pd.DataFrame(
+        {
+            "category": found["category"].astype("object").where(found["category"].notna(), NOT_GIVEN),
+            "customers": found["customers"],
+            "customer_share": found["customers"] / found["buyers"],
+            "sales": found["sales"],
+            "sales_share": found["sales"] / found["sales"].sum(),
+            "largest_share": found["largest"] / found["sales"].where(found["sales"] > 0),
+        }
+    )
+
+
 def draw_lorenz(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
     """Share of spend that the smallest share of buyers brings: `share_of_customers`, `share_of_spend`.
 
@@ -129,11 +167,15 @@ def break_down(customers: pd.DataFrame, column: str, *, at_least: int = 5) -> pd
     sizes = levels.value_counts()
     order = sorted(sizes.index, key=lambda level: (-sizes[level], level))
     kept = [level for level in order[:MOST_LEVELS] if sizes[level] >= at_least]
-    levels = levels.where(levels.isin(kept), OTHERS)
-    spend = customers["spend_total"].clip(lower=0)
-    names = kept + ([OTHERS] if (levels == OTHERS).any() else [])
-    parts = [spend[levels == level].sort_values(ascending=False) for level in names]
-    return _sizes(parts, pd.Index(names, name=column, dtype="object"), spend.sum())
+    levels = levels.where(levels.isin(kept), OTHERS).rename(column)
+    return size_groups(customers, levels, kept + ([OTHERS] if (levels == OTHERS).any() else []))
+
+
+def size_groups(customers: pd.DataFrame, groups: pd.Series, order: list[str]) -> pd.DataFrame:
+    """Customers and spend of each group, in the order given; the columns of `break_down`."""
+    spend = customers["spend_total"].clip(lower=0).reindex(groups.index)
+    parts = [spend[groups == group].sort_values(ascending=False) for group in order]
+    return _sizes(parts, pd.Index(order, name=groups.name, dtype="object"), spend.sum())
 
 
 def break_down_all(customers: pd.DataFrame, *, as_of, at_least: int = 5) -> pd.DataFrame:

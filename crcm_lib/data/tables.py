@@ -156,6 +156,15 @@ def table_path(folder: str | Path, name: str) -> Path:
     return resolve(folder) / "tables" / f"{name}.parquet"
 
 
+def write_model(state: str, folder: str | Path, name: str) -> None:
+    """Keep what was learned, as JSON, so that tomorrow's customers are measured with today's ruler."""
+    path = resolve(folder) / "models" / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(state, encoding="utf-8")
+    os.replace(draft, path)
+
+
 def write_about(about: About, folder: str | Path) -> None:
     """Say what the working folder describes."""
     path = resolve(folder) / "about.json"
