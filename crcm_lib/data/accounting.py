@@ -139,13 +139,13 @@ def measure_freshness(engine: duckdb.DuckDBPyConnection, table: str, as_of: str)
         "gaps as (select d, d - lag(d) over (order by d) as gap from days) "
         "select max(d), min(d), count(*), quantile_disc(gap, 0.95) from gaps"
     ).fetchone()
-    if newest is None:
+    if newest is None or usual is None:
         return {}
     gap = (pd.Timestamp(as_of).date() - newest).days
     span = (newest - oldest).days + 1
     last = pd.Timestamp(as_of)
     return {"newest": str(newest), "oldest": str(oldest), "gap": gap, "span": span, "missing": span - active,
-            "usual": usual or 1, "score": min(1.0, (usual or 1) / gap) if gap > 0 else 1.0,
+            "usual": usual, "score": min(1.0, usual / gap) if gap > 0 else 1.0,
             "month_day": last.day, "month_days": last.days_in_month}  # fmt: skip
 
 

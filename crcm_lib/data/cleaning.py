@@ -44,7 +44,8 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
     output_dir
         The working folder; `clean/`, five results tables and `about.json` appear in it when all went well.
     as_of
-        The last day that is known, `YYYY-MM-DD`; empty: the last day in the transactions.
+        The last day that is known, `YYYY-MM-DD`; empty: the source's `last_day`, or else the last day in its
+        transactions.
     threads
         Threads of the engine; empty: as many as there are processors. The result is the same.
 
@@ -57,7 +58,7 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
     DataError
         If the source breaks its contract; nothing is written then.
     """
-    day = _check_day(as_of)
+    day = _check_day(as_of or source.last_day)
     folder = tables.resolve(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=folder) as draft:

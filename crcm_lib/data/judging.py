@@ -122,7 +122,8 @@ def _find_problems(engine, ready: Prepared) -> None:
     for column, text, want in written:
         try:
             node = ready.parse(text)
-            compile_sql(node, want, ready.fields)
+            is_word = want == "flag" and column in part.columns and expressions.kind_of(node, ready.fields) == "text"
+            compile_sql(node, "text" if is_word else want, ready.fields)
         except expressions.ExpressionError as error:
             ready.problems.append(f"{ready.table}: {column}: {error}")
             continue
@@ -275,7 +276,7 @@ def _kept(ready: Prepared, column: str) -> str:
     if spec.kind == "text" and column not in IDS:
         sql = f"nullif(trim(regexp_replace({sql}, {quote(CONTROL_IN_TEXT)}, '', 'g')), '')"
     if column == "amount" and ready.table == "transactions":
-        sql = "case when _kind = 'return' then -abs(amount) else amount end"
+        sql = "case when _whole then case when _kind = 'return' then -abs(amount) else amount end end"
     return f"{sql} as {name(column)}"
 
 

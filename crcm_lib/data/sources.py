@@ -100,6 +100,7 @@ class Source(Strict):
     synthetic: bool = False
     currency: str = Field(pattern=r"^[A-Z]{3}$")
     time_zone: str
+    last_day: str = Field("", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
     tables: dict[str, list[Part]]
     _path: Path = PrivateAttr(Path())
 
