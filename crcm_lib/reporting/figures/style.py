@@ -157,7 +157,8 @@ def _is_numeric(values: pd.Series) -> bool:
 def _cell(shown: str, raw, number: bool) -> str:
     if number and pd.notna(raw):
         return f'<td class=num data-value="{float(raw):.10g}">{html.escape(shown)}</td>'
-    return f"<td{' class=num' if number else ''}>{html.escape(shown)}</td>"
+    kind = "num" if number else "day" if isinstance(raw, datetime.date) else "long" if len(shown) > 30 else ""
+    return f"<td{f' class={kind}' if kind else ''}>{html.escape(shown)}</td>"
 
 
 def table(frame: pd.DataFrame, caption: str = "", **formats: str) -> TableView:

@@ -1,0 +1,273 @@
+"""A run's tables -> the few numbers of its executive page."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from crcm_lib.data import tables
+from crcm_lib.data.privacy import LARGEST_SHARE, hide_small
+from crcm_lib.language import _
+
+YEAR = 365  # days
+ACTIVE = ("new", "growing", "loyal", "won back")
+AT_LEAST = 5  # customers a published number must stand for, where the policy does not say
+
+
+@dataclass(frozen=True)
+class Card:
+    """One number, what it is, and what to hold against it."""
+
+    label: str
+    value: str
+    note: str = ""
+    unit: str = ""
+    tone: str = ""  # good, bad or nothing
+
+
+@dataclass(frozen=True)
+class TierBar:
+    """One tier as a share of customers and of money."""
+
+    name: str
+    customers: str
+    customers_share: str
+    customers_percent: str
+    money_share: str
+    money_percent: str
+
+
+@dataclass(frozen=True)
+class TierBars:
+    """All tiers, best first; `what` names the money."""
+
+    what: str
+    rows: list[TierBar]
+
+
+def cards(folder: Path, run: dict) -> list[Card]:
+    """Return the cards that this run's tables can fill."""
+    if not tables.exists(folder, "customers"):
+        return []
+    customers = tables.read(folder, "customers")
+    buyers = customers[customers["purchases"] > 0]
+    prospects = len(customers) - len(buyers)
+    words = (
+        _("and {prospects} prospects").format(prospects=f"{prospects:,}")
+        if prospects
+        else _("who have bought")
+    )
+    everyone = Card(_("Customers"), f"{len(buyers):,}", words)
+    if len(buyers) < _at_least(run):
+        words = _("Fewer than {n}: every other number would be somebody's own.").format(n=_at_least(run))
+        return [Card(_("Customers"), _("fewer than {n}").format(n=_at_least(run)), words)]
+    found = [
+        everyone,
+        _active(folder, buyers),
+        _spend(folder, run, buyers),
+        Card(
+            _("Repeat customers"),
+            _share((buyers["purchases"] > 1).mean()),
+            _("of customers bought on more than one day"),
+        ),
+        _value(folder, run),
+        _at_risk(folder, run),
+    ]
+    return [card for card in found if card]
+
+
+def _active(folder: Path, buyers: pd.DataFrame) -> Card | None:
+    if not tables.exists(folder, "stages"):
+        return None
+    stages = tables.read(folder, "stages")["stage"].reindex(buyers.index)
+    active, risk, lost = (int(stages.isin(names).sum()) for names in (ACTIVE, ["at risk"], ["lost"]))
+    note = _("{share} of customers; {risk} at risk, {lost} lost").format(
+        share=_share(active / len(buyers)), risk=f"{risk:,}", lost=f"{lost:,}"
+    )
+    return Card(_("Active customers"), f"{active:,}", note)
+
+
+def _spend(folder: Path, run: dict, buyers: pd.DataFrame) -> Card | None:
+    now, before, history = _spend_by_year(folder, run)
+    unit = run.get("currency", "")
+    if now is None:
+        return None
+    if history < YEAR:
+        label = _("Spend in {days} days").format(days=history)
+        return Card(label, shorten(now), _("all the history there is"), unit)
+    label = _("Spend in {days} days").format(days=YEAR)
+    if history < 2 * YEAR or not before:
+        return Card(label, shorten(now), _("the year before is not in the data"), unit)
+    change = now / before - 1
+    arrow, tone = ("▲", "good") if change >= 0 else ("▼", "bad")
+    note = _("{arrow} {change} against the year before").format(arrow=arrow, change=_share(abs(change)))
+    return Card(label, shorten(now), note, unit, tone)
+
+
+def _spend_by_year(folder: Path, run: dict) -> tuple[float | None, float | None, int]:
+    """Money received in the last year and in the year before it, and the days of history."""
+    engine = tables.open_engine(folder)
+    if not tables.has(engine, "transactions"):
+        return None, None, 0
+    until = tables.read_about(folder).as_of
+    now, before, history = engine.execute(
+        f"""
+        select
+            sum(amount) filter (day > cast($1 as date) - {YEAR}),
+            sum(amount) filter (day <= cast($1 as date) - {YEAR} and day > cast($1 as date) - {2 * YEAR}),
+            cast($1 as date) - min(day) + 1
+        from transactions where day <= cast($1 as date)
+        """,
+        [until],
+    ).fetchone()
+    return (
+        None if now is None else float(now),
+        None if before is None else float(before),
+        int(history or 0),
+    )
+
+
+def _value(folder: Path, run: dict) -> Card | None:
+    if not tables.exists(folder, "value"):
+        return None
+    value = tables.read(folder, "value")["value"]
+    days = (run.get("policy") or {}).get("horizon_days")
+    note = (
+        _("expected over the next {days} days, discounted").format(days=days)
+        if days
+        else _("expected, discounted")
+    )
+    return Card(_("Predicted value"), shorten(value.sum()), note, run.get("currency", ""))
+
+
+def _at_risk(folder: Path, run: dict) -> Card | None:
+    if not tables.exists(folder, "churn"):
+        return None
+    churn = tables.read(folder, "churn")
+    alerted = churn[churn["alert"] != "none"]
+    if len(alerted) < _at_least(run):
+        return Card(
+            _("Revenue at risk"), "–", _("fewer than {n} customers with a warning").format(n=_at_least(run))
+        )
+    note = _("with {customers} customers who show a warning").format(customers=f"{len(alerted):,}")
+    return Card(
+        _("Revenue at risk"), shorten(alerted["revenue_at_risk"].sum()), note, run.get("currency", "")
+    )
+
+
+def tiers(folder: Path, run: dict) -> TierBars | None:
+    """Return each tier's share of customers and of predicted value, or of spend where there is none."""
+    if not tables.exists(folder, "tiers") or not tables.exists(folder, "customers"):
+        return None
+    scored = tables.read(folder, "tiers")
+    source, column, what = ("value", "value", _("predicted value"))
+    if not tables.exists(folder, "value"):
+        source, column, what = ("customers", "spend_total", _("spend"))
+    amount = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
+    by_tier = pd.DataFrame({"tier": scored["tier"], "score": scored["score"], "money": amount}).groupby(
+        "tier"
+    )
+    found = by_tier.agg(
+        customers=("money", "size"), money=("money", "sum"), largest=("money", "max"), score=("score", "mean")
+    ).sort_values("score", ascending=False)
+    found["money_share"] = _divide(found["money"], found["money"].sum())
+    found["customers_share"] = found["customers"] / found["customers"].sum()
+    found[LARGEST_SHARE] = _divide(found["largest"], found["money"])
+    shown = hide_small(
+        found.drop(columns=["largest", "score"]), money=["money", "money_share"], at_least=_at_least(run)
+    )
+    return TierBars(what, [_bar(row) for row in shown.itertuples()])
+
+
+def _bar(row) -> TierBar:
+    people, share = row.customers_share, row.money_share
+    return TierBar(
+        name=str(row.Index),
+        customers="–" if pd.isna(row.customers) else f"{row.customers:,}",
+        customers_share=_share(people),
+        customers_percent=_width(people),
+        money_share=_share(share),
+        money_percent=_width(share),
+    )
+
+
+def missing(folder: Path, run: dict) -> list[dict[str, str]]:
+    """Return what the data carry only in part or not at all, and why; then the tables that are not there."""
+    told = [
+        {"part": (line.partition(": ")[2] or line).replace("`", ""), "available": "no", "because": ""}
+        for line in run.get("not_available", [])
+    ]
+    if not tables.exists(folder, "verdict"):
+        return told
+    verdict = tables.read(folder, "verdict")
+    partly = verdict[verdict["verdict"] != "yes"].sort_values("verdict", ascending=False, kind="stable")
+    return [
+        {"part": row.capability, "available": row.verdict, "because": row.because}
+        for row in partly.itertuples(index=False)
+    ] + told
+
+
+def reading(run: dict) -> list[str]:
+    """Return the sentences that say how the numbers are meant."""
+    return [
+        _(
+            "Spend is money received, with returns taken off, up to {day}; nothing after that day counts."
+        ).format(day=run.get("as_of") or _("the last day in the data")),
+        _(
+            "Value is predicted: what customers are expected to bring from now on, discounted to today. "
+            "It is an expectation over many customers, not a promise about one; the page on value says how "
+            "well such predictions have held before."
+        ),
+        _(
+            "A tier says how much attention a customer deserves and why. It is not a judgement of a person, "
+            "and no reason to offer anybody worse terms."
+        ),
+    ]
+
+
+def facts(run: dict) -> list[tuple[str, str]]:
+    """Return what the run was made of, name by name."""
+    policy = run.get("policy") or {}
+    named = [
+        (_("run"), run.get("run")),
+        (_("source"), run.get("source")),
+        (_("as of"), run.get("as_of")),
+        (_("currency"), run.get("currency")),
+        (_("policy's goal"), policy.get("goal")),
+        (_("policy's version"), policy.get("version")),
+        (_("policy to be reviewed by"), policy.get("review_by")),
+        (
+            _("parameters"),
+            ", ".join(f"{k} = {v}" for k, v in (run.get("parameters") or {}).items() if v != ""),
+        ),
+        (_("evidence"), _("run.json, beside this page, has the hashes of inputs, policy, code and results.")),
+    ]
+    return [(name, str(value)) for name, value in named if value not in (None, "")]
+
+
+def shorten(amount: float) -> str:
+    """An amount to three digits, as a card has room for.
+
+    >>> [shorten(amount) for amount in (4_593_211.4, -81_250, 999_600, 1_234.5)]
+    ['4.59 M', '-81.2 k', '1.00 M', '1,234']
+    """
+    sizes = ((1e9, _("{n} bn")), (1e6, _("{n} M")), (1e3, _("{n} k")), (1, "{n}"))
+    size, words = next((s, w) for s, w in sizes if abs(amount) >= max(s, 1e4) * 0.9995 or s == 1)
+    whole = len(f"{abs(amount) / size:.0f}")
+    return words.format(n=f"{amount / size:,.{max(0, 3 - whole) if size > 1 else 0}f}")
+
+
+def _share(share: float) -> str:
+    return "–" if pd.isna(share) else f"{share:.1%}" if share < 0.1 else f"{share:.0%}"
+
+
+def _width(share: float) -> str:
+    return "0" if pd.isna(share) else f"{100 * min(max(share, 0), 1):.1f}"
+
+
+def _divide(part: pd.Series, whole) -> pd.Series:
+    return part / whole if pd.api.types.is_list_like(whole) or whole > 0 else part * 0.0
+
+
+def _at_least(run: dict) -> int:
+    return (run.get("policy") or {}).get("min_cell", AT_LEAST)

@@ -1,0 +1,65 @@
+"use strict";
+(() => {
+  const all = (query, root = document) => [...root.querySelectorAll(query)];
+
+  // Tables: sort by a click on a head, or Enter on it. What is missing stays last.
+  const read = (row, column) => {
+    const cell = row.cells[column];
+    if (!cell) return null;
+    const text = cell.textContent.trim();
+    if (cell.dataset.value !== undefined) return Number(cell.dataset.value);
+    return text === "–" || text === "" ? null : text;
+  };
+  const compare = (a, b) =>
+    typeof a === "number" && typeof b === "number" ? a - b : String(a).localeCompare(String(b), undefined, { numeric: true });
+  const sort = (table, head, column) => {
+    const numeric = head.classList.contains("num");
+    const was = head.getAttribute("aria-sort");
+    const down = was ? was === "ascending" : numeric;
+    const body = table.tBodies[0];
+    const rows = [...body.rows].map((row) => [read(row, column), row]);
+    rows.sort(([a], [b]) => (a === null || b === null ? (a === null) - (b === null) : down ? compare(b, a) : compare(a, b)));
+    body.append(...rows.map(([, row]) => row));
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  };
+  for (const table of all(".output table")) {
+    if (!table.tHead || table.tHead.rows.length !== 1 || !table.tBodies[0] || table.tBodies[0].rows.length < 2) continue;
+    for (const head of table.tHead.rows[0].cells) {
+      const button = document.createElement("button");
+      button.type = "button";
+      button.append(...head.childNodes);
+      head.append(button);
+      head.addEventListener("click", () => sort(table, head, head.cellIndex));
+    }
+  }
+
+  // Contents: closed on a phone, the part in sight marked.
+  const contents = document.querySelector(".contents");
+  const wide = matchMedia("(min-width: 64rem)");
+  const fold = () => { contents.open = wide.matches; };
+  fold();
+  wide.addEventListener("change", fold);
+  const links = all(".contents a");
+  const heads = links.map((link) => document.getElementById(decodeURIComponent(link.hash.slice(1))));
+  let waiting = false;
+  const mark = () => {
+    waiting = false;
+    const passed = heads.filter((head) => head && head.getBoundingClientRect().top < innerHeight / 3).length;
+    links.forEach((link, n) => (n === passed - 1 ? link.setAttribute("aria-current", "true") : link.removeAttribute("aria-current")));
+  };
+  addEventListener("scroll", () => { if (!waiting) { waiting = true; requestAnimationFrame(mark); } }, { passive: true });
+  mark();
+
+  // All code at once.
+  const codes = document.querySelector(".codes");
+  if (codes && document.querySelector("details.code")) {
+    codes.hidden = false;
+    codes.addEventListener("click", () => {
+      const open = codes.getAttribute("aria-pressed") !== "true";
+      all("details.code").forEach((code) => { code.open = open; });
+      codes.setAttribute("aria-pressed", String(open));
+      [codes.textContent, codes.dataset.other] = [codes.dataset.other, codes.textContent];
+    });
+  }
+})();
