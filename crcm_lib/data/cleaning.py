@@ -11,9 +11,11 @@ import pandas as pd
 
 from crcm_lib.data import accounting, tables
 from crcm_lib.data.accounting import EVENT
+from crcm_lib.data.copies import note_changes
 from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.judging import Prepared, judge, prepare
+from crcm_lib.data.judging import judge
 from crcm_lib.data.netting import match_returns
+from crcm_lib.data.preparing import Prepared, prepare
 from crcm_lib.data.readers import open_staging
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import Source
@@ -28,9 +30,6 @@ LATER = {
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
 }
-KEEP_COPIES = (
-    "transactions",
-)  # equal lines of a receipt may be two equal purchases; elsewhere a copy is a copy
 RESULTS = ("rejects", "row_account", "money_account", "quality", "verdict")
 
 
@@ -86,14 +85,18 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
     files: dict[str, dict[str, int]] = {}
     for table in source.tables:
         own = [ready for ready in parts if ready.table == table]
-        files[table] = {file: n for ready in own for file, n in ready.raw.records.items()}
+        files[table] = {}
+        for ready in own:
+            for file, records in ready.raw.records.items():
+                files[table][file] = files[table].get(file, 0) + records
         union = " union all by name ".join(
-            f"select {n} as _part, * from {judge(engine, r)}" for n, r in enumerate(own)
+            f"select {n} as _part, * replace ({n << 48} + _at as _at) from {judge(engine, ready)}"
+            for n, ready in enumerate(own)
         )
         engine.execute(f"create view judged_{table} as {union}")
     as_of = as_of or _last_day(engine)
     for table in source.tables:
-        _finish(engine, table, source, as_of)
+        _finish(engine, table, [ready for ready in parts if ready.table == table], as_of)
     rows = {table: _write(engine, table, draft) for table in source.tables}
     first = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
     about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first), currency=source.currency,
@@ -161,7 +164,7 @@ def _refuse_empty(engine, table: str, records: int, as_of: str) -> None:
     )  # fmt: skip
 
 
-def _finish(engine, table: str, source: Source, as_of: str) -> None:
+def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:
     """Judge what needs the whole table: the day, copies, repeated keys, merged ids, matched returns."""
     columns = [row[0] for row in engine.execute(f"describe judged_{table}").fetchall()]
     own = [column for column in columns if not column.startswith("_")]
@@ -172,60 +175,15 @@ def _finish(engine, table: str, source: Source, as_of: str) -> None:
         f"create view dated_{table} as select * replace (coalesce(_rule, case when {after} then 'after as_of' end) as _rule"
         f"{unknown}) from judged_{table}"
     )
-    _find_copies(engine, table, own)
-    _find_merged(engine, table, source)
-    copies = _parts_where_copies_go(table, source)
-    engine.execute(
-        f"create table lined_{table} as select d.* replace (coalesce(d._rule, "
-        f"case when c.what = 'exact duplicate' and d._part in ({copies}) or c.what = 'repeated key' then c.what end) as _rule, "
-        f"list_concat(d._remarks, list_filter([case when c.what = 'exact duplicate' and d._part not in ({copies}) "
-        f"then c.what end, m.what], lambda x: x is not null)) as _remarks), row_number() over () as _line from dated_{table} d "
-        f"left join copies c using (_part, _file, _record) left join merged m using (_part, _file, _record)"
-    )
+    note_changes(engine, table, parts, own)
     if table == "transactions":
-        match_returns(engine, "lined_transactions", [name(column) for column in own])
+        match_returns(engine, "noted_transactions", [name(column) for column in own])
         more = ", time::date as day, case when kind = 'sale' then time::date else purchase_day end as purchase_day"
         engine.execute(
-            f"create view final_{table} as select l.*{more} from lined_{table} l left join matched using (_line)"
+            f"create view final_{table} as select l.*{more} from noted_{table} l left join matched using (_at)"
         )
     else:
-        engine.execute(f"create view final_{table} as from lined_{table}")
-
-
-def _parts_where_copies_go(table: str, source: Source) -> str:
-    usual = "keep" if table in KEEP_COPIES else "reject"
-    go = [str(n) for n, part in enumerate(source.tables[table]) if (part.duplicates or usual) == "reject"]
-    return ", ".join(go) or "-1"
-
-
-def _find_copies(engine, table: str, own: list[str]) -> None:
-    """Records that repeat an earlier one in every field; and, where a table has a key, further records of a key."""
-    engine.execute(
-        "create or replace table copies as with usable as (select _part, _hash, _file, _record "
-        f"from dated_{table} where _rule is null), "
-        "repeated as (select _part, _hash from usable group by all having count(*) > 1), "
-        "numbered as (select _part, _file, _record, row_number() over (partition by _part, _hash order by _file, _record) as n "
-        "from usable semi join repeated using (_part, _hash)) "
-        "select _part, _file, _record, 'exact duplicate' as what from numbered where n > 1"
-    )
-    if key := INPUTS[table].key:
-        filled = " + ".join(f"({name(column)} is not null)::integer" for column in own)
-        engine.execute(
-            "insert into copies with numbered as (select _part, _file, _record, row_number() over (partition by "
-            f"{', '.join(map(name, key))} order by {filled} desc, {', '.join(map(name, own))}) as n "
-            f"from dated_{table} anti join copies using (_part, _file, _record) where _rule is null) "
-            "select _part, _file, _record, 'repeated key' from numbered where n > 1"
-        )
-
-
-def _find_merged(engine, table: str, source: Source) -> None:
-    """Records whose id the declared normalisation made equal to an id that was written differently."""
-    declared = any(part.id_format != "exact" for part in source.tables[table])
-    engine.execute(
-        f"create or replace table merged as select _part, _file, _record, 'id merged' as what from dated_{table} "
-        f"where {declared} and _rule is null and _raw_id <> customer_id and customer_id in (select customer_id "
-        f"from dated_{table} where _rule is null group by all having count(distinct _raw_id) > 1)"
-    )
+        engine.execute(f"create view final_{table} as from noted_{table}")
 
 
 def _write(engine, table: str, draft: Path) -> int:

@@ -5,17 +5,12 @@ summary line, field count, control character, missing id, declared exclusions, u
 values outside the schema's limits.
 """
 
-from dataclasses import dataclass, field
-
 import duckdb
 
 from crcm_lib.data import expressions, formats
-from crcm_lib.data.expressions import Field, Node, compile_sql, name, quote
-from crcm_lib.data.readers import Raw, read_raw
+from crcm_lib.data.expressions import Node, compile_sql, name, quote
+from crcm_lib.data.preparing import Prepared, want_of
 from crcm_lib.data.schema import INPUTS, Column
-from crcm_lib.data.sources import Part, Source
-from crcm_lib.errors import unknown_name
-from crcm_lib.language import _
 
 IDS = ("customer_id", "order_id", "product_id", "invoice_id")
 CONTROL = r"[\x00-\x1f\x7f\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}\x{feff}]"
@@ -29,133 +24,6 @@ ORDERED = {
     "contracts": (("start", "end"),), "assignments": (("start", "end"),), "invoices": (("issued", "due"), ("issued", "paid")),
     "tickets": (("opened", "responded"), ("opened", "resolved")),
 }  # fmt: skip
-
-
-@dataclass
-class Prepared:
-    """A part whose files are open: its raw table, its fields, and where expressions find them."""
-
-    table: str
-    part: Part
-    raw: Raw
-    key: str
-    fields: dict[str, Field]
-    types: dict[str, str]
-    zones: tuple[str, str]
-    currency: str
-    problems: list[str] = field(default_factory=list)
-
-    def parse(self, text: str) -> Node:
-        """An expression over the fields, every column known."""
-        node = expressions.parse(text, tuple(self.fields))
-        for column in sorted(node.columns() - self.fields.keys()):
-            raise expressions.ExpressionError(self.unknown(column))
-        return node
-
-    def unknown(self, column: str) -> str:
-        """Say that a column is not in the header, and what may be the matter."""
-        said = unknown_name(_("column"), column, self.fields)
-        header = list(self.raw.columns)
-        other = next((mark for mark in ",;\t|" if len(header) == 1 and mark in header[0]), "")
-        return said + (
-            _(" The header is one piece with {mark!r} in it; declare delimiter.").format(mark=other)
-            if other
-            else ""
-        )
-
-    def alias(self, column: str) -> str:
-        """The plain SQL of a raw column, missing words included."""
-        table, _dot, rest = column.partition(".")
-        return (
-            f"{name(table)}.{name(rest)}" if column not in self.raw.columns and rest else f"r.{name(column)}"
-        )
-
-
-def prepare(
-    engine: duckdb.DuckDBPyConnection, source: Source, table: str, number: int, limit: int = 0
-) -> Prepared:
-    """Open a part of an input table and its lookups, and list what is wrong with its columns and formats."""
-    part, key = source.tables[table][number], f"{table}_{number}"
-    raw = read_raw(engine, part, source, f"raw_{key}", limit)
-    formats.define_number(engine, part, key)
-    ready = Prepared(table, part, raw, key, formats.list_fields(raw, part, key), dict(raw.columns),
-                     (part.times_in, source.time_zone), source.currency)  # fmt: skip
-    for lookup in part.lookups:
-        _prepare_lookup(engine, source, ready, lookup, limit)
-    _find_problems(engine, ready)
-    return ready
-
-
-def _prepare_lookup(engine, source: Source, ready: Prepared, lookup: str, limit: int) -> None:
-    described = ready.part.lookups[lookup]
-    found = read_raw(engine, described, source, f"raw_{ready.key}_{lookup}")
-    theirs, ours = list(described.keys.values()), list(described.keys)
-    for kind, keys, known in (("lookup", theirs, found.columns), ("file", ours, ready.raw.columns)):
-        ready.problems += [
-            f"lookups.{lookup}: {kind}: {unknown_name(_('column'), key, known)}"
-            for key in keys
-            if key not in known
-        ]
-    if ready.problems:
-        return
-    listed = ", ".join(f"{name(key)}::varchar" for key in theirs)
-    repeated = engine.execute(
-        f"select count(*) from (select 1 from {name(found.table)} group by {listed} having count(*) > 1)"
-    ).fetchone()[0]
-    if repeated:
-        ready.problems.append(_("lookups.{lookup}: {count} keys stand there more than once; a lookup has one row per key").format(
-            lookup=lookup, count=repeated))  # fmt: skip
-    formats.define_number(
-        engine,
-        Part(path="-", columns={}, decimal=described.decimal, thousands=described.thousands),
-        f"{ready.key}_{lookup}",
-    )
-    ready.fields |= formats.list_fields(found, described, f"{ready.key}_{lookup}", name(lookup), f"{lookup}.")
-    ready.types |= {f"{lookup}.{column}": kind for column, kind in found.columns.items()}
-
-
-def _find_problems(engine, ready: Prepared) -> None:
-    part, schema = ready.part, INPUTS[ready.table].columns
-    written = [(column, text, _want(schema.get(column))) for column, text in part.columns.items()]
-    written += [("returns", part.returns, "flag")] if part.returns else []
-    written += [(f"exclude.{n + 1}.when", row.when, "flag") for n, row in enumerate(part.exclude)]
-    for column, text, want in written:
-        try:
-            node = ready.parse(text)
-            is_word = want == "flag" and column in part.columns and expressions.kind_of(node, ready.fields) == "text"
-            compile_sql(node, "text" if is_word else want, ready.fields)
-        except expressions.ExpressionError as error:
-            ready.problems.append(f"{ready.table}: {column}: {error}")
-            continue
-        ready.problems += [
-            f"{ready.table}: {p}" for p in _find_ambiguous(engine, ready, column, node, want) if p
-        ]
-
-
-def _find_ambiguous(engine, ready: Prepared, column: str, node: Node, want: str) -> list[str]:
-    """Formats that the data do not prove; checked on the columns of the file itself."""
-    own = [read for read in sorted(node.columns()) if ready.raw.columns.get(read) == "VARCHAR"]
-    if want == "time":
-        sql = compile_sql(node, "time", ready.fields)
-        alone = (
-            node.columns() <= ready.raw.columns.keys() and expressions.kind_of(node, ready.fields) == "text"
-        )
-        return (
-            [formats.prove_time(engine, ready.raw, sql, ready.part.format_of(column), column)]
-            if alone and own
-            else []
-        )
-    if want == "number":
-        return [
-            formats.prove_number(engine, ready.raw, ready.fields[read].sql, ready.part, f"{column} ({read})")
-            for read in own
-        ]
-    return []
-
-
-def _want(column: Column | None) -> str:
-    kinds = {"text": "text", "flag": "flag", "time": "time", "day": "time"}
-    return kinds.get(column.kind, "number") if column else "text"
 
 
 def judge(engine: duckdb.DuckDBPyConnection, ready: Prepared) -> str:
@@ -176,26 +44,32 @@ def judge(engine: duckdb.DuckDBPyConnection, ready: Prepared) -> str:
     kept += ", _kind as kind" if ready.table == "transactions" else ""
     engine.execute(
         f"create table {name(table)} as with typed as (select {typed} from {name(ready.raw.table)} r {joins}), "
-        f"signed as ({signed}) select _file, _record, _hash, _raw_id, {kept}, "
+        f"signed as ({signed}) select _at, _file, _record, _hash, _raw_id, {kept}, "
         f"case {' '.join(f'when {test} then {quote(rule)}' for rule, test in _rules(ready))} end as _rule, "
-        f"list_filter([{', '.join(f'case when {test} then {quote(remark)} end' for remark, test in _remarks(ready))}], "
-        "lambda x: x is not null) as _remarks from signed"
+        f"{_list_sql(_remarks(ready))} as _remarks from signed"
     )
     return table
 
 
+def _list_sql(remarks: list[tuple[str, str]]) -> str:
+    said = ", ".join(f"case when {test} then {quote(remark)} end" for remark, test in remarks)
+    return (
+        f"case when {' or '.join(test for _remark, test in remarks) or 'false'} "
+        f"then list_filter([{said}]::varchar[], lambda x: x is not null) else []::varchar[] end"
+    )
+
+
 def _typed_columns(ready: Prepared) -> list[str]:
     part, schema = ready.part, INPUTS[ready.table].columns
-    texts = [f"r.{name(column)}::varchar" for column in sorted(ready.raw.columns)]
-    sql = ["r._file as _file", "r._record as _record", "r._whole as _whole",
-           f"md5_number(concat_ws(chr(31), {', '.join(f'coalesce({text}, chr(30))' for text in texts)})) as _hash"]  # fmt: skip
+    sql = ["r._at as _at", "r._file as _file", "r._record as _record", "r._whole as _whole",
+           f"hash({', '.join(f'r.{name(column)}' for column in sorted(ready.raw.columns))}) as _hash"]  # fmt: skip
     own = [f"r.{name(column)}" for column, kind in ready.raw.columns.items() if kind == "VARCHAR"]
     sql.append(_totals(own))
     for column, text in part.columns.items():
         node, spec = ready.parse(text), schema.get(column, Column("text", "", ""))
         value, filled = _value(ready, column, node, spec), _filled(ready, node)
         sql += [f"{value} as {name(column)}", f"{filled} as {name(column + '?')}"]
-        if _want(spec) == "number":
+        if want_of(spec) == "number":
             aliases = {read: ready.alias(read) for read in node.columns()}
             sql.append(
                 f"({formats.not_finite_sql(node, ready.types, ready.fields, aliases)}) as {name(column + '~')}"
@@ -220,9 +94,14 @@ def _totals(columns: list[str]) -> str:
 
 def _filled(ready: Prepared, node: Node) -> str:
     """Do all columns that an expression reads hold something?"""
-    texts = (f"coalesce(trim({compile_sql(Node('column', read), 'text', ready.fields)}), '') <> ''"
-             for read in sorted(node.columns()))  # fmt: skip
-    return f"({' and '.join(texts) or 'true'})"
+    tests = []
+    for read in sorted(node.columns()):
+        sql = compile_sql(Node("column", read), "text", ready.fields)
+        is_text = ready.types[read] == "VARCHAR"
+        tests.append(
+            f"coalesce(trim({sql}), '') <> ''" if is_text else f"{ready.fields[read].sql} is not null"
+        )
+    return f"({' and '.join(tests) or 'true'})"
 
 
 def _text(ready: Prepared, column: str, node: Node) -> str:
@@ -274,7 +153,8 @@ def _kept(ready: Prepared, column: str) -> str:
     if not spec.required and (test := _outside(column, spec)):
         sql = f"case when not coalesce({test}, false) then {sql} end"
     if spec.kind == "text" and column not in IDS:
-        sql = f"nullif(trim(regexp_replace({sql}, {quote(CONTROL_IN_TEXT)}, '', 'g')), '')"
+        cut = f"nullif(trim(regexp_replace({sql}, {quote(CONTROL_IN_TEXT)}, '', 'g')), '')"
+        sql = f"case when regexp_matches({sql}, {quote(CONTROL_IN_TEXT)}) then {cut} else {sql} end"
     if column == "amount" and ready.table == "transactions":
         sql = "case when _whole then case when _kind = 'return' then -abs(amount) else amount end end"
     return f"{sql} as {name(column)}"
@@ -355,4 +235,4 @@ def _remarks(ready: Prepared) -> list[tuple[str, str]]:
     ]
     if ready.table == "transactions" and (ready.part.returns or "kind" in ready.part.columns):
         remarks.append(("return with a positive amount", "_kind = 'return' and amount > 0"))
-    return remarks or [("", "false")]
+    return remarks

@@ -16,12 +16,12 @@ BATCH = 100_000  # lines fetched at a time
 
 
 def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str]) -> None:
-    """Make the table `matched` (`_line`, `purchase_day`) of the matched returns among the kept lines of `table`.
+    """Make the table `matched` (`_at`, `purchase_day`) of the matched returns among the kept lines of `table`.
 
     Parameters
     ----------
     engine
-        Holds `table` with a unique `_line` per row.
+        Holds `table` with a unique `_at` per row.
     table
         Judged transactions; rows with a `_rule` are not looked at.
     order
@@ -32,7 +32,7 @@ def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str
     lines = engine.execute(
         f"with kept as (select *, {product} as _product from {name(table)} where _rule is null), "
         "touched as (select distinct customer_id, _product from kept where kind = 'return') "
-        "select _line, customer_id, _product, kind = 'return', (amount * 10000)::bigint, time::date "
+        "select _at, customer_id, _product, kind = 'return', (amount * 10000)::bigint, time::date "
         "from kept semi join touched using (customer_id, _product) "
         f"order by customer_id, _product, time, kind desc, {', '.join(order)}"
     )
@@ -46,8 +46,8 @@ def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str
                 open_sales.append([amount, day])
             elif (sold := _take(open_sales, -amount, exact=not item)) is not None:
                 found.append((line, sold))
-    days = pa.table({"_line": pa.array([line for line, _day in found], pa.int64()),
-                     "purchase_day": pa.array([day for _line, day in found], pa.date32())})  # fmt: skip
+    days = pa.table({"_at": pa.array([line for line, _day in found], pa.int64()),
+                     "purchase_day": pa.array([day for _at, day in found], pa.date32())})  # fmt: skip
     engine.register("found", days)
     engine.execute("create or replace table matched as from found")
     engine.unregister("found")

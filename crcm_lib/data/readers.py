@@ -1,7 +1,8 @@
 """Files and database queries -> raw tables in the engine: every record, in its order, nothing judged.
 
-A raw table has `_file` (the file's name), `_record` (1 for the first record after the header), `_whole` (has the
-record as many fields as the header?) and the file's own columns; columns of text files are text, exactly as given.
+A raw table has `_file` (the file's name), `_record` (1 for the first record after the header), `_at` (a number of its
+own for each record), `_whole` (has the record as many fields as the header?) and the file's own columns; columns of
+text files are text, exactly as given.
 """
 
 import codecs
@@ -27,7 +28,7 @@ WIDEST, LONGEST, UNPACKED = (
     2**31,
 )  # columns; characters of a field; bytes of an unpacked workbook
 NOTHING = "\x02\x03"  # a text that no file holds, so that no field of a file is read as missing
-OWN = ("_file", "_record", "_whole")
+OWN = ("_file", "_at", "_record", "_whole")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,9 @@ def read_raw(
     for number, path in enumerate(paths):
         piece = f"{table}_{number}"
         _read_file(engine, file, path, piece, limit)
-        pieces.append(f"select {quote(labels[path])} as _file, * from {name(piece)}")
+        pieces.append(
+            f"select {quote(labels[path])} as _file, {number << 36} + _record as _at, * from {name(piece)}"
+        )
     engine.execute(f"create view {name(table)} as {' union all by name '.join(pieces)}")
     described = engine.execute(f"describe {name(table)}").fetchall()
     columns = {row[0]: row[1] for row in described if row[0] not in OWN}
