@@ -1,8 +1,8 @@
 """Are the tiers spread alike over groups of customers? What is compared here is never scored."""
 
-import numpy as np
 import pandas as pd
 
+from crcm_lib.decisions.intervals import wilson
 from crcm_lib.decisions.policy import Policy
 from crcm_lib.language import _
 
@@ -49,20 +49,6 @@ def group_attribute(customers: pd.DataFrame, attribute: str, *, as_of) -> pd.Ser
     return values.astype("str").where(values.notna())
 
 
-def wilson(successes, trials) -> tuple[np.ndarray, np.ndarray]:
-    """The 95 % interval of a share (Wilson 1927, JASA 22, 209-212).
-
-    >>> low, high = wilson(5, 10)
-    >>> round(float(low), 3), round(float(high), 3)
-    (0.237, 0.763)
-    """
-    z, n = 1.959963984540054, np.maximum(np.asarray(trials, dtype=float), 1e-12)
-    share = np.asarray(successes, dtype=float) / n
-    middle = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    return np.clip(middle - half, 0, 1), np.clip(middle + half, 0, 1)
-
-
 def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> list[dict]:
     known = values.notna()
     values, better = values[known], better[known]
@@ -79,7 +65,7 @@ def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> 
         rows.append(
             {
                 "attribute": attribute, "group": group, "customers": count, "share": hits / count,
-                "low": float(low), "high": float(high),
+                "low": low, "high": high,
                 "others_share": (total_better - hits) / (total - count),
                 "differs": bool(low > others_high or high < others_low),
             }

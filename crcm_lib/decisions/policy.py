@@ -46,6 +46,7 @@ class Alert(Strict):
     overdue_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     spend_drop: Share
     p_alive: Share | None = None
+    p_alive: Share | None = None
 
 
 class Churn(Strict):
@@ -113,7 +114,8 @@ class Action(Strict):
     """Something to do for the customers of some tiers and stages.
 
     `cost` is per customer; `effect` is the assumed share of `of` that the action wins, an assumption until
-    earlier `assignments` have measured it; `days` is how long the comparison with the control group runs.
+    earlier `assignments` have measured it; `days` is how long the comparison with the control group runs;
+    `contact: false` marks what the customer need not be approached for, outside the contact cap.
     """
 
     name: Name
@@ -132,6 +134,7 @@ class Action(Strict):
     effect: Share
     of: Literal["value", "spend_expected", "revenue_at_risk"] = "value"
     days: Days = 90
+    contact: bool = True
     because: Name
 
 

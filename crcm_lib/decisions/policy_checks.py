@@ -190,6 +190,8 @@ def _check_windows(settings: Settings) -> None:
     _refuse_overlap(settings, ("lifecycle",), {name: _get(lifecycle, name) for name in order})
     for part in ("overdue_ratio", "spend_drop"):
         _refuse_overlap(settings, ("churn",), {name: _get(_get(churn, name), part) for name in GRADES}, part)
+    alive = {name: _get(_get(churn, name), "p_alive") for name in reversed(GRADES)}
+    _refuse_overlap(settings, ("churn",), alive, "p_alive")
 
 
 def _refuse_overlap(settings: Settings, at: tuple, values: dict, part: str = "") -> None:

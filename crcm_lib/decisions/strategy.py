@@ -99,8 +99,8 @@ def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd
     """Choose by expected gain, within each action's capacity and the contact cap, and draw the controls.
 
     Equal gains are taken in a random order that depends on customer, action and `seed` alone, so that neither
-    the order of the rows nor the alphabet decides. A control takes no capacity but counts as a contact, so that
-    the two arms differ in nothing but the action.
+    the order of the rows nor the alphabet decides. A control takes no capacity but counts as a contact, so
+    that the two arms differ in nothing but the action.
 
     Returns
     -------
@@ -111,17 +111,17 @@ def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd
     ordered = ordered.sort_values(
         ["gain", "draw", "customer_id"], ascending=[False, True, True], kind="stable"
     )
-    capacity = {action.name: action.capacity for action in policy.playbook}
+    playbook = {action.name: action for action in policy.playbook}
     used, contacts, states, arms = Counter(), Counter(), [], []
     for action, customer, barred in zip(
         ordered["action"], ordered["customer_id"], ordered["barred"], strict=True
     ):
-        state = barred or _refuse(capacity[action], used[action], contacts[customer], policy)
+        state = barred or _refuse(playbook[action], used[action], contacts[customer], policy)
         arm = None
         if not state:
             arm = "control" if draw(seed, "control", action, customer) < policy.control.share else "treatment"
             used[action] += arm == "treatment"
-            contacts[customer] += 1
+            contacts[customer] += playbook[action].contact
         states.append(state or "chosen")
         arms.append(arm)
     chosen = ordered.assign(state=states, arm=pd.Series(arms, index=ordered.index, dtype="object"))
@@ -177,13 +177,13 @@ def write_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of) -> pd.Data
 
 
 def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """Each action's demand, capacity, cost and expected gain, and what difference its control group could show.
+    """Each action's demand, capacity, cost and expected gain, and what its control group could show.
 
     Returns
     -------
     One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `asked`, `treated`,
-    `control`, `capacity` (empty: no limit), `cost`, `gain`, and `detectable`: the smallest difference in the share who
-    buy again that the two groups would show four times out of five (worst case, 50 %).
+    `control`, `capacity` (empty: no limit), `cost`, `gain`, and `detectable`: the smallest difference in the
+    share who buy again that the two groups would show four times out of five (worst case, 50 %).
     """
     rows = []
     for action in policy.playbook:
@@ -191,13 +191,14 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
             continue
         mine = chosen[chosen["action"] == action.name]
         treated, control = (int((mine["arm"] == arm).sum()) for arm in ("treatment", "control"))
+        power = POWER * np.sqrt(0.25 / treated + 0.25 / control) if treated and control else np.nan
         rows.append(
             {
-                "action": action.name, "zh": action.zh, "lever": action.lever, "owner_role": action.owner_role,
-                "asked": len(mine), "treated": treated, "control": control,
+                "action": action.name, "zh": action.zh, "lever": action.lever,
+                "owner_role": action.owner_role, "asked": len(mine), "treated": treated, "control": control,
                 "capacity": np.nan if action.capacity is None else float(action.capacity),
                 "cost": treated * action.cost, "gain": mine.loc[mine["arm"] == "treatment", "gain"].sum(),
-                "detectable": POWER * np.sqrt(0.25 / treated + 0.25 / control) if treated and control else np.nan,
+                "detectable": power if power < 1 else np.nan,
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
@@ -250,10 +251,10 @@ def _still_running(running: pd.DataFrame | None, action: Action, as_of) -> set[s
     return set(running.loc[now, "customer_id"])
 
 
-def _refuse(capacity: int | None, used: int, contacts: int, policy: Policy) -> str:
-    if contacts >= policy.contact.max_actions:
+def _refuse(action: Action, used: int, contacts: int, policy: Policy) -> str:
+    if action.contact and contacts >= policy.contact.max_actions:
         return _("contact cap reached")
-    return _("no capacity left") if capacity is not None and used >= capacity else ""
+    return _("no capacity left") if action.capacity is not None and used >= action.capacity else ""
 
 
 def _say_why(action: Action, tier: str, stage) -> str:

@@ -112,7 +112,8 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
     Returns
     -------
     One row per tier, best first: `tier`, `zh`, `customers`, `customers_share`, `score_mean`, `firmness_mean`,
-    and `<amount>`, `<amount>_share` for each amount.
+    and `<amount>`, `<amount>_share` for each amount; `largest_share`, what the largest customer brings of the
+    first amount (for `privacy.hide_small`).
     """
     groups = tiers.groupby("tier")
     order = [tier.name for tier in policy.tiers]
@@ -130,6 +131,9 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
         totals = amount.reindex(tiers.index).groupby(tiers["tier"]).sum().reindex(order, fill_value=0.0)
         shown[name] = totals
         shown[f"{name}_share"] = totals / totals.sum() if totals.sum() > 0 else np.nan
+    for amount in [*amounts.values()][:1]:
+        parts = amount.reindex(tiers.index).abs().groupby(tiers["tier"])
+        shown["largest_share"] = (parts.max() / parts.sum().where(parts.sum() > 0)).reindex(order)
     return shown.rename_axis("tier").reset_index()
 
 
