@@ -97,6 +97,7 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
     as_of = as_of or _last_day(engine)
     for table in source.tables:
         _finish(engine, table, [ready for ready in parts if ready.table == table], as_of)
+    _refuse_empty(engine, as_of)
     rows = {table: _write(engine, table, draft) for table in source.tables}
     first = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
     about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first), currency=source.currency,
@@ -106,7 +107,7 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
         "row_account": accounting.account_rows(engine, files),
         "money_account": accounting.account_money(engine, source.currency),
         "quality": accounting.score_quality(engine, list(source.tables), as_of),
-        "verdict": give_verdict(engine, list(about.tables), as_of),
+        "verdict": give_verdict(engine, list(source.tables), as_of),
     }
     for result, frame in results.items():
         tables.write(frame, draft, result)
@@ -143,25 +144,25 @@ def _prepare_all(engine, source: Source) -> list[Prepared]:
 
 
 def _last_day(engine) -> str:
-    day, records = engine.execute(
-        "select max(time::date) filter (_rule is null), count(*) from judged_transactions"
+    day = engine.execute("select max(time::date) filter (_rule is null) from judged_transactions").fetchone()[
+        0
+    ]
+    return str(day) if day else "9999-12-31"  # nothing is usable, whatever the day; `_refuse_empty` says so
+
+
+def _refuse_empty(engine, as_of: str) -> None:
+    """Without a single transaction there is nothing to report on."""
+    records, kept = engine.execute(
+        "select count(*), count(*) filter (_rule is null) from final_transactions"
     ).fetchone()
-    if day is None:
-        _refuse_empty(engine, "judged_transactions", records, "")
-    return str(day)
-
-
-def _refuse_empty(engine, table: str, records: int, as_of: str) -> None:
     if not records:
         raise DataError(_("transactions: the files hold a header and no records"))
-    reasons = engine.execute(
-        f"select _rule, count(*) from {table} where _rule is not null group by all order by 2 desc, 1"
-    ).fetchall()
-    raise DataError(
-        _("transactions: none of {records} records can be used{when}: {reasons}").format(
-            records=records, when=_(" as of {day}").format(day=as_of) if as_of else "",
-            reasons="; ".join(f"{rule} {count}" for rule, count in reasons))
-    )  # fmt: skip
+    if not kept:
+        reasons = engine.execute(
+            "select _rule, count(*) from final_transactions group by all order by 2 desc, 1"
+        ).fetchall()
+        raise DataError(_("transactions: none of {records} records can be used: {reasons} (as_of: {as_of})").format(
+            records=records, reasons="; ".join(f"{rule} {count}" for rule, count in reasons), as_of=as_of))  # fmt: skip
 
 
 def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:

@@ -7,7 +7,7 @@ import duckdb
 
 from crcm_lib.data.expressions import DECIMAL, Field, Node, name, quote
 from crcm_lib.data.readers import Raw
-from crcm_lib.data.sources import Part
+from crcm_lib.data.sources import File
 from crcm_lib.language import _
 
 NUMERIC = (
@@ -32,13 +32,13 @@ DAYS = (
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
 
 
-def list_fields(raw: Raw, part: Part, key: str, alias: str = "r", prefix: str = "") -> dict[str, Field]:
-    """The columns of a raw table as expressions may read them; `key` names the part's macros."""
+def list_fields(raw: Raw, file: File, key: str, alias: str = "r", prefix: str = "") -> dict[str, Field]:
+    """The columns of a raw table as expressions may read them; `key` names the file's macro."""
     fields = {}
     for column, sql_type in raw.columns.items():
         sql = f"{alias}.{name(column)}"
         if sql_type == "VARCHAR":
-            shown = _without_missing(sql, part.missing)
+            shown = _without_missing(sql, file.missing)
             field = Field(shown, "text", f"number_{key}({shown})")
         elif sql_type in FLOATING:
             shown = f"case when isfinite({sql}) then {sql} end"
@@ -60,9 +60,9 @@ def _without_missing(sql: str, missing: list[str]) -> str:
     return f"(case when trim({sql}) not in ({words}) then {sql} end)" if words else sql
 
 
-def define_number(engine: duckdb.DuckDBPyConnection, part: Part, key: str) -> None:
-    """Make the macro that reads a part's text as a number: its decimal mark, its thousands mark, no other sign."""
-    mark, thousands = part.decimal or ".", part.thousands
+def define_number(engine: duckdb.DuckDBPyConnection, file: File, key: str) -> None:
+    """Make the macro that reads a file's text as a number: its decimal mark, its thousands mark, no other sign."""
+    mark, thousands = file.decimal or ".", file.thousands
     plain, digits = "trim(t)", "[0-9]+"
     if thousands:
         plain = f"replace({plain}, {quote(thousands)}, '')"
@@ -104,9 +104,11 @@ def _shift(sql: str, zones: tuple[str, str]) -> str:
     return sql if given in ("", ours) else f"(({sql} at time zone {quote(given)}) at time zone {quote(ours)})"
 
 
-def prove_time(engine, raw: Raw, sql: str, form: str, column: str) -> str:
+def prove_time(engine, place: tuple[Raw, str], sql: str, form: str, column: str) -> str:
     """What is wrong with the times of a text column: nothing (empty), or what to declare."""
-    source = f"(select trim({sql}) as t from {name(raw.table)} r where _whole and trim({sql}) <> '')"
+    source = (
+        f"(select trim({sql}) as t from {name(place[0].table)} {place[1]} where _whole and trim({sql}) <> '')"
+    )
     good = f"try_strptime(t, {quote(form)}) is not null" if form else f"regexp_matches(t, {quote(ISO)})"
     filled, fitting, example = engine.execute(
         f"select count(*), count(*) filter ({good}), min(t) filter (not ({good})) from {source}"
@@ -131,16 +133,16 @@ def _fitting_formats(engine, source: str, form: str, good: str) -> list[tuple[st
     return [(other, count) for other, count in zip(tried, found, strict=True) if count and count == most][:4]
 
 
-def prove_number(engine, raw: Raw, sql: str, part: Part, column: str) -> str:
+def prove_number(engine, raw: Raw, file: File, sql: str, column: str) -> str:
     """What is wrong with the numbers of a text column: nothing (empty), or what to declare."""
-    if part.decimal:
+    if file.decimal:
         return ""
     filled, commas, dots, grouped = engine.execute(
         f"select count(*), count(*) filter (regexp_matches(t, '^[+-]?[0-9.]*,[0-9]+')), count(*) filter (t like '%.%'), "
         f"count(*) filter (regexp_matches(t, '^[+-]?[1-9][0-9]{{0,2}}([.][0-9]{{3}})+$')) from "
-        f"(select trim({sql}) as t from {name(raw.table)} r where _whole and trim({sql}) <> '')"
+        f"(select trim({sql}) as t from {name(raw.table)} {sql.partition('.')[0]} where _whole and trim({sql}) <> '')"
     ).fetchone()
-    if commas and not part.thousands:
+    if commas and not file.thousands:
         return _("{column}: {commas} of {filled} numbers hold a comma; declare what it means (decimal: \",\" or "
                  "thousands: \",\")").format(column=column, commas=commas, filled=filled)  # fmt: skip
     if dots and dots == grouped:

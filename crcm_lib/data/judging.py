@@ -70,7 +70,7 @@ def _typed_columns(ready: Prepared) -> list[str]:
         value, filled = _value(ready, column, node, spec), _filled(ready, node)
         sql += [f"{value} as {name(column)}", f"{filled} as {name(column + '?')}"]
         if want_of(spec) == "number":
-            aliases = {read: ready.alias(read) for read in node.columns()}
+            aliases = {read: ready.home(read)[2] for read in node.columns()}
             sql.append(
                 f"({formats.not_finite_sql(node, ready.types, ready.fields, aliases)}) as {name(column + '~')}"
             )
@@ -107,7 +107,7 @@ def _filled(ready: Prepared, node: Node) -> str:
 def _text(ready: Prepared, column: str, node: Node) -> str:
     """Text as given; ids also where the text is one of the declared words for missing."""
     if column in IDS and node.kind == "column" and ready.types[node.value] == "VARCHAR":
-        return ready.alias(node.value)
+        return ready.home(node.value)[2]
     return compile_sql(node, "text", ready.fields)
 
 

@@ -8,7 +8,7 @@ from crcm_lib.data import expressions, formats
 from crcm_lib.data.expressions import Field, Node, compile_sql, name
 from crcm_lib.data.readers import Raw, read_raw
 from crcm_lib.data.schema import INPUTS, Column
-from crcm_lib.data.sources import Part, Source
+from crcm_lib.data.sources import File, Part, Source
 from crcm_lib.errors import unknown_name
 from crcm_lib.language import _
 
@@ -25,6 +25,7 @@ class Prepared:
     types: dict[str, str]
     zones: tuple[str, str]
     currency: str
+    lookups: dict[str, Raw] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     def parse(self, text: str) -> Node:
@@ -45,12 +46,12 @@ class Prepared:
             else ""
         )
 
-    def alias(self, column: str) -> str:
-        """The plain SQL of a raw column, missing words included."""
-        table, _dot, rest = column.partition(".")
-        return (
-            f"{name(table)}.{name(rest)}" if column not in self.raw.columns and rest else f"r.{name(column)}"
-        )
+    def home(self, column: str) -> tuple[Raw, File, str]:
+        """Where a column comes from: its raw table, how that is written, and its name in SQL."""
+        lookup, _dot, rest = column.partition(".")
+        if column in self.raw.columns or not rest:
+            return self.raw, self.part, f"r.{name(column)}"
+        return self.lookups[lookup], self.part.lookups[lookup], f"{name(lookup)}.{name(rest)}"
 
 
 def prepare(
@@ -87,12 +88,9 @@ def _prepare_lookup(engine, source: Source, ready: Prepared, lookup: str, limit:
     if repeated:
         ready.problems.append(_("lookups.{lookup}: {count} keys stand there more than once; a lookup has one row per key").format(
             lookup=lookup, count=repeated))  # fmt: skip
-    formats.define_number(
-        engine,
-        Part(path="-", columns={}, decimal=described.decimal, thousands=described.thousands),
-        f"{ready.key}_{lookup}",
-    )
+    formats.define_number(engine, described, f"{ready.key}_{lookup}")
     ready.fields |= formats.list_fields(found, described, f"{ready.key}_{lookup}", name(lookup), f"{lookup}.")
+    ready.lookups[lookup] = found
     ready.types |= {f"{lookup}.{column}": kind for column, kind in found.columns.items()}
 
 
@@ -119,24 +117,22 @@ def _find_problems(engine, ready: Prepared) -> None:
 
 
 def _find_ambiguous(engine, ready: Prepared, column: str, node: Node, want: str) -> list[str]:
-    """Formats that the data do not prove; checked on the columns of the file itself."""
-    own = [read for read in sorted(node.columns()) if ready.raw.columns.get(read) == "VARCHAR"]
-    if want == "time":
-        sql = compile_sql(node, "time", ready.fields)
-        alone = (
-            node.columns() <= ready.raw.columns.keys() and expressions.kind_of(node, ready.fields) == "text"
-        )
-        return (
-            [formats.prove_time(engine, ready.raw, sql, ready.part.format_of(column), column)]
-            if alone and own
-            else []
-        )
+    """Text that could be read in two ways, in the columns that an expression reads."""
+    texts = [read for read in sorted(node.columns()) if ready.types[read] == "VARCHAR"]
     if want == "number":
+        return [formats.prove_number(engine, *ready.home(read), f"{column} ({read})") for read in texts]
+    if want != "time" or not texts or expressions.kind_of(node, ready.fields) != "text":
+        return []
+    sql, form = compile_sql(node, "time", ready.fields), ready.part.format_of(column)
+    raw, _file, _sql = ready.home(texts[0])
+    alias = "r" if raw is ready.raw else name(texts[0].partition(".")[0])
+    if {id(ready.home(read)[0]) for read in node.columns()} != {id(raw)}:
         return [
-            formats.prove_number(engine, ready.raw, ready.fields[read].sql, ready.part, f"{column} ({read})")
-            for read in own
+            _("{column}: a time is put together from the file or from a lookup, not from both").format(
+                column=column
+            )
         ]
-    return []
+    return [formats.prove_time(engine, (raw, alias), sql, form, column)]
 
 
 def want_of(column: Column | None) -> str:

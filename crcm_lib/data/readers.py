@@ -8,6 +8,7 @@ text files are text, exactly as given.
 import codecs
 import csv
 import itertools
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,9 +95,18 @@ def _read_parquet(engine, path: Path, piece: str, limit: int) -> None:
             f"* exclude (file_row_number) from read_parquet({quote(str(path))}, file_row_number=true)"
             + (f" limit {limit}" if limit else "")
         )
+        named = [row[0] for row in engine.execute(f"describe {name(piece)}").fetchall()]
     except duckdb.Error as error:
         raise DataError(_("{file}: cannot be read as Parquet: {why}").format(
-            file=path.name, why=str(error).splitlines()[0].replace(str(path), path.name))) from None  # fmt: skip
+            file=path.name, why=_without_values(error))) from None  # fmt: skip
+    if len(named) > WIDEST or any(column.startswith(OWN) for column in named[2:]):
+        raise DataError(_("{file}: at most {most} columns, and none of them named {own}").format(
+            file=path.name, most=WIDEST, own=", ".join(OWN)))  # fmt: skip
+
+
+def _without_values(error: Exception) -> str:
+    """The first line of a message of the engine, without what it quotes: that could be a customer's value."""
+    return re.sub(r"""'[^']*'|"[^"]*\"""", "…", str(error).splitlines()[0])
 
 
 def _read_fast(engine, file: File, path: Path, piece: str, delimiter: str) -> bool:
@@ -285,7 +295,7 @@ def _query(path: Path, query: str, limit: int) -> tuple[list[str], Iterator[list
             rows = [["" if cell is None else cell for cell in row] for row in table.fetchall()]
     except duckdb.Error as error:
         raise DataError(_("{file}: the query fails: {why}").format(
-            file=path.name, why=str(error).splitlines()[0])) from None  # fmt: skip
+            file=path.name, why=_without_values(error))) from None  # fmt: skip
     return header, iter(rows)
 
 

@@ -193,6 +193,10 @@ def _check_columns(settings: Settings, where: tuple, part: dict, table: str) -> 
             table=table, column=column))
         for column in known if schema.columns[column].required and column not in columns
     )  # fmt: skip
+    forms = part.get("time_format")
+    for column in forms if isinstance(forms, dict) else ():
+        if column not in columns:
+            settings.say((*where, "time_format", column), unknown_name(_("column"), str(column), columns))
     if table != "transactions" and part.get("returns"):
         settings.say((*where, "returns"), _("returns: only transactions have returns"))
 

@@ -5,7 +5,7 @@ The borders are conventions, stated here once: 30 is where a mean begins to beha
 half the history still spans a quarter.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import duckdb
 import pandas as pd
@@ -15,6 +15,7 @@ from crcm_lib.language import _
 
 FEW, SOME, MANY = 30, 100, 200
 SHORT, LONG = 180, 365  # days
+LADDER = ("no", "limited", "yes")
 
 
 @dataclass(frozen=True)
@@ -31,17 +32,17 @@ class Facts:
     columns: frozenset[str]
     tables: dict[str, int]
     attributes: int = 0
-    trials: int = 0
+    unusable: dict[str, int] = field(default_factory=dict)
 
 
-def give_verdict(engine: duckdb.DuckDBPyConnection, written: list[str], as_of: str) -> pd.DataFrame:
+def give_verdict(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: str) -> pd.DataFrame:
     """The results table `verdict`: yes, limited or no for every capability, with the reason in plain words."""
-    facts = count_facts(engine, written, as_of)
+    facts = count_facts(engine, described, as_of)
     rows = [(capability, *rule(facts)) for capability, rule in CAPABILITIES.items()]
     return pd.DataFrame(rows, columns=["capability", "verdict", "because"])
 
 
-def count_facts(engine: duckdb.DuckDBPyConnection, written: list[str], as_of: str) -> Facts:
+def count_facts(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: str) -> Facts:
     """Count what the verdict rests on; tables that hold no usable record count as absent."""
     customers, repeat = engine.execute(
         "select count(*), count(*) filter (days > 1) from (select customer_id, count(distinct day) as days "
@@ -53,18 +54,17 @@ def count_facts(engine: duckdb.DuckDBPyConnection, written: list[str], as_of: st
     ).fetchone()
     fresh = measure_freshness(engine, "transactions", as_of)
     columns = {row[0] for row in engine.execute("describe final_transactions").fetchall()}
-    rows = {
-        t: engine.execute(f"select count(*) from final_{t} where _rule is null").fetchone()[0]
-        for t in written
+    counts = {
+        table: engine.execute(f"select count(*), count(*) filter (_rule is null) from final_{table}").fetchone()
+        for table in described
     }
     attributes = 0
-    if "customers" in written:
+    if "customers" in described:
         own = {row[0] for row in engine.execute("describe final_customers").fetchall()}
-        attributes = len(
-            [c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")]
-        )
+        attributes = len([c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")])
     return Facts(customers, repeat, days, fresh.get("gap", 0), fresh.get("usual", 1), returns, matched,
-                 frozenset(columns), rows, attributes)  # fmt: skip
+                 frozenset(columns), {table: kept for table, (_read, kept) in counts.items() if kept}, attributes,
+                 {table: read for table, (read, kept) in counts.items() if not kept})  # fmt: skip
 
 
 def _by_number(count: int, few: int, enough: int) -> str:
@@ -78,7 +78,7 @@ def _rfm(f: Facts) -> tuple[str, str]:
 
 def _value(f: Facts) -> tuple[str, str]:
     verdict = min(
-        _by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=("no", "limited", "yes").index
+        _by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index
     )
     said = _(
         "{repeat} customers bought on more than one day, over {days} days; a purchase model wants {some} and {short}"
@@ -90,7 +90,7 @@ def _value(f: Facts) -> tuple[str, str]:
 
 def _backtest(f: Facts) -> tuple[str, str]:
     verdict = min(
-        _by_number(f.repeat, SOME, MANY), _by_number(f.days, SHORT, LONG), key=("no", "limited", "yes").index
+        _by_number(f.repeat, SOME, MANY), _by_number(f.days, SHORT, LONG), key=LADDER.index
     )
     said = _("{days} days of history; a hold-out that spans the seasons wants {long}")
     return verdict, said.format(days=f.days, long=LONG)
@@ -101,8 +101,9 @@ def _churn(f: Facts) -> tuple[str, str]:
         return "limited", _(
             "the newest purchase is {gap} days before as_of; alarms would tell of the data's age"
         ).format(gap=f.gap)
-    said = _("{repeat} customers have a rhythm of their own (two purchase days or more)")
-    return _by_number(f.repeat, FEW, SOME), said.format(repeat=f"{f.repeat:,}")
+    verdict = min(_by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index)
+    said = _("{repeat} customers have a rhythm of their own (two purchase days or more), over {days} days")
+    return verdict, said.format(repeat=f"{f.repeat:,}", days=f.days)
 
 
 def _clusters(f: Facts) -> tuple[str, str]:
@@ -138,6 +139,10 @@ def _column(column: str, words: str):
 def _table(*names: str, few: int = FEW):
     def judge(f: Facts) -> tuple[str, str]:
         there = {table: f.tables[table] for table in names if table in f.tables}
+        if not there and (unusable := {t: f.unusable[t] for t in names if t in f.unusable}):
+            table, read = next(iter(unusable.items()))
+            return "no", _("not available: none of {read} records of {table} can be used").format(
+                read=read, table=table)  # fmt: skip
         if not there:
             return "no", _("not available: no {tables} table").format(tables=_(" or ").join(names))
         said = ", ".join(
