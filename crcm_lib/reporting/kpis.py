@@ -11,6 +11,7 @@ from crcm_lib.language import _
 
 YEAR = 365  # days
 ACTIVE = ("new", "growing", "loyal", "won back")
+ALARMS = ("warning", "urgent")
 AT_LEAST = 5  # customers a published number must stand for, where the policy does not say
 
 
@@ -144,12 +145,14 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
     if not tables.exists(folder, "churn"):
         return None
     churn = tables.read(folder, "churn")
-    alerted = churn[churn["alert"] != "none"]
+    alerted = churn[churn["alert"].isin(ALARMS)]
     if len(alerted) < _at_least(run):
         return Card(
-            _("Revenue at risk"), "–", _("fewer than {n} customers with a warning").format(n=_at_least(run))
+            _("Revenue at risk"), "–", _("fewer than {n} customers under a warning").format(n=_at_least(run))
         )
-    note = _("with {customers} customers who show a warning").format(customers=f"{len(alerted):,}")
+    note = _("with {customers} customers under a warning or an urgent alert").format(
+        customers=f"{len(alerted):,}"
+    )
     return Card(
         _("Revenue at risk"), shorten(alerted["revenue_at_risk"].sum()), note, run.get("currency", "")
     )
@@ -193,10 +196,11 @@ def _bar(row) -> TierBar:
 
 def missing(folder: Path, run: dict) -> list[dict[str, str]]:
     """Return what the data carry only in part or not at all, and why; then the tables that are not there."""
-    told = [
-        {"part": (line.partition(": ")[2] or line).replace("`", ""), "available": "no", "because": ""}
-        for line in run.get("not_available", [])
-    ]
+    told = []
+    for line in run.get("not_available", []):
+        words = (line.partition(": ")[2] or line).replace("`", "")
+        part = line.split("`")[1] if line.count("`") > 1 else words
+        told.append({"part": part, "available": "no", "because": words if words != part else ""})
     if not tables.exists(folder, "verdict"):
         return told
     verdict = tables.read(folder, "verdict")

@@ -20,9 +20,13 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6
 INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 FONTS = Path(__file__).parent / "fonts"
 FAMILIES = ["CRCM Sans", "DejaVu Sans", "CRCM Any"]  # tried in this order, character by character
-DPI, SCREEN_DPI = 144, 96  # drawn sharper than shown
-COLOURS = 128  # in a stored picture
+DPI, SCREEN_DPI = 120, 96  # drawn sharper than shown
+COLOURS = 64  # in a stored picture
 MOST_ROWS = 30  # of a table that are shown
+
+
+# Anywhere; at a line's start, where it makes a heading or a list; in an address, which becomes a link.
+ACTIVE = re.compile(r"[\\`*_{}\[\]|~$<>&]|^[#=]|^[-+](?=[\s+-]|$)|:(?=//)|(?<=www)\.|@")
 
 
 @cache
@@ -208,13 +212,11 @@ class Takeaway:
 
 
 class _Inert(str):
-    """Text from data on one line: every character that Markdown or HTML could act on is escaped."""
+    """Text from data on one line: a character that Markdown or HTML would act on is escaped."""
 
     def __new__(cls, value):
         line = " ".join(str(value).split())
-        return super().__new__(
-            cls, re.sub(r"[\\`*_{}\[\]()#+!|~$<>&-]", lambda found: f"&#{ord(found[0])};", line)
-        )
+        return super().__new__(cls, ACTIVE.sub(lambda found: f"&#{ord(found[0])};", line))
 
 
 def takeaway(template: str, **values) -> Takeaway:
