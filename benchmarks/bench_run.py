@@ -1,6 +1,6 @@
-"""The whole run on Complete Journey against ten empty notebooks, executed by plain papermill and turned into HTML.
+"""A whole run against ten empty notebooks, executed by plain papermill and turned into HTML.
 
-What the ratio leaves of a run: reading, cleaning and modelling 1,469,307 lines, the figures, the gates, the report.
+The ratio is what the work itself costs: reading, cleaning, modelling, figures, gates, report.
 """
 
 import os
