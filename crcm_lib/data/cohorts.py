@@ -62,19 +62,28 @@ def follow_cohorts(engine, *, as_of) -> pd.DataFrame:
     )[["cohort", "months_later", "customers", "active", "retained_share", "complete"]]
 
 
+def split_by_purchases(customers: pd.DataFrame) -> pd.DataFrame:
+    """Who came back, who bought once, and who has not bought; the columns of `size_groups`."""
+    names = [_("bought on several days"), _("bought on one day"), _("prospect, or returned all")]
+    groups = pd.Series(names[0], index=customers.index, name="customers_who", dtype="object")
+    groups = groups.mask(customers["purchases"] == 1, names[1]).mask(customers["purchases"] == 0, names[2])
+    return size_groups(customers, groups, names)
+
+
 def sum_categories(engine, *, as_of) -> pd.DataFrame:
     """Who buys what: customers and sales of each product category up to `as_of`, returns not taken off.
 
     Returns
     -------
-    Most sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several), `sales`,
-    `sales_share`, `largest_share` (the largest customer's share of the category). No rows without categories.
+    Most sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several),
+    `spend_total`, `spend_share`, `largest_share` (the largest customer's share of the category). No rows
+    without categories.
     """
     if "category" not in {
         column[0] for column in engine.execute("select * from transactions limit 0").description
     }:
         return pd.DataFrame(
-            columns=["category", "customers", "customer_share", "sales", "sales_share", "largest_share"]
+            columns=["category", "customers", "customer_share", "spend_total", "spend_share", "largest_share"]
         )
     sold = f"""
         select customer_id, category, sum({sql.money("amount")}) as sold from transactions
@@ -93,8 +102,8 @@ def sum_categories(engine, *, as_of) -> pd.DataFrame:
             "category": found["category"].astype("object").where(found["category"].notna(), NOT_GIVEN),
             "customers": found["customers"],
             "customer_share": found["customers"] / found["buyers"],
-            "sales": found["sales"],
-            "sales_share": found["sales"] / found["sales"].sum(),
+            "spend_total": found["sales"],
+            "spend_share": found["sales"] / found["sales"].sum(),
             "largest_share": found["largest"] / found["sales"].where(found["sales"] > 0),
         }
     )

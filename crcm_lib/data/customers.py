@@ -71,7 +71,7 @@ def summarise_purchases(engine, *, as_of) -> pd.DataFrame:
     until = _day(as_of)
     totals = engine.execute(sql.query(sql.core(until), "select * from core order by customer_id")).df()
     if totals.empty:
-        raise DataError(_nothing_until(engine, until))
+        _refuse_nothing(engine, until)
     customers = _with_days_and_means(totals.set_index("customer_id"), until)
     return customers.drop(columns=["spend_purchases", "spend_repeat"])
 
@@ -88,6 +88,7 @@ def summarise_customers(engine, *, as_of) -> pd.DataFrame:
     `margin_total` covers the lines whose cost is known; `cost_known_share` is their share of the sales.
     """
     until, columns = _day(as_of), _columns(engine, "transactions")
+    _refuse_nothing(engine, until)
     given = _columns(engine, "customers")
     parts = sql.core(until, sql.line_sums(columns, until), sql.WINDOWS) | sql.gaps()
     for name, column in BREADTH.items():
@@ -101,8 +102,6 @@ def summarise_customers(engine, *, as_of) -> pd.DataFrame:
         taken = {column for part in parts.values() if isinstance(part, sql.Part) for column in part.columns}
         parts |= sql.attributes(given, taken | set(RESULTS["customers"].columns) - {"customer_id"})
     totals = engine.execute(sql.join_all(parts)).df()
-    if not (totals["purchases"].any() or totals["spend_total"].any()):
-        raise DataError(_nothing_until(engine, until))
     return _with_ratios(_with_days_and_means(totals.set_index("customer_id"), until))
 
 
@@ -224,10 +223,13 @@ def _day(day) -> pd.Timestamp:
     return pd.Timestamp(day).normalize()
 
 
-def _nothing_until(engine, until: pd.Timestamp) -> str:
+def _refuse_nothing(engine, until: pd.Timestamp) -> None:
     earliest = engine.execute("select min(day) from transactions").fetchone()[0]
     if earliest is None:
-        return _("transactions: there are none.")
-    return _(
-        "transactions: none on or before as_of={as_of}; the earliest is {earliest}. Pass a later as_of."
-    ).format(as_of=f"{until:%Y-%m-%d}", earliest=f"{pd.Timestamp(earliest):%Y-%m-%d}")
+        raise DataError(_("transactions: there are none."))
+    if pd.Timestamp(earliest) > until:
+        words = _(
+            "transactions: none on or before as_of={as_of}; the earliest is {earliest}. Pass a later as_of."
+        )
+        days = {"as_of": until, "earliest": pd.Timestamp(earliest)}
+        raise DataError(words.format(**{name: f"{day:%Y-%m-%d}" for name, day in days.items()}))

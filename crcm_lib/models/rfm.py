@@ -54,7 +54,7 @@ class RFMScorer(TransformerMixin, BaseEstimator):
         self.cuts = cuts
 
     def fit(self, customers: pd.DataFrame, y=None):
-        """Learn the cut points that are not given. Returns self."""
+        """Learn the cut points that are not given; from nobody, none. Returns self."""
         given = self.cuts or {}
         if problems := _find_problems(self.n_bins, given):
             raise ValueError(list_problems("RFMScorer", problems))
@@ -149,6 +149,17 @@ def find_segment_problems(segments: Sequence[Segment], scores: Sequence[str]) ->
     return problems
 
 
+def describe_cuts(scorer: RFMScorer) -> pd.DataFrame:
+    """The cut points as a table: one row per score, one column per cut, in the column's own unit."""
+    check_is_fitted(scorer)
+    longest = max(map(len, scorer.cuts_.values()))
+    better = {True: _("more"), False: _("less")}
+    rows = {column: [*cuts, *[np.nan] * (longest - len(cuts))] for column, cuts in scorer.cuts_.items()}
+    cuts = pd.DataFrame.from_dict(rows, orient="index", columns=[f"cut {n + 1}" for n in range(longest)])
+    cuts.insert(0, "better", [better[SCORES[column][1]] for column in rows])
+    return cuts.rename_axis("column")
+
+
 def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.DataFrame:
     """How many customers went from a segment before (rows) to a segment now (columns), in the order given.
 
@@ -163,7 +174,7 @@ def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.D
 
 
 def _quantiles(values: pd.Series, shares: np.ndarray) -> np.ndarray:
-    return np.quantile(values.to_numpy(dtype=float), shares)
+    return np.quantile(values.to_numpy(dtype=float), shares) if len(values) else shares[:0]
 
 
 def _cuts_beaten(values: pd.Series, cuts: Sequence[float], more_is_better: bool) -> np.ndarray:
@@ -174,7 +185,7 @@ def _cuts_beaten(values: pd.Series, cuts: Sequence[float], more_is_better: bool)
 
 
 def _check(customers: pd.DataFrame) -> None:
-    """Refuse what cannot be scored: absent columns, empty values (a prospect has no recency), nobody."""
+    """Refuse what cannot be scored: absent columns, empty values (a prospect has no recency)."""
     problems = [_("{column}: missing").format(column=column) for column in SCORES if column not in customers]
     problems += [
         _("{column}: empty for {gaps} of {rows}; score buyers only (purchases at least 1)").format(
@@ -183,8 +194,6 @@ def _check(customers: pd.DataFrame) -> None:
         for column in SCORES
         if column in customers and (gaps := int(customers[column].isna().sum()))
     ]
-    if not len(customers):
-        problems.append(_("there is nobody to score"))
     if problems:
         raise DataError(list_problems("customers", problems))
 

@@ -1,15 +1,28 @@
-"""Pictures of the customer base (02) and of the RFM scores (03)."""
+"""What 02 shows: the customer base, in pictures, tables and a takeaway."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
+from crcm_lib.data.cohorts import NOT_GIVEN
 from crcm_lib.data.privacy import hide_small
+from crcm_lib.data.tables import About
 from crcm_lib.language import _
-from crcm_lib.reporting.figures.style import MUTED, PALETTE, Picture, new_figure
+from crcm_lib.reporting.figures.style import (
+    GRID,
+    MUTED,
+    PALETTE,
+    Picture,
+    TableView,
+    Takeaway,
+    new_figure,
+    table,
+    takeaway,
+)
 
-MOST_COHORTS = 24
+MOST_COHORTS = 36
+FORMATS = {"customer_share": "share", "spend_total": "money", "spend_share": "share", "spend_mean": "money"}
 SHARES = (("customer_share", _("share of customers")), ("spend_share", _("share of spend")))
 
 
@@ -51,7 +64,7 @@ def show_absences(gaps: pd.DataFrame, windows) -> Picture:
     axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     axes.set_xlabel(_("days between purchases (log scale)"))
     axes.set_ylabel(_("share over by then"))
-    _percent(axes.yaxis)
+    percent(axes.yaxis)
     told = ", ".join(f"{name} {days:,.0f}" for name, days in borders.items())
     return Picture(
         figure,
@@ -63,16 +76,14 @@ def show_absences(gaps: pd.DataFrame, windows) -> Picture:
 
 def show_lorenz(points: pd.DataFrame, measures: dict[str, float]) -> Picture:
     """The Lorenz curve of spend, beside the line on which everybody spends the same."""
-    figure, axes = new_figure(height=4.6)
+    figure, axes = new_figure()
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle="--", label=_("everybody spends the same"))
     axes.plot(points["share_of_customers"], points["share_of_spend"], color=PALETTE[0], linewidth=2.5,
               label=_("these customers"))  # fmt: skip
-    axes.fill_between(points["share_of_customers"], points["share_of_spend"], points["share_of_customers"],
-                      color=PALETTE[0], alpha=0.12)  # fmt: skip
     axes.set_xlabel(_("share of buyers, smallest spenders first"))
     axes.set_ylabel(_("share of spend"))
-    _percent(axes.xaxis)
-    _percent(axes.yaxis)
+    percent(axes.xaxis)
+    percent(axes.yaxis)
     axes.legend(loc="upper left")
     half = float(np.interp(0.5, points["share_of_customers"], points["share_of_spend"]))
     return Picture(
@@ -99,12 +110,16 @@ def show_cohorts(cohorts: pd.DataFrame, *, at_least: int = 5) -> Picture:
         axes.text(0.5, 0.5, _("no later month to look at yet"), ha="center", transform=axes.transAxes)
         axes.set_axis_off()
         return Picture(figure, _("No map: no later month to look at yet."))
+    hidden = seen.assign(few=seen["few"].astype(float)).pivot_table(
+        index="cohort", columns="months_later", values="few"
+    ).tail(MOST_COHORTS)  # fmt: skip
+    axes.imshow(hidden.where(hidden == 1), aspect="auto", cmap="Greys", vmin=0, vmax=5)
     drawn = axes.imshow(shares.to_numpy(), aspect="auto", cmap="YlGnBu", vmin=0)
-    _ticks(axes, [f"{day:%Y-%m}" for day in shares.index], [str(month) for month in shares.columns])
-    axes.set_xlabel(_("months after the first purchase"))
+    label_cells(axes, [f"{day:%Y-%m}" for day in shares.index], [str(month) for month in shares.columns])
+    axes.set_xlabel(_("months after the first purchase (grey: too few to show)"))
     axes.set_ylabel(_("month of the first purchase"))
     bar = figure.colorbar(drawn, label=_("share that bought"))
-    _percent(bar.ax.yaxis)
+    percent(bar.ax.yaxis)
     sums = seen[~seen["few"]].groupby("months_later")[["active", "customers"]].sum()
     told = ", ".join(
         f"{m}: {sums.active[m] / sums.customers[m]:.1%}" for m in (1, 3, 6, 12, 24) if m in sums.index
@@ -130,84 +145,63 @@ def show_groups(shown: pd.DataFrame) -> Picture:
         return Picture(figure, _("No bars: no such attributes in this data."))
     heights = [int((shown["attribute"] == name).sum()) for name in attributes]
     figure, grid = new_figure(
-        height=1.2 + 0.36 * sum(heights) + 0.5 * len(heights), nrows=len(attributes), squeeze=False,
-        sharex=True, height_ratios=[height + 1 for height in heights],
+        height=1.3 + 0.27 * sum(heights) + 0.4 * len(heights), nrows=len(attributes), squeeze=False,
+        sharex=True, height_ratios=[height + 0.4 for height in heights],
     )  # fmt: skip
     told = []
     for axes, name in zip(grid[:, 0], attributes, strict=True):
         levels = shown[shown["attribute"] == name].set_index("level")
-        _paired_bars(axes, levels)
-        axes.set_title(name.replace("_", " "), fontsize=11)
-        best = levels["spend_mean"].idxmax() if levels["spend_mean"].notna().any() else "–"
+        _paired_dots(axes, levels)
+        axes.set_title(name.replace("_", " "))
+        means = levels["spend_mean"].drop(index=NOT_GIVEN, errors="ignore").dropna()
+        best = means.idxmax() if len(means) else "–"
         told.append(_("{name}: most spend per customer in {best}").format(name=name, best=best))
-    grid[0, 0].legend(loc="lower right")
+    widest = shown[[column for column, _words in SHARES]].max(axis=None)
+    grid[0, 0].set_xlim(-0.01, 0.02 + (1.0 if pd.isna(widest) else widest))
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper left", ncols=2)
     grid[-1, 0].set_xlabel(_("share of all, 0 to 100 %"))
-    return Picture(figure, _("Bars, share of customers and of spend. {told}.").format(told="; ".join(told)))
+    return Picture(figure, _("Dots, share of customers and of spend. {told}.").format(told="; ".join(told)))
 
 
-def show_scores(scores: pd.DataFrame) -> Picture:
-    """How many customers have each score; where many tie, a score stays empty."""
-    names = [name for name in scores if name.endswith("_score")]
-    figure, grid = new_figure(height=3.2, ncols=len(names), sharey=True)
-    told, top = [], int(scores[names].max().max())
-    for axes, name, colour in zip(np.ravel(grid), names, PALETTE, strict=False):
-        share = scores[name].value_counts(normalize=True).reindex(range(1, top + 1), fill_value=0.0)
-        axes.bar(share.index, share, color=colour)
-        axes.set_title(name.removesuffix("_score"), fontsize=11)
-        axes.set_xticks(share.index)
-        axes.set_xlabel(_("score, {best} is best").format(best=top))
-        told.append(f"{name.removesuffix('_score')} " + ", ".join(f"{s}: {v:.0%}" for s, v in share.items()))
-    np.ravel(grid)[0].set_ylabel(_("share of buyers"))
-    _percent(np.ravel(grid)[0].yaxis)
-    return Picture(figure, _("Bars, share of buyers by score. {told}.").format(told="; ".join(told)))
-
-
-def show_map(scores: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """Customers by recency and frequency score, the best in the upper right corner; small cells hidden."""
-    top = int(scores[["recency_score", "frequency_score"]].max().max())
-    every = range(1, top + 1)
-    cells = pd.crosstab(scores["frequency_score"], scores["recency_score"]).reindex(
-        index=every, columns=every, fill_value=0
-    )
-    figure, axes = new_figure(height=4.4)
-    _counts(axes, cells.iloc[::-1], at_least)
-    axes.set_xlabel(_("recency score, {best} came last").format(best=top))
-    axes.set_ylabel(_("frequency score"))
-    shown = _hide(cells, at_least)
-    told = _("best on both {best}, worst on both {worst}").format(
-        best=_number(shown.iloc[-1, -1]), worst=_number(shown.iloc[0, 0])
-    )
-    return Picture(figure, _("Map of customers by recency and frequency score: {told}.").format(told=told))
-
-
-def show_moves(moves: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """From which segment (rows) to which (columns) customers moved; small cells hidden."""
-    figure, axes = new_figure(height=2.4 + 0.34 * len(moves))
-    _counts(axes, moves, at_least)
-    axes.tick_params(axis="x", rotation=45)
-    for label in axes.get_xticklabels():
-        label.set_ha("right")
-        label.set_rotation_mode("anchor")
-    axes.set_xlabel(_("segment now (customers)"))
-    axes.set_ylabel(_("segment then"))
-    both = moves.loc[moves.index.isin(moves.columns), :]
-    stayed = sum(int(both.loc[name, name]) for name in both.index)
-    return Picture(
-        figure,
-        _(
-            "Map of moves between {count} segments: of {then:,} customers then, {stayed:,} are in the same."
-        ).format(count=len(moves.columns), then=int(both.to_numpy().sum()), stayed=stayed),
-    )
+def hide_groups(sizes: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """Groups of customers as people may see them; `sizes` has the columns of `cohorts.size_groups`."""
+    money = [name for name in ("spend_total", "spend_share", "spend_mean") if name in sizes]
+    return hide_small(sizes, money=money, at_least=at_least)
 
 
 def hide_per_attribute(broken: pd.DataFrame, attributes: Sequence[str], *, at_least: int = 5) -> pd.DataFrame:
     """The rows of these attributes, in this order, each attribute's small and dominated groups hidden."""
-    money = ["spend_total", "spend_share", "spend_mean"]
-    parts = [
-        hide_small(broken[broken["attribute"] == name], money=money, at_least=at_least) for name in attributes
-    ]
+    parts = [hide_groups(broken[broken["attribute"] == name], at_least=at_least) for name in attributes]
     kept = [part for part in parts if len(part)]
     return pd.concat(kept, ignore_index=True) if kept else broken.iloc[:0].drop(columns="largest_share")
+
+
+def table_groups(shown: pd.DataFrame, about: About) -> TableView:
+    """Groups of customers as a table; says so where these data have none."""
+    if shown.empty:
+        return table(shown.iloc[:, :0], _("Not available in these data."))
+    return table(shown, _("Spend in {currency}").format(currency=about.currency), **FORMATS)
+
+
+def tell_base(
+    customers: pd.DataFrame, by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5
+) -> Takeaway:
+    """How many there are, in which stage most are, how many slip away, and how concentrated the spend is."""
+    buyers, stages = int((customers["purchases"] > 0).sum()), by_stage.drop(index="prospect")
+    most = stages["customers"].idxmax()
+    if stages.loc[most, "customers"] < at_least:
+        return takeaway(_("Too few customers have bought to tell of their stages."))
+    people, spend = (stages[name] / stages[name].sum() for name in ("customers", "spend_total"))
+    words = _(
+        "{buyers:,} customers have bought. Most are **{most}** ({most_share:.0%} of buyers, {most_spend:.0%} "
+        "of spend); {away:.0%} are at risk or lost."
+    )
+    if not np.isnan(measures["top_10_share"]):
+        words += _(" The top tenth brings {top:.0%} of spend.")
+    return takeaway(
+        words, buyers=buyers, most=most, most_share=people[most], most_spend=spend.fillna(0.0)[most],
+        away=people[["at risk", "lost"]].sum(), top=measures["top_10_share"],
+    )  # fmt: skip
 
 
 def _paired_bars(axes, sizes: pd.DataFrame) -> None:
@@ -223,26 +217,24 @@ def _paired_bars(axes, sizes: pd.DataFrame) -> None:
     axes.set_ylim(len(sizes) - 0.4, -0.6)
     axes.grid(visible=False, axis="y")
     axes.margins(x=0.12)
-    _percent(axes.xaxis)
+    percent(axes.xaxis)
 
 
-def _counts(axes, cells: pd.DataFrame, at_least: int) -> None:
-    """A map of counts with the numbers in the cells; a dot where there is something too small to show."""
-    shown = _hide(cells, at_least).astype("float64").to_numpy()
-    top = np.nanmax(shown) if np.isfinite(shown).any() else 1
-    axes.imshow(np.sqrt(np.nan_to_num(shown)), aspect="auto", cmap="Blues", vmin=0, vmax=np.sqrt(max(top, 1)))
-    for (row, column), count in np.ndenumerate(shown):
-        words = "·" if np.isnan(count) else "" if count == 0 else f"{count:,.0f}"
-        axes.text(column, row, words, ha="center", va="center", fontsize=10,
-                  color="white" if np.nan_to_num(count) > top * 0.35 else "black")  # fmt: skip
-    _ticks(axes, [str(name) for name in cells.index], [str(name) for name in cells.columns])
+def _paired_dots(axes, levels: pd.DataFrame) -> None:
+    places = np.arange(len(levels))
+    pair = levels[[column for column, _words in SHARES]].to_numpy(dtype=float, na_value=np.nan)
+    axes.hlines(places, pair.min(axis=1), pair.max(axis=1), color=GRID, linewidth=4)
+    for step, ((_column, words), colour) in enumerate(zip(SHARES, PALETTE, strict=False)):
+        axes.plot(pair[:, step], places, "o", color=colour, label=words)
+    for place in places[np.isnan(pair).all(axis=1)]:
+        axes.text(0.002, place, _("hidden"), va="center", fontsize=10, color=MUTED)
+    axes.set_yticks(places, [str(name) for name in levels.index])
+    axes.set_ylim(len(levels) - 0.4, -0.6)
+    axes.grid(visible=False, axis="y")
+    percent(axes.xaxis)
 
 
-def _hide(cells: pd.DataFrame, at_least: int) -> pd.DataFrame:
-    return hide_small(cells, counts=list(cells.columns), at_least=at_least)
-
-
-def _ticks(axes, rows: list[str], columns: list[str]) -> None:
+def label_cells(axes, rows: list[str], columns: list[str]) -> None:
     """A label for every row, and for as many columns as fit."""
     step = 1 + len(columns) // 13
     axes.set_xticks(range(0, len(columns), step), columns[::step])
@@ -251,12 +243,9 @@ def _ticks(axes, rows: list[str], columns: list[str]) -> None:
     axes.tick_params(labelsize=10)
 
 
-def _percent(axis) -> None:
+def percent(axis) -> None:
+    """Label an axis of shares in per cent."""
     axis.set_major_formatter(lambda value, _place: f"{value:.0%}")
-
-
-def _number(value) -> str:
-    return _("hidden") if pd.isna(value) else f"{value:,.0f}"
 
 
 def _tell_shares(name: str, row: pd.Series) -> str:
