@@ -116,7 +116,7 @@ def _spend_by_year(folder: Path, run: dict) -> tuple[float | None, float | None,
         select
             sum(amount) filter (day > cast($1 as date) - {YEAR}),
             sum(amount) filter (day <= cast($1 as date) - {YEAR} and day > cast($1 as date) - {2 * YEAR}),
-            cast($1 as date) - min(day) + 1
+            date_diff('day', min(day), cast($1 as date)) + 1
         from transactions where day <= cast($1 as date)
         """,
         [until],
