@@ -1,15 +1,13 @@
-"""What moved since a past day, what chance alone would move, and whether tiers and actions held up."""
+"""Who moved between tiers since a past day, and what chance alone would have moved."""
 
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.customers import spend_between
-from crcm_lib.decisions.intervals import newcombe, student, welch, wilson
 from crcm_lib.decisions.policy import Policy
 from crcm_lib.language import _
 
 SLICES = 400  # per tier, of the normal distribution that chance is drawn from
-FEWEST = 5  # of each arm, to compare them at all
+YEAR = 365  # days that the scorecard's longest sums look back
 
 
 def choose_past(first_day, as_of, *, compare_days: int) -> pd.Timestamp:
@@ -53,20 +51,46 @@ def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 
-def split_history(engine, *, as_of, seed: int) -> list:
-    """Two engines, each with a random half of every customer's purchase days: the same behaviour, seen twice.
+def choose_ruler(rulers: tuple, *, first_day, past) -> tuple:
+    """The ruler to measure today with, and a sentence that says which.
 
-    A purchase day, with all its lines, goes to one half by a hash of customer, day and `seed`; the other
-    input tables are seen by both.
+    The past day's ruler, unless the history was then shorter than the year that the scorecard looks back:
+    sums over a year would grow for everyone, and everyone would seem to rise. Then today's own ruler: what is
+    compared is the standing among the customers of the day.
+
+    Parameters
+    ----------
+    rulers
+        The past day's ruler and today's.
+    first_day, past
+        First day of the history, and the day to compare with.
+    """
+    day, days = f"{past:%Y-%m-%d}", (pd.Timestamp(past) - pd.Timestamp(first_day)).days
+    if days >= YEAR:
+        return rulers[0], _("Both days are measured with the ruler of {past}.").format(past=day)
+    words = _(
+        "On {past} the history was {days} days long, less than the year that the scorecard looks back: with "
+        "one ruler everyone would seem to rise. Each day has its own ruler, so this compares standings."
+    )
+    return rulers[1], words.format(past=day, days=days)
+
+
+def split_history(engine, *, as_of, seed: int) -> list:
+    """Two engines with a random half of every customer's repeat purchases: the same behaviour, seen twice.
+
+    Both see the first purchase day, which makes someone a customer, and the other input tables. A later
+    purchase day, with all its lines, goes to one half by a hash of customer, day and `seed`.
     """
     day, halves = f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", []
     for number in (0, 1):
         schema = f"half_{number}_of_{seed}"
         engine.execute(f"create schema if not exists {schema}")
         engine.execute(f"""
-            create or replace view {schema}.transactions as select * from main.transactions
-            where day <= {day} and {number} =
-                ascii(md5(customer_id || '|' || coalesce(purchase_day, day) || '|{seed}')) % 2""")
+            create or replace view {schema}.transactions as
+            select * exclude (bought) from (
+                select *, coalesce(purchase_day, day) as bought from main.transactions where day <= {day})
+            qualify bought = min(bought) over (partition by customer_id)
+                or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2""")
         cursor = engine.cursor()
         cursor.execute(f"set search_path = '{schema},main'")
         halves.append(cursor)
@@ -77,18 +101,17 @@ def measure_reliability(one: pd.Series, other: pd.Series) -> float:
     """How well a score repeats itself on another sample of the same behaviour, 0…1; NaN if unseen.
 
     The rank correlation of the two halves' scores, stepped up to the full history by Spearman and Brown
-    (1910, British Journal of Psychology 3, 271-322). Who bought in one half only has the other half's lowest
-    score.
+    (1910, British Journal of Psychology 3, 271-322).
     """
-    everyone = one.index.union(other.index)
-    if min(one.nunique(), other.nunique()) < 2:
+    both = one.index.intersection(other.index)
+    ranks = [scores.reindex(both).rank() for scores in (one, other)]
+    if min(rank.nunique() for rank in ranks) < 2:
         return float("nan")
-    ranks = [scores.reindex(everyone).fillna(scores.min()).rank() for scores in (one, other)]
     correlation = float(np.clip(np.corrcoef(*ranks)[0, 1], 0, 1))
     return round(2 * correlation / (1 + correlation), 6)
 
 
-def share_evidence(reliability: float, *, days_apart: int, window_days: int = 365) -> float:
+def share_evidence(reliability: float, *, days_apart: int, window_days: int = YEAR) -> float:
     """Correlation of two measurements of an unchanged customer whose windows of `window_days` overlap.
 
     What both windows saw is in both measurements; only the rest is drawn anew.
@@ -113,10 +136,10 @@ def expect_moves(crossed: pd.DataFrame, correlation: float) -> pd.DataFrame:
     edges = np.append(0.0, np.cumsum(sizes) / max(sizes.sum(), 1.0))
     cuts, spread = ndtri(np.clip(edges, 0, 1)), np.sqrt(max(1 - correlation**2, 1e-12))
     expected = np.zeros((len(sizes), len(sizes)))
-    for row, size in enumerate(sizes):
+    for row in np.flatnonzero(sizes):
         inside = edges[row] + (np.arange(SLICES) + 0.5) / SLICES * (edges[row + 1] - edges[row])
         reached = ndtr((cuts - correlation * ndtri(inside)[:, None]) / spread)
-        expected[row] = size * np.diff(reached, axis=1).mean(axis=0) if size else 0.0
+        expected[row] = sizes[row] * np.diff(reached, axis=1).mean(axis=0)
     return pd.DataFrame(expected, index=crossed.index, columns=crossed.columns).round(6)
 
 
@@ -129,142 +152,6 @@ def summarise_moves(crossed: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame
     for name, part in (("stayed", np.diag), ("rose", _lower), ("fell", _upper)):
         shown[name], shown[f"{name}_by_chance"] = part(counts) * share, part(expected) * share
     return pd.DataFrame(shown)
-
-
-def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """The table `effects`: each past tier's later spend and share who bought again, with 95 % intervals.
-
-    Parameters
-    ----------
-    before
-        The table `tiers` of the past day.
-    later
-        From `spend_between`: `spend` and `purchases` since; who has no row there bought nothing.
-    policy
-        Orders the tiers; a tier that nobody had is left out.
-
-    Notes
-    -----
-    Means have Student intervals, shares Wilson's (1927); with one customer there is no interval of the mean.
-    """
-    spend, again = _outcomes(before.index, later)
-    rows = []
-    for tier in policy.tiers:
-        members = (before["tier"] == tier.name).to_numpy()
-        if not members.any():
-            continue
-        mean, mean_low, mean_high = student(spend[members])
-        low, high = wilson(again[members].sum(), members.sum())
-        rows.append(
-            {
-                "tier_before": tier.name, "customers": int(members.sum()),
-                "spend_later_mean": mean, "spend_later_low": mean_low, "spend_later_high": mean_high,
-                "retained_share": float(again[members].mean()), "retained_low": low, "retained_high": high,
-            }
-        )  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, effects: pd.DataFrame) -> pd.DataFrame:
-    """Each past tier against the one below: difference of later spend and retention, with a verdict.
-
-    Welch's interval for the spend, Newcombe's (1998, Statistics in Medicine 17, 873-890, method 10) for the
-    share. A pair is `kept` if the interval lies above zero, `reversed` below, else `cannot tell`.
-    """
-    spend, again = _outcomes(before.index, later)
-    tiers, rows = before["tier"].to_numpy(), []
-    for upper, lower in zip(effects["tier_before"][:-1], effects["tier_before"][1:], strict=True):
-        one, other = tiers == upper, tiers == lower
-        for outcome, compare, values in (("spend", welch, spend), ("bought again", newcombe, again)):
-            difference, low, high = compare(values[one], values[other])
-            rows.append((upper, lower, outcome, difference, low, high, _judge(low, high)))
-    columns = ["tier", "below", "outcome", "difference", "low", "high", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def judge_order(pairs: pd.DataFrame, outcome: str) -> str:
-    """Did the tiers keep their order later? `kept`, `partly` or `cannot tell`.
-
-    >>> judge_order(pd.DataFrame({"outcome": ["spend"] * 2, "verdict": ["kept", "reversed"]}), "spend")
-    'partly'
-    """
-    verdicts = set(pairs.loc[pairs["outcome"] == outcome, "verdict"])
-    if verdicts == {"kept"}:
-        return _("kept")
-    return _("partly") if verdicts & {"kept", "reversed"} else _("cannot tell")
-
-
-def measure_actions(engine, arms: pd.DataFrame, *, as_of) -> pd.DataFrame:
-    """The table `action_effects`: earlier treatments beside their controls, from their start on.
-
-    Parameters
-    ----------
-    engine
-        Holds the clean table `transactions`.
-    arms
-        From `evidence.find_arms`; each wave (action, start, end) is followed to its end, or to `as_of`.
-    as_of
-        Last day known.
-
-    Notes
-    -----
-    Without controls nothing is said of an effect. Whether the arms were drawn at random is for
-    whoever drew them to say; ours are.
-    """
-    parts = []
-    for (_action, start, end), wave in arms.groupby(["action", "start", "end"], sort=True):
-        later = spend_between(engine, after=start - pd.Timedelta(days=1), until=min(end, pd.Timestamp(as_of)))
-        spend, again = _outcomes(pd.Index(wave["customer_id"]), later)
-        parts.append(wave.assign(spend=spend, again=again))
-    followed = pd.concat(parts) if parts else arms.assign(spend=0.0, again=0.0)
-    rows = []
-    for action, wave in followed.groupby("action"):
-        treated, control = (wave[wave["arm"] == arm] for arm in ("treatment", "control"))
-        for outcome, compare, column in (("bought again", newcombe, "again"), ("spend", welch, "spend")):
-            rows.append(_compare_arms(action, outcome, compare, (treated[column], control[column])))
-    columns = [
-        "action",
-        "outcome",
-        "treated",
-        "controls",
-        "treated_mean",
-        "control_mean",
-        "difference",
-        "low",
-        "high",
-        "verdict",
-    ]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _compare_arms(action: str, outcome: str, compare, arms: tuple) -> tuple:
-    treated, control = (arm.to_numpy(dtype=float) for arm in arms)
-    sizes = (action, outcome, len(treated), len(control))
-    if not len(control):
-        return (
-            *sizes,
-            treated.mean(),
-            *[np.nan] * 4,
-            _("no control group: nothing can be said of an effect"),
-        )
-    if min(len(treated), len(control)) < FEWEST:
-        return (*sizes, *[np.nan] * 5, _("too few to compare"))
-    difference, low, high = compare(treated, control)
-    words = {"kept": _("higher with the action"), "reversed": _("lower with the action")}
-    verdict = words.get(_judge(low, high), _("cannot tell: the interval holds zero"))
-    return (*sizes, treated.mean(), control.mean(), difference, low, high, verdict)
-
-
-def _outcomes(customers: pd.Index, later: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Spend, and 1 where they bought again; no row means neither."""
-    found = later.reindex(customers)
-    return found["spend"].fillna(0.0).to_numpy(float), (found["purchases"].fillna(0) > 0).to_numpy(float)
-
-
-def _judge(low: float, high: float) -> str:
-    if low > 0:
-        return "kept"
-    return "reversed" if high < 0 else "cannot tell"
 
 
 def _say_change(was: float, now: float, changes: dict) -> str:

@@ -95,6 +95,27 @@ def find_silent(situation: pd.DataFrame, consents: pd.DataFrame | None) -> set[s
     return set(refused["customer_id"]) | (set(persons) - set(granted["customer_id"]))
 
 
+def count_consents(situation: pd.DataFrame, consents: pd.DataFrame | None) -> pd.DataFrame:
+    """How many may be approached, and how many get the standard offer only: `customers` per group."""
+    silent = situation.index.isin(find_silent(situation, consents))
+    kind = situation["subject_type"].map({"company": _("companies")}).fillna(_("natural persons"))
+    may = np.where(silent, _("standard offer only"), _("may be approached"))
+    counts = situation.groupby([kind.rename("who"), pd.Series(may, situation.index, name="what")]).size()
+    return counts.rename("customers").reset_index()
+
+
+def say_consents(consents: pd.DataFrame | None) -> str:
+    """Whether anyone's objections are known at all."""
+    if consents is None:
+        return _(
+            "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
+        )
+    refused = consents[consents["status"] == "refused"]
+    return _("Latest word of {customers:,} customers; {refused:,} refuse something").format(
+        customers=consents["customer_id"].nunique(), refused=refused["customer_id"].nunique()
+    )
+
+
 def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd.DataFrame:
     """Choose by expected gain, within each action's capacity and the contact cap, and draw the controls.
 
@@ -174,6 +195,14 @@ def write_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of) -> pd.Data
         start=start, end=(start + lasting).astype("datetime64[us]"),
         cost=drawn["cost"].where(drawn["arm"] == "treatment", 0.0).astype("float64"),
     ).astype({"arm": "str", "start": "datetime64[us]"})  # fmt: skip
+
+
+def compare_arms(assignments: pd.DataFrame, situation: pd.DataFrame) -> pd.DataFrame:
+    """Both arms of all actions together before anything was done: `arm`, `customers`, `value_mean`."""
+    value = assignments["customer_id"].map(situation["value"])
+    groups = value.groupby(assignments["arm"])
+    found = pd.DataFrame({"customers": groups.size(), "value_mean": groups.mean()})
+    return found.reindex(["treatment", "control"]).fillna({"customers": 0}).rename_axis("arm").reset_index()
 
 
 def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:

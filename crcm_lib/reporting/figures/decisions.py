@@ -42,7 +42,7 @@ def show_tiers(shown: pd.DataFrame) -> Picture:
     axes.margins(x=0.14)
     _percent(axes.xaxis)
     axes.set_xlabel(_("share of all, 0 to 100 %"))
-    axes.legend(loc="lower right")
+    _legend_above(figure, axes)
     told = "; ".join(
         f"{row['tier']}: " + ", ".join(f"{SHARES[column]} {_share(row[column])}" for column in columns)
         for _place, row in shown.iterrows()
@@ -70,10 +70,10 @@ def show_scores(tiers: pd.DataFrame, policy: Policy, ruler) -> Picture:
                       xycoords=("data", "axes fraction"), xytext=(3, 0), textcoords="offset points",
                       rotation=90, va="top", fontsize=10, color=INK)  # fmt: skip
     axes.set_xlim(0, 100)
-    axes.set_ylim(0, max(below.max(), 1) * 1.25)
+    axes.set_ylim(0, max(below.max(), 1) * 1.35)
     axes.set_xlabel(_("score, 0 to 100 points"))
     axes.set_ylabel(_("customers per 4 points"))
-    axes.legend(loc="upper left", ncols=2)
+    _legend_above(figure, axes)
     told = ", ".join(f"{name} {border:.1f}" for name, border in borders.items()) or _("none")
     middle = tiers["score"].median() if len(tiers) >= least else np.nan
     return Picture(
@@ -108,8 +108,9 @@ def show_reasons(parts: pd.DataFrame) -> Picture:
     axes.set_xlim(0, 100)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(_("points that each criterion adds to the score"))
-    axes.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, fontsize=10.5)
+    _legend_above(figure, axes)
     told = "; ".join(f"{name} {total:.1f}" for name, total in zip(customers, left, strict=True))
+    told = told.replace("\n", ", ")
     return Picture(figure, _("Bars, the scores of example customers added up: {told}.").format(told=told))
 
 
@@ -130,7 +131,7 @@ def show_sensitivity(changes: pd.DataFrame) -> Picture:
     axes.margins(x=0.14)
     _percent(axes.xaxis, 1)
     axes.set_xlabel(_("share of customers whose tier changes"))
-    axes.legend(loc="lower right")
+    _legend_above(figure, axes)
     told = "; ".join(
         f"{name} {row.changed_up:.1%} / {row.changed_down:.1%}"
         for name, row in zip(names, changes.itertuples(), strict=True)
@@ -153,7 +154,7 @@ def show_audit(audit: pd.DataFrame) -> Picture:
     axes.set_xlim(left=0)
     _percent(axes.xaxis)
     axes.set_xlabel(_("share in the two best tiers, with 95 % interval"))
-    axes.legend(loc="lower right")
+    _legend_above(figure, axes)
     different = [f"{r.attribute} {r.group} {r.share:.1%}" for r in audit[audit["differs"]].itertuples()]
     told = ", ".join(different) or _("none")
     return Picture(
@@ -163,29 +164,41 @@ def show_audit(audit: pd.DataFrame) -> Picture:
     )  # fmt: skip
 
 
-def show_actions(summary: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """For how many customers each action is planned, and how many are left out at random as controls."""
-    shown = summary[summary[["treated", "control"]].sum(axis=1) >= at_least].reset_index(drop=True)
+def hide_actions(summary: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """The planned actions as people may see them: what tells of few customers is missing."""
+    shown = hide_small(
+        summary.drop(columns="zh"), counts="treated", money=["cost", "gain"], at_least=at_least
+    )
+    for name in ("asked", "control"):
+        shown[name] = hide_small(summary[[name]], counts=name, at_least=at_least)[name]
+    return shown.assign(capacity=summary["capacity"])
+
+
+def show_actions(shown: pd.DataFrame) -> Picture:
+    """For how many customers each action is planned, and how many are left out at random as controls.
+
+    `shown` comes from `hide_actions`.
+    """
+    shown = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
     figure, axes = new_figure(height=1.5 + 0.42 * max(len(shown), 1))
     if shown.empty:
         return _nothing(figure, axes, _("no action is planned for enough customers to show"))
-    places = np.arange(len(shown))
-    axes.barh(places, shown["treated"], color=PALETTE[0], height=0.6, label=_("treatment"))
-    axes.barh(
-        places, shown["control"], left=shown["treated"], color=PALETTE[4], height=0.6, label=_("control")
-    )
+    places, treated = np.arange(len(shown)), shown["treated"].astype("float64")
+    control = shown["control"].astype("float64").fillna(0.0)
+    axes.barh(places, treated, color=PALETTE[0], height=0.6, label=_("treatment"))
+    axes.barh(places, control, left=treated, color=PALETTE[4], height=0.6, label=_("control"))
     axes.scatter(shown["capacity"], places, marker="|", s=260, color=PALETTE[5], linewidth=2.5,
                  label=_("capacity"), zorder=3)  # fmt: skip
     axes.set_yticks(places, [f"{row.action} ({row.lever})" for row in shown.itertuples()], fontsize=10.5)
     axes.invert_yaxis()
+    axes.set_xlim(left=0)
     axes.grid(visible=False, axis="y")
     axes.set_xlabel(_("customers"))
-    axes.legend(loc="lower right")
-    told = "; ".join(
-        _("{name}: {people} planned").format(name=row.action, people=row.treated + row.control)
-        for row in shown.itertuples()
+    _legend_above(figure, axes)
+    told = "; ".join(f"{row.action}: {row.treated:,.0f}" for row in shown.itertuples())
+    return Picture(
+        figure, _("Bars, customers treated and left out, per action. Treated: {told}.").format(told=told)
     )
-    return Picture(figure, _("Bars, customers per action, controls included. {told}.").format(told=told))
 
 
 def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
@@ -206,12 +219,12 @@ def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
     )  # fmt: skip
 
 
-def tell_actions(summary: pd.DataFrame, actions: pd.DataFrame, silent: int, currency: str) -> Takeaway:
+def tell_actions(summary: pd.DataFrame, silent: int, currency: str) -> Takeaway:
     """What is planned, what it costs and is assumed to win, and for how many nothing may be done."""
     treated, control = int(summary["treated"].sum()), int(summary["control"].sum())
     words = _(
         "{treated:,} actions are planned at a cost of {cost:,.0f} {currency}, for an assumed gain of "
-        "{gain:,.0f} {currency}; {control:,} customers chosen at random are left out, to see whether it works."
+        "{gain:,.0f} {currency}; {control:,} customers chosen at random are left out, to see if it works."
     )
     if silent:
         words += _(" {silent:,} customers refused or never consented and get the standard offer.")
@@ -225,6 +238,10 @@ def _nothing(figure, axes, words: str) -> Picture:
     axes.text(0.5, 0.5, words, ha="center", transform=axes.transAxes)
     axes.set_axis_off()
     return Picture(figure, _("Nothing to draw: {words}.").format(words=words))
+
+
+def _legend_above(figure, axes) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
 
 
 def _percent(axis, digits: int = 0) -> None:
