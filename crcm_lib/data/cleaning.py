@@ -8,6 +8,8 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from crcm_lib.data import accounting, tables
 from crcm_lib.data.accounting import EVENT
@@ -30,6 +32,7 @@ LATER = {
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
 }
+GROUP = 122_880  # rows of a Parquet row group
 RESULTS = ("rejects", "row_account", "money_account", "quality", "verdict")
 
 
@@ -195,11 +198,26 @@ def _write(engine, table: str, draft: Path) -> int:
     rows = engine.execute(f"select count(*) from final_{table} where _rule is null").fetchone()[0]
     if rows:
         (draft / "clean").mkdir(exist_ok=True)
-        engine.execute(
-            f"copy (select {', '.join(map(name, columns))} from final_{table} where _rule is null "
-            f"order by {_order(table, columns)}) to {quote(str(draft / 'clean' / f'{table}.parquet'))} (format parquet)"
+        query = (
+            f"select {', '.join(map(name, columns))} from final_{table} where _rule is null "
+            f"order by {_order(table, columns)}"
         )
+        _write_parquet(engine, query, draft / "clean" / f"{table}.parquet")
     return rows
+
+
+def _write_parquet(engine, query: str, path: Path) -> None:
+    """Write rows in groups of a fixed size by one thread: equal rows give equal bytes, which `copy` does not promise."""
+    reader = engine.execute(query).to_arrow_reader(GROUP)
+    with pq.ParquetWriter(path, reader.schema) as writer:
+        waiting = reader.schema.empty_table()
+        for batch in reader:
+            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+            while len(waiting) >= GROUP:
+                writer.write_table(waiting.slice(0, GROUP).combine_chunks(), row_group_size=GROUP)
+                waiting = waiting.slice(GROUP)
+        if len(waiting):
+            writer.write_table(waiting.combine_chunks(), row_group_size=GROUP)
 
 
 def _unknown_yet(table: str, columns: list[str], as_of: str):

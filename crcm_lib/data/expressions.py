@@ -192,8 +192,11 @@ class _Parser:
             return self._call(text.lower())
         text = text.strip("`")
         if self._take("."):
+            kind, rest = self.tokens[self.at] if self.at < len(self.tokens) else ("end", "")
+            if kind not in ("name", "quoted"):
+                raise ExpressionError(_("a column is missing after {name!r}").format(name=f"{text}."))
             self.at += 1
-            text = f"{text}.{self.tokens[self.at - 1][1].strip('`')}" if self.at <= len(self.tokens) else text
+            text = f"{text}.{rest.strip('`')}"
         return Node("column", text)
 
     def _call(self, function: str) -> Node:

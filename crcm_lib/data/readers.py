@@ -168,7 +168,7 @@ def _undecodable(file: File, path: Path, line: int) -> str:
 def _fits(block: bytes, encoding: str) -> bool:
     try:
         codecs.getincrementaldecoder(encoding)("strict").decode(block)
-    except UnicodeDecodeError:
+    except UnicodeError:
         return False
     return True
 

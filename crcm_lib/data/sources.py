@@ -6,6 +6,7 @@ its form; `readers.py` opens the files, `cleaning.py` judges the records.
 
 import os
 import re
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -174,6 +175,7 @@ def _check_tables(settings: Settings) -> None:
             )
 
 
+@cache
 def _zones() -> set[str]:
     from zoneinfo import available_timezones
 
