@@ -70,8 +70,8 @@ def find_groups(
     JASA 103, 1281-1293. Rousseeuw (1987), Journal of Computational and Applied Mathematics 20, 53-65.
     Tibshirani, Walther & Hastie (2001), JRSS B 63, 411-423.
     """
-    import sklearn.cluster  # noqa: F401  before the limit, which holds only for libraries already loaded
-    import sklearn.mixture  # noqa: F401
+    import sklearn.cluster
+    import sklearn.mixture  # noqa: F401  before the limit, which holds for loaded libraries only
     from threadpoolctl import threadpool_limits
 
     buyers = customers[customers["purchases"] > 0].sort_index()

@@ -1,0 +1,50 @@
+"""Tickets and surveys -> what service and answers say of each customer, and of all of them."""
+
+import pandas as pd
+
+from crcm_lib.data.tables import has
+from crcm_lib.language import _
+from crcm_lib.models.satisfaction.answers import answers_per_customer
+from crcm_lib.models.satisfaction.answers import compare_promoters as compare_promoters
+from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale
+from crcm_lib.models.satisfaction.answers import mean_answer as mean_answer
+from crcm_lib.models.satisfaction.answers import measure_coverage as measure_coverage
+from crcm_lib.models.satisfaction.answers import net_promoter as net_promoter
+from crcm_lib.models.satisfaction.answers import trend_by_month as trend_by_month
+from crcm_lib.models.satisfaction.service import age_open as age_open
+from crcm_lib.models.satisfaction.service import count_causes as count_causes
+from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
+from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
+from crcm_lib.models.satisfaction.service import tickets_per_customer
+from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
+from crcm_lib.models.satisfaction.sql import until_sql
+
+
+def say_missing(engine) -> dict[str, str]:
+    """For `tickets` and `surveys`: why there is nothing, in words; empty where the table is there."""
+    return {
+        table: "" if has(engine, table) else _("not available: no `{table}` table").format(table=table)
+        for table in ("tickets", "surveys")
+    }
+
+
+def summarise_satisfaction(engine, *, as_of) -> pd.DataFrame:
+    """The table `satisfaction`: one row per customer, as known at the end of `as_of`.
+
+    Where there are tickets, every customer with an order or a ticket has a row, because no complaint in many
+    orders says something too; else every customer with an answer. `nps` is the latest answer; `csat` the mean
+    of csat answers and of marks for the handling of resolved tickets. What was answered or resolved after
+    `as_of` is still open. Columns that the data cannot carry are absent. Answers off their scale do not
+    count.
+    """
+    until, tickets = until_sql(as_of), has(engine, "tickets")
+    frames = [answers_per_customer(engine, until)]
+    if tickets:
+        frames.insert(0, tickets_per_customer(engine, until))
+    customers = sorted(set().union(*(frame.index for frame in frames)))
+    table = pd.DataFrame(index=pd.Index(customers, dtype="str", name="customer_id")).join(frames)
+    if "complaints" in table:
+        table["complaint_rate"] = shrink_rates(table["complaints"], table["orders"])
+    counts = [column for column in ("tickets", "complaints", "open_tickets") if column in table]
+    table[counts] = table[counts].fillna(0).astype("int64")
+    return table.drop(columns="orders", errors="ignore")

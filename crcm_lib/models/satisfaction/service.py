@@ -1,0 +1,148 @@
+"""What customers report: complaints, their causes, how long they wait."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.language import _
+from crcm_lib.models.satisfaction.sql import columns_of, until_sql
+
+TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
+AGES = {"up to 2 days": 2, "up to a week": 7, "up to 30 days": 30, "longer": float("inf")}
+
+
+def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
+    """Events per trial, each customer's rate drawn towards everyone's by how much everyone's rates vary.
+
+    Beta-binomial empirical Bayes: (events + a) / (trials + a + b), with a and b of highest likelihood over
+    all customers; a customer with more events than trials counts as many trials. Casella (1985), The American
+    Statistician 39, 83-87.
+
+    >>> shrink_rates(pd.Series([0, 0, 30]), pd.Series([1, 40, 40])).round(2).to_list()
+    [0.08, 0.0, 0.74]
+    """
+    from scipy.optimize import minimize
+    from scipy.stats import betabinom
+
+    n = np.maximum(trials.fillna(0), events.fillna(0)).astype(float)
+    x = events.fillna(0).astype(float)
+    total, tried = x.sum(), n.sum()
+    if total in (0, tried):
+        return pd.Series(total / tried if tried else np.nan, index=events.index)
+    pairs, weights = np.unique(np.column_stack([x, n])[n > 0], axis=0, return_counts=True)
+
+    def unlikelihood(parameters):
+        a, b = _beta(*parameters)
+        return -(weights * betabinom.logpmf(pairs[:, 0], pairs[:, 1], a, b)).sum() / weights.sum()
+
+    start = [np.log(total / (tried - total)), np.log(10)]
+    found = minimize(unlikelihood, start, method="Nelder-Mead", bounds=[(-12, 12), (-3, 10)])
+    a, b = _beta(*found.x)
+    return ((x + a) / (n + a + b)).round(6)
+
+
+def _beta(logit_mean: float, log_size: float) -> tuple[float, float]:
+    mean, size = 1 / (1 + np.exp(-logit_mean)), np.exp(log_size)
+    return mean * size, (1 - mean) * size
+
+
+def count_causes(engine, *, as_of) -> pd.DataFrame:
+    """Complaints (all tickets where kinds are not told apart) by cause, most frequent first.
+
+    Columns: cause, tickets, customers, share, cumulative_share.
+    """
+    columns = ["cause", "tickets", "customers", "share", "cumulative_share"]
+    present = columns_of(engine, "tickets")
+    if "cause" not in present:
+        return pd.DataFrame(columns=columns)
+    only = "kind = 'complaint'" if "kind" in present else "true"
+    counts = engine.execute(f"""
+        select coalesce(cause, '{_("not stated")}') as cause, count(*) as tickets,
+               count(distinct customer_id) as customers
+        from tickets where opened < {until_sql(as_of)} and {only}
+        group by 1 order by tickets desc, cause""").df()
+    counts["share"] = counts["tickets"] / counts["tickets"].sum()
+    counts["cumulative_share"] = counts["share"].cumsum()
+    return counts[columns]
+
+
+def measure_waits(engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.9)) -> pd.DataFrame:
+    """Hours until first response and until resolution: the quantiles, with tickets still waiting counted in.
+
+    Who still waits has waited at least until `as_of`; Kaplan & Meier (1958, JASA 53, 457-481) use that, where
+    a quantile of finished tickets would be too good. Missing if so many wait that the quantile is not known.
+    Columns: step, tickets, waiting, p50_hours, p90_hours (named by `shares`).
+    """
+    until, present = until_sql(as_of), columns_of(engine, "tickets")
+    rows = []
+    for column, step in (("responded", _("first response")), ("resolved", _("resolution"))):
+        if column not in present:
+            continue
+        done = f"{column} is not null and {column} < {until}"
+        waits = engine.execute(f"""
+            select {_hours(f"case when {done} then {column} else {until} end")} as hours, {done} as done
+            from tickets where opened < {until} and coalesce({column} >= opened, true) order by hours""").df()
+        quantiles = wait_quantiles(waits["hours"].to_numpy(), waits["done"].to_numpy(dtype=bool), shares)
+        named = {f"p{share * 100:.0f}_hours": hours for share, hours in zip(shares, quantiles, strict=True)}
+        rows.append({"step": step, "tickets": len(waits), "waiting": int((~waits["done"]).sum()), **named})
+    return pd.DataFrame(rows)
+
+
+def wait_quantiles(hours: np.ndarray, done: np.ndarray, shares: tuple[float, ...]) -> list[float]:
+    """Kaplan-Meier quantiles of waiting times, of which some are not over.
+
+    >>> wait_quantiles(np.array([1.0, 2.0, 3.0, 4.0]), np.array([True, True, False, True]), (0.5, 0.9))
+    [2.0, 4.0]
+    """
+    times = np.unique(hours[done])
+    waiting = len(hours) - np.searchsorted(np.sort(hours), times, side="left")
+    ended = np.diff(np.searchsorted(np.sort(hours[done]), [*times, np.inf], side="left"))
+    left = np.cumprod(1 - ended / waiting) if len(times) else np.array([])
+    reached = [np.flatnonzero(left <= 1 - share + 1e-12) for share in shares]
+    return [float(times[at[0]]) if len(at) else float("nan") for at in reached]
+
+
+def age_open(engine, *, as_of) -> pd.DataFrame:
+    """Tickets not resolved on `as_of`, by how long they have been open: age, tickets, customers."""
+    columns = ["age", "tickets", "customers"]
+    if "resolved" not in columns_of(engine, "tickets"):
+        return pd.DataFrame(columns=columns)
+    until = until_sql(as_of)
+    waiting = engine.execute(f"""
+        select customer_id, {_hours(until)} / 24 as days from tickets
+        where opened < {until} and (resolved is null or resolved >= {until})""").df()
+    bins = pd.cut(waiting["days"], [0, *AGES.values()], labels=[_(age) for age in AGES], include_lowest=True)
+    ages = waiting.groupby(bins, observed=False)["customer_id"].agg(["size", "nunique"])
+    ages.index = ages.index.astype("str")
+    return ages.reset_index().set_axis(columns, axis=1)
+
+
+def tickets_per_customer(engine, until: str) -> pd.DataFrame:
+    """Per customer with an order or a ticket: tickets, complaints, median waits, open ones, orders."""
+    present, bought = columns_of(engine, "tickets"), columns_of(engine, "transactions")
+    column = {name: name if name in present else f"cast(null as {kind})" for name, kind in TICKETS.items()}
+    wanted = {"complaints": "kind", "hours_to_response": "responded"} | dict.fromkeys(
+        ("hours_to_resolution", "open_tickets"), "resolved")  # fmt: skip
+    responded, resolved = (f"case when {column[c]} >= opened and {column[c]} < {until} then {column[c]} end"
+                           for c in ("responded", "resolved"))  # fmt: skip
+    median = "percentile_cont(0.5) within group (order by {})"
+    orders = "count(distinct order_id)" if "order_id" in bought else "count(distinct purchase_day)"
+    frame = engine.execute(f"""
+        with served as (
+            select customer_id, count(*) as tickets,
+                sum(case when {column["kind"]} = 'complaint' then 1 else 0 end) as complaints,
+                {median.format(_hours(responded))} as hours_to_response,
+                {median.format(_hours(resolved))} as hours_to_resolution,
+                sum(case when {resolved} is null then 1 else 0 end) as open_tickets
+            from tickets where opened < {until} group by customer_id),
+        bought as (
+            select customer_id, {orders} as orders from transactions
+            where kind = 'sale' and time < {until} group by customer_id)
+        select coalesce(served.customer_id, bought.customer_id) as customer_id, tickets, complaints,
+            hours_to_response, hours_to_resolution, open_tickets, coalesce(orders, 0) as orders
+        from served full join bought on served.customer_id = bought.customer_id
+        order by 1""").df().set_index("customer_id")  # fmt: skip
+    return frame.drop(columns=[name for name, source in wanted.items() if source not in present])
+
+
+def _hours(moment: str) -> str:
+    return f"extract(epoch from ({moment} - opened)) / 3600"
