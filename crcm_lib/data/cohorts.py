@@ -117,12 +117,12 @@ def draw_lorenz(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
     spend = _spend(customers).iloc[::-1]
     if not spend.sum():
         return pd.DataFrame({"share_of_customers": [0.0, 1.0], "share_of_spend": [0.0, 1.0]})
-    reached = pd.concat([pd.Series([0.0]), spend.cumsum()], ignore_index=True) / spend.sum()
+    reached = pd.concat([pd.Series([0.0]), spend.cumsum()], ignore_index=True)
     places = [round(len(spend) * place / points) for place in range(points + 1)]
     return pd.DataFrame(
         {
             "share_of_customers": [place / len(spend) for place in places],
-            "share_of_spend": reached.iloc[places].to_list(),
+            "share_of_spend": (reached.iloc[places] / reached.iloc[-1]).to_list(),
         }
     ).drop_duplicates(ignore_index=True)
 
