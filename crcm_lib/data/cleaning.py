@@ -208,16 +208,17 @@ def _write(engine, table: str, draft: Path) -> int:
 
 def _write_parquet(engine, query: str, path: Path) -> None:
     """Write rows in groups of a fixed size by one thread: equal rows give equal bytes, which `copy` does not promise."""
-    reader = engine.execute(query).to_arrow_reader(GROUP)
-    with pq.ParquetWriter(path, reader.schema) as writer:
-        waiting = reader.schema.empty_table()
-        for batch in reader:
-            waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
-            while len(waiting) >= GROUP:
-                writer.write_table(waiting.slice(0, GROUP).combine_chunks(), row_group_size=GROUP)
-                waiting = waiting.slice(GROUP)
-        if len(waiting):
-            writer.write_table(waiting.combine_chunks(), row_group_size=GROUP)
+    with engine.cursor() as own:
+        reader = own.sql(query).to_arrow_reader(GROUP)
+        with pq.ParquetWriter(path, reader.schema) as writer:
+            waiting = reader.schema.empty_table()
+            for batch in reader:
+                waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
+                while len(waiting) >= GROUP:
+                    writer.write_table(waiting.slice(0, GROUP).combine_chunks(), row_group_size=GROUP)
+                    waiting = waiting.slice(GROUP)
+            if len(waiting):
+                writer.write_table(waiting.combine_chunks(), row_group_size=GROUP)
 
 
 def _unknown_yet(table: str, columns: list[str], as_of: str):
