@@ -33,14 +33,10 @@ Seed = Annotated[int, typer.Option(min=0, help=_("Where random choices start."))
 def run(
     source: Source,
     policy: Policy = "policy.yaml",
-    as_of: Annotated[
-        str, typer.Option(help=_("Last day known, like 2017-12-31."))
-    ] = "",
+    as_of: Annotated[str, typer.Option(help=_("Last day known, like 2017-12-31."))] = "",
     out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
     seed: Seed = 0,
-    resume: Annotated[
-        bool, typer.Option("--resume", help=_("Reuse what nothing changed."))
-    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help=_("Reuse what nothing changed."))] = False,
     cell_timeout: Annotated[int, typer.Option(help=_("Longest time of a cell, in seconds."))] = 1800,
     log_json: Annotated[bool, typer.Option("--log-json", help=_("One JSON line per event."))] = False,
 ) -> None:
@@ -92,8 +88,8 @@ def verify(run: Annotated[str, typer.Argument(help=_("A published run, like repo
 def sample(
     out: Annotated[str, typer.Option(help=_("Folder for the CSV files."))],
     seed: Seed = 0,
-    customers: Annotated[int, typer.Option(min=1, help=_("How many customers."))] = 1200,
-    days: Annotated[int, typer.Option(min=1, help=_("How many days of history."))] = 915,
+    customers: Annotated[int, typer.Option(min=20, help=_("How many customers."))] = 1200,
+    days: Annotated[int, typer.Option(min=60, help=_("How many days of history."))] = 915,
 ) -> None:
     """Simulate the synthetic company and write its input tables."""
     with _honest_exit():

@@ -30,21 +30,21 @@ LINES = "customer,day,paid\n" + "\n".join(
     for month in (1, 2, 3)
     for number in range(1, 13)
 )
+DEFAULTS = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
 ABOUT = """\
+import json
 from pathlib import Path
-from crcm_lib.data import tables
-about = tables.About("corner_shop", "A corner shop", as_of or "2024-03-31", "2024-01-01", "EUR", synthetic=True)
-tables.write_about(about, output_dir)
-(Path(output_dir) / "clean").mkdir()
-(Path(output_dir) / "clean" / "seed.parquet").write_text(f"{source} {seed}")"""
+about = {"source": "corner_shop", "title": "A corner shop", "first_day": "2024-01-01", "currency": "EUR"}
+about |= {"as_of": as_of or "2024-03-31", "synthetic": True}
+Path(output_dir, "about.json").write_text(json.dumps(about))
+Path(output_dir, "clean").mkdir()
+Path(output_dir, "clean", "seed.json").write_text(json.dumps([Path(source).name, seed]))"""
 COPY = """\
 from pathlib import Path
-(Path(output_dir) / "tables").mkdir(exist_ok=True)
-before = (Path(input_dir) / "clean" / "seed.parquet").read_text()
-(Path(output_dir) / "tables" / "copy.parquet").write_text(before)"""
-TAKEAWAY = """\
-from pathlib import Path
-print(f"{len(before)} letters")"""
+seen = Path(input_dir, "clean", "seed.json").read_text()
+Path(output_dir, "tables").mkdir()
+Path(output_dir, "tables", "copy.json").write_text(seen)"""
+TAKEAWAY = 'print(f"{len(seen)} letters")'
 
 
 def write_notebook(path: Path, title: str, parameters: str, *cells: str) -> None:
@@ -68,17 +68,13 @@ class Shop:
         (folder / "shop.csv").write_text(LINES)
         self.source.write_text(SOURCE.format(path="shop.csv"))
         self.policy.write_text((ROOT / "policy.yaml").read_text("utf-8"), "utf-8")
-        defaults = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
-        write_notebook(
-            self.notebooks / "01_about.ipynb", "01 · About", f'source = ""\nas_of = ""\n{defaults}\nseed = 0', ABOUT
-        )
-        self.second = self.notebooks / "02_copy.ipynb"
+        self.first, self.second = self.notebooks / "01_about.ipynb", self.notebooks / "02_copy.ipynb"
+        write_notebook(self.first, "01 · About", f'source = ""\nas_of = ""\n{DEFAULTS}\nseed = 0', ABOUT)
         self.replace_second(COPY, TAKEAWAY)
 
     def replace_second(self, *cells: str) -> None:
         """Let the second notebook do something else."""
-        defaults = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
-        write_notebook(self.second, "02 · Copy", f'{defaults}\npolicy = "policy.yaml"', *cells)
+        write_notebook(self.second, "02 · Copy", f'{DEFAULTS}\npolicy = "policy.yaml"', *cells)
 
     def settings(self, **changes):
         """Settings of a run of this shop."""
@@ -88,18 +84,20 @@ class Shop:
         given |= {"notebooks": str(self.notebooks), "cell_timeout": 60}
         return Settings(**given | changes)
 
-    def run(self, **changes) -> Path:
+    def run(self, listener=lambda event: None, **changes) -> Path:
         """Run it in this process."""
         from crcm_lib.reporting.runs import run
 
-        return run(self.settings(**changes))
+        return run(self.settings(**changes), listener)
 
     def start(self, **changes) -> subprocess.Popen:
         """Run it in a process of its own, which may be killed."""
-        program = (
-            "import json, sys\nfrom crcm_lib.reporting.plans import Settings\nfrom crcm_lib.reporting.runs import run\n"
-            "run(Settings(**json.loads(sys.argv[1])), lambda event: print(json.dumps(event), flush=True))"
-        )
+        program = """if True:
+            import json, sys
+            from crcm_lib.reporting import engine, plans, runs
+            engine.AHEAD = ()
+            settings = plans.Settings(**json.loads(sys.argv[1]))
+            runs.run(settings, lambda event: print(json.dumps(event), flush=True))"""
         given = json.dumps(vars(self.settings(**changes)))
         return subprocess.Popen(
             [sys.executable, "-c", program, given], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -114,9 +112,15 @@ class Shop:
             if path.is_file() and ".stages" not in path.parts
         }
 
+    def results(self) -> dict[str, bytes]:
+        """What must be the same whenever and however often it runs: all but the pages that show seconds."""
+        told = {"run.json", "index.html"}
+        return {name: content for name, content in self.contents().items() if name not in told}
+
 
 @pytest.fixture
-def shop(tmp_path) -> Shop:
+def shop(tmp_path, monkeypatch) -> Shop:
+    monkeypatch.setattr("crcm_lib.reporting.engine.AHEAD", ())  # the fakes need no pandas; save its seconds
     return Shop(tmp_path)
 
 

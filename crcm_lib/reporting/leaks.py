@@ -17,9 +17,7 @@ NAMED_ID = re.compile(r"\bcustomer_id[\s:=\"'\[(]{1,4}(\d+)\b", re.I)
 MACHINERY = re.compile(
     r"<style.*?</style>|<script.*?</script>|<meta[^>]*>|data:[\w/+.-]+;base64,[\w+/=]+", re.S
 )
-FRACTION = re.compile(
-    r"(?<!\w)(\d+)[.,]\d[\d.,]*"
-)  # 0.00123 does not speak of customer 00123
+FRACTION = re.compile(r"(?<!\w)(\d+)[.,]\d[\d.,]*")  # 0.00123 does not speak of customer 00123
 
 
 def read_ids(folder: Path) -> set[str]:

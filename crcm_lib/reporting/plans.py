@@ -11,7 +11,7 @@ import nbformat
 from papermill import inspect_notebook
 
 from crcm_lib.data.cleaning import check_source
-from crcm_lib.data.privacy import keyed_hash, load_key
+from crcm_lib.data.privacy import pseudonyms
 from crcm_lib.data.sources import Source, find_files, read_source
 from crcm_lib.data.tables import ROOT, About
 from crcm_lib.decisions.policy import Policy, read_policy
@@ -92,7 +92,7 @@ def plan_run(settings: Settings) -> Plan:
     source, inputs = attempt(read_source, locate(settings.source)), None
     if source is not None:
         inputs = attempt(_check_inputs, source)
-        attempt(load_key, _describe(source))
+        attempt(pseudonyms, [], _describe(source))
     policy = attempt(read_policy, locate(settings.policy))
     notebooks = attempt(read_notebooks, locate(settings.notebooks))
     raise_together(problems)
@@ -244,7 +244,7 @@ def _gather_evidence(settings: Settings, source: Source, inputs: list[dict], not
         "lock": stages.hash_file(lock),
         "python": platform.python_version(),
         "versions": stages.installed_versions(),
-        "key": keyed_hash(load_key(_describe(source)), "which key")[:16],
+        "pseudonyms": pseudonyms(["with which key"], _describe(source))[0],
         "language": os.environ.get("CRCM_LANGUAGE", "en"),
         "notebooks": {name: stages.hash_notebook(notebook.content) for name, notebook in notebooks.items()},
     }

@@ -3,7 +3,7 @@
 reports/
   latest -> <run>        swapped in one step
   <run>/                 published, never touched again
-  failed/<run>/          the last failed run of each source, for the analyst and for --resume
+  failed/<run>/          the last failed run of a source until it succeeds, for the analyst and --resume
   .staging-<key>-…/      at work, or left behind by a killed run
   .lock                  held by the run at work
 """
@@ -96,12 +96,10 @@ def keep_failed(plan: Plan, staging: Path) -> Path:
     return kept
 
 
-def tidy(plan: Plan, published: Path) -> None:
-    """Remove what earlier runs left half-done, and this run's own earlier failures."""
+def tidy(plan: Plan) -> None:
+    """Remove what killed runs left half-done, and this source's last failure, now that it has succeeded."""
     leftovers = [*plan.out.glob(f"{STAGING}*"), *plan.out.glob(f"{PARTED}*")]
-    leftovers.append(plan.out / "failed" / published.name)
-    leftovers += (plan.out / "failed").glob(f"{plan.source.name}-undated-{plan.key}")
-    for path in leftovers:
+    for path in [*leftovers, *(plan.out / "failed").glob(f"{plan.source.name}-*")]:
         shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
         (plan.out / "failed").rmdir()

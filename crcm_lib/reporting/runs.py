@@ -71,7 +71,7 @@ def run(settings: Settings, listener: Listener = lambda event: None) -> Path:
             published = publishing.publish(plan, staging, run_id)
         except BaseException as error:
             raise _explain(error, plan, publishing.keep_failed(plan, staging)) from None
-        publishing.tidy(plan, published)
+        publishing.tidy(plan)
         listener({"event": "published", "run": run_id, "path": display(plan.out / "latest" / "index.html")})
         return published
 

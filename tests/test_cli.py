@@ -1,0 +1,182 @@
+"""The `crcm` command: exit codes, words, silence."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import termios
+from dataclasses import replace
+
+import pytest
+from typer.testing import CliRunner
+
+from crcm_lib import errors
+from crcm_lib.cli import app
+from crcm_lib.data.tables import ROOT
+
+
+@pytest.fixture
+def crcm(shop, monkeypatch):
+    """Call the command on the small shop's notebooks."""
+    from crcm_lib.reporting import plans
+
+    settings = plans.Settings
+
+    def make(*given, **named):
+        return replace(settings(*given, **named), notebooks=str(shop.notebooks))
+
+    monkeypatch.setattr(plans, "Settings", make)
+
+    def call(*words):
+        return CliRunner().invoke(app, [str(word) for word in words])
+
+    return call
+
+
+@pytest.fixture
+def run(shop, crcm):
+    """Call `crcm run` on the small shop."""
+    return lambda *words: crcm(
+        "run", "--source", shop.source, "--policy", shop.policy, "--out", shop.out, *words
+    )
+
+
+def test_bare_crcm_prints_help_and_loads_nothing_heavy():
+    program = """if True:
+        import atexit, sys
+        heavy = {"pandas", "duckdb", "papermill", "matplotlib"}
+        atexit.register(lambda: print("loaded:", sorted(heavy & set(sys.modules))))
+        from crcm_lib.cli import app
+        app(prog_name="crcm")"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "Usage: crcm" in done.stdout + done.stderr
+    assert "loaded: []" in done.stdout
+    for command in ("run", "check", "verify", "sample", "refresh"):
+        assert command in done.stdout + done.stderr
+
+
+def test_a_successful_run_says_nothing_when_nobody_watches(run, shop):
+    done = run()
+    assert (done.exit_code, done.output) == (0, "")
+    assert (shop.out / "latest" / "index.html").exists()
+
+
+def test_log_json_is_one_event_per_line(run, shop):
+    done = run("--log-json")
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == [
+        "run", "cell", "cell", "cell", "notebook", "cell", "cell", "cell", "cell", "notebook", "published",
+    ]  # fmt: skip
+    assert events[0]["cells"] == 7
+    shop.replace_second("1 / 0")
+    done = run("--log-json")
+    last = json.loads(done.stdout.splitlines()[-1])
+    assert (last["event"], last["exit_code"], done.exit_code) == ("failed", 4, 4)
+
+
+def test_a_terminal_shows_a_bar_and_the_report(shop):
+    program = f"""if True:
+        from dataclasses import replace
+        from crcm_lib.reporting import engine, plans
+        engine.AHEAD, settings = (), plans.Settings
+        plans.Settings = lambda *a, **k: replace(settings(*a, **k), notebooks={str(shop.notebooks)!r})
+        from crcm_lib.cli import app
+        app(prog_name="crcm")"""
+    words = ["run", "--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen([sys.executable, "-c", program, *words], stdout=theirs, stderr=theirs)
+    os.close(theirs)
+    shown = b""
+    while chunk := _read(ours):
+        shown += chunk
+    assert process.wait() == 0
+    assert "7/7" in shown.decode()
+    assert "latest/index.html" in shown.decode()
+
+
+def _read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # the other end is closed
+        return b""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UsageError, 2), (errors.PolicyError, 2), (errors.DataError, 3),
+        (errors.RunError, 4), (errors.LockedError, 5), (errors.GateError, 6),
+    ],
+)  # fmt: skip
+def test_our_errors_are_words_and_an_exit_code(run, monkeypatch, error, code):
+    def fail(*_ignored):
+        raise error("shop.yaml: 2 problems")
+
+    monkeypatch.setattr("crcm_lib.reporting.runs.run", fail)
+    done = run()
+    assert (done.exit_code, done.stderr, done.stdout) == (code, "shop.yaml: 2 problems\n", "")
+
+
+def test_a_bug_keeps_its_traceback(run, monkeypatch):
+    def fail(*_ignored):
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("crcm_lib.reporting.runs.run", fail)
+    assert isinstance(run().exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    "words", [["run"], ["run", "--sauce", "x"], ["wander"], ["sample", "--out", "x", "--seed", "-1"]]
+)
+def test_misspelt_usage_exits_2(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(app, words).exit_code == 2
+
+
+def test_check_tells_what_it_found_and_runs_nothing(crcm, shop):
+    done = crcm("check", "--source", shop.source, "--policy", shop.policy)
+    assert done.exit_code == 0
+    assert "1 table(s): transactions" in done.stdout
+    assert not shop.out.exists()
+    shop.policy.write_text(shop.policy.read_text().replace("horizon_days", "horizn_days"))
+    (shop.folder / "shop.csv").unlink()
+    done = crcm("check", "--source", shop.source, "--policy", shop.policy)
+    assert done.exit_code == 2
+    assert "horizn_days" in done.stderr
+    assert "shop.csv" in done.stderr
+
+
+def test_verify_in_words(run, crcm, shop):
+    run()
+    done = crcm("verify", shop.out / "latest")
+    assert done.exit_code == 0
+    assert "complete; 8 files are as they were published" in done.stdout
+    (shop.out / "latest" / "about.json").write_text("{}")
+    done = crcm("verify", shop.out / "latest")
+    assert done.exit_code == 6
+    assert "about.json: changed since it was published" in done.stderr
+    assert crcm("verify", shop.folder / "nowhere").exit_code == 6
+
+
+def test_relative_paths_start_where_the_user_stands(crcm, shop, monkeypatch):
+    monkeypatch.chdir(shop.folder)
+    assert crcm("run", "--source", "shop.yaml", "--out", "here").exit_code == 0  # the policy is the project's
+    assert (shop.folder / "here" / "latest" / "index.html").exists()
+
+
+def test_sample_writes_the_synthetic_company(tmp_path):
+    done = CliRunner().invoke(app, ["sample", "--out", str(tmp_path), "--customers", "60", "--days", "300"])
+    assert (done.exit_code, done.output) == (0, "")
+    assert (tmp_path / "transactions.csv").read_text().startswith("customer_id,")
+
+
+def test_the_makefile_calls_commands_that_exist():
+    called = {
+        line.split("crcm ")[1].split()[0]
+        for line in (ROOT / "Makefile").read_text().splitlines()
+        if "/crcm " in line
+    }
+    known = {command.callback.__name__ for command in app.registered_commands}
+    assert called <= known
