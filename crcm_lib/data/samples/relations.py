@@ -80,7 +80,9 @@ def draw_tickets(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timest
     cause = np.where(complaint, rng.integers(0, 4, len(who)), rng.integers(3, 6, len(who)))
     responded = opened + pd.to_timedelta(np.round(rng.gamma(1.5, 240 * (1 + angry))) + 5, unit="min")
     resolved = responded + pd.to_timedelta(np.round(rng.gamma(1.2, 1500 * (1 + 2 * angry))) + 10, unit="min")
+    resolved = resolved.where((resolved < last + DAY) & (rng.random(len(who)) < 0.97))
     happy = np.clip(np.round(rng.normal(np.where(angry, 1.8, np.where(complaint, 3.0, 4.3)), 0.8)), 1, 5)
+    asked = rng.random(len(who)) < 0.6
     return pd.DataFrame(
         {
             "customer_id": people["customer_id"].to_numpy()[who],
@@ -88,9 +90,9 @@ def draw_tickets(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timest
             "kind": np.where(complaint, "complaint", "request"),
             "cause": np.array(CAUSES)[cause],
             "responded": responded.where(responded < last + DAY),
-            "resolved": resolved.where((resolved < last + DAY) & (rng.random(len(who)) < 0.97)),
+            "resolved": resolved,
             "text": np.array(WORDS)[cause],
-            "satisfaction": pd.Series(happy).where(rng.random(len(who)) < 0.6).astype("Int64"),
+            "satisfaction": pd.Series(happy).where(resolved.notna() & asked).astype("Int64"),
         }
     )[opened.to_numpy() < last + DAY]
 
@@ -181,7 +183,7 @@ def judge(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) ->
 
 
 def recall_assignments(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
-    """The `assignments` table: a message half a year ago, a fifth kept as control; its true effect is none."""
+    """The `assignments` table: a message half a year ago, a fifth as control; true effect none."""
     start = last - 183 * DAY
     known = people[(people["first_day"] < start) & (rng.random(len(people)) < 0.25)]
     treated = rng.random(len(known)) < 0.8
