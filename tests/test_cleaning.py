@@ -19,7 +19,12 @@ from crcm_lib.data.sources import read_source
 from crcm_lib.errors import DataError, UsageError
 
 HEADER = "id,when,item,price"
-GOOD = ["7,2024-01-05,mug,4.50", "00123,2024-01-06,mug,5", "NA,2024-01-07 10:30:00,jar,1e1", "7,2024-02-01,jar,12.25"]
+GOOD = [
+    "7,2024-01-05,mug,4.50",
+    "00123,2024-01-06,mug,5",
+    "NA,2024-01-07 10:30:00,jar,1e1",
+    "7,2024-02-01,jar,12.25",
+]
 COLUMNS = {"customer_id": "id", "time": "when", "product_id": "item", "amount": "price"}
 
 
@@ -72,7 +77,13 @@ def rules(folder, severity="reject"):
 
 
 def hashes(folder):
-    files = sorted([*folder.glob("clean/*.parquet"), *folder.glob("tables/quality.parquet"), *folder.glob("tables/verdict.parquet")])
+    files = sorted(
+        [
+            *folder.glob("clean/*.parquet"),
+            *folder.glob("tables/quality.parquet"),
+            *folder.glob("tables/verdict.parquet"),
+        ]
+    )
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
@@ -95,7 +106,11 @@ def test_the_clean_table_has_the_columns_that_were_given_and_no_others(shop):
 
 def test_the_last_day_of_the_data_is_now(shop):
     shop.write(GOOD).clean()
-    assert (shop.about.as_of, shop.about.first_day, shop.about.tables) == ("2024-02-01", "2024-01-05", {"transactions": 4})
+    assert (shop.about.as_of, shop.about.first_day, shop.about.tables) == (
+        "2024-02-01",
+        "2024-01-05",
+        {"transactions": 4},
+    )
 
 
 def test_a_declared_last_day_is_now(shop):
@@ -107,13 +122,21 @@ def test_a_declared_last_day_is_now(shop):
 
 def test_whitespace_text_is_read_by_its_columns(shop):
     shop.part(path="log.txt", delimiter="whitespace", time_format="%Y%m%d")
-    out = shop.write([" 007 19970101  mug  4.50", " 8   19970102 jar 2"], "log.txt", " id when  item price").clean()
+    out = shop.write(
+        [" 007 19970101  mug  4.50", " 8   19970102 jar 2"], "log.txt", " id when  item price"
+    ).clean()
     assert kept(out, "customer_id, day::varchar, amount") == [
         ("007", "1997-01-01", Decimal("4.5")), ("8", "1997-01-02", Decimal(2))]  # fmt: skip
 
 
 def test_fixed_widths_are_read_by_their_places(shop):
-    shop.part(path="log.txt", delimiter="|", widths=[3, 10, 3, 5], names=["id", "when", "item", "price"], header=False)
+    shop.part(
+        path="log.txt",
+        delimiter="|",
+        widths=[3, 10, 3, 5],
+        names=["id", "when", "item", "price"],
+        header=False,
+    )
     out = shop.write(["0072024-01-05mug 4.50", "  82024-01-06jar12.25"], "log.txt", "").clean()
     assert kept(out, "customer_id, amount") == [("007", Decimal("4.5")), ("8", Decimal("12.25"))]
 
@@ -125,7 +148,11 @@ def test_a_workbook_is_read_cell_by_cell(shop):
 
     book = Workbook()
     sheet = book.create_sheet("Log")
-    for row in (["id", "when", "item", "price"], ["007", datetime(2024, 1, 5, 8, 30), "mug", 4.5], [8, datetime(2024, 1, 6), "jar", 2]):
+    for row in (
+        ["id", "when", "item", "price"],
+        ["007", datetime(2024, 1, 5, 8, 30), "mug", 4.5],
+        [8, datetime(2024, 1, 6), "jar", 2],
+    ):
         sheet.append(row)
     book.save(shop.folder / "log.xlsx")
     assert "has several sheets" in shop.part(path="log.xlsx").refused()
@@ -136,7 +163,9 @@ def test_a_workbook_is_read_cell_by_cell(shop):
 
 def test_a_database_is_asked_one_question(shop):
     with duckdb.connect(str(shop.folder / "base.duckdb")) as base:
-        base.execute("create table log as select 7 as id, date '2024-01-05' as \"when\", 'mug' as item, 4.50 as price")
+        base.execute(
+            "create table log as select 7 as id, date '2024-01-05' as \"when\", 'mug' as item, 4.50 as price"
+        )
     shop.part(path="", database="base.duckdb", query="select * from log;")
     assert kept(shop.clean(), "customer_id, amount") == [("7", Decimal("4.5"))]
 
@@ -162,11 +191,16 @@ def test_parquet_ids_become_their_decimal_text(shop):
 
 
 def test_several_parts_and_lookups_come_together(shop):
-    shop.write(["7,C1", "8,C2"], "sent.csv", "id,code").write(["C1,2024-01-09", "C3,2024-01-10"], "codes.csv", "code,start")
+    shop.write(["7,C1", "8,C2"], "sent.csv", "id,code").write(
+        ["C1,2024-01-09", "C3,2024-01-10"], "codes.csv", "code,start"
+    )
     shop.write(["7,2024-01-12,yes"], "calls.csv", "id,at,answered")
     sent = {"path": "sent.csv", "columns": {"customer_id": "id", "time": "codes.start", "channel": "'campaign'"},
             "lookups": {"codes": {"path": "codes.csv", "key": "code"}}}  # fmt: skip
-    calls = {"path": "calls.csv", "columns": {"customer_id": "id", "time": "at", "channel": "'phone'", "outcome": "answered"}}
+    calls = {
+        "path": "calls.csv",
+        "columns": {"customer_id": "id", "time": "at", "channel": "'phone'", "outcome": "answered"},
+    }
     shop.parts["contacts"] = [sent, calls]
     out = shop.write(GOOD).clean()
     assert kept(out, "customer_id, day(time), channel, outcome", "contacts") == [
@@ -176,7 +210,9 @@ def test_several_parts_and_lookups_come_together(shop):
 
 def test_a_lookup_has_one_row_per_key(shop):
     shop.write(["mug,a", "mug,b"], "items.csv", "item,group").write(GOOD)
-    shop.part(lookups={"items": {"path": "items.csv", "key": "item"}}, columns=COLUMNS | {"category": "items.group"})
+    shop.part(
+        lookups={"items": {"path": "items.csv", "key": "item"}}, columns=COLUMNS | {"category": "items.group"}
+    )
     assert "lookups.items: 1 keys stand there more than once" in shop.refused()
 
 
@@ -189,14 +225,23 @@ def test_declared_words_for_missing_leave_ids_alone(shop):
 
 def test_times_given_elsewhere_become_local_days(shop):
     shop.part(times_in="UTC")
-    out = shop.write(["7,2023-12-31 23:30:00,mug,1", "8,2024-01-01T00:30:00+05:00,mug,1", "9,2024-01-01,mug,1"]).clean()
+    out = shop.write(
+        ["7,2023-12-31 23:30:00,mug,1", "8,2024-01-01T00:30:00+05:00,mug,1", "9,2024-01-01,mug,1"]
+    ).clean()
     assert kept(out, "customer_id, time::varchar") == [
         ("7", "2024-01-01 00:30:00"), ("8", "2023-12-31 20:30:00"), ("9", "2024-01-01 00:00:00")]  # fmt: skip
 
 
 def test_a_declared_normalisation_of_ids_is_counted(shop):
     shop.part(id_format="integer")
-    out = shop.write(["17850.0,2024-01-05,mug,1", "17850,2024-01-06,mug,1", "00123,2024-01-06,mug,1", "8.0,2024-01-06,mug,1"]).clean()
+    out = shop.write(
+        [
+            "17850.0,2024-01-05,mug,1",
+            "17850,2024-01-06,mug,1",
+            "00123,2024-01-06,mug,1",
+            "8.0,2024-01-06,mug,1",
+        ]
+    ).clean()
     assert {row[0] for row in kept(out, "customer_id")} == {"17850", "00123", "8"}
     assert rules(out, "remark") == {1: "id merged"}
 
@@ -248,8 +293,16 @@ def test_equal_lines_are_kept_with_a_remark_unless_declared(shop):
 
 
 def test_equal_answers_are_one_answer(shop):
-    shop.write(["7,2024-01-05,nps,9", "7,2024-01-05,nps,9", "7,2024-01-05,nps,11", "7,2024-01-05,poll,3"], "s.csv", "id,at,kind,score")
-    shop.part("surveys", path="s.csv", columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"})
+    shop.write(
+        ["7,2024-01-05,nps,9", "7,2024-01-05,nps,9", "7,2024-01-05,nps,11", "7,2024-01-05,poll,3"],
+        "s.csv",
+        "id,at,kind,score",
+    )
+    shop.part(
+        "surveys",
+        path="s.csv",
+        columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"},
+    )
     out = shop.write(GOOD).clean()
     assert rules(out) == {2: "exact duplicate", 3: "score not allowed", 4: "instrument not allowed"}
 
@@ -264,7 +317,9 @@ def test_of_two_records_of_a_customer_the_fuller_one_is_kept(shop):
 
 def test_an_optional_value_that_cannot_be_read_is_left_empty_with_a_remark(shop):
     shop.part(columns=COLUMNS | {"quantity": "pieces", "discount": "off"})
-    out = shop.write(["7,2024-01-05,mug,1,two,", "7,2024-01-06,mug,1,3,nan"], header=f"{HEADER},pieces,off").clean()
+    out = shop.write(
+        ["7,2024-01-05,mug,1,two,", "7,2024-01-06,mug,1,3,nan"], header=f"{HEADER},pieces,off"
+    ).clean()
     assert kept(out, "quantity, discount") == [(None, None), (3.0, None)]
     assert rules(out, "remark") == {1: "quantity not readable", 2: "discount not readable"}
 
@@ -274,13 +329,25 @@ def test_other_currencies_are_set_aside_and_accounted_for(shop):
     out = shop.write(["7,2024-01-05,EUR,4", "7,2024-01-05,USD,5", "7,2024-01-05,,6"]).clean()
     assert rules(out) == {2: "other currency"}
     money = tables.read(out, "money_account").set_index(["currency", "state"])["amount"]
-    assert money.to_dict() == {("EUR", "read"): 10, ("EUR", "sales"): 10, ("USD", "read"): 5, ("USD", "other currency"): 5}
+    assert money.to_dict() == {
+        ("EUR", "read"): 10,
+        ("EUR", "sales"): 10,
+        ("USD", "read"): 5,
+        ("USD", "other currency"): 5,
+    }
 
 
 def test_what_happened_after_as_of_is_not_known_yet(shop):
     shop.write(["1,7,2024-01-05,2024-02-01,2024-01-20,4", "2,7,2024-01-05,2024-02-01,2024-03-20,5", "3,7,2024-03-01,2024-04-01,,6"],
                "i.csv", "no,id,at,due,paid,sum")  # fmt: skip
-    columns = {"invoice_id": "no", "customer_id": "id", "issued": "at", "due": "due", "paid": "paid", "amount": "sum"}
+    columns = {
+        "invoice_id": "no",
+        "customer_id": "id",
+        "issued": "at",
+        "due": "due",
+        "paid": "paid",
+        "amount": "sum",
+    }
     out = shop.write(GOOD).part("invoices", path="i.csv", columns=columns).clean(as_of="2024-02-15")
     assert kept(out, "invoice_id, paid is null", "invoices") == [("1", False), ("2", True)]
 
@@ -300,13 +367,20 @@ def test_a_return_belongs_to_the_day_of_the_sale_it_undoes(shop):
 
 def test_without_products_only_the_same_amount_matches(shop):
     del shop.parts["transactions"]["columns"]["product_id"]
-    out = shop.write(["7,2024-01-05,mug,10", "7,2024-01-06,mug,8", "7,2024-01-07,mug,-10", "7,2024-01-07,mug,-5"]).clean()
-    assert [row for row in kept(out, "amount, purchase_day::varchar") if row[0] < 0] == [(-10, "2024-01-05"), (-5, None)]
+    out = shop.write(
+        ["7,2024-01-05,mug,10", "7,2024-01-06,mug,8", "7,2024-01-07,mug,-10", "7,2024-01-07,mug,-5"]
+    ).clean()
+    assert [row for row in kept(out, "amount, purchase_day::varchar") if row[0] < 0] == [
+        (-10, "2024-01-05"),
+        (-5, None),
+    ]
 
 
 def test_declared_returns_are_negative_whatever_their_sign(shop):
     shop.part(returns="starts_with(item, 'C')")
-    out = shop.write(["7,2024-01-05,mug,10", "7,2024-01-06,Cmug,8", "7,2024-01-06,mug,-8", "7,2024-01-06,Cjar,0"]).clean()
+    out = shop.write(
+        ["7,2024-01-05,mug,10", "7,2024-01-06,Cmug,8", "7,2024-01-06,mug,-8", "7,2024-01-06,Cjar,0"]
+    ).clean()
     assert kept(out, "kind, amount") == [("sale", 10), ("return", -8)]
     assert rules(out) == {3: "negative amount that is no return", 4: "return without an amount"}
     assert rules(out, "remark") == {2: "return with a positive amount"}
@@ -329,11 +403,18 @@ def test_a_header_without_records_stops_the_run(shop):
 
 def test_an_optional_table_without_records_does_not(shop):
     shop.write([], "s.csv", "id,at,kind,score")
-    shop.part("surveys", path="s.csv", columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"})
+    shop.part(
+        "surveys",
+        path="s.csv",
+        columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"},
+    )
     out = shop.write(GOOD).clean()
     assert not (out / "clean/surveys.parquet").exists()
     verdict = tables.read(out, "verdict").set_index("capability").loc["satisfaction"]
-    assert (verdict["verdict"], verdict["because"]) == ("no", "not available: none of 0 records of surveys can be used")
+    assert (verdict["verdict"], verdict["because"]) == (
+        "no",
+        "not available: none of 0 records of surveys can be used",
+    )
 
 
 def test_records_of_which_none_can_be_used_stop_the_run(shop):
@@ -414,11 +495,17 @@ def test_a_header_with_equal_names_stops_the_run(shop):
 
 
 def test_a_header_that_is_too_wide_stops_the_run(shop):
-    assert "501 columns; 500 at most" in shop.write([], header=",".join(f"c{n}" for n in range(501))).refused()
+    assert (
+        "501 columns; 500 at most" in shop.write([], header=",".join(f"c{n}" for n in range(501))).refused()
+    )
 
 
 def test_all_problems_of_all_tables_are_told_at_once(shop):
-    shop.part("surveys", path="s.csv", columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"})
+    shop.part(
+        "surveys",
+        path="s.csv",
+        columns={"customer_id": "id", "time": "at", "instrument": "kind", "score": "score"},
+    )
     said = shop.write(["7,01/02/2011,mug,1"]).part(columns=COLUMNS | {"product_id": "itm"}).refused()
     assert "shop.yaml: 3 problem(s)" in said
     assert "itm" in said
@@ -463,7 +550,12 @@ ROW = st.one_of(
 
 
 def as_csv(rows) -> str:
-    quoted = [",".join('"' + field.replace('"', '""') + '"' if set(field) & set(',"\r\n') else field for field in row) for row in rows]
+    quoted = [
+        ",".join(
+            '"' + field.replace('"', '""') + '"' if set(field) & set(',"\r\n') else field for field in row
+        )
+        for row in rows
+    ]
     return "".join(f"{line}\n" for line in [HEADER, *GOOD, *quoted])
 
 
@@ -482,7 +574,9 @@ def test_the_accounts_add_up(tmp_path_factory, rows):
     assert account["read"] == expected == account.drop("read").sum()
     money = tables.read(out, "money_account").set_index("state")
     assert money["records"]["read"] == expected == money["records"].drop("read").sum()
-    assert round(money["amount"]["read"] * 10_000) == sum(round(x * 10_000) for x in money["amount"].drop("read"))
+    assert round(money["amount"]["read"] * 10_000) == sum(
+        round(x * 10_000) for x in money["amount"].drop("read")
+    )
     found = tables.read(out, "rejects").query("severity == 'reject'")
     assert len(found) == expected - account.get("kept", 0) == found["record"].nunique()
 
@@ -510,7 +604,9 @@ def busy_lines():
     lines = []
     for _n in range(3000):
         amount = draw.choice([4.5, 10, 12.25, 0, -4.5, -10])
-        lines.append(f"K{draw.randint(1, 90):03d},2024-{draw.randint(1, 3):02d}-{draw.randint(1, 28):02d},{draw.choice('abcd')},{amount}")
+        lines.append(
+            f"K{draw.randint(1, 90):03d},2024-{draw.randint(1, 3):02d}-{draw.randint(1, 28):02d},{draw.choice('abcd')},{amount}"
+        )
     return lines
 
 
@@ -559,9 +655,11 @@ def test_online_retails_quirks_are_told_apart(tmp_path, monkeypatch):
         "537032,21275,?,-30,2010-12-03 16:50:00,0.0,,United Kingdom",
         "C537572,BANK CHARGES,Bank Charges,-1,2010-12-07 12:00:00,95.38,15823.0,United Kingdom",
         "536569,M,Manual,1,2010-12-01 15:35:00,1.25,16274.0,United Kingdom",
-        "536557,22467,\"GUMBALL, \"\"RED\"\"\",6,2010-12-01 14:41:00,2.55,17841.0,United Kingdom",
+        '536557,22467,"GUMBALL, ""RED""",6,2010-12-01 14:41:00,2.55,17841.0,United Kingdom',
     ]
-    (tmp_path / "online_retail_small.csv").write_text("\r\n".join([header, *lines, ""]), encoding="utf-8", newline="")
+    (tmp_path / "online_retail_small.csv").write_text(
+        "\r\n".join([header, *lines, ""]), encoding="utf-8", newline=""
+    )
     monkeypatch.setenv("CRCM_DATA", str(tmp_path))
     source = read_source("data/sources/online_retail.yaml")
     assert check_source(source) == []
@@ -581,13 +679,19 @@ def test_online_retails_quirks_are_told_apart(tmp_path, monkeypatch):
 
 def test_cdnow_is_read_to_the_last_record(tmp_path):
     about = clean(read_source("data/sources/cdnow.yaml"), tmp_path)
-    assert (about.tables, about.first_day, about.as_of) == ({"transactions": 69659}, "1997-01-01", "1998-06-30")
+    assert (about.tables, about.first_day, about.as_of) == (
+        {"transactions": 69659},
+        "1997-01-01",
+        "1998-06-30",
+    )
     assert kept(tmp_path, "count(distinct customer_id), sum(amount)") == [(23570, Decimal("2500315.6300"))]
 
 
 def test_the_data_dictionary_is_in_step():
     readme = (tables.ROOT / "data/README.md").read_text(encoding="utf-8")
-    assert tables.dictionary() in readme, "run `make dictionary`, or paste tables.dictionary() below its heading"
+    assert tables.dictionary() in readme, (
+        "run `make dictionary`, or paste tables.dictionary() below its heading"
+    )
 
 
 def test_every_input_table_has_a_date_that_as_of_bounds():

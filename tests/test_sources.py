@@ -9,7 +9,8 @@ import pytest
 from crcm_lib.data import expressions
 from crcm_lib.data.cleaning import check_source
 from crcm_lib.data.expressions import ExpressionError, Field, compile_sql, parse
-from crcm_lib.data.sources import find_files, read_source
+from crcm_lib.data.places import find_files
+from crcm_lib.data.sources import read_source
 from crcm_lib.data.tables import ROOT
 from crcm_lib.errors import DataError
 
@@ -67,7 +68,9 @@ def test_the_data_that_the_project_carries_pass_the_check(name):
 
 
 def test_all_problems_are_told_at_once_with_their_lines(describe):
-    said = complaint(describe(HEAD.replace("EUR", "euro") + "owner: me\n" + PART.replace("time: day", "tme: day")))
+    said = complaint(
+        describe(HEAD.replace("EUR", "euro") + "owner: me\n" + PART.replace("time: day", "tme: day"))
+    )
     assert "shop.yaml: 4 problem(s)" in said
     assert "line 3: currency" in said
     assert "line 5: unknown key 'owner'" in said
@@ -76,7 +79,9 @@ def test_all_problems_are_told_at_once_with_their_lines(describe):
 
 
 def test_a_repeated_key_is_refused(describe):
-    assert "line 5: 'currency' is given twice; first on line 3" in complaint(describe(HEAD + "currency: USD\n" + PART))
+    assert "line 5: 'currency' is given twice; first on line 3" in complaint(
+        describe(HEAD + "currency: USD\n" + PART)
+    )
 
 
 def test_a_misspelt_table_is_told_the_nearest_name(describe):
@@ -89,7 +94,9 @@ def test_transactions_are_required(describe):
 
 
 def test_an_unknown_time_zone_is_refused(describe):
-    assert "unknown time zone 'Mars/Olympus'" in complaint(describe(HEAD.replace("Europe/Berlin", "Mars/Olympus") + PART))
+    assert "unknown time zone 'Mars/Olympus'" in complaint(
+        describe(HEAD.replace("Europe/Berlin", "Mars/Olympus") + PART)
+    )
 
 
 def test_an_expression_that_cannot_be_read_is_told_with_its_line(describe):

@@ -129,7 +129,7 @@ def measure_freshness(engine: duckdb.DuckDBPyConnection, table: str, as_of: str)
     """How new a table is: days and counts, or nothing where it has no dates.
 
     The score is 1 while the gap between the newest record and `as_of` is no longer than the gaps that this table
-    usually shows (their 95 % quantile), and falls as usual / gap beyond that.
+    usually shows (their 99 % quantile), and falls as usual / gap beyond that.
     """
     column = EVENT[table]
     if column not in {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}:
@@ -137,7 +137,7 @@ def measure_freshness(engine: duckdb.DuckDBPyConnection, table: str, as_of: str)
     newest, oldest, active, usual = engine.execute(
         f"with days as (select distinct {column}::date as d from final_{table} where _rule is null and {column} is not null), "
         "gaps as (select d, d - lag(d) over (order by d) as gap from days) "
-        "select max(d), min(d), count(*), quantile_disc(gap, 0.95) from gaps"
+        "select max(d), min(d), count(*), quantile_disc(gap, 0.99) from gaps"
     ).fetchone()
     if newest is None or usual is None:
         return {}

@@ -17,8 +17,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from crcm_lib.data.encodings import codec_of, refuse_wrong_encoding
 from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.sources import File, Source, delimiter_of, find_files
+from crcm_lib.data.places import delimiter_of, find_files
+from crcm_lib.data.sources import File, Source
 from crcm_lib.errors import DataError
 from crcm_lib.language import _
 
@@ -82,7 +84,7 @@ def _read_file(engine, file: File, path: Path, piece: str, limit: int) -> None:
     if path.suffix.lower() == ".xlsx":
         return _stage(engine, piece, *_split_header(_sheet(path, file), file, path), limit)
     delimiter = delimiter_of(file, path)
-    _refuse_wrong_encoding(file, path)
+    refuse_wrong_encoding(file.encoding, path)
     if not limit and _read_fast(engine, file, path, piece, delimiter):
         return None
     return _stage(engine, piece, *_split_header(_text_rows(path, file, delimiter), file, path), limit)
@@ -128,57 +130,8 @@ def _read_fast(engine, file: File, path: Path, piece: str, delimiter: str) -> bo
     return True
 
 
-def _refuse_wrong_encoding(file: File, path: Path) -> None:
-    try:
-        decoder = codecs.getincrementaldecoder(_codec(file.encoding))("strict")
-    except LookupError:
-        raise DataError(
-            _("{file}: unknown encoding {encoding!r}").format(file=path.name, encoding=file.encoding)
-        ) from None
-    lines = 1
-    with open(path, "rb") as stream:
-        while block := stream.read(1 << 20):
-            try:
-                decoder.decode(block)
-            except UnicodeDecodeError as error:
-                lines += error.object[: error.start].count(b"\n")
-                raise DataError(_undecodable(file, path, lines)) from None
-            lines += block.count(b"\n")
-        try:
-            decoder.decode(b"", final=True)
-        except UnicodeDecodeError:
-            raise DataError(_undecodable(file, path, lines)) from None
-
-
-def _undecodable(file: File, path: Path, line: int) -> str:
-    with open(path, "rb") as stream:
-        start = stream.read(1 << 20)
-    fitting = [
-        encoding
-        for encoding in ("utf-8", "utf-16", "gb18030", "big5", "shift_jis", "cp1252")
-        if _fits(start, encoding)
-    ]
-    if not start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and "utf-16" in fitting:
-        fitting.remove("utf-16")
-    return _("{file}: line {line} is not {encoding}. Declare the encoding it was written in (encoding: …); "
-             "the file could be read as {fitting}, which does not prove it.").format(
-        file=path.name, line=line, encoding=file.encoding.upper(), fitting=", ".join(fitting) or _("none of the usual ones"))  # fmt: skip
-
-
-def _fits(block: bytes, encoding: str) -> bool:
-    try:
-        codecs.getincrementaldecoder(encoding)("strict").decode(block)
-    except UnicodeError:
-        return False
-    return True
-
-
-def _codec(encoding: str) -> str:
-    return "utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding
-
-
 def _text_rows(path: Path, file: File, delimiter: str) -> Iterator[list[str]]:
-    with open(path, encoding=_codec(file.encoding), newline="") as stream:
+    with open(path, encoding=codec_of(file.encoding), newline="") as stream:
         for _skipped in range(file.skip_lines):
             stream.readline()
         if file.widths:

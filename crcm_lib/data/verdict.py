@@ -55,13 +55,17 @@ def count_facts(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: 
     fresh = measure_freshness(engine, "transactions", as_of)
     columns = {row[0] for row in engine.execute("describe final_transactions").fetchall()}
     counts = {
-        table: engine.execute(f"select count(*), count(*) filter (_rule is null) from final_{table}").fetchone()
+        table: engine.execute(
+            f"select count(*), count(*) filter (_rule is null) from final_{table}"
+        ).fetchone()
         for table in described
     }
     attributes = 0
     if "customers" in described:
         own = {row[0] for row in engine.execute("describe final_customers").fetchall()}
-        attributes = len([c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")])
+        attributes = len(
+            [c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")]
+        )
     return Facts(customers, repeat, days, fresh.get("gap", 0), fresh.get("usual", 1), returns, matched,
                  frozenset(columns), {table: kept for table, (_read, kept) in counts.items() if kept}, attributes,
                  {table: read for table, (read, kept) in counts.items() if not kept})  # fmt: skip
@@ -77,9 +81,7 @@ def _rfm(f: Facts) -> tuple[str, str]:
 
 
 def _value(f: Facts) -> tuple[str, str]:
-    verdict = min(
-        _by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index
-    )
+    verdict = min(_by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index)
     said = _(
         "{repeat} customers bought on more than one day, over {days} days; a purchase model wants {some} and {short}"
     )
@@ -89,9 +91,7 @@ def _value(f: Facts) -> tuple[str, str]:
 
 
 def _backtest(f: Facts) -> tuple[str, str]:
-    verdict = min(
-        _by_number(f.repeat, SOME, MANY), _by_number(f.days, SHORT, LONG), key=LADDER.index
-    )
+    verdict = min(_by_number(f.repeat, SOME, MANY), _by_number(f.days, SHORT, LONG), key=LADDER.index)
     said = _("{days} days of history; a hold-out that spans the seasons wants {long}")
     return verdict, said.format(days=f.days, long=LONG)
 

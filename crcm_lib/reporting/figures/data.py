@@ -43,7 +43,9 @@ def list_reasons(rejects: pd.DataFrame, severity: str) -> pd.DataFrame:
 
 def account_money(money: pd.DataFrame) -> pd.DataFrame:
     """The money account in order, the smallest reasons of each currency put together until they are `FEW` records."""
-    return pd.concat([_account_currency(name, part) for name, part in money.groupby("currency")], ignore_index=True)
+    return pd.concat(
+        [_account_currency(name, part) for name, part in money.groupby("currency")], ignore_index=True
+    )
 
 
 def _account_currency(currency: str, money: pd.DataFrame) -> pd.DataFrame:
@@ -53,9 +55,15 @@ def _account_currency(currency: str, money: pd.DataFrame) -> pd.DataFrame:
     while 0 < small < len(aside) and aside["records"].iloc[:small].sum() < FEW:
         small += 1
     rest = aside.iloc[small:].rename(index=lambda rule: _("set aside: {rule}").format(rule=rule))
-    shown = [by_state.loc[["read"]], by_state.loc[[state for state in MONEY_KEPT if state in by_state.index]], rest[::-1]]
+    shown = [
+        by_state.loc[["read"]],
+        by_state.loc[[state for state in MONEY_KEPT if state in by_state.index]],
+        rest[::-1],
+    ]
     if small:
-        named = ", ".join(aside.index[:small]) if small == 1 else _("{count} other reasons").format(count=small)
+        named = (
+            ", ".join(aside.index[:small]) if small == 1 else _("{count} other reasons").format(count=small)
+        )
         together = aside.iloc[:small].sum().to_frame(_("set aside: {rule}").format(rule=named)).T
         shown.append(together)
     listed = pd.concat(shown).rename_axis("state").reset_index()
@@ -81,7 +89,7 @@ def show_rows(rows: pd.DataFrame) -> Picture:
     axes.barh(sums.index, (sums["read"] > 0) - shares, left=shares, color=PALETTE[5], label=_("set aside"))
     for place, (read, aside) in enumerate(zip(sums["read"], sums["set aside"], strict=True)):
         words = _("{aside:,} of {read:,} set aside").format(aside=aside, read=read)
-        axes.text(0.01, place, words, va="center", color="white", fontsize=10)
+        axes.text(0.01, place, words, va="center", color="white" if read else INK, fontsize=10)
     axes.set_xlim(0, 1)
     axes.xaxis.set_major_formatter(lambda share, _place: f"{share:.0%}")
     axes.set_xlabel(_("share of the records read"))
@@ -124,9 +132,13 @@ def show_quality(quality: pd.DataFrame) -> Picture:
     colours = LinearSegmentedColormap.from_list("quality", ["#F4B183", "#FFFFFF", "#9CC9E8"])
     axes.imshow(grid, cmap=colours, vmin=0.5, vmax=1, aspect="auto")
     for (row, column), score in zip(
-        ((r, c) for r in range(len(grid)) for c in range(len(DIMENSIONS))), grid.to_numpy().ravel(), strict=True
+        ((r, c) for r in range(len(grid)) for c in range(len(DIMENSIONS))),
+        grid.to_numpy().ravel(),
+        strict=True,
     ):
-        axes.text(column, row, "–" if pd.isna(score) else _percent(score), ha="center", va="center", color=INK)
+        axes.text(
+            column, row, "–" if pd.isna(score) else _percent(score), ha="center", va="center", color=INK
+        )
     axes.set_xticks(range(len(DIMENSIONS)), DIMENSIONS)
     axes.set_yticks(range(len(grid)), grid.index)
     axes.tick_params(top=True, bottom=False, labeltop=True, labelbottom=False)
@@ -157,6 +169,8 @@ def count_months(engine, about: About) -> pd.DataFrame:
 
 def show_months(months: pd.DataFrame) -> Picture:
     """Transaction lines by month; a last month that is not over is paler, months of under `FEW` customers are left out."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
     shown = months.tail(MOST_MONTHS)
     lines = shown["lines"].where((shown["customers"] >= FEW) | (shown["customers"] == 0))
     figure, axes = new_figure(height=3.2)
@@ -165,6 +179,8 @@ def show_months(months: pd.DataFrame) -> Picture:
     axes.set_ylabel(_("lines in the month"))
     axes.yaxis.set_major_formatter(lambda count, _place: f"{count:,.0f}")
     axes.set_ylim(bottom=0)
+    axes.xaxis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=6))
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
     axes.grid(axis="x", visible=False)
     axes.spines["bottom"].set_color(GRID)
     told = "; ".join(f"{month:%Y-%m}: " + ("–" if pd.isna(count) else f"{count:,.0f}")
@@ -184,7 +200,8 @@ def tell_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: 
     """What came in, how much of it is used, and what it can and cannot carry: two or three sentences."""
     sums = rows.sum()
     counts = verdict["verdict"].value_counts().reindex(["yes", "limited", "no"], fill_value=0)
-    worst = quality.loc[quality["score"].idxmin()]
+    shown = quality[(quality["dimension"] != "timeliness") | (quality["table"] == "transactions")]
+    worst = shown.loc[shown["score"].idxmin()]
     missing = ", ".join(sorted(verdict.loc[verdict["verdict"] == "no", "capability"])) or _("nothing")
     return takeaway(
         _("**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; every other one is listed with "
