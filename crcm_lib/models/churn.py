@@ -93,15 +93,16 @@ def _measure_drop(buyers: pd.DataFrame, gap: pd.Series) -> tuple[pd.Series, pd.S
     """1 − recent spend per day / earlier spend per day, and the days that count as recent.
 
     Over the shortest window in which the own rhythm promises enough purchases, for customers known at least
-    twice as long; missing for the rest, whose quiet spell says nothing.
+    twice as long; missing for the rest, one-time buyers among them, whose quiet spell says nothing.
     """
     drop, recent = pd.Series(np.nan, buyers.index), pd.Series(np.nan, buyers.index)
+    again = buyers["purchases"] > 1
     for window in WINDOWS:
         if f"spend_{window}d" not in buyers:
             continue
         spend = buyers[f"spend_{window}d"].astype(float)
         earlier = (buyers["spend_total"].astype(float) - spend) / (buyers["days_observed"] - window)
-        seen = (buyers["days_observed"] >= 2 * window) & (window / gap >= ENOUGH) & (earlier > 0)
+        seen = again & (buyers["days_observed"] >= 2 * window) & (window / gap >= ENOUGH) & (earlier > 0)
         drop = drop.mask(seen, 1 - spend.clip(lower=0) / window / earlier)
         recent = recent.mask(seen, window)
     return drop, recent
@@ -158,6 +159,12 @@ def summarise_alerts(churn: pd.DataFrame) -> pd.DataFrame:
     return found.reindex(ALERTS[::-1], fill_value=0).rename_axis("alert").reset_index()
 
 
+def list_pressing(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
+    """The urgent alerts and warnings with most revenue at risk, the largest first."""
+    pressing = churn[churn["alert"].isin(ALERTS[2:])].sort_index()
+    return pressing.sort_values("revenue_at_risk", ascending=False, kind="stable").head(most)
+
+
 def look_back(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Series) -> pd.DataFrame:
     """Of those alerted then, how many bought again, against those who were not; with 95 % intervals (Wilson).
 
@@ -168,8 +175,10 @@ def look_back(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Ser
     customers
         The `customers` table of that day.
     bought_later
-        Purchase days since then, per customer; who is missing bought nothing.
+        Purchase days since then, per customer; who is missing bought nothing. Empty: not known, no rows.
     """
+    if bought_later.empty:
+        churn = churn.iloc[:0]
     once = customers["purchases"].reindex(churn.index).eq(1)
     group = churn["alert"].mask(once, _("bought once"))
     again = bought_later.reindex(churn.index).fillna(0).gt(0)
@@ -185,3 +194,44 @@ def look_back(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Ser
             "bought_again": k / n, "low": middle - half, "high": middle + half,
         }
     )  # fmt: skip
+
+
+def tell_look_back(found: pd.DataFrame) -> str:
+    """One sentence: of those with the most pressing alert, how many bought again, against those with none."""
+    shares = found.set_index("alert")
+    pressing = [name for name in ALERTS[:0:-1] if name in shares.index]
+    if not pressing or "none" not in shares.index:
+        return _("There is too little history to look back on.")
+    return _(
+        "Looking back, {then:.0%} of those with alert {alert} bought again; of those with none, {none:.0%}."
+    ).format(
+        then=shares.loc[pressing[0], "bought_again"],
+        alert=pressing[0],
+        none=shares.loc["none", "bought_again"],
+    )
+
+
+def vary(customers: pd.DataFrame, value: pd.DataFrame, grades=GRADES, by: float = 0.25) -> pd.DataFrame:
+    """How many customers would have each alert if every threshold were stricter or looser by a share."""
+    found = {
+        _("limits reached {by:.0%} sooner").format(by=by): warn(customers, value, _scale(grades, 1 - by)),
+        _("as the policy says"): warn(customers, value, grades),
+        _("limits reached {by:.0%} later").format(by=by): warn(customers, value, _scale(grades, 1 + by)),
+    }
+    counts = {
+        name: churn["alert"].value_counts().reindex(ALERTS, fill_value=0) for name, churn in found.items()
+    }
+    return pd.DataFrame(counts).T.rename_axis("limits").reset_index()
+
+
+def _scale(grades, factor: float) -> dict[str, dict[str, float]]:
+    """Overdue and drop times the factor, P(alive) over it; shares stay shares."""
+    scaled = {"overdue_ratio": lambda x: x * factor, "spend_drop": lambda x: min(x * factor, 1.0)}
+    return {
+        grade: {
+            name: scaled.get(name, lambda x: x / factor)(limit)
+            for name, limit in limits.items()
+            if limit is not None
+        }
+        for grade, limits in grades.items()
+    }

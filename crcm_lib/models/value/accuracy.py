@@ -71,8 +71,8 @@ def grade(scores: dict[str, dict[str, float]], buyers: int) -> tuple[str, str]:
     """Grade the first model of `scores` against the others, the baselines, and say why.
 
     good: at least as close (RMSE) and as well ranked (Gini) as each baseline, and the total within 10 %;
-    fair: about as good as each (within 5 % of RMSE, 2 points of Gini) or better than each in one of the two,
-    and the total within 25 %; weak: the rest.
+    fair: about as good as each (within 5 % of RMSE and 2 points of Gini), and the total within 25 %;
+    weak: the rest.
     """
     if buyers < FEWEST_BUYERS:
         return UNKNOWN, _("{n} customers bought in the days held out, and a grade needs {fewest}").format(
@@ -88,7 +88,6 @@ def grade(scores: dict[str, dict[str, float]], buyers: int) -> tuple[str, str]:
     ).format(closer=-closer, better=100 * better, bias=model["bias"])
     if closer >= 0 and better >= 0 and off <= SMALL_BIAS:
         return GOOD, because
-    near = closer >= -NEAR_RMSE and better >= -NEAR_GINI
-    if (near or closer > 0 or better > 0) and off <= LARGE_BIAS:
+    if closer >= -NEAR_RMSE and better >= -NEAR_GINI and off <= LARGE_BIAS:
         return FAIR, because
     return WEAK, because

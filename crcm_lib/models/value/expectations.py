@@ -126,16 +126,18 @@ def discounted_alive_purchases(
     """
     from scipy.special import roots_legendre
 
-    end = np.exp(-rate * days) * alive_purchases(params, x, age, days)
+    plain = alive_purchases(params, x, age, days)
     if rate == 0:
-        return end
+        return plain
+    latest = np.exp(-rate * days) * plain
     nodes, weights = roots_legendre(6)
     scale = params["alpha"] + np.asarray(age, dtype=float)
     reach = np.log1p(days / scale)
     step = np.multiply.outer((nodes + 1) / 2, reach)
     ahead = scale * np.expm1(step)
     before = alive_purchases(params, x, age, ahead) * np.exp(step - rate * ahead)
-    return end + rate * scale * reach / 2 * np.tensordot(weights, before, 1)
+    found = latest + rate * scale * reach / 2 * np.tensordot(weights, before, 1)
+    return np.clip(found, *np.sort([latest, plain], axis=0))
 
 
 def count_shares(params: dict[str, float], age: Numbers, weight: Numbers, up_to: int) -> Numbers:

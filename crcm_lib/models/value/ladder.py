@@ -57,8 +57,25 @@ def _fit_purchases(x, t_x, age, seed: int):
         if not fit.problems:
             return BGNBD, fit.params, {"loglik_purchases": fit.loglik}, tuple(_remark(fit.remarks))
         reasons = [_("BG/NBD does not suit these histories: {why}").format(why="; ".join(fit.problems))]
+    return RATE, _rate_params(x, age), {}, tuple(reasons)
+
+
+def _rate_params(x, age) -> dict[str, float]:
     pace = (x.sum() + 0.5) / (age.sum() + YEAR)  # half a purchase in a year, so that unseen is not impossible
-    return RATE, {"r": 1.0, "alpha": float(1 / pace)}, {}, tuple(reasons)
+    return {"r": 1.0, "alpha": float(1 / pace)}
+
+
+def simple_rate(buyers: pd.DataFrame) -> dict:
+    """The lowest rung for purchases, as fields of a ValueModel."""
+    x, age = buyers["purchases"].to_numpy(float) - 1, buyers["days_observed"].to_numpy(float)
+    return {"purchases": RATE, "params": _rate_params(x, age)}
+
+
+def simple_spend(buyers: pd.DataFrame) -> dict:
+    """The lowest rung for spend, as fields of a ValueModel: own mean and one purchase at the mean."""
+    mean = mean_spend(buyers)
+    n = buyers["purchases"].to_numpy(float)[np.isfinite(mean)]
+    return {"spend": MEAN, "spend_params": _mean_params(n, mean[np.isfinite(mean)], 0.0, 1.0)}
 
 
 def _remark(remarks: tuple[str, ...]):
@@ -106,8 +123,14 @@ def _fit_spend(n, mean, seed: int):
         if not reasons:
             level = fit.params["p"] * fit.params["v"] / (fit.params["q"] - 1)
             return GAMMA_GAMMA, {**fit.params, "level": level, "slope": 0.0, "worth": worth}, facts, ()
-    level = float((n * mean).sum() / (n * n**slope).sum()) if len(n) else 0.0
-    return MEAN, {"level": level, "slope": slope, "worth": worth}, facts, tuple(reasons)
+    return MEAN, _mean_params(n, mean, slope, worth), facts, tuple(reasons)
+
+
+def _mean_params(n, mean, slope: float, worth: float) -> dict[str, float]:
+    level = (
+        float((n * mean).sum() / (n * n**slope).sum()) if len(n) else 0.0
+    )  # so that all money is accounted for
+    return {"level": level, "slope": slope, "worth": worth}
 
 
 def measure_link(n: np.ndarray, mean: np.ndarray) -> dict[str, float]:

@@ -187,7 +187,17 @@ def gamma_gamma_objective(n: Numbers, mean: Numbers, weight: Numbers) -> Objecti
 
 
 def _search(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], seed: int) -> Fit:
-    """Let several starting points compete on a part of the histories; climb from the best on all of them."""
+    """Let several starting points compete on a part of the histories; climb from the best on all of them.
+
+    On one thread: the sums are short, and how many threads share them must not show in the last digit.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        return _search_alone(likelihood, columns, names, seed)
+
+
+def _search_alone(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], seed: int) -> Fit:
     rng = np.random.default_rng(seed)
     part = columns
     if len(columns[0]) > PILOT:
@@ -195,7 +205,7 @@ def _search(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], se
         part = tuple(column[some] for column in columns)
     starts = [np.zeros(len(names)), *rng.uniform(-1.5, 1.5, (4, len(names)))]
     pilot = likelihood(*part)
-    ends = [_climb(pilot, start) for start in starts]
+    ends = [_climb(pilot, start, steps=60) for start in starts]
     objective = likelihood(*columns)
     point = _polish(objective, _climb(objective, min(ends, key=lambda end: pilot(end)[0])))
     height, slope = objective(point)
@@ -207,11 +217,11 @@ def _search(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], se
     )
 
 
-def _climb(objective: Objective, start: Numbers) -> Numbers:
+def _climb(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
     from scipy.optimize import minimize
 
     box = [(-LIMIT, LIMIT)] * len(start)
-    options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-8}
+    options = {"maxiter": steps, "ftol": 1e-13, "gtol": 1e-8}
     return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
 
 

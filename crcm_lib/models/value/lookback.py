@@ -9,7 +9,7 @@ from crcm_lib.data.customers import spend_between, summarise_purchases
 from crcm_lib.language import _
 from crcm_lib.models.value import accuracy
 from crcm_lib.models.value.ladder import fit_value
-from crcm_lib.models.value.model import ValueModel
+from crcm_lib.models.value.model import DAYS, MEAN, RATE, YEAR, ValueModel
 
 HELD_OUT = 0.25  # share of the history that is held out
 FEWEST_DAYS, MOST_DAYS = 28, 365  # days held out, at least and at most
@@ -144,10 +144,17 @@ def _as_table(measured: dict[str, dict[str, float]]) -> pd.DataFrame:
 
 
 def _cannot_tell(cut: pd.Timestamp, until: pd.Timestamp, because: str) -> Backtest:
-    nothing = pd.DataFrame()
+    customers = _no_rows("purchases", *DAYS, "days_since_last", "spend_total")
+    value = ValueModel(
+        RATE, {"r": 1.0, "alpha": YEAR}, MEAN, {"level": 0.0, "slope": 0.0, "worth": 1.0}
+    ).predict(customers, horizon_days=0)
     return Backtest(
-        cut, until, None, nothing, nothing, pd.DataFrame(columns=["actual"], dtype=float),
-        pd.DataFrame(columns=["actual", "predicted"], dtype=float), _as_table({}),
-        pd.DataFrame(columns=["decile", "customers", "predicted", "actual"], dtype=float),
-        accuracy.UNKNOWN, because,
+        cut, until, None, customers, value, _no_rows("actual"), _no_rows("actual", "predicted"),
+        _as_table({}), _no_rows("decile", "customers", "predicted", "actual"), accuracy.UNKNOWN, because,
     )  # fmt: skip
+
+
+def _no_rows(*columns: str) -> pd.DataFrame:
+    return pd.DataFrame(
+        columns=list(columns), dtype=float, index=pd.Index([], name="customer_id", dtype="str")
+    )

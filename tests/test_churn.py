@@ -1,0 +1,166 @@
+"""Churn warnings: overdue, spend drop, P(alive); reasons; revenue at risk; what became of those warned of."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data.tables import check
+from crcm_lib.models import churn
+from crcm_lib.models.churn import look_back, measure_rhythm, summarise_alerts, tell_look_back, vary, warn
+
+COLUMNS = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "spend_total", "spend_90d"]
+
+
+def make(**rows) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`customers` and `value` of named customers: COLUMNS, then P(alive) and what they spend if they stay."""
+    index = pd.Index(rows, name="customer_id")
+    frame = pd.DataFrame(
+        list(rows.values()), index=index, columns=[*COLUMNS, "p_alive", "spend_if_stays"], dtype=float
+    )
+    alive = frame["p_alive"].fillna(1)
+    value = frame[["p_alive", "spend_if_stays"]].assign(spend_expected=frame["spend_if_stays"] * alive)
+    return frame[COLUMNS].astype({"purchases": int}), value
+
+
+@pytest.fixture
+def company():
+    """Everybody's gap is ten days, so the prior changes nobody."""
+    return make(
+        punctual=(11, 5, 100, 105, 1100, 900, 0.95, 500.0),
+        late=(11, 30, 100, 130, 1100, 700, 0.9, 500.0),
+        gone=(31, 200, 300, 500, 3100, 0, 0.05, 800.0),
+        quieter=(41, 5, 400, 405, 4100, 300, 0.97, 900.0),
+        doubted=(11, 12, 100, 112, 1100, 900, 0.35, 400.0),
+        once=(1, 400, 0, 400, 50, 0, np.nan, 20.0),
+        twice=(2, 4, 10, 14, 60, 60, 0.8, 90.0),
+    )
+
+
+def test_each_ground_raises_its_alert_and_says_why(company):
+    found = check(warn(*company), "churn")
+    assert found["alert"].to_dict() == {
+        "punctual": "none",
+        "late": "warning",  # three times its gap
+        "gone": "urgent",
+        "quieter": "warning",  # 3.3 a day, after 12.1 a day
+        "doubted": "warning",  # P(alive) below 0.4
+        "once": "watch",
+        "twice": "none",
+    }
+    because = found["because"]
+    assert because["late"] == "last purchase 30 days ago, 3.0 times the usual 10"
+    assert because["quieter"] == "spend down 72% in 90 days"
+    assert because["doubted"] == "35% likely to be still a customer"
+    assert because["once"] == "bought once, 400 days ago; those who come back do so after about 10"
+    assert because["gone"].count(";") == 2
+    assert because["punctual"] == "within the usual rhythm"
+
+
+def test_a_one_time_buyer_is_watched_and_never_more(company):
+    customers, value = company
+    for away in (10.0, 100.0, 10_000.0):
+        found = warn(customers.assign(days_since_last=away), value)
+        assert found.loc["once", "alert"] in ("none", "watch")
+        assert np.isnan(found.loc["once", "p_alive"])
+
+
+def test_revenue_at_risk_is_spend_if_stayed_times_the_chance_of_having_left(company):
+    found = warn(*company)
+    assert found.loc["gone", "revenue_at_risk"] == pytest.approx(800 * 0.95)
+    assert found.loc["once", "revenue_at_risk"] == pytest.approx(20 * (1 - 10 / 400))  # 40 gaps overdue
+    assert (found["revenue_at_risk"] >= 0).all()
+
+
+def test_few_purchases_are_drawn_to_everybodys_rhythm_and_many_stand_for_themselves():
+    customers, _value = make(
+        one=(2, 0, 30, 30, 0, 0, 1, 0),
+        two=(2, 0, 10, 10, 0, 0, 1, 0),
+        many=(1001, 0, 30_000, 30_000, 0, 0, 1, 0),
+    )
+    gaps = measure_rhythm(customers)["gap_days"]  # the median of 30, 10, 30 is 30
+    assert gaps["two"] == pytest.approx((30 + 10) / 2)
+    assert gaps["many"] == pytest.approx(30, abs=0.01)
+
+
+def test_a_quiet_window_says_nothing_of_a_rare_buyer():
+    customers, value = make(
+        rare=(4, 120, 360, 480, 400, 0, 0.9, 100.0), usual=(2, 1, 120, 121, 20, 20, 0.9, 10.0)
+    )
+    assert np.isnan(warn(customers, value).loc["rare", "spend_drop"])
+
+
+def test_the_shortest_window_that_can_show_a_drop_is_used(company):
+    customers, value = company
+    spends = customers.assign(spend_30d=customers["spend_90d"] / 3, spend_180d=customers["spend_90d"] * 2)
+    assert "in 90 days" in warn(spends, value).loc["quieter", "because"]
+    faster = spends.assign(days_first_to_last=spends["days_first_to_last"] / 4)
+    assert "in 30 days" in warn(faster, value).loc["quieter", "because"]
+
+
+def test_limits_come_from_the_caller_and_a_missing_ground_does_not_count(company):
+    lax = {name: {"overdue_ratio": 1e6, "spend_drop": None} for name in churn.ALERTS[1:]}
+    assert set(warn(*company, lax)["alert"]) == {"none"}
+    strict = {"urgent": {"overdue_ratio": 0.0}}
+    assert (warn(*company, strict)["alert"].drop("once") == "urgent").all()
+
+
+def test_row_order_and_units_of_money_do_not_change_an_alert(company):
+    customers, value = company
+    found = warn(customers, value)
+    turned = warn(customers[::-1], value)
+    pd.testing.assert_frame_equal(turned.loc[found.index], found)
+    money = [column for column in customers if column.startswith("spend")]
+    dearer = warn(
+        customers.assign(**customers[money] * 9), value.assign(spend_if_stays=value["spend_if_stays"] * 9)
+    )
+    assert dearer["alert"].equals(found["alert"])
+    assert dearer["revenue_at_risk"].to_numpy() == pytest.approx(9 * found["revenue_at_risk"].to_numpy())
+
+
+def test_summary_counts_everybody_once_most_pressing_first(company):
+    found = summarise_alerts(warn(*company))
+    assert found["alert"].to_list() == ["urgent", "warning", "watch", "none"]
+    assert found["customers"].sum() == 7
+
+
+def test_pressing_customers_are_listed_by_revenue_at_risk(company):
+    found = churn.list_pressing(warn(*company), most=2)
+    assert found.index.to_list() == ["gone", "doubted"]
+
+
+def test_look_back_counts_who_bought_again_with_intervals():
+    index = pd.Index([f"c{i}" for i in range(200)], name="customer_id")
+    alerts = pd.DataFrame({"alert": ["urgent"] * 100 + ["none"] * 90 + ["watch"] * 10}, index=index)
+    customers = pd.DataFrame({"purchases": [3] * 190 + [1] * 10}, index=index)
+    later = pd.Series([1.0] * 10 + [0.0] * 90 + [2.0] * 90, index=index[:190])
+    found = look_back(alerts, customers, later).set_index("alert")
+    assert found["bought_again"].to_dict() == {"none": 1.0, "urgent": 0.1, "bought once": 0.0}
+    assert found.loc["urgent", ["low", "high"]].to_list() == pytest.approx(
+        [0.0552, 0.1744], abs=1e-4
+    )  # Wilson
+    assert tell_look_back(found.reset_index()) == (
+        "Looking back, 10% of those with alert urgent bought again; of those with none, 100%."
+    )
+
+
+def test_nothing_to_look_back_on_is_said():
+    nobody = pd.DataFrame({"alert": pd.Series(dtype="str"), "purchases": pd.Series(dtype=float)})
+    found = look_back(nobody, nobody, pd.Series(dtype=float))
+    assert found.empty
+    assert "too little history" in tell_look_back(found)
+
+
+def test_stricter_limits_alert_more_customers(company):
+    counts = vary(*company)
+    assert counts["none"].is_monotonic_increasing
+    assert (counts[list(churn.ALERTS)].sum(axis=1) == 7).all()
+
+
+def test_no_customers_no_repeat_buyers_no_windows_end_without_a_traceback(company):
+    customers, value = company
+    assert warn(customers[:0], value[:0]).empty
+    once = customers.loc[["once"]]
+    assert warn(once, value)["alert"].to_list() == ["none"]  # away as long as everybody: the usual
+    bare = warn(customers.drop(columns="spend_90d"), value)
+    assert bare["spend_drop"].isna().all()
+    assert bare.loc["gone", "alert"] == "urgent"

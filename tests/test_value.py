@@ -1,0 +1,429 @@
+"""The value model against published results, against lifetimes, against the truth, and on paper."""
+
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data.tables import check
+from crcm_lib.errors import DataError
+from crcm_lib.models.value import (
+    ValueModel,
+    accuracy,
+    backtest,
+    expectations,
+    fit_value,
+    tell_assumptions,
+    tell_model,
+    vary,
+)
+from crcm_lib.models.value.likelihoods import (
+    bgnbd_objective,
+    find_distinct,
+    fit_bgnbd,
+    fit_gamma_gamma,
+    gamma_gamma_objective,
+)
+
+PARAMS = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
+AWKWARD = [
+    PARAMS,
+    {"r": 1.41, "alpha": 9.7, "a": 0.16, "b": 220.0},
+    {"r": 0.5, "alpha": 5.0, "a": 1.0, "b": 3.0},  # lifetimes divides by a - 1
+    {"r": 0.3, "alpha": 3.0, "a": 1.0 + 1e-9, "b": 0.4},
+    {"r": 2.0, "alpha": 50.0, "a": 9000.0, "b": 9900.0},
+    {"r": 3.0, "alpha": 0.5, "a": 1e-4, "b": 1e4},
+]
+
+
+def cdnow_file(name: str) -> Path:
+    (folder,) = find_spec("lifetimes").submodule_search_locations
+    return Path(folder) / "datasets" / name
+
+
+def as_customers(x, t_x, age, mean) -> pd.DataFrame:
+    """A `customers` table of histories."""
+    return pd.DataFrame(
+        {
+            "purchases": np.asarray(x, dtype=int) + 1,
+            "days_since_last": np.asarray(age, float) - t_x,
+            "days_first_to_last": np.asarray(t_x, float),
+            "days_observed": np.asarray(age, float),
+            "spend_total": (np.asarray(x) + 1.0) * mean,
+            "spend_mean": np.asarray(mean, float),
+        },
+        index=pd.Index([f"c{i:06d}" for i in range(len(x))], name="customer_id"),
+    )
+
+
+def simulate(n: int, seed: int, params=PARAMS, spend=(6.25, 3.74, 15.44), days=730) -> pd.DataFrame:
+    """Customers who buy by BG/NBD and spend by Gamma-Gamma, whole days not enforced."""
+    rng = np.random.default_rng(seed)
+    pace = rng.gamma(params["r"], 1 / params["alpha"], n)
+    leave = rng.beta(params["a"], params["b"], n)
+    age = rng.integers(days // 3, days, n).astype(float)
+    x, t_x = np.zeros(n), np.zeros(n)
+    for i in range(n):
+        lives = rng.geometric(max(leave[i], 1e-12))  # purchases after the first one until leaving
+        when = np.cumsum(rng.exponential(1 / max(pace[i], 1e-9), min(lives, 2000)))
+        when = when[when <= age[i]]
+        x[i], t_x[i] = len(when), when[-1] if len(when) else 0.0
+    p, q, v = spend
+    scale = rng.gamma(q, 1 / v, n)
+    return as_customers(x, t_x, age, rng.gamma(p * (x + 1), 1 / scale) / (x + 1))
+
+
+@pytest.fixture(scope="module")
+def simulated() -> pd.DataFrame:
+    return simulate(6000, seed=1)
+
+
+@pytest.fixture(scope="module")
+def model(simulated) -> ValueModel:
+    return fit_value(simulated)
+
+
+# Published results
+
+
+def test_bgnbd_on_cdnow_is_fader_hardie_lee_2005_table_2():
+    cdnow = pd.read_csv(cdnow_file("cdnow_customers_summary.csv"))
+    assert len(cdnow) == 2357
+    fit = fit_bgnbd(find_distinct(*(cdnow[name].to_numpy() for name in ("frequency", "recency", "T"))))
+    found = [round(fit.params[name], 3) for name in ("r", "alpha", "a", "b")]
+    assert found == pytest.approx([0.243, 4.414, 0.793, 2.426], abs=0.0011)
+    assert fit.loglik == pytest.approx(-9582.4, abs=0.05)
+    assert fit.problems == ()
+
+
+def test_gamma_gamma_on_cdnow_is_fader_hardie_2013_note_025():
+    cdnow = pd.read_csv(cdnow_file("cdnow_customers_summary_with_transactions.csv")).query("x > 0")
+    fit = fit_gamma_gamma(find_distinct(cdnow["x"].to_numpy(), cdnow["zbar"].to_numpy()))
+    found = [fit.params[name] for name in ("p", "q", "v")]
+    assert found == pytest.approx([6.25, 3.74, 15.44], abs=0.011)
+    assert fit.problems == ()
+
+
+# lifetimes
+
+
+def test_parameters_are_those_of_lifetimes_own_fits_to_four_digits():
+    lifetimes = expectations._lifetimes()
+    cdnow = pd.read_csv(cdnow_file("cdnow_customers_summary_with_transactions.csv"))
+    columns = [cdnow[name].to_numpy() for name in ("x", "t_x", "T")]
+    theirs = lifetimes.BetaGeoFitter().fit(*columns, tol=1e-9).params_
+    ours = fit_bgnbd(find_distinct(*columns)).params
+    assert list(ours.values()) == pytest.approx(theirs[list(ours)].to_list(), rel=1e-4)
+    again = cdnow.query("x > 0")
+    theirs = lifetimes.GammaGammaFitter().fit(again["x"], again["zbar"], tol=1e-9).params_
+    ours = fit_gamma_gamma(find_distinct(again["x"].to_numpy(), again["zbar"].to_numpy())).params
+    assert list(ours.values()) == pytest.approx(theirs[list(ours)].to_list(), rel=1e-4)
+
+
+def test_predictions_are_those_of_lifetimes_where_its_formula_is_safe():
+    x, age = (grid.ravel().astype(float) for grid in np.meshgrid(np.arange(20), np.arange(30, 700, 30)))
+    t_x = np.where(x > 0, 0.7 * age, 0.0)
+    theirs = expectations.purchase_fitter(PARAMS)
+    theirs = theirs.conditional_expected_number_of_purchases_up_to_time(90, x, t_x, age)
+    alive = expectations.probability_alive(PARAMS, x, t_x, age)
+    for expected in (expectations.alive_purchases, expectations.safe_alive_purchases):
+        assert alive * expected(PARAMS, x, age, np.full_like(x, 90.0)) == pytest.approx(theirs, rel=1e-9)
+
+
+def test_using_lifetimes_leaves_warnings_and_pandas_as_they_were():
+    script = (
+        "import warnings, pandas; from crcm_lib.models.value import expectations\n"
+        "def world(): return list(warnings.filters), pandas.options.mode.copy_on_write, "
+        "pandas.options.mode.chained_assignment\n"
+        "warnings.simplefilter('ignore', DeprecationWarning); before = world()\n"
+        "expectations.purchase_fitter({'r': 1.0, 'alpha': 1.0, 'a': 1.0, 'b': 1.0}); assert world() == before"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+# On paper
+
+
+@pytest.mark.parametrize("objective", [bgnbd_objective, gamma_gamma_objective])
+def test_gradient_is_the_slope_of_the_likelihood(objective):
+    rng = np.random.default_rng(0)
+    if objective is bgnbd_objective:
+        x = rng.poisson(2, 50).astype(float)
+        columns = [x, np.where(x > 0, 5.0, 0.0), np.full(50, 9.0), np.ones(50)]
+        point = np.array([0.3, -0.2, 0.5, 0.1])
+    else:
+        columns = [rng.integers(1, 9, 50).astype(float), rng.gamma(2, 1, 50), np.ones(50)]
+        point = np.array([0.3, -0.2, 0.5])
+    mean_loss = objective(*columns)
+    step = 1e-6
+    slope = [
+        (mean_loss(point + step * way)[0] - mean_loss(point - step * way)[0]) / (2 * step)
+        for way in np.eye(len(point))
+    ]
+    assert mean_loss(point)[1] == pytest.approx(slope, abs=1e-8)
+
+
+@pytest.mark.parametrize("params", AWKWARD)
+def test_expectations_equal_a_simulation_of_the_remaining_customer(params):
+    rng = np.random.default_rng(0)
+    x, age, days, n = 4.0, 100.0, 365.0, 200_000
+    pace = rng.gamma(params["r"] + x, 1 / (params["alpha"] + age), n)
+    leave = rng.beta(params["a"], params["b"] + x, n)
+    leave = np.maximum(leave, 1e-15)
+    bought = -np.expm1(-pace * leave * days) / leave  # mean of a Poisson process that stops
+    expected = float(expectations.alive_purchases(params, x, age, days))
+    assert expected == pytest.approx(bought.mean(), abs=4 * bought.std() / n**0.5)
+
+
+@pytest.mark.parametrize("params", AWKWARD)
+def test_no_prediction_is_missing_even_for_the_heaviest_buyers(params):
+    x, age = (grid.ravel() for grid in np.meshgrid([0.0, 1, 5, 90, 400, 3000], [0.0, 1, 40, 900]))
+    for days in (1.0, 365.0, 3650.0):
+        plain = expectations.alive_purchases(params, x, age, days)
+        discounted = expectations.discounted_alive_purchases(params, x, age, days, 0.1 / 365)
+        ceiling = (params["r"] + x) / (params["alpha"] + age) * days
+        assert np.isfinite(plain).all()
+        assert np.isfinite(discounted).all()
+        assert (plain >= 0).all()
+        assert (plain <= ceiling * (1 + 1e-9)).all()
+        assert (discounted <= plain * (1 + 1e-9)).all()
+
+
+def test_discounting_counts_each_purchase_from_its_own_day():
+    days, rate = 365.0, np.log(1.2) / 365
+    edges = np.linspace(0, days, 20_001)
+    bought = expectations.alive_purchases(PARAMS, 3.0, 100.0, edges)
+    by_hand = float((np.diff(bought) * np.exp(-rate * (edges[1:] + edges[:-1]) / 2)).sum())
+    found = float(expectations.discounted_alive_purchases(PARAMS, 3.0, 100.0, days, rate))
+    assert found == pytest.approx(by_hand, rel=1e-7)
+
+
+def test_spend_of_many_purchases_is_the_own_mean_and_of_none_known_the_population_mean(model):
+    many, unknown = model.expect_spend(np.array([1e9, 1.0]), np.array([77.0, np.nan]))
+    assert many == pytest.approx(77.0)
+    assert unknown == pytest.approx(model.spend_params["level"])
+    p, q, v = (model.spend_params[name] for name in "pqv")
+    assert model.spend_params["level"] == pytest.approx(p * v / (q - 1))
+
+
+def test_one_purchase_counts_as_stated(model):
+    level, worth = model.spend_params["level"], model.spend_params["worth"]
+    spend = model.expect_spend(np.array([1.0]), np.array([100.0]))
+    assert spend == pytest.approx((100 + worth * level) / (1 + worth))
+
+
+def test_expected_counts_are_shares_and_match_the_simulated_customers(model, simulated):
+    shares = model.expect_counts(simulated)
+    actual = np.bincount(np.minimum(simulated["purchases"] - 1, 7), minlength=8) / len(simulated)
+    assert shares.sum() == pytest.approx(1)
+    assert shares == pytest.approx(actual, abs=0.012)
+
+
+def test_normalised_gini_on_paper():
+    actual = np.array([0.0, 0.0, 0.0, 8.0])
+    assert accuracy.normalised_gini(actual, np.array([1.0, 2, 3, 4])) == 1
+    assert accuracy.normalised_gini(actual, np.array([4.0, 3, 2, 1])) == -1
+    assert accuracy.normalised_gini(actual, np.ones(4)) == 0  # ties say nothing
+
+
+def test_customers_who_tie_share_a_decile():
+    table = accuracy.tabulate_deciles(np.arange(20.0), np.r_[np.ones(12), np.arange(2.0, 10.0)])
+    assert table["customers"].max() == 12
+    assert table["customers"].sum() == 20
+
+
+# Truth and invariance
+
+
+def test_parameters_are_recovered_from_simulated_customers():
+    found = [fit_value(simulate(8000, seed=seed)) for seed in range(3)]
+    mean = {name: np.mean([one.params[name] for one in found]) for name in PARAMS}
+    assert mean == pytest.approx(PARAMS, rel=0.1)
+    spend = [np.mean([one.spend_params[name] for one in found]) for name in "pqv"]
+    assert spend == pytest.approx([6.25, 3.74, 15.44], rel=0.1)
+
+
+def test_row_order_ids_and_amounts_do_not_change_the_answer(model, simulated):
+    settings = {"horizon_days": 365, "annual_discount_rate": 0.1}
+    value = model.predict(simulated, **settings)
+    shuffled = simulated.sample(frac=1, random_state=3)
+    again = fit_value(shuffled)
+    assert again == model
+    pd.testing.assert_frame_equal(again.predict(shuffled, **settings).loc[value.index], value)
+    renamed = simulated.set_axis(pd.Index([f"x{i}" for i in range(len(simulated))], name="customer_id"))
+    assert fit_value(renamed) == model
+    dearer = simulated.assign(
+        spend_total=simulated["spend_total"] * 7.3, spend_mean=simulated["spend_mean"] * 7.3
+    )
+    times = fit_value(dearer).predict(dearer, **settings)["value"] / value["value"]
+    assert times.to_numpy() == pytest.approx(7.3, rel=1e-8)
+
+
+def test_the_unit_of_time_does_not_change_the_answer(simulated):
+    x, t_x, age = (simulated["purchases"] - 1, simulated["days_first_to_last"], simulated["days_observed"])
+    days, weeks = (fit_bgnbd(find_distinct(x, t_x / unit, age / unit)) for unit in (1, 7))
+    assert weeks.params["alpha"] * 7 == pytest.approx(days.params["alpha"], rel=1e-7)
+    assert weeks.params["a"] == pytest.approx(days.params["a"], rel=1e-7)
+    assert weeks.loglik == pytest.approx(days.loglik + np.log(7) * x.sum())
+
+
+def test_one_customer_alone_gets_the_same_value_later(model, simulated):
+    kept = ValueModel.from_json(model.to_json())
+    together = kept.predict(simulated, horizon_days=200, annual_discount_rate=0.1)
+    alone = kept.predict(simulated.iloc[[17]], horizon_days=200, annual_discount_rate=0.1)
+    pd.testing.assert_frame_equal(alone, together.iloc[[17]], rtol=1e-12)
+
+
+def test_one_time_buyers_have_no_p_alive(model, simulated):
+    value = model.predict(simulated, horizon_days=365)
+    once = simulated["purchases"] == 1
+    assert value.loc[once, "p_alive"].isna().all()
+    assert value.loc[~once, "p_alive"].notna().all()
+
+
+def test_margin_rate_scales_value_and_a_known_cost_sets_it(model, simulated):
+    value = model.predict(simulated, horizon_days=365, annual_discount_rate=0.1)["value"]
+    half = model.predict(simulated, horizon_days=365, annual_discount_rate=0.1, margin_rate=0.5)["value"]
+    assert half.to_numpy() == pytest.approx(value.to_numpy() / 2)
+    costed = simulated.assign(margin_total=0.2 * simulated["spend_total"])
+    assert fit_value(costed).margin == pytest.approx(0.2)
+
+
+# Steps down
+
+
+def degenerate() -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng(5)
+    n = 400
+    age = rng.integers(100, 600, n).astype(float)
+    x = rng.poisson(rng.gamma(1, 3, n)).astype(float)
+    t_x = np.where(x > 0, rng.uniform(0.3, 1, n) * age, 0)
+    mean = rng.gamma(2, 10, n)
+    nobody = as_customers(np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
+    return {
+        "bought more than once": as_customers(np.zeros(n), np.zeros(n), age, mean),
+        "r ran to its limit": as_customers(age // 30, age // 30 * 30, age, mean),
+        "1 customers": as_customers([3], [100.0], [200.0], [9.0]),
+        "0 customers": nobody,
+        "20 customers": as_customers(x[:20], t_x[:20], age[:20], mean[:20]),
+        "60 days of history": as_customers(x, t_x / age * 60, np.full(n, 60.0), mean),
+        "p ran to its limit": as_customers(x, t_x, age, np.full(n, 12.0)),
+        "spend goes with frequency": as_customers(x, t_x, age, np.exp(3 + 0.6 * np.log(x + 1) + mean / 40)),
+    }
+
+
+@pytest.mark.parametrize("why", degenerate())
+def test_what_the_data_cannot_carry_ends_in_a_stated_step_down(why):
+    customers = degenerate()[why]
+    model = fit_value(customers)
+    assert any(why in reason for reason in model.reasons), model.reasons
+    assert "simple rate" in model.name or "shrunken mean" in model.name
+    value = model.predict(customers, horizon_days=365, annual_discount_rate=0.1, margin_rate=0.4)
+    assert np.isfinite(value.drop(columns=["p_alive", "model"]).to_numpy(float)).all()
+    assert ValueModel.from_json(model.to_json()) == model
+    assert len(tell_model(model)) >= 6
+    assert len(tell_assumptions(model, customers)) == 2
+    assert np.isfinite(vary(model, customers, horizon_days=365, annual_discount_rate=0.1)["total"]).all()
+
+
+def test_prospects_and_customers_who_returned_everything_have_no_row(model):
+    customers = as_customers([0, 2], [0.0, 40.0], [50.0, 60.0], [10.0, 10.0])
+    prospect = pd.DataFrame(
+        {"purchases": [0], "spend_total": [0.0]}, index=pd.Index(["p"], name="customer_id")
+    )
+    value = model.predict(pd.concat([customers, prospect]), horizon_days=30)
+    assert list(value.index) == list(customers.index)
+
+
+def test_missing_durations_are_named(simulated):
+    with pytest.raises(DataError, match="days_observed missing"):
+        fit_value(simulated.drop(columns="days_observed"))
+
+
+# Back-test
+
+
+def engine_of(rows: pd.DataFrame):
+    engine = duckdb.connect()
+    lines = rows.assign(purchase_day=rows["day"], time=rows["day"], kind="sale")
+    engine.register("lines", lines)
+    engine.execute(
+        "create table transactions as select customer_id, time, day::date as day, "
+        "purchase_day::date as purchase_day, amount::decimal(18,4) as amount, kind from lines"
+    )
+    return engine
+
+
+def cdnow_engine():
+    lines = pd.read_csv(
+        cdnow_file("CDNOW_sample.txt"), sep=r"\s+", header=None, dtype=str,
+        names=["id", "customer_id", "day", "cds", "amount"],
+    )  # fmt: skip
+    lines["day"] = pd.to_datetime(lines["day"], format="%Y%m%d")
+    return engine_of(lines[["customer_id", "day", "amount"]])
+
+
+@pytest.fixture(scope="module")
+def past():
+    return backtest(cdnow_engine(), as_of="1998-06-30")
+
+
+def test_backtest_on_cdnow_beats_the_naive_baselines(past):
+    check(past.scores, "backtest")
+    scores = past.scores.set_index(["measure", "model"])["score"].unstack()  # noqa: PD010
+    assert past.model.name == "BG/NBD + Gamma-Gamma"
+    ours, *naive = (scores[name] for name in past.scores["model"].unique())
+    assert len(naive) == 2
+    assert all(ours["rmse"] < other["rmse"] for other in naive)
+    assert all(ours["gini"] > other["gini"] for other in naive)
+    assert abs(ours["bias"]) < 0.2
+    assert past.grade in ("good", "fair")
+    assert past.spends["actual"].sum() > 0
+    assert past.deciles["actual"].iloc[0] > past.deciles["actual"].iloc[-1]
+
+
+def test_backtest_sees_nothing_after_as_of(past):
+    engine = cdnow_engine()
+    engine.execute(
+        "insert into transactions select customer_id, time, date '1999-01-01', date '1999-01-01', 500, kind "
+        "from transactions"
+    )
+    pd.testing.assert_frame_equal(backtest(engine, as_of="1998-06-30").scores, past.scores)
+
+
+def test_backtest_learns_nothing_from_the_days_held_out(past):
+    engine = cdnow_engine()
+    engine.execute(f"update transactions set amount = 9 * amount where day > date '{past.cut:%Y-%m-%d}'")
+    changed = backtest(engine, as_of="1998-06-30")
+    assert changed.model == past.model
+    pd.testing.assert_frame_equal(changed.value, past.value)
+    assert changed.spends["actual"].sum() == pytest.approx(9 * past.spends["actual"].sum())
+
+
+def test_backtest_of_a_short_or_silent_history_cannot_tell():
+    days = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-02-01"])
+    short = backtest(
+        engine_of(pd.DataFrame({"customer_id": list("abc"), "day": days, "amount": 5.0})), as_of="2024-02-01"
+    )
+    assert short.grade == "cannot tell"
+    assert "31 days of history" in short.because
+    assert short.scores.empty
+    days = pd.date_range("2024-01-01", periods=60, freq="D")
+    rows = pd.DataFrame({"customer_id": [f"c{i}" for i in range(60)], "day": days, "amount": 5.0})
+    silent = backtest(engine_of(rows), as_of="2024-12-31")
+    assert silent.grade == "cannot tell"
+    assert "0 customers bought" in silent.because
+
+
+def test_a_model_worse_than_naive_is_called_weak():
+    good = {"rmse": 1.0, "gini": 0.9, "bias": 0.0}
+    poor = {"rmse": 1.2, "gini": 0.8, "bias": 0.0}
+    assert accuracy.grade({"ours": good, "naive": poor}, 100)[0] == "good"
+    assert accuracy.grade({"ours": {**good, "bias": 0.2}, "naive": poor}, 100)[0] == "fair"
+    assert accuracy.grade({"ours": poor, "naive": good}, 100)[0] == "weak"
+    assert accuracy.grade({"ours": good, "naive": poor}, 3)[0] == "cannot tell"
