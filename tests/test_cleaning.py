@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crcm_lib.data import tables
 from crcm_lib.data.cleaning import check_source, clean
+from crcm_lib.data.dictionary import README, renew
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import read_source
 from crcm_lib.errors import DataError, UsageError
@@ -688,10 +689,8 @@ def test_cdnow_is_read_to_the_last_record(tmp_path):
 
 
 def test_the_data_dictionary_is_in_step():
-    readme = (tables.ROOT / "data/README.md").read_text(encoding="utf-8")
-    assert tables.dictionary() in readme, (
-        "run `make dictionary`, or paste tables.dictionary() below its heading"
-    )
+    page = README.read_text(encoding="utf-8")
+    assert page == renew(page), "run python -m crcm_lib.data.dictionary"
 
 
 def test_every_input_table_has_a_date_that_as_of_bounds():
