@@ -80,7 +80,7 @@ def read_settings(path: str | Path) -> Settings:
         root = reader.compose(text)
         if root is not None:
             _walk(root, (), settings, set())
-        settings.content = {} if settings.problems and root is None else reader.load(text)
+            settings.content = reader.constructor.construct_document(root)
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 1 if mark else 1
@@ -129,7 +129,7 @@ def _check_scalar(node, where: tuple, settings: Settings) -> None:
 
 
 def build(settings: Settings, model: type[Model]) -> Model | None:
-    """Check the content against a pydantic model, strictly; None, and the problems noted, if it does not fit."""
+    """Check the content against a pydantic model, strictly; None, and problems noted, if it misfits."""
     try:
         return model.model_validate_json(json.dumps(settings.content, default=str), strict=True)
     except ValidationError as error:

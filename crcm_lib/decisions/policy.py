@@ -11,6 +11,7 @@ from crcm_lib.data.tables import resolve
 from crcm_lib.data.yamlfile import build, read_settings
 from crcm_lib.decisions.policy_checks import CHECKS
 from crcm_lib.errors import PolicyError
+from crcm_lib.language import _
 from crcm_lib.models.rfm import Segment
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
@@ -202,6 +203,8 @@ def read_policy(path: str | Path) -> Policy:
         Listing every problem of the file at once, each with its line and, for a name, the nearest known one.
     """
     settings = read_settings(resolve(path))
+    if settings.content is None and not settings.problems:
+        settings.say((), _("the file is empty"))
     policy = build(settings, Policy) if settings.content is not None else None
     for check in CHECKS:
         check(settings)

@@ -100,6 +100,8 @@ def count_consents(situation: pd.DataFrame, consents: pd.DataFrame | None) -> pd
     silent = situation.index.isin(find_silent(situation, consents))
     kind = situation["subject_type"].map({"company": _("companies")}).fillna(_("natural persons"))
     may = np.where(silent, _("standard offer only"), _("may be approached"))
+    if consents is None:
+        may[:] = _("objections unknown")
     counts = situation.groupby([kind.rename("who"), pd.Series(may, situation.index, name="what")]).size()
     return counts.rename("customers").reset_index()
 
@@ -231,6 +233,17 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows)
+
+
+def list_levers(policy: Policy) -> pd.DataFrame:
+    """The playbook as a matrix: lever by tier, the names of the actions; terms are marked."""
+    tiers = [tier.name for tier in policy.tiers]
+    cells = {(lever, tier): [] for lever in LEVERS for tier in tiers}
+    for action in policy.playbook:
+        for tier in action.tiers:
+            cells[action.lever, tier].append(action.name + (_(" (terms)") if action.terms else ""))
+    rows = [[lever, *(", ".join(cells[lever, tier]) or "–" for tier in tiers)] for lever in LEVERS]
+    return pd.DataFrame(rows, columns=["lever", *tiers])
 
 
 def cross_levers(

@@ -75,10 +75,10 @@ def show_scores(tiers: pd.DataFrame, policy: Policy, ruler) -> Picture:
     axes.set_ylabel(_("customers per 4 points"))
     _legend_above(figure, axes)
     told = ", ".join(f"{name} {border:.1f}" for name, border in borders.items()) or _("none")
-    middle = tiers["score"].median() if len(tiers) >= least else np.nan
+    middle = f"{tiers['score'].median():.1f}" if len(tiers) >= least else _("hidden")
     return Picture(
         figure,
-        _("Columns of customers by score, coloured by tier; median {middle:.1f} points. Borders: {told}. "
+        _("Columns of customers by score, coloured by tier; median {middle} points. Borders: {told}. "
           "Columns of fewer than {least} customers are not drawn.").format(
               middle=middle, told=told, least=least),
     )  # fmt: skip
@@ -219,18 +219,20 @@ def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
     )  # fmt: skip
 
 
-def tell_actions(summary: pd.DataFrame, silent: int, currency: str) -> Takeaway:
+def tell_actions(summary: pd.DataFrame, silent: int, currency: str, *, at_least: int = 5) -> Takeaway:
     """What is planned, what it costs and is assumed to win, and for how many nothing may be done."""
     treated, control = int(summary["treated"].sum()), int(summary["control"].sum())
     words = _(
         "{treated:,} actions are planned at a cost of {cost:,.0f} {currency}, for an assumed gain of "
         "{gain:,.0f} {currency}; {control:,} customers chosen at random are left out, to see if it works."
     )
+    if 0 < treated < at_least:
+        words = _("Fewer than {at_least} actions are planned: too few to show.")
     if silent:
         words += _(" {silent:,} customers refused or never consented and get the standard offer.")
     return takeaway(
         words, treated=treated, control=control, cost=float(summary["cost"].sum()), silent=silent,
-        gain=float(summary["gain"].sum()), currency=currency,
+        gain=float(summary["gain"].sum()), currency=currency, at_least=at_least,
     )  # fmt: skip
 
 

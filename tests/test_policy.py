@@ -1,0 +1,150 @@
+"""The policy: what a manager may write, and what they are told when it does not fit."""
+
+from pathlib import Path
+
+import pytest
+
+from crcm_lib.data.tables import ROOT
+from crcm_lib.decisions.policy import read_policy
+from crcm_lib.errors import PolicyError
+
+GIVEN = (ROOT / "policy.yaml").read_text(encoding="utf-8")
+
+
+def edited(tmp_path: Path, *changes: tuple[str, str]) -> Path:
+    """The given policy with each first text replaced by the second."""
+    text = GIVEN
+    for old, new in changes:
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    path = tmp_path / "policy.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(path: Path) -> str:
+    with pytest.raises(PolicyError) as caught:
+        read_policy(path)
+    return str(caught.value)
+
+
+def line_of(path: Path, text: str) -> int:
+    return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
+
+
+def test_the_given_policy_holds_six_criteria_and_five_tiers():
+    policy = read_policy("policy.yaml")
+    assert [criterion.zh for criterion in policy.criteria] == [
+        "贡献度", "忠诚度", "满意度", "潜力", "战略匹配度", "信用"]  # fmt: skip
+    assert [tier.zh for tier in policy.tiers] == [
+        "战略客户", "重要客户", "潜力客户", "普通客户", "观望客户"]  # fmt: skip
+    assert {action.lever for action in policy.playbook} == {
+        "product", "price", "service", "communication", "marketing"}  # fmt: skip
+
+
+def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(tmp_path):
+    path = edited(tmp_path, ("horizon_days: 365", "horizn_days: 365"))
+    told = complaint(path)
+    assert (
+        f"line {line_of(path, 'horizn_days')}: unknown key 'horizn_days'. Did you mean 'horizon_days'?"
+        in told
+    )
+
+
+def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
+    path = edited(tmp_path, ("currency: source", "currency: source\ncurrency: EUR"))
+    first = line_of(path, "currency: source")
+    assert f"line {first + 1}: 'currency' is given twice; first on line {first}" in complaint(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("weight: 0.35", "weight: 0.45", "criteria: the weights add up to 1.1, not 1"),
+        ("column: spend_365d, weight: 0.4", "column: spend_365d, weight: 0.3",
+         "contribution: the weights add up to 0.9, not 1"),
+        ("column: spend_365d", "column: spend_356d", "Did you mean 'spend_365d'?"),
+        ("table: satisfaction", "table: satisfation", "Did you mean 'satisfaction'?"),
+        ("column: spend_365d", "column: birthday", "'birthday' is protected"),
+        ("column: spend_365d", "column: region", "'region' holds words: give `levels`"),
+        ("when: {score: {top_share: 0.05}}", "when: {scor: {top_share: 0.05}}", "unknown criterion 'scor'"),
+        ("when: {score: {top_share: 0.20}}", "when: {score: {top_share: 0.05}}",
+         "'key' can never be reached: 'strategic' before it takes all of its customers"),
+        ("when: {score: {top_share: 0.20}}", "when: {score: {at_least: 80, below: 70}}",
+         "nobody is at least 80 and below 70"),
+        ("when: {score: {top_share: 0.20}}", "zh2: x", "unknown key 'zh2'"),
+        ("    because: little contact", "    when: {score: {below: 40}}\n    because: little contact",
+         "the last tier, 'watch', has a `when`; leave it out, so that nobody is left over"),
+        ("points: [[0, 0], [10, 100]]", "points: [[0, 100], [10, 0]]", "run against `better: higher`"),
+        ("lost_quantile: 0.98", "lost_quantile: 0.8", "the windows overlap"),
+        ("warning: {overdue_ratio: 2.5", "warning: {overdue_ratio: 1.0", "the windows overlap"),
+        ("owner: Head of customer management", "owner: NO", "NO is text to some readers"),
+        ("horizon_days: 365", "horizon_days: 0365", "0365 has a leading zero"),
+        ("horizon_days: 365", 'horizon_days: "365"', "should be a valid integer, not '365'"),
+        ("tiers: [strategic]", "tiers: [stratgic]", "Did you mean 'strategic'?"),
+        ("    terms: true\n", "", "pulls the price lever: say terms: true"),
+        ("standard: true ", "standard: false ", "exactly one action must say standard: true"),
+        ("name: nurture plan", "name: next category", "the name 'next category' is taken on line"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_told_with_its_line(tmp_path, old, new, told):
+    path = edited(tmp_path, (old, new))
+    complaints = complaint(path).splitlines()[1:]
+    assert any(told in line for line in complaints), complaints
+    assert all(line.startswith("  line ") for line in complaints)
+
+
+def test_a_tier_that_takes_everyone_leaves_a_gap_below_it(tmp_path):
+    path = edited(tmp_path, ("    when: {score: {top_share: 0.20}}\n", ""))
+    assert "'key' has no `when` and takes everyone: the tiers after it can never be reached" in complaint(
+        path
+    )
+
+
+@pytest.mark.parametrize("count", [2, 6])
+def test_there_are_three_to_five_tiers(tmp_path, count):
+    start, end = GIVEN.index("  - name: strategic\n"), GIVEN.index("# What to do for whom")
+    rows = [
+        f"  - {{name: t{n}, zh: x, because: x, when: {{score: {{at_least: {90 - n}}}}}}}"
+        for n in range(count - 1)
+    ]
+    tiers = "\n".join([*rows, "  - {name: rest, zh: x, because: x}\n"])
+    path = tmp_path / "policy.yaml"
+    path.write_text(GIVEN[:start] + tiers + GIVEN[end:], encoding="utf-8")
+    assert f"{count} tier(s); give three to five" in complaint(path)
+
+
+def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path):
+    path = edited(
+        tmp_path,
+        ("version: 1", "version: one"),
+        ("weight: 0.35", "weight: 0.45"),
+        ("column: spend_365d", "column: spend_356d"),
+        ("share: 0.10", "share: 0.9"),
+    )
+    lines = complaint(path).splitlines()
+    assert lines[0] == "policy.yaml: 4 problem(s)"
+    numbers = [int(line.split()[1].rstrip(":")) for line in lines[1:]]
+    assert numbers == sorted(numbers)
+
+
+def test_better_terms_for_persons_may_not_leave_out_the_more_loyal(tmp_path):
+    rule = "{approver: Board, disclosure: On the website, start: 2026-01-01, end: 2026-12-31}"
+    allowed = edited(tmp_path, ("    terms: true\n", f"    terms: true\n    for_persons: {rule}\n"))
+    assert read_policy(allowed).playbook[3].for_persons is not None
+    unfair = allowed.read_text(encoding="utf-8").replace(
+        f"for_persons: {rule}\n    tiers: [strategic, key]", f"for_persons: {rule}\n    tiers: [key]"
+    )
+    allowed.write_text(unfair, encoding="utf-8")
+    assert "the more loyal would get worse terms" in complaint(allowed)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "a: &x 1\nb: *x\n", "a: [", "just text"])
+def test_a_file_that_is_no_policy_is_told_not_crashed_on(tmp_path, content):
+    path = tmp_path / "policy.yaml"
+    path.write_text(content, encoding="utf-8")
+    assert "problem(s)" in complaint(path)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    assert "cannot be read" in complaint(tmp_path / "nowhere.yaml")
