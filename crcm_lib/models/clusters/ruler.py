@@ -9,17 +9,16 @@ import pandas as pd
 from crcm_lib.errors import DataError, list_problems
 from crcm_lib.language import _
 
-# column: (scale, said of a group that is high in it, said of one that is low)
+# column: (scale, said of a group that is high in it, said of one that is low); without the columns that grow
+# with the number of purchases and say no more than it (orders, products, channels)
 FEATURES = {
     "purchases": ("log1p", _("frequent"), _("seldom")),
     "spend_mean": ("log", _("big baskets"), _("small baskets")),
     "days_since_last": ("log1p", _("long silent"), _("recently active")),
     "gap_mean_days": ("log1p", _("long pauses"), _("short pauses")),
     "categories": ("log1p", _("broad"), _("narrow")),
-    "products": ("log1p", _("many products"), _("few products")),
     "discount_share": ("sqrt", _("discount-driven"), _("full-price")),
     "returns_share": ("sqrt", _("returning goods"), _("keeping goods")),
-    "channels": ("log1p", _("many channels"), _("few channels")),
     "channel_main_share": ("sqrt", _("one channel"), _("mixed channels")),
     "spend_trend": ("as is", _("rising"), _("falling")),
 }
@@ -184,19 +183,24 @@ def name_groups(centres: np.ndarray, columns: list[str]) -> tuple[str, ...]:
 
 
 def profile(customers: pd.DataFrame, groups: pd.DataFrame, columns) -> pd.DataFrame:
-    """One row per group, and one for all buyers: customers, shares, and the median of each column."""
+    """One row per group, and one for all buyers at the end: customers, shares, the median of each column.
+
+    `largest_share` is what the group's largest customer brings of its spend, for `privacy.hide_small`.
+    """
     buyers = customers[customers["purchases"] > 0]
     labels = groups.loc[buyers.index, ["group", "group_name"]]
     parts = [*buyers.groupby([labels["group"], labels["group_name"]], sort=True)]
     parts.append(((-1, _("all buyers")), buyers))
-    spend = buyers["spend_total"].astype(float).sum()
+    money = buyers["spend_total"].astype(float)
+    spend = money.sum()
     return pd.DataFrame(
         [
             {
                 "group": name,
                 "customers": len(rows),
                 "customer_share": len(rows) / max(len(buyers), 1),
-                "spend_share": rows["spend_total"].astype(float).sum() / spend if spend > 0 else np.nan,
+                "spend_share": money[rows.index].sum() / spend if spend > 0 else np.nan,
+                "largest_share": money[rows.index].max() / max(money[rows.index].sum(), 1e-9),
                 **{column: rows[column].astype(float).median() for column in columns},
             }
             for (_number, name), rows in parts

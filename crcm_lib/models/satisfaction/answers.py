@@ -39,14 +39,17 @@ def net_promoter(answers: pd.Series, *, confidence: float = 0.95) -> dict[str, f
     }
 
 
-def mean_answer(answers: pd.Series, *, confidence: float = 0.95) -> dict[str, float]:
-    """Mean and its Student interval; the interval is missing for fewer than two answers."""
+def mean_answer(
+    answers: pd.Series, *, scale: tuple[float, float] = SCALES["csat"], confidence: float = 0.95
+) -> dict[str, float]:
+    """Mean and its Student interval, which ends where the scale does and needs two answers or more."""
     from scipy.stats import t
 
     known = answers.dropna()
     n, mean = len(known), known.mean()
     width = t.ppf((1 + confidence) / 2, n - 1) * known.std() / np.sqrt(n) if n > 1 else np.nan
-    return {"mean": mean, "low": mean - width, "high": mean + width, "answers": n}
+    low, high = np.clip([mean - width, mean + width], *scale)
+    return {"mean": float(mean), "low": float(low), "high": float(high), "answers": n}
 
 
 def compare_promoters(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame:

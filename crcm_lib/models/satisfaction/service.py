@@ -7,7 +7,7 @@ from crcm_lib.language import _
 from crcm_lib.models.satisfaction.sql import columns_of, until_sql
 
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
-AGES = {"up to 2 days": 2, "up to a week": 7, "up to 30 days": 30, "longer": float("inf")}
+AGES = {"up to a week": 7, "up to 30 days": 30, "longer": float("inf")}  # days
 
 
 def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
