@@ -80,7 +80,7 @@ def notebook():
     frame = pd.DataFrame(
         {
             "region": [IMG, END, "华东", "North", None],
-            "spend": [9.0, 1000.0, 200.0, None, 30.0],
+            "spend": [None, 9.0, 1000.0, 200.0, 30.0],
             "long_text_of_the_reason": [
                 "because of the many things that this customer has done for us so far"
             ]
@@ -217,6 +217,14 @@ def test_a_partly_executed_notebook_shows_the_error_and_what_did_not_run():
     assert "Not run: an earlier cell failed." in page
     assert "\x1b" not in page
     assert "<img src=x" not in page
+
+
+def test_a_picture_without_words_of_its_own_still_has_some():
+    png = {"image/png": "iVBORw0KGgo="}
+    page = report.render_notebook(
+        make_notebook(code("a", show(png)), code("b", show(png | {"text/plain": "<Figure>"}))), run=make_run()
+    )
+    assert re.findall(r'alt="([^"]*)"', page) == ["A picture without a description.", "&lt;Figure&gt;"]
 
 
 def test_an_empty_notebook_renders():
@@ -373,14 +381,14 @@ def test_wide_tables_scroll_by_themselves(chromium, table_url):
 def test_sorts_by_click_numbers_by_value_and_the_missing_last(chromium, table_url):
     tab = Tab(chromium, table_url)
     head = tab.page.locator(".output table th", has_text="spend")
-    assert tab.column(2) == ["9", "1,000", "200", "–", "30"]
+    assert tab.column(2) == ["–", "9", "1,000", "200", "30"]
     head.click()
     assert tab.column(2) == ["1,000", "200", "30", "9", "–"]
     assert head.get_attribute("aria-sort") == "descending"
     head.click()
     assert tab.column(2) == ["9", "30", "200", "1,000", "–"]
     assert head.get_attribute("aria-sort") == "ascending"
-    assert tab.column(1)[3] == END  # rows move as a whole
+    assert tab.column(1)[0] == END  # rows move as a whole
 
 
 def test_sorts_by_keyboard(chromium, table_url):
