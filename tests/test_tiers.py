@@ -1,0 +1,274 @@
+"""Points, scores and tiers: equal inputs give equal tiers, every reason can be checked by hand."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data import tables
+from crcm_lib.data.tables import check
+from crcm_lib.decisions import evidence, fairness, scorecard, tiers
+from crcm_lib.decisions.policy import read_policy
+from crcm_lib.errors import DataError
+
+POLICY = read_policy("policy.yaml")
+GOLDEN = tables.ROOT / "data/sample/golden"
+
+
+@pytest.fixture(scope="module")
+def customers() -> pd.DataFrame:
+    """Four hundred customers with tied and unknown numbers, and ten prospects."""
+    random = np.random.default_rng(1)
+    count = 410
+    frame = pd.DataFrame(
+        {
+            "purchases": random.poisson(4, count) + 1,
+            "spend_365d": random.gamma(1, 300, count).round(-1),
+            "purchases_365d": random.poisson(3, count),
+            "days_observed": random.integers(1, 900, count).astype(float),
+            "spend_trend": np.where(random.random(count) < 0.4, np.nan, random.uniform(-1, 1, count)),
+            "categories": random.integers(1, 7, count),
+            "credit_rating": random.choice(["AAA", "B", None], count),
+            "birthday": pd.Timestamp("1990-06-01"),
+            "region": random.choice(["north", "south"], count),
+        },
+        index=pd.Index([f"K{n:03d}" for n in range(count)], name="customer_id"),
+    )
+    frame.loc[frame.index[:10], ["purchases", "spend_365d", "purchases_365d"]] = 0
+    frame.loc[frame.index[:10], ["days_observed", "spend_trend"]] = np.nan
+    return frame
+
+
+@pytest.fixture(scope="module")
+def raw(customers):
+    return scorecard.gather_indicators(POLICY, customers=customers)
+
+
+@pytest.fixture(scope="module")
+def ruler(raw, customers):
+    return scorecard.learn_ruler(raw[customers["purchases"] > 0], POLICY, learned_on="2025-12-31")
+
+
+@pytest.fixture(scope="module")
+def card(raw, ruler):
+    return scorecard.score(raw, POLICY, ruler)
+
+
+@pytest.fixture(scope="module")
+def placed(card, ruler):
+    return tiers.assign_tiers(card, POLICY, ruler)
+
+
+def test_every_customer_has_one_tier_and_a_reason(placed, customers):
+    check(placed, "tiers")
+    assert placed.index.equals(customers.index)
+    assert placed["because"].str.len().gt(20).all()
+    assert set(placed["tier"]) == {tier.name for tier in POLICY.tiers}
+
+
+def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, ruler):
+    twins = pd.concat([customers, customers.rename(index=lambda name: f"twin {name}")]).sample(
+        frac=1, random_state=3
+    )
+    card = scorecard.score(scorecard.gather_indicators(POLICY, customers=twins), POLICY, ruler)
+    both = tiers.assign_tiers(card, POLICY, ruler)
+    twin = both.loc[[f"twin {name}" for name in customers.index]].set_axis(customers.index)
+    pd.testing.assert_frame_equal(twin, both.loc[customers.index])
+
+
+def test_the_order_of_the_rows_changes_nothing(customers, placed):
+    shuffled = customers.sample(frac=1, random_state=2)
+    raw = scorecard.gather_indicators(POLICY, customers=shuffled)
+    ruler = scorecard.learn_ruler(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
+    again = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
+    pd.testing.assert_frame_equal(again.loc[placed.index], placed)
+
+
+def test_equal_numbers_get_equal_points_and_larger_ones_never_fewer(raw, card):
+    pairs = pd.DataFrame({"raw": raw["spend in a year"], "points": card["points_spend in a year"]})
+    assert (pairs.groupby("raw")["points"].nunique() < 2).all()
+    assert pairs.sort_values("raw")["points"].is_monotonic_increasing
+
+
+def test_points_are_the_middle_of_the_share_below_and_the_share_not_above():
+    scale = scorecard._learn_scale(pd.Series([0.0, 0.0, 10.0, 20.0]), POLICY.criteria[0].indicators[0])
+    assert scale.measure(pd.Series([0.0, 10.0, 20.0, 99.0, -5.0])).to_list() == [25.0, 62.5, 87.5, 87.5, 25.0]
+
+
+def test_lower_is_better_turns_the_points_round():
+    overdue = next(i for c in POLICY.criteria for i in c.indicators if i.column == "overdue_ratio")
+    scale = scorecard._learn_scale(pd.Series([1.0, 2.0]), overdue)
+    assert scale.measure(pd.Series([1.0, 2.0])).to_list() == [75.0, 25.0]
+
+
+def test_given_anchors_and_words_are_taken_as_given(card, customers):
+    trend = customers["spend_trend"]
+    assert np.allclose(card["points_growth of spend"].dropna(), 50 + 50 * trend.dropna(), atol=1e-5)
+    rated = card.loc[customers["credit_rating"] == "AAA", "points_credit rating"]
+    assert (rated == 100).all()
+
+
+def test_a_long_ruler_is_kept_short_and_stays_within_half_a_percentile():
+    values = pd.Series(np.random.default_rng(5).lognormal(size=20_000))
+    scale = scorecard._learn_scale(values, POLICY.criteria[0].indicators[0])
+    exact = 100 * (values.rank(method="average") - 0.5) / len(values)
+    assert len(scale.raw) <= scorecard.KNOTS + 2
+    assert (scale.measure(values) - exact).abs().max() < 0.5
+
+
+def test_the_kept_ruler_measures_one_customer_alone_as_with_all_others(raw, card, placed, ruler):
+    kept = scorecard.Ruler.model_validate_json(ruler.model_dump_json())
+    alone = scorecard.score(raw.loc[["K123"]], POLICY, kept)
+    pd.testing.assert_frame_equal(alone, card.loc[["K123"]])
+    pd.testing.assert_frame_equal(tiers.assign_tiers(alone, POLICY, kept), placed.loc[["K123"]])
+
+
+def test_the_reason_recomputes_the_score_and_the_tier(placed, ruler):
+    for _customer, row in placed.iterrows():
+        score, parts = re.search(r"score ([\d.]+) \(.*?\) = ([^;]*)", row["because"]).groups()
+        added = sum(
+            float(points) * float(weight) / 100
+            for points, weight in re.findall(r"([\d.]+) × ([\d.]+)%", parts)
+        )
+        assert added == pytest.approx(float(score), abs=0.3)
+        assert float(score) == pytest.approx(row["score"], abs=0.006)
+    border = ruler.borders[0]["strategic"]["score"].at_least
+    assert placed["tier"].eq("strategic").equals(placed["score"].ge(border))
+
+
+def test_at_most_the_asked_share_of_the_buyers_is_in_the_top_tier(placed, customers):
+    buyers = placed[customers["purchases"] > 0]
+    assert 0 < (buyers["tier"] == "strategic").mean() <= 0.05
+    assert buyers["tier"].isin(["strategic", "key"]).mean() <= 0.20
+
+
+def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, placed, ruler):
+    near = placed[(placed["next_tier"] == "key") & placed["to_next_tier"].notna()]
+    assert len(near) > 20
+    for beyond, reached in ((1e-6, True), (-0.01, False)):
+        scores = card.loc[near.index, "score"] + near["to_next_tier"] + beyond
+        lifted = tiers.assign_tiers(card.loc[near.index].assign(score=scores), POLICY, ruler)
+        assert (lifted["tier"] == ("key" if reached else near["tier"])).all()
+
+
+def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, customers):
+    shown = scorecard.explain_weights(raw, POLICY, customers=customers)
+    assert shown["weight"].sum() == pytest.approx(1)
+    assert shown["used"].sum() == pytest.approx(1)
+    absent = shown[shown["used"] == 0]
+    assert (absent["remark"] != "").all()
+    assert "not available: no `value`" in set(absent["remark"])
+    contribution = shown[shown["criterion"] == "contribution"]["used"].sum()
+    assert contribution == pytest.approx(0.35 / (0.35 + 0.25 + 0.15 + 0.10))
+
+
+def test_unknown_is_not_zero(card, customers):
+    unknown = customers["spend_trend"].isna()
+    assert card.loc[unknown, "points_growth of spend"].isna().all()
+    assert (card.loc[unknown, "weight_known"] < card.loc[~unknown, "weight_known"].max()).all()
+
+
+def test_a_condition_on_what_is_unknown_is_not_met(card, ruler):
+    blank = card.assign(potential=np.nan)
+    assert "growth" not in set(tiers.assign_tiers(blank, POLICY, ruler)["tier"])
+
+
+def test_a_customer_of_whom_nothing_is_known_is_in_the_last_tier(raw, ruler):
+    nobody = pd.DataFrame(np.nan, index=pd.Index(["X"], name="customer_id"), columns=raw.columns)
+    row = tiers.assign_tiers(scorecard.score(nobody, POLICY, ruler), POLICY, ruler).iloc[0]
+    assert (row["tier"], row["score"]) == ("watch", 0)
+    assert "nothing known" in row["because"]
+
+
+def test_firmness_is_one_far_from_the_borders_and_less_close_to_them(placed, ruler):
+    border = ruler.borders[0]["strategic"]["score"].at_least
+    distance = (placed["score"] - border).abs()
+    assert placed.loc[placed["score"].idxmax(), "firmness"] == 1
+    assert placed.loc[distance < 0.3, "firmness"].mean() < placed.loc[distance > 5, "firmness"].mean()
+
+
+def test_weights_are_varied_alone_and_together_and_still_add_up(ruler):
+    criteria = len(ruler.weights[0])
+    assert len(ruler.weights) == 1 + 2 * criteria + 2**criteria == len(ruler.borders)
+    assert all(sum(weights.values()) == pytest.approx(1) for weights in ruler.weights)
+
+
+def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
+    raw = scorecard.gather_indicators(POLICY, customers=customers[["spend_365d"]])
+    ruler = scorecard.learn_ruler(raw, POLICY, learned_on="2025-12-31")
+    card = scorecard.score(raw, POLICY, ruler)
+    assert (tiers.assign_tiers(card, POLICY, ruler)["firmness"] == 1).all()
+    assert (tiers.compare_weights(card, POLICY, ruler)[["changed_up", "changed_down"]] == 0).all(axis=None)
+
+
+def test_where_all_are_alike_nobody_is_in_the_top_share():
+    alike = pd.DataFrame({"spend_365d": [5.0] * 50}, index=pd.Index(map(str, range(50)), name="customer_id"))
+    raw = scorecard.gather_indicators(POLICY, customers=alike)
+    ruler = scorecard.learn_ruler(raw, POLICY, learned_on="2025-12-31")
+    placed = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
+    assert set(placed["tier"]) == {"watch"}
+    assert "score out of reach" in placed["because"].iloc[0]
+
+
+def test_data_without_any_indicator_are_refused():
+    with pytest.raises(DataError, match="none of the policy's indicators"):
+        scorecard.gather_indicators(POLICY, customers=pd.DataFrame({"city": ["x"]}))
+
+
+def test_the_summary_adds_up_and_names_tiers_that_nobody_reached(placed, customers):
+    summary = tiers.summarise_tiers(placed.head(3), POLICY, spend=customers["spend_365d"])
+    assert summary["tier"].to_list() == [tier.name for tier in POLICY.tiers]
+    assert summary["customers"].sum() == 3
+    assert summary["spend"].sum() == pytest.approx(customers["spend_365d"].head(3).sum())
+
+
+def test_a_customers_parts_add_up_to_the_score(card, ruler):
+    for customer in tiers.choose_examples(tiers.assign_tiers(card, POLICY, ruler), POLICY):
+        parts = tiers.explain_customer(card, customer, POLICY, ruler)
+        assert parts["adds"].sum() == pytest.approx(card.loc[customer, "score"], abs=1e-5)
+
+
+def test_abc_classes_are_the_plain_baseline_and_ties_share_one():
+    spend = pd.Series([50.0, 30.0, 10.0, 5.0, 5.0, 0.0, np.nan])
+    assert tiers.classify_abc(spend).to_list() == ["A", "A", "B", "B", "B", "C", "C"]
+
+
+def test_the_audit_shows_a_planted_difference_and_hides_small_groups(placed, customers):
+    better = placed["tier"].isin(["strategic", "key"])
+    planted = customers.assign(region=np.where(better, "north", "south"), size="one")
+    planted.loc[planted.index[-3:], "region"] = "east"
+    audit = fairness.audit_tiers(placed, planted, POLICY, as_of="2025-12-31")
+    regions = audit[audit["attribute"] == "region"].set_index("group")
+    assert regions.loc[["north", "south"], "differs"].all()
+    assert "east" not in regions.index
+    assert audit["customers"].min() >= POLICY.privacy.min_cell
+
+
+def test_age_is_audited_from_the_birthday(placed, customers):
+    audit = fairness.group_attribute(customers, "age", as_of="2025-12-31")
+    assert set(audit) == {"30–44"}
+    assert fairness.group_attribute(customers, "gender", as_of="2025-12-31") is None
+
+
+def test_input_tables_become_indicators_and_nothing_later_counts():
+    engine = tables.open_engine(GOLDEN)
+    derived = evidence.derive(engine, as_of="2025-06-30")
+    assert derived["payments"]["paid_on_time_share"].between(0, 1).all()
+    later = evidence.derive(engine, as_of="2025-12-31")["judgements"]
+    assert len(derived.get("judgements", [])) < len(later)
+    paid_later = "select * replace (case when paid <= date '2025-06-30' then paid end as paid) from invoices"
+    engine.execute(f"create table unpaid as {paid_later}")
+    engine.execute("create or replace view invoices as from unpaid")
+    pd.testing.assert_frame_equal(
+        evidence.derive(engine, as_of="2025-06-30")["payments"], derived["payments"]
+    )
+
+
+def test_absent_input_tables_give_no_evidence():
+    import duckdb
+
+    engine = duckdb.connect()
+    assert evidence.derive(engine, as_of="2025-06-30") == {}
+    assert evidence.find_consents(engine, as_of="2025-06-30") is None
+    assert evidence.find_arms(engine, as_of="2025-06-30").empty
