@@ -1,0 +1,231 @@
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import adjusted_rand_score, silhouette_score
+from threadpoolctl import threadpool_limits
+
+from crcm_lib.data import tables
+from crcm_lib.errors import DataError
+from crcm_lib.models.clusters import GroupModel, choose_features, find_groups, name_groups, profile
+from crcm_lib.models.clusters.evidence import (
+    adjusted_rand,
+    cross,
+    fit_mixture,
+    learn_latent,
+    one_cloud,
+    permute_columns,
+    silhouette,
+)
+
+BEHAVIOUR = ("purchases", "spend_mean", "days_since_last", "categories", "discount_share")
+CENTRES = np.array([[1.3, 1, -1, 1, -1], [-1, 1, 1, -1, 1], [-1, -1, -1, 1, 1.0]]) * 1.2
+
+
+def as_customers(scores: np.ndarray) -> pd.DataFrame:
+    """Customers whose behaviour has these standard scores, on the scales that groups are looked for on."""
+    scores = scores / scores.std(axis=0)
+    frame = pd.DataFrame(
+        {
+            "purchases": np.exp(2 + scores[:, 0] * 0.8).round().clip(1).astype("int64"),
+            "spend_mean": np.exp(3 + scores[:, 1] * 0.7),
+            "days_since_last": np.exp(3.5 + scores[:, 2] * 0.7).round(),
+            "categories": np.exp(2 + scores[:, 3] * 0.5).round().astype("int64"),
+            "discount_share": 0.4 / (1 + np.exp(1 - scores[:, 4])),
+        },
+        index=pd.Index([f"c{i:04}" for i in range(len(scores))], name="customer_id"),
+    )
+    return frame.assign(spend_total=frame["purchases"] * frame["spend_mean"])
+
+
+def planted(seed: int, size: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = rng.integers(3, size=size)
+    return as_customers(CENTRES[truth] + 0.6 * rng.standard_normal((size, 5))), truth
+
+
+def one_cloud_of_customers(seed: int, related: float, size: int = 300) -> pd.DataFrame:
+    correlation = np.full((5, 5), related) + (1 - related) * np.eye(5)
+    rng = np.random.default_rng(seed)
+    return as_customers(rng.standard_normal((size, 5)) @ np.linalg.cholesky(correlation).T)
+
+
+def find(customers, **options):
+    return find_groups(customers, most=4, **options)
+
+
+@pytest.fixture(scope="module")
+def three():
+    customers, truth = planted(1)
+    return customers, truth, find(customers)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_planted_groups_are_found_and_recovered(seed):
+    customers, truth = planted(seed)
+    findings = find(customers)
+    assert len(findings.model.names) == 3
+    assert adjusted_rand_score(truth, findings.model.assign(customers)["group"]) > 0.9
+    assert findings.jaccard.min() > 0.9
+
+
+@pytest.mark.parametrize("related", [0.0, 0.7])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_one_cloud_however_long_has_no_natural_groups(seed, related):
+    customers = one_cloud_of_customers(seed, related)
+    findings = find(customers)
+    groups = findings.model.assign(customers)
+    assert not findings.found
+    assert set(groups["group"]) == {0}
+    assert set(groups["group_name"]) == {"no natural groups"}
+
+
+def test_a_long_cloud_beats_permuted_columns_so_the_second_reference_is_needed():
+    criteria = find(one_cloud_of_customers(1, 0.7)).criteria.loc[2]
+    assert criteria["stability"] > 0.85
+    assert criteria["silhouette"] > criteria["silhouette permuted high"] + 0.1
+    assert not criteria["passes"]
+
+
+def test_neither_row_order_nor_thread_count_changes_a_label(three):
+    customers, _truth, findings = three
+    with threadpool_limits(2):
+        shuffled = find(customers.sample(frac=1, random_state=3))
+    assert shuffled.model.to_json() == findings.model.to_json()
+
+
+def test_groups_are_numbered_by_falling_median_spend(three):
+    customers, _truth, findings = three
+    spend = customers["spend_total"].groupby(findings.model.assign(customers)["group"]).median()
+    assert spend.is_monotonic_decreasing
+    assert list(spend.index) == [1, 2, 3]
+
+
+def test_another_seed_finds_the_same_groups_with_the_same_names(three):
+    customers, _truth, findings = three
+    other = find(customers, seed=7).model
+    assert set(other.names) == set(findings.model.names)
+    assert (
+        adjusted_rand_score(other.assign(customers)["group"], findings.model.assign(customers)["group"])
+        > 0.97
+    )
+
+
+def test_one_customer_alone_gets_the_group_of_the_batch_from_the_kept_ruler(three):
+    customers, _truth, findings = three
+    kept = GroupModel.from_json(findings.model.to_json())
+    batch = findings.model.assign(customers)
+    for customer in customers.index[:25]:
+        pd.testing.assert_frame_equal(kept.assign(customers.loc[[customer]]), batch.loc[[customer]])
+
+
+def test_the_ruler_assigns_as_the_mixture_that_it_was_made_from():
+    from crcm_lib.models.clusters.search import _by_mixture
+
+    points = planted(4)[0][["spend_mean", "days_since_last"]].apply(np.log).to_numpy()
+    ruler = _by_mixture(GroupModel({}), points, 3, np.random.default_rng(0))
+    theirs = fit_mixture(points, 3, np.random.default_rng(0), 2).predict(points)
+    assert adjusted_rand_score(ruler.label(points), theirs) > 0.999
+
+
+def test_the_result_keeps_its_contract_and_prospects_are_not_clustered(three):
+    customers, _truth, findings = three
+    prospect = customers.iloc[[0]].assign(purchases=0, spend_mean=np.nan, days_since_last=np.nan)
+    everyone = pd.concat([customers, prospect.rename(index={"c0000": "p1"})])
+    groups = tables.check(find(everyone).model.assign(everyone), "groups")
+    assert groups.loc["p1"].to_list() == [0, "not clustered: no purchase"]
+    pd.testing.assert_frame_equal(groups.drop(index="p1"), findings.model.assign(customers))
+
+
+def test_protected_columns_are_never_used(three):
+    customers, _truth, _findings = three
+    findings = find(customers, protected=("spend_mean", "region"))
+    assert "spend_mean" not in findings.model.scales
+    because = findings.features.set_index("column")["because"]
+    assert because["spend_mean"] == "protected by the policy"
+
+
+def test_columns_that_repeat_vary_little_or_are_unknown_are_left_out():
+    customers = planted(1)[0]
+    changed = customers.assign(
+        categories=customers["purchases"] * 2,
+        discount_share=0.1,
+        days_since_last=customers["days_since_last"].where(np.arange(len(customers)) % 10 > 0),
+    )
+    because = choose_features(changed).set_index("column")["because"]
+    assert because["categories"] == "says the same as purchases"
+    assert because["discount_share"] == "the same for more than 95% of buyers"
+    assert because["days_since_last"] == "unknown for 10% of buyers"
+    assert because["returns_share"] == "not available"
+    assert because["purchases"] == "used"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda c: c.iloc[:3],
+        lambda c: c.iloc[:0],
+        lambda c: c.assign(purchases=0),
+        lambda c: pd.concat([c.iloc[[0]]] * 80).set_axis(c.index[:80]),
+        lambda c: c[["purchases", "spend_total"]],
+    ],
+    ids=["three", "none", "prospects only", "all equal", "one feature"],
+)
+def test_too_little_to_tell_is_said_not_raised(make):
+    customers = make(planted(1)[0])
+    findings = find(customers)
+    groups = tables.check(findings.model.assign(customers), "groups")
+    assert "too little" in findings.because
+    assert (groups["group"] == 0).all()
+    assert len(profile(customers, groups, findings.model.scales)) >= 1
+
+
+def test_customers_without_a_needed_column_are_refused(three):
+    customers, _truth, findings = three
+    with pytest.raises(DataError, match="customers: 1 problem.*\n  spend_mean: missing"):
+        findings.model.assign(customers.drop(columns="spend_mean"))
+
+
+def test_the_input_is_left_alone(three):
+    customers = planted(1)[0]
+    find(customers)
+    pd.testing.assert_frame_equal(customers, three[0])
+
+
+def test_names_come_from_what_stands_out_and_differ():
+    centres = np.array([[2.0, 0.1, 0.7], [2.0, 0.3, 0.7], [0.1, 0.1, -0.2], [0.1, 0.1, -0.2]])
+    names = name_groups(centres, ["purchases", "categories", "discount_share"])
+    assert names[0] == "frequent, discount-driven, broad (1)"
+    assert len(set(names)) == 4
+
+
+def test_a_profile_adds_up_to_all_buyers(three):
+    customers, _truth, findings = three
+    table = profile(customers, findings.model.assign(customers), ["purchases"])
+    assert table["customers"].iloc[:-1].sum() == table["customers"].iloc[-1] == len(customers)
+    assert table["spend_share"].iloc[:-1].sum() == pytest.approx(1)
+    assert table["purchases"].iloc[-1] == customers["purchases"].median()
+
+
+def test_references_keep_every_column_and_one_cloud_keeps_the_correlations():
+    rng = np.random.default_rng(0)
+    points = rng.standard_normal((2000, 3)) @ np.linalg.cholesky(np.full((3, 3), 0.8) + 0.2 * np.eye(3)).T
+    points[:, 2] = np.maximum(points[:, 2], 0.5)  # most customers have the same value
+    cloud = one_cloud(points, rng, learn_latent(points, rng))
+    permuted = permute_columns(points, rng)
+    for reference in (cloud, permuted):
+        np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(points, axis=0))
+    assert np.corrcoef(cloud, rowvar=False) == pytest.approx(np.corrcoef(points, rowvar=False), abs=0.05)
+    assert np.corrcoef(permuted, rowvar=False) == pytest.approx(np.eye(3), abs=0.08)
+
+
+def test_quick_measures_equal_scikit_learns():
+    rng = np.random.default_rng(0)
+    points, labels, other = (
+        rng.standard_normal((200, 3)),
+        rng.integers(4, size=200),
+        rng.integers(4, size=200),
+    )
+    other[:120] = labels[:120]
+    apart = np.linalg.norm(points[:, None] - points, axis=2)
+    assert silhouette(apart, labels, 4) == pytest.approx(silhouette_score(points, labels))
+    assert adjusted_rand(cross(labels, other, 4)) == pytest.approx(adjusted_rand_score(labels, other))

@@ -1,0 +1,237 @@
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data import tables
+from crcm_lib.models import satisfaction as service
+
+AS_OF = "2024-06-30"
+
+
+def at(*texts):
+    return pd.to_datetime(list(texts), format="ISO8601")
+
+
+TRANSACTIONS = pd.DataFrame(
+    {
+        "customer_id": ["a", "a", "b", "c", "late"],
+        "time": at("2024-01-01", "2024-02-01", "2024-03-01", "2024-04-01", "2024-07-01"),
+        "order_id": ["1", "2", "3", "4", "5"],
+        "kind": "sale",
+    }
+)
+TICKETS = pd.DataFrame(
+    {
+        "customer_id": ["a", "a", "b", "z"],
+        "opened": at("2024-05-01 08:00", "2024-05-02 08:00", "2024-06-30 08:00", "2024-07-01 08:00"),
+        "kind": ["complaint", "request", "complaint", "complaint"],
+        "cause": ["late", None, "broken", "late"],
+        "responded": at("2024-05-01 10:00", "2024-05-02 14:00", "2024-06-30 09:00", "2024-07-01 09:00"),
+        "resolved": at("2024-05-01 18:00", "2024-05-03 14:00", "2024-07-01 09:00", "2024-07-02"),
+        "satisfaction": [4.0, 2.0, 5.0, 1.0],
+    }
+)
+SURVEYS = pd.DataFrame(
+    {
+        "customer_id": ["a", "a", "c", "c", "d", "d", "e"],
+        "time": at("2024-05-01", "2024-06-01", "2024-06-02", "2024-07-02",
+                   "2024-06-03", "2024-06-30 23:59", "2024-06-04"),
+        "instrument": ["nps", "nps", "csat", "nps", "csat", "nps", "csat"],
+        "score": [3.0, 9.0, 5.0, 10.0, 4.0, 6.0, 9.0],
+    }
+)  # fmt: skip
+
+
+def engine_with(**frames):
+    engine = duckdb.connect()
+    for name, frame in frames.items():
+        engine.register("given", frame)
+        engine.execute(f"create table {name} as from given")
+    return engine
+
+
+@pytest.fixture
+def engine():
+    return engine_with(transactions=TRANSACTIONS, tickets=TICKETS, surveys=SURVEYS)
+
+
+@pytest.fixture
+def table(engine):
+    return service.summarise_satisfaction(engine, as_of=AS_OF)
+
+
+def test_each_customer_with_an_order_a_ticket_or_an_answer_has_a_row(table):
+    tables.check(table, "satisfaction")
+    assert list(table.index) == ["a", "b", "c", "d"]
+
+
+def test_the_latest_nps_answer_counts_and_the_last_day_is_in(table):
+    assert table.loc["a", "nps"] == 9
+    assert table.loc["d", "nps"] == 6
+    assert np.isnan(table.loc["c", "nps"])
+
+
+def test_csat_is_the_mean_of_survey_answers_and_marks_for_resolved_tickets(table):
+    assert table["csat"].to_dict() == pytest.approx({"a": 3, "b": np.nan, "c": 5, "d": 4}, nan_ok=True)
+
+
+def test_waits_are_medians_of_what_was_done_by_then(table):
+    assert table.loc["a", ["hours_to_response", "hours_to_resolution"]].to_list() == [4, 20]
+    assert np.isnan(table.loc["b", "hours_to_resolution"])
+    assert table["open_tickets"].to_dict() == {"a": 0, "b": 1, "c": 0, "d": 0}
+
+
+def test_nothing_dated_later_changes_anything(engine):
+    until = pd.Timestamp(AS_OF) + pd.Timedelta(days=1)
+    past = {
+        "transactions": TRANSACTIONS[TRANSACTIONS["time"] < until],
+        "tickets": TICKETS[TICKETS["opened"] < until].assign(
+            resolved=lambda t: t["resolved"].where(t["resolved"] < until),
+            satisfaction=lambda t: t["satisfaction"].where(t["resolved"] < until),
+        ),
+        "surveys": SURVEYS[SURVEYS["time"] < until],
+    }
+    only_past = engine_with(**past)
+    for measure in (
+        service.summarise_satisfaction,
+        service.trend_by_month,
+        service.count_causes,
+        service.measure_waits,
+        service.age_open,
+    ):
+        pd.testing.assert_frame_equal(measure(engine, as_of=AS_OF), measure(only_past, as_of=AS_OF))
+
+
+def test_row_order_changes_nothing(table):
+    shuffled = engine_with(
+        **{
+            name: frame.sample(frac=1, random_state=1)
+            for name, frame in {"transactions": TRANSACTIONS, "tickets": TICKETS, "surveys": SURVEYS}.items()
+        }
+    )
+    pd.testing.assert_frame_equal(service.summarise_satisfaction(shuffled, as_of=AS_OF), table)
+
+
+def test_answers_off_their_scale_are_counted_and_left_out(engine):
+    assert service.count_off_scale(engine, as_of=AS_OF) == 1
+    assert "e" not in service.summarise_satisfaction(engine, as_of=AS_OF).index
+
+
+def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said():
+    engine = engine_with(transactions=TRANSACTIONS)
+    table = tables.check(service.summarise_satisfaction(engine, as_of=AS_OF), "satisfaction")
+    assert table.empty
+    assert service.say_missing(engine) == {
+        "tickets": "not available: no `tickets` table",
+        "surveys": "not available: no `surveys` table",
+    }
+    for measure in (service.trend_by_month, service.count_causes, service.measure_waits, service.age_open):
+        assert measure(engine, as_of=AS_OF).empty
+    assert service.count_off_scale(engine, as_of=AS_OF) == 0
+
+
+def test_tables_without_rows_are_no_trouble():
+    engine = engine_with(transactions=TRANSACTIONS, tickets=TICKETS.iloc[:0], surveys=SURVEYS.iloc[:0])
+    table = tables.check(service.summarise_satisfaction(engine, as_of=AS_OF), "satisfaction")
+    assert table["tickets"].sum() == 0
+    assert service.trend_by_month(engine, as_of=AS_OF).empty
+
+
+def test_columns_that_tickets_do_not_have_stay_absent():
+    engine = engine_with(transactions=TRANSACTIONS, tickets=TICKETS[["customer_id", "opened"]])
+    table = tables.check(service.summarise_satisfaction(engine, as_of=AS_OF), "satisfaction")
+    assert list(table) == ["tickets"]
+    assert table["tickets"].to_dict() == {"a": 2, "b": 1, "c": 0}
+
+
+def test_nps_and_its_adjusted_wald_interval_worked_by_hand():
+    """Rocks (2016): 3 pseudo-answers, 3/4 + 3/2 + 3/4. 60 promoters, 25 detractors, 15 others."""
+    found = service.net_promoter(pd.Series([10] * 40 + [9] * 20 + [7] * 10 + [8] * 5 + [6] * 20 + [0] * 5))
+    up, down = 60.75 / 103, 25.75 / 103
+    error = ((up + down - (up - down) ** 2) / 103) ** 0.5
+    assert found["nps"] == 35
+    assert found["low"] == pytest.approx(100 * (up - down - 1.959964 * error), abs=1e-4)
+    assert found["high"] == pytest.approx(100 * (up - down + 1.959964 * error), abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [10, 40])
+def test_the_nps_interval_covers_the_truth_as_often_as_it_says(size):
+    rng = np.random.default_rng(0)
+    answers = rng.choice([10, 8, 3], p=[0.5, 0.3, 0.2], size=(1000, size))
+    found = [service.net_promoter(pd.Series(row)) for row in answers]
+    assert np.mean([one["low"] <= 30 <= one["high"] for one in found]) == pytest.approx(0.95, abs=0.025)
+
+
+def test_no_answers_give_no_number():
+    assert np.isnan(service.net_promoter(pd.Series(dtype=float))["nps"])
+    assert np.isnan(service.mean_answer(pd.Series(dtype=float))["mean"])
+
+
+def test_a_mean_answers_interval_stays_on_the_scale():
+    found = service.mean_answer(pd.Series([5.0, 5.0, 1.0]))
+    assert (found["low"], found["high"]) == (1, 5)
+
+
+def test_rates_are_drawn_towards_everyones_the_less_is_known():
+    rates = service.shrink_rates(pd.Series([0, 1, 0, 20, 2, 1]), pd.Series([1, 1, 100, 100, 20, 30]))
+    everyone = 24 / 252
+    assert rates[0] == pytest.approx(everyone, abs=0.06)
+    assert rates[1] < 0.5
+    assert rates[2] < 0.02
+    assert rates[3] == pytest.approx(0.2, abs=0.03)
+
+
+def test_the_spread_of_rates_is_recovered():
+    rng = np.random.default_rng(1)
+    truth = rng.beta(2, 18, size=3000)
+    orders = rng.integers(1, 30, size=3000)
+    rates = service.shrink_rates(pd.Series(rng.binomial(orders, truth)), pd.Series(orders))
+    assert rates[orders == 1].min() == pytest.approx(2 / 21, abs=0.01)
+
+
+def test_no_complaints_at_all_and_more_complaints_than_orders_are_no_trouble():
+    assert service.shrink_rates(pd.Series([0, 0]), pd.Series([3, 0])).to_list() == [0, 0]
+    assert service.shrink_rates(pd.Series([5, 0]), pd.Series([1, 9])).between(0, 1).all()
+
+
+def test_tickets_still_waiting_make_the_wait_longer():
+    hours, done = np.array([1.0, 2.0, 3.0, 50.0, 60.0]), np.array([True, True, True, False, False])
+    assert service.wait_quantiles(hours[done], done[done], (0.5,)) == [2]
+    assert service.wait_quantiles(hours, done, (0.5,)) == [3]
+    assert np.isnan(service.wait_quantiles(hours, done, (0.9,))[0])
+
+
+def test_open_tickets_are_counted_by_age(engine):
+    ages = service.age_open(engine, as_of=AS_OF).set_index("age")["tickets"]
+    assert ages.to_dict() == {"up to a week": 1, "up to 30 days": 0, "longer": 0}
+
+
+def test_causes_of_complaints_come_most_frequent_first():
+    more = pd.concat([TICKETS, TICKETS.iloc[[0]]])
+    causes = service.count_causes(engine_with(tickets=more), as_of=AS_OF)
+    assert causes["cause"].to_list() == ["late", "broken"]
+    assert causes["tickets"].to_list() == [2, 1]
+    assert causes["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
+
+
+def test_a_customer_counts_once_a_month():
+    twice = SURVEYS[SURVEYS["instrument"] == "nps"].assign(time=at(*["2024-06-05"] * 4), customer_id="a")
+    month = service.trend_by_month(engine_with(surveys=twice), as_of=AS_OF)
+    assert month["customers"].to_list() == [1]
+
+
+def test_nps_by_group_counts_who_answered(table):
+    by = pd.Series({"a": "x", "b": "x", "d": "y"})
+    found = service.compare_promoters(table, by).set_index("group")
+    assert found["customers"].to_dict() == {"x": 1, "y": 1}
+    assert found["nps"].to_dict() == {"x": 100, "y": -100}
+
+
+def test_coverage_tells_the_silent_from_those_who_answered(table):
+    buyers = pd.DataFrame(
+        {"purchases": [2, 1, 1], "spend_total": 10.0, "days_since_last": 5.0}, index=["a", "b", "c"]
+    )
+    coverage = service.measure_coverage(table, buyers)
+    assert coverage["customers"].to_list() == [1, 2]
+    assert coverage["share"].sum() == 1
