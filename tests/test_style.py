@@ -132,10 +132,10 @@ def test_a_table_at_the_limit_is_whole():
     assert "more" not in html_of(pd.DataFrame({"n": range(style.MOST_ROWS)}))
 
 
-def test_an_empty_table_has_its_heads():
-    assert "<th" in html_of(
-        pd.DataFrame({"tier": pd.Series(dtype="str"), "customers": pd.Series(dtype="int")})
-    )
+def test_an_empty_table_has_its_heads_and_says_so():
+    page = html_of(pd.DataFrame({"tier": pd.Series(dtype="str"), "customers": pd.Series(dtype="int")}))
+    assert page.count("<th ") == 2
+    assert "no rows</td></tr></tfoot>" in page
 
 
 def test_an_unknown_format_names_the_nearest():

@@ -173,7 +173,7 @@ def _pages():
         "css": _safe((TEMPLATE / "report.css").read_text("utf-8")),
         "script": _safe(script),
         "script_hash": f"sha256-{digest}",
-        "language": os.environ.get("CRCM_LANGUAGE", "en"),
+        "language": os.environ.get("CRCM_LANGUAGE", "en").replace("_", "-"),
     }
     return pages
 

@@ -121,10 +121,13 @@ class TableView:
         return {"text/html": self._html(), "text/plain": self._text()}
 
     def _rest(self) -> str:
+        if self.cells.empty:
+            return _("no rows")
         return _("… and {more} more rows").format(more=f"{self.more:,}") if self.more else ""
 
     def _text(self) -> str:
-        return "\n".join(filter(None, [self.caption, self.cells.to_string(index=False), self._rest()]))
+        cells = "" if self.cells.empty else self.cells.to_string(index=False)
+        return "\n".join(filter(None, [self.caption, cells, self._rest()]))
 
     def _html(self) -> str:
         numeric = [_is_numeric(self.raw[column]) for column in self.raw]
@@ -141,11 +144,10 @@ class TableView:
             )
         )
         caption = f"<caption>{html.escape(self.caption)}</caption>" if self.caption else ""
-        rest = (
-            f'<tfoot><tr><td colspan="{len(numeric)}">{self._rest()}</td></tr></tfoot>' if self.more else ""
-        )
+        rest = self._rest()
+        foot = f'<tfoot><tr><td colspan="{len(numeric)}">{rest}</td></tr></tfoot>' if rest else ""
         return (
-            f'<table class="crcm">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{rest}</table>'
+            f'<table class="crcm">{caption}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{foot}</table>'
         )
 
 
