@@ -143,3 +143,13 @@ def list_kernels() -> set[int]:
         if b"ipykernel_launcher" in line and b"/crcm-" in line and is_running(int(place.name)):
             found.add(int(place.name))
     return found - {os.getpid()}
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory) -> Path:
+    """The synthetic company through the real notebooks, published once for every test that looks at it."""
+    from crcm_lib.reporting.plans import Settings
+    from crcm_lib.reporting.runs import run
+
+    out = tmp_path_factory.mktemp("sample")
+    return run(Settings(source=str(ROOT / "data" / "sources" / "sample.yaml"), out=str(out)))

@@ -1,0 +1,124 @@
+"""The whole way: raw records through the ten notebooks to a published report."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data import tables
+from crcm_lib.data.schema import RESULTS
+from crcm_lib.data.tables import ROOT
+from crcm_lib.reporting import gates, leaks, stages
+from crcm_lib.reporting.plans import Settings
+from crcm_lib.reporting.runs import run
+
+NAMES = [
+    "01_data_cleaning", "02_customer_profile", "03_rfm", "04_clv", "05_churn_warning", "06_clustering",
+    "07_satisfaction", "08_classification", "09_strategy", "10_monitoring",
+]  # fmt: skip
+GOLDEN = ROOT / "data" / "sample" / "golden"
+# These speak of files and records, and change with them: what was read, what was set aside, how good it was.
+OF_FILES = {"rejects", "row_account", "money_account", "quality"}
+
+
+def test_every_notebook_ran_and_every_table_keeps_its_contract(sample_run):
+    record = json.loads((sample_run / "run.json").read_text("utf-8"))
+    assert [notebook["name"] for notebook in record["notebooks"]] == NAMES
+    for name in RESULTS:
+        tables.read(sample_run, name)
+    assert gates.verify(sample_run) == []
+    assert all(notebook["headline"] for notebook in record["notebooks"])
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_the_run_finds_what_the_committed_golden_tables_say(sample_run, name):
+    # The committed tables may come from another machine: the last bits of a fit differ, decisions may not.
+    pd.testing.assert_frame_equal(
+        tables.read(sample_run, name), tables.read(GOLDEN, name), rtol=1e-6, atol=1e-9
+    )
+
+
+def test_no_page_and_no_notebook_shows_a_customer(sample_run):
+    ids = leaks.read_ids(sample_run)
+    assert sum(map(leaks.is_telling, ids)) > 1000  # so that the next line can fail
+    assert leaks.find_leaks(sample_run, ids) == []
+
+
+def test_the_same_facts_told_otherwise_give_the_same_tables(sample_run, tmp_path):
+    """Rows in another order, transactions in three files, one core, and sales after `as_of` beside them."""
+    as_of = tables.read_about(sample_run).as_of
+    _tell_otherwise(tmp_path, after=pd.Timestamp(as_of) + pd.Timedelta(days=20))
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        other = run(
+            Settings(source=str(tmp_path / "sample.yaml"), as_of=as_of, out=str(tmp_path / "reports"))
+        )
+    finally:
+        os.sched_setaffinity(0, cores)
+    kept = {f"tables/{name}.parquet" for name in RESULTS.keys() - OF_FILES}
+    before, after = stages.hash_outputs(sample_run), stages.hash_outputs(other)
+    assert {name for name in kept if before[name] != after[name]} == set()
+    assert {name for name in before if name.startswith("models/") and before[name] != after[name]} == set()
+    _assert_same_accounts(sample_run, other)
+
+
+def _tell_otherwise(folder, after: pd.Timestamp) -> None:
+    description = (ROOT / "data" / "sources" / "sample.yaml").read_text("utf-8")
+    description = re.sub(r"path: \S*?(\w+)\.csv", r"path: \1*.csv", description)
+    (folder / "sample.yaml").write_text(description, "utf-8")
+    rng = np.random.default_rng(1)
+    for file in (ROOT / "data" / "sample").glob("*.csv"):
+        header, *lines = file.read_text("utf-8").splitlines()
+        parts = 3 if file.stem == "transactions" else 1
+        if file.stem == "transactions":
+            later = [re.sub(r"\d{4}-\d\d-\d\dT", f"{after:%Y-%m-%d}T", line) for line in lines[100:200]]
+            lines += [line for line in later if f"{after:%Y-%m-%d}" in line]
+        lines = list(rng.permutation(np.array(lines, dtype=object)))
+        for part in range(parts):
+            text = "\n".join([header, *lines[part::parts]]) + "\n"
+            (folder / f"{file.stem}{part}.csv").write_text(text, "utf-8")
+
+
+def _assert_same_accounts(one, other) -> None:
+    """Whatever file it came from, as many records went every way; only those after `as_of` came on top."""
+
+    def count(folder):
+        account = tables.read(folder, "row_account")
+        return account.groupby(["table", "state"])["records"].sum()
+
+    more = (count(other) - count(one)).fillna(count(other))
+    changed = more[more != 0].loc["transactions"]
+    assert set(more[more != 0].index.get_level_values("table")) == {"transactions"}
+    assert changed.drop("read").sum() == changed["read"] > 50
+    assert "kept" not in changed.index
+
+
+def test_a_shop_of_three_customers_is_told_honestly(tmp_path):
+    (tmp_path / "sales.csv").write_text(
+        "customer,day,paid\n00123,2024-01-05,10.00\n123,2024-01-09,20.00\n00123,2024-02-01,5.50\n"
+        "NA,2024-02-02,7.00\n123,2024-03-01,1.00\n"
+    )
+    (tmp_path / "tiny.yaml").write_text(
+        "name: tiny\ntitle: A young shop\ncurrency: EUR\ntime_zone: Europe/Berlin\nsynthetic: true\n"
+        "tables:\n  transactions:\n    path: sales.csv\n    delimiter: ','\n    decimal: '.'\n"
+        "    time_format: '%Y-%m-%d'\n    columns: {customer_id: customer, time: day, amount: paid}\n"
+    )
+    published = run(Settings(source=str(tmp_path / "tiny.yaml"), out=str(tmp_path / "reports")))
+    record = json.loads((published / "run.json").read_text("utf-8"))
+    customers = tables.read(published, "customers")
+    assert set(customers.index) == {"00123", "123", "NA"}
+    assert customers["spend_total"].sum() == pytest.approx(43.5)
+    assert set(tables.read(published, "verdict")["verdict"]) & {"no", "limited"}
+    assert record["warnings"]
+    assert "not available: no `tickets` table" in record["not_available"]
+    assert gates.verify(published) == []
+    assert "00123" not in (published / "index.html").read_text("utf-8")
+
+
+def test_reports_are_ignored_by_git_but_their_readme_is_not():
+    assert (ROOT / "reports" / "README.md").exists()
+    assert "reports/*" in (ROOT / ".gitignore").read_text()
