@@ -100,7 +100,8 @@ def test_the_clean_table_has_the_columns_that_were_given_and_no_others(shop):
     out = shop.write(GOOD).clean()
     described = duckdb.execute(f"describe from read_parquet('{out}/clean/transactions.parquet')").fetchall()
     assert [row[:2] for row in described] == [
-        ("customer_id", "VARCHAR"), ("time", "TIMESTAMP"), ("amount", "DECIMAL(18,4)"), ("product_id", "VARCHAR"),
+        ("customer_id", "VARCHAR"), ("time", "TIMESTAMP"), ("amount", "DECIMAL(18,4)"), ("product_id",
+        "VARCHAR"),
         ("kind", "VARCHAR"), ("day", "DATE"), ("purchase_day", "DATE"),
     ]  # fmt: skip
 
@@ -172,7 +173,8 @@ def test_a_database_is_asked_one_question(shop):
 
 
 @pytest.mark.parametrize("query", [
-    "drop table log", "select 1; select 2", "copy log to 'x.csv'", "from read_csv('log.csv')", "attach 'x.duckdb'", "selct",
+    "drop table log", "select 1; select 2", "copy log to 'x.csv'", "from read_csv('log.csv')",
+    "attach 'x.duckdb'", "selct",
 ])  # fmt: skip
 def test_a_database_is_asked_nothing_else(shop, query):
     with duckdb.connect(str(shop.folder / "base.duckdb")) as base:
@@ -183,7 +185,8 @@ def test_a_database_is_asked_nothing_else(shop, query):
 
 
 def test_parquet_ids_become_their_decimal_text(shop):
-    frame = pd.DataFrame({"id": [17850, 123], "when": pd.to_datetime(["2024-01-05", "2024-01-06"]), "item": ["a", "b"],
+    frame = pd.DataFrame({"id": [17850, 123], "when": pd.to_datetime(["2024-01-05", "2024-01-06"]),
+    "item": ["a", "b"],
                           "price": [0.1 + 0.2, float("inf")]})  # fmt: skip
     frame.to_parquet(shop.folder / "log.parquet")
     out = shop.part(path="log.parquet").clean()
@@ -196,7 +199,8 @@ def test_several_parts_and_lookups_come_together(shop):
         ["C1,2024-01-09", "C3,2024-01-10"], "codes.csv", "code,start"
     )
     shop.write(["7,2024-01-12,yes"], "calls.csv", "id,at,answered")
-    sent = {"path": "sent.csv", "columns": {"customer_id": "id", "time": "codes.start", "channel": "'campaign'"},
+    sent = {"path": "sent.csv", "columns": {"customer_id": "id", "time": "codes.start",
+    "channel": "'campaign'"},
             "lookups": {"codes": {"path": "codes.csv", "key": "code"}}}  # fmt: skip
     calls = {
         "path": "calls.csv",
@@ -252,13 +256,15 @@ def test_a_declared_normalisation_of_ids_is_counted(shop):
 
 @pytest.mark.parametrize(("line", "rule"), [
     (",2024-01-05,mug,1", "customer_id missing"), ("  ,2024-01-05,mug,1", "customer_id missing"),
-    ("7,,mug,1", "time missing"), ("7,2024-02-30,mug,1", "time not readable"), ("7,soon,mug,1", "time not readable"),
+    ("7,,mug,1", "time missing"), ("7,2024-02-30,mug,1", "time not readable"), ("7,soon,mug,1",
+    "time not readable"),
     ("7,1024-01-05,mug,1", "time not plausible"), ("7,2024-01-05,mug,", "amount missing"),
     ("7,2024-01-05,mug,free", "amount not readable"), ("7,2024-01-05,mug,12€", "amount not readable"),
     ("7,2024-01-05,mug,NaN", "amount not finite"), ("7,2024-01-05,mug,-inf", "amount not finite"),
     ("7,2024-01-05,mug", "wrong field count"), ("7,2024-01-05,mug,1,2", "wrong field count"),
     ("Total,,,31.75", "summary line"), (",,合计,31.75", "summary line"), ("小计：,,,1", "summary line"),
-    ("7\x07,2024-01-05,mug,1", "control character in customer_id"), ("7\u202e,2024-01-05,mug,1", "control character in customer_id"),
+    ("7\x07,2024-01-05,mug,1", "control character in customer_id"), ("7\u202e,2024-01-05,mug,1",
+    "control character in customer_id"),
     ("7,2024-02-02,mug,1", "after as_of"),
 ])  # fmt: skip
 def test_each_record_set_aside_has_its_rule(shop, line, rule):
@@ -339,7 +345,8 @@ def test_other_currencies_are_set_aside_and_accounted_for(shop):
 
 
 def test_what_happened_after_as_of_is_not_known_yet(shop):
-    shop.write(["1,7,2024-01-05,2024-02-01,2024-01-20,4", "2,7,2024-01-05,2024-02-01,2024-03-20,5", "3,7,2024-03-01,2024-04-01,,6"],
+    shop.write(["1,7,2024-01-05,2024-02-01,2024-01-20,4", "2,7,2024-01-05,2024-02-01,2024-03-20,5",
+    "3,7,2024-03-01,2024-04-01,,6"],
                "i.csv", "no,id,at,due,paid,sum")  # fmt: skip
     columns = {
         "invoice_id": "no",
@@ -359,7 +366,8 @@ def test_what_happened_after_as_of_is_not_known_yet(shop):
 def test_a_return_belongs_to_the_day_of_the_sale_it_undoes(shop):
     out = shop.write([
         "7,2024-01-05,mug,10", "7,2024-01-08,mug,10", "7,2024-01-09,jar,10", "8,2024-01-09,mug,10",
-        "7,2024-01-10,mug,-10", "7,2024-01-11,mug,-4", "7,2024-01-12,mug,-5", "7,2024-01-13,mug,-2", "7,2024-01-04,mug,-1",
+        "7,2024-01-10,mug,-10", "7,2024-01-11,mug,-4", "7,2024-01-12,mug,-5", "7,2024-01-13,mug,-2",
+        "7,2024-01-04,mug,-1",
     ]).clean()  # fmt: skip
     found = kept(out, "amount, purchase_day::varchar")
     assert [row for row in found if row[0] < 0] == [
@@ -465,7 +473,8 @@ def test_a_declared_format_that_fits_nothing_stops_the_run(shop):
 
 
 @pytest.mark.parametrize(("prices", "said"), [
-    (["12,50", "3"], "1 of 2 numbers hold a comma"), (["1.250", "3.000"], "every one of 2 dots stands before three digits"),
+    (["12,50", "3"], "1 of 2 numbers hold a comma"), (["1.250", "3.000"],
+    "every one of 2 dots stands before three digits"),
 ])  # fmt: skip
 def test_ambiguous_numbers_stop_the_run(shop, prices, said):
     assert said in shop.write([f'7,2024-01-05,mug,"{price}"' for price in prices]).refused()
@@ -538,14 +547,17 @@ def test_no_message_shows_a_customers_value(shop):
 # The accounts add up, whatever is in the file
 
 FIELD = st.one_of(
-    st.sampled_from(["7", "00123", "", " ", "NA", "2024-01-05", "2024-01-06 10:00:00", "2024-02-30", "mug", "jar", "-4.5", "4.5", "10",
-                     "-10", "nan", "inf", "x", "Total", "合计", "1e2", "0", "2024-03-01", 'a"b', "a,b", "a\nb"]),
+    st.sampled_from(["7", "00123", "", " ", "NA", "2024-01-05", "2024-01-06 10:00:00", "2024-02-30", "mug",
+    "jar", "-4.5", "4.5", "10",
+                     "-10", "nan", "inf", "x", "Total", "合计", "1e2", "0", "2024-03-01", 'a"b', "a,b",
+                     "a\nb"]),
     st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=5),
 )  # fmt: skip
 ROW = st.one_of(
     st.lists(FIELD, min_size=4, max_size=4),
     st.lists(FIELD, min_size=1, max_size=6),
-    st.tuples(st.sampled_from("789"), st.sampled_from(["2024-01-05", "2024-01-06", "2024-02-01"]), st.sampled_from(["mug", "jar"]),
+    st.tuples(st.sampled_from("789"), st.sampled_from(["2024-01-05", "2024-01-06", "2024-02-01"]),
+    st.sampled_from(["mug", "jar"]),
               st.sampled_from(["4.5", "-4.5", "10", "-10", "9.99"])).map(list),
 )  # fmt: skip
 
@@ -560,16 +572,12 @@ def as_csv(rows) -> str:
     return "".join(f"{line}\n" for line in [HEADER, *GOOD, *quoted])
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, max_size=25))
 def test_the_accounts_add_up(tmp_path_factory, rows):
     shop = Shop(tmp_path_factory.mktemp("random"))
     (shop.folder / "log.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
-    try:
-        out = shop.part(time_format="", decimal=".").clean()
-    except DataError as error:
-        assert "cannot be read as delimited text" in str(error)
-        return
+    out = shop.part(decimal=".").clean()
     expected = len(GOOD) + sum(1 for row in rows if row != [""])
     account = tables.read(out, "row_account").set_index("state")["records"]
     assert account["read"] == expected == account.drop("read").sum()
@@ -582,16 +590,13 @@ def test_the_accounts_add_up(tmp_path_factory, rows):
     assert len(found) == expected - account.get("kept", 0) == found["record"].nunique()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, max_size=25))
 def test_the_fast_reader_and_the_exact_reader_agree(tmp_path_factory, rows):
     shop = Shop(tmp_path_factory.mktemp("random"))
     (shop.folder / "log.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
     (shop.folder / "other.csv").write_text("a line to skip\n" + as_csv(rows), encoding="utf-8", newline="")
-    try:
-        fast = shop.part(decimal=".").clean("fast")
-    except DataError:
-        return
+    fast = shop.part(decimal=".").clean("fast")
     exact = shop.part(path="other.csv", skip_lines=1).clean("exact")
     assert kept(fast) == kept(exact)
     assert rules(fast) == rules(exact)
@@ -605,9 +610,8 @@ def busy_lines():
     lines = []
     for _n in range(3000):
         amount = draw.choice([4.5, 10, 12.25, 0, -4.5, -10])
-        lines.append(
-            f"K{draw.randint(1, 90):03d},2024-{draw.randint(1, 3):02d}-{draw.randint(1, 28):02d},{draw.choice('abcd')},{amount}"
-        )
+        day = f"2024-{draw.randint(1, 3):02d}-{draw.randint(1, 28):02d}"
+        lines.append(f"K{draw.randint(1, 90):03d},{day},{draw.choice('abcd')},{amount}")
     return lines
 
 
@@ -667,12 +671,14 @@ def test_online_retails_quirks_are_told_apart(tmp_path, monkeypatch):
     out = tmp_path / "out"
     clean(source, out)
     assert kept(out, "customer_id, kind, amount::double, purchase_day::varchar") == [
-        ("17548", "return", -19.8, None), ("17841", "sale", 15.3, "2010-12-01"), ("17850", "sale", 15.3, "2010-12-01"),
+        ("17548", "return", -19.8, None), ("17841", "sale", 15.3, "2010-12-01"), ("17850", "sale", 15.3,
+        "2010-12-01"),
         ("17850", "sale", 15.3, "2010-12-01"), ("17850", "return", -15.3, "2010-12-01"),
     ]  # fmt: skip
     assert rules(out) == {
         3: "excluded: postage and carriage", 4: "excluded: manual adjustments, discounts, samples and tests",
-        7: "customer_id missing", 8: "customer_id missing", 9: "customer_id missing", 10: "excluded: fees and debts",
+        7: "customer_id missing", 8: "customer_id missing", 9: "customer_id missing", 
+        10: "excluded: fees and debts",
         11: "excluded: manual adjustments, discounts, samples and tests",
     }  # fmt: skip
     assert rules(out, "remark") == {2: "exact duplicate"}

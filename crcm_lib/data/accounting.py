@@ -25,7 +25,8 @@ def list_rejects(engine: duckdb.DuckDBPyConnection, tables: list[str]) -> pd.Dat
     for table in tables:
         amount = "amount" if table in ("transactions", "invoices") else "null"
         parts.append(
-            f"select {quote(table)} as \"table\", _file as file, _record as record, _rule as rule, 'reject' as severity, "
+            f'select {quote(table)} as "table", _file as file, _record as record, _rule as rule, '
+            f"'reject' as severity, "
             f"{amount}::double as amount from final_{table} where _rule is not null "
             f"union all select {quote(table)}, _file, _record, unnest(_remarks), 'remark', {amount}::double "
             f"from final_{table} where _rule is null and len(_remarks) > 0"
@@ -44,7 +45,8 @@ def account_rows(engine: duckdb.DuckDBPyConnection, files: dict[str, dict[str, i
         rows += [
             (table, *row)
             for row in engine.execute(
-                f"select _file, coalesce(_rule, 'kept'), count(*) from final_{table} group by all order by all"
+                f"select _file, coalesce(_rule, 'kept'), count(*) from final_{table} group by all order "
+                f"by all"
             ).fetchall()
         ]
     return pd.DataFrame(rows, columns=["table", "file", "state", "records"]).astype({"records": "int64"})
@@ -104,8 +106,10 @@ def _completeness(engine, table: str) -> tuple[float, str]:
 def _validity(engine, table: str) -> tuple[float, str]:
     forms = ", ".join(map(quote, FORM_RULES))
     records, bad = engine.execute(
-        f"select count(*), count(*) filter ((_rule not in ({forms}) and not starts_with(_rule, 'excluded: ')) "
-        f"or (_rule is null and len(_remarks) > 0 and list_has_any(_remarks, ['exact duplicate', 'id merged']) = false)) "
+        f"select count(*), count(*) filter ((_rule not in ({forms}) and not starts_with(_rule, 'excluded: "
+        f"')) "
+        f"or (_rule is null and len(_remarks) > 0 and list_has_any(_remarks, ['exact duplicate', 'id "
+        f"merged']) = false)) "
         f"from final_{table}"
     ).fetchone()
     because = _("{bad} of {records} records break a rule on their values").format(
@@ -128,14 +132,16 @@ def _uniqueness(engine, table: str) -> tuple[float, str]:
 def measure_freshness(engine: duckdb.DuckDBPyConnection, table: str, as_of: str) -> dict:
     """How new a table is: days and counts, or nothing where it has no dates.
 
-    The score is 1 while the gap between the newest record and `as_of` is no longer than the gaps that this table
+    The score is 1 while the gap between the newest record and `as_of` is no longer than the gaps that this
+    table
     usually shows (their 99 % quantile), and falls as usual / gap beyond that.
     """
     column = EVENT[table]
     if column not in {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}:
         return {}
     newest, oldest, active, usual = engine.execute(
-        f"with days as (select distinct {column}::date as d from final_{table} where _rule is null and {column} is not null), "
+        f"with days as (select distinct {column}::date as d from final_{table} where _rule is null and "
+        f"{column} is not null), "
         "gaps as (select d, d - lag(d) over (order by d) as gap from days) "
         "select max(d), min(d), count(*), quantile_disc(gap, 0.99) from gaps"
     ).fetchone()

@@ -71,7 +71,7 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
 
 
 def check_source(source: Source) -> list[str]:
-    """What keeps a source from being read: files, columns, expressions and formats, tried on the first records."""
+    """What keeps a source from being read: files, columns, expressions, formats, on the first records."""
     problems = []
     with tempfile.TemporaryDirectory() as draft, open_staging(Path(draft)) as engine:
         for table, parts in source.tables.items():
@@ -103,8 +103,10 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
     _refuse_empty(engine, as_of)
     rows = {table: _write(engine, table, draft) for table in source.tables}
     first = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
-    about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first), currency=source.currency,
-                  synthetic=source.synthetic, tables={table: n for table, n in rows.items() if n})  # fmt: skip
+    about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first),
+    currency=source.currency,
+                  synthetic=source.synthetic, tables={table: n for table,
+                  n in rows.items() if n})  # fmt: skip
     results = {
         "rejects": accounting.list_rejects(engine, list(source.tables)),
         "row_account": accounting.account_rows(engine, files),
@@ -164,8 +166,10 @@ def _refuse_empty(engine, as_of: str) -> None:
         reasons = engine.execute(
             "select _rule, count(*) from final_transactions group by all order by 2 desc, 1"
         ).fetchall()
-        raise DataError(_("transactions: none of {records} records can be used: {reasons} (as_of: {as_of})").format(
-            records=records, reasons="; ".join(f"{rule} {count}" for rule, count in reasons), as_of=as_of))  # fmt: skip
+        said = _("transactions: none of {records} records can be used: {reasons} (as_of: {as_of})")
+        raise DataError(said.format(
+            records=records, reasons="; ".join(f"{rule} {count}" for rule, count in reasons),
+            as_of=as_of))  # fmt: skip
 
 
 def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:
@@ -176,15 +180,18 @@ def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:
     after = f"{name(event)}::date > date {quote(as_of)}" if event in own else "false"
     unknown = "".join(_unknown_yet(table, own, as_of))
     engine.execute(
-        f"create view dated_{table} as select * replace (coalesce(_rule, case when {after} then 'after as_of' end) as _rule"
+        f"create view dated_{table} as select * replace (coalesce(_rule, case when {after} then 'after "
+        f"as_of' end) as _rule"
         f"{unknown}) from judged_{table}"
     )
     note_changes(engine, table, parts, own)
     if table == "transactions":
         match_returns(engine, "noted_transactions", [name(column) for column in own])
-        more = ", time::date as day, case when kind = 'sale' then time::date else purchase_day end as purchase_day"
+        purchase_day = "case when kind = 'sale' then time::date else purchase_day end as purchase_day"
+        more = f", time::date as day, {purchase_day}"
         engine.execute(
-            f"create view final_{table} as select l.*{more} from noted_{table} l left join matched using (_at)"
+            f"create view final_{table} as select l.*{more} from noted_{table} l left join matched using "
+            f"(_at)"
         )
     else:
         engine.execute(f"create view final_{table} as from noted_{table}")
@@ -207,7 +214,7 @@ def _write(engine, table: str, draft: Path) -> int:
 
 
 def _write_parquet(engine, query: str, path: Path) -> None:
-    """Write rows in groups of a fixed size by one thread: equal rows give equal bytes, which `copy` does not promise."""
+    """Write rows in groups of a fixed size: equal rows give equal bytes, which `copy` does not promise."""
     with engine.cursor() as own:
         reader = own.sql(query).to_arrow_reader(GROUP)
         with pq.ParquetWriter(path, reader.schema) as writer:
@@ -224,11 +231,12 @@ def _write_parquet(engine, query: str, path: Path) -> None:
 def _unknown_yet(table: str, columns: list[str], as_of: str):
     for column, told in LATER.get(table, {}).items():
         if {column, told} <= set(columns):
-            yield f", case when {name(told)}::date <= date {quote(as_of)} then {name(column)} end as {name(column)}"
+            known = f"{name(told)}::date <= date {quote(as_of)}"
+            yield f", case when {known} then {name(column)} end as {name(column)}"
 
 
 def _order(table: str, columns: list[str]) -> str:
-    """The order of a clean table: by customer, then time, then everything else, so that equal content gives equal bytes."""
+    """The order of a clean table: by customer, time, everything else; equal content gives equal bytes."""
     first = ["customer_id", EVENT[table]]
     return ", ".join(
         name(c) for c in [*(c for c in first if c in columns), *(c for c in columns if c not in first)]

@@ -1,4 +1,4 @@
-"""Records that repeat: exact copies, further records of a key, ids that a declared normalisation made equal."""
+"""Records that repeat: exact copies, further records of a key, ids that a normalisation made equal."""
 
 import duckdb
 
@@ -12,7 +12,7 @@ KEEP = ("transactions",)  # equal lines of a receipt may be two equal purchases;
 def note_changes(
     engine: duckdb.DuckDBPyConnection, table: str, parts: list[Prepared], own: list[str]
 ) -> None:
-    """Make `noted_<table>`: `dated_<table>` with the rules and remarks that need the whole table to be seen."""
+    """Make `noted_<table>`: `dated_<table>` with the rules and remarks that need the whole table."""
     engine.execute("create or replace temp table noted (_at bigint, rule varchar, remark varchar)")
     _note_copies(engine, table, parts)
     if key := INPUTS[table].key:
@@ -23,7 +23,8 @@ def note_changes(
         engine.execute(f"create view noted_{table} as from dated_{table}")
         return
     engine.execute(
-        f"create table changes_{table} as select _at, min(rule) as rule, list_sort(list(remark)) as remarks from noted "
+        f"create table changes_{table} as select _at, min(rule) as rule, list_sort(list(remark)) as "
+        f"remarks from noted "
         "group by _at"
     )
     engine.execute(
@@ -45,18 +46,21 @@ def _note_copies(engine, table: str, parts: list[Prepared]) -> None:
         )
         texts = (f"coalesce(r.{name(column)}::varchar, chr(30))" for column in sorted(ready.raw.columns))
         engine.execute(
-            f"insert into noted with compared as (select _at, md5(concat_ws(chr(31), {', '.join(texts)})) as content "
+            f"insert into noted with compared as (select _at, md5(concat_ws(chr(31), {', '.join(texts)})) "
+            f"as content "
             f"from {name(ready.raw.table)} r semi join suspects using (_at)), "
-            "numbered as (select _at, row_number() over (partition by content order by _at) as n from compared) "
+            "numbered as (select _at, row_number() over (partition by content order by _at) as n from "
+            "compared) "
             f"select _at + {number << 48}, {rule}, {remark} from numbered where n > 1"
         )
 
 
 def _note_keys(engine, table: str, key: tuple[str, ...], own: list[str]) -> None:
-    """Of several records with one key the fullest is kept; among equally full ones the content decides, not the order."""
+    """Of several records with one key the fullest is kept; among equals the content decides."""
     filled = " + ".join(f"({name(column)} is not null)::integer" for column in own)
     engine.execute(
-        f"insert into noted with usable as (from dated_{table} where _rule is null and _at not in (select _at from noted)), "
+        f"insert into noted with usable as (from dated_{table} where _rule is null and _at not in (select "
+        f"_at from noted)), "
         f"numbered as (select _at, row_number() over (partition by {', '.join(map(name, key))} "
         f"order by {filled} desc, {', '.join(map(name, own))}) as n from usable) "
         f"select _at, {quote('repeated key')}, null from numbered where n > 1"

@@ -21,7 +21,8 @@ def refuse_wrong_encoding(encoding: str, path: Path) -> None:
     Raises
     ------
     DataError
-        If a byte does not fit, with its line and the encodings that do fit; which of them is right is not guessed.
+        If a byte does not fit, with its line and the encodings that do fit; which of them is right is not
+        guessed.
     """
     try:
         decoder = codecs.getincrementaldecoder(codec_of(encoding))("strict")

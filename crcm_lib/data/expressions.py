@@ -3,7 +3,8 @@
 Nothing a user writes reaches the database unparsed. The grammar, from the loosest to the tightest binding:
 
     a or b · a and b · not a
-    a = b · a <> b · a < b · a <= b · a > b · a >= b · a in ('x', 'y') · a not in (…) · a like 'C%' · a not like …
+    a = b · a <> b · a < b · a <= b · a > b · a >= b · a in ('x',
+    'y') · a not in (…) · a like 'C%' · a not like …
     a + b · a - b · a * b · a / b · -a
     12.5 · 'text' · column · `a column with blanks` · lookup.column · function(a, b) · (a)
 """
@@ -22,7 +23,8 @@ TOKEN = re.compile(
 )
 COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 WORDS = ("and", "or", "not", "in", "like")
-# name: (kind of each argument, `…` repeats the one before; kind of the result; SQL). `same` is the kind asked for.
+# name: (kind of each argument, `…` repeats the one before; kind of the result; SQL). `same` is the kind
+# asked for.
 FUNCTIONS = {
     "coalesce": (("same", "…"), "same", "coalesce({})"),
     "if": (("flag", "same", "same"), "same", "if({})"),
@@ -60,7 +62,7 @@ class Node:
 
 @dataclass(frozen=True)
 class Field:
-    """A column that expressions may read: its SQL, its kind (text, number, flag, time), its SQL as a number."""
+    """A column that expressions may read: its SQL, its kind (text, number, flag, time), its SQL as number."""
 
     sql: str
     kind: str
@@ -206,7 +208,8 @@ class _Parser:
         parts = () if self._take(")") else self._list()
         if (len(parts) < 1) if "…" in wanted else (len(parts) != len(wanted)):
             raise ExpressionError(_("{function} takes {wanted} argument(s), not {given}").format(
-                function=function, wanted=_("one or more") if "…" in wanted else len(wanted), given=len(parts)))  # fmt: skip
+                function=function, wanted=_("one or more") if "…" in wanted else len(wanted),
+                given=len(parts)))  # fmt: skip
         return Node("call", function, parts)
 
     def _list(self) -> tuple[Node, ...]:
@@ -233,8 +236,8 @@ def compile_sql(node: Node, want: str, fields: dict[str, Field]) -> str:
     """The SQL of an expression, as text, number (decimal, six places), flag or time.
 
     >>> quantity = Field('"Quantity"', "number", '"Quantity"')
-    >>> compile_sql(parse("Quantity > 2"), "flag", {"Quantity": quantity})
-    "(\\"Quantity\\" > cast('2' as decimal(18,6)))"
+    >>> print(compile_sql(parse("Quantity > 2"), "flag", {"Quantity": quantity}))
+    ("Quantity" > cast('2' as decimal(18,6)))
     """
     sql = _compile(node, want, fields)
     given = kind_of(node, fields)

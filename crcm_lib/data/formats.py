@@ -1,4 +1,4 @@
-"""How the text of a file becomes numbers and times: declared in the source description, or proven by the data.
+"""How the text of a file becomes numbers and times: declared in the description, or proven by the data.
 
 Text that could be read in two ways stops the run and says what to declare; nothing is guessed.
 """
@@ -23,10 +23,14 @@ NUMERIC = (
 )
 FLOATING = ("FLOAT", "DOUBLE")
 NOT_FINITE = r"^[+-]?(nan|inf|infinity)$"
-ISO = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?)?( ?(Z|[+-][0-9]{2}(:?[0-9]{2})?))?$"
-OFFSET = r"[0-9]:[0-9]{2}(:[0-9.]+)? ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
+ZONE = r" ?(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
+ISO = (
+    rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([ T][0-9]{{2}}:[0-9]{{2}}(:[0-9]{{2}}(\.[0-9]{{1,9}})?)?({ZONE})?)?$"
+)
+OFFSET = rf"[0-9]:[0-9]{{2}}(:[0-9.]+)?{ZONE}$"
 DAYS = (
-    "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y", "%m/%d/%y", "%Y%m%d",
+    "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d.%m.%Y", "%Y.%m.%d", "%d-%m-%Y", "%m-%d-%Y", "%d/%m/%y",
+    "%m/%d/%y", "%Y%m%d",
     "%Y年%m月%d日",
 )  # fmt: skip
 CLOCKS = ("", " %H:%M", " %H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
@@ -61,7 +65,7 @@ def _without_missing(sql: str, missing: list[str]) -> str:
 
 
 def define_number(engine: duckdb.DuckDBPyConnection, file: File, key: str) -> None:
-    """Make the macro that reads a file's text as a number: its decimal mark, its thousands mark, no other sign."""
+    """Make the macro that reads a file's text as a number: its decimal mark, its thousands mark, no other."""
     mark, thousands = file.decimal or ".", file.thousands
     plain, digits = "trim(t)", "[0-9]+"
     if thousands:
@@ -121,7 +125,8 @@ def prove_time(engine, place: tuple[Raw, str], sql: str, form: str, column: str)
     known = ", ".join(f'"{other}" ({count})' for other, count in others) or _("none of the usual formats")
     return _("{column}: {bad} of {filled} times are not {form}, for example {shape}; they fit {known}. "
              "Declare time_format.").format(
-        column=column, bad=filled - fitting, filled=filled, form=form or "ISO 8601", shape=shape(example), known=known)  # fmt: skip
+        column=column, bad=filled - fitting, filled=filled, form=form or "ISO 8601", shape=shape(example),
+        known=known)  # fmt: skip
 
 
 def _fitting_formats(engine, source: str, form: str, good: str) -> list[tuple[str, int]]:
@@ -138,16 +143,18 @@ def prove_number(engine, raw: Raw, file: File, sql: str, column: str) -> str:
     if file.decimal:
         return ""
     filled, commas, dots, grouped = engine.execute(
-        f"select count(*), count(*) filter (regexp_matches(t, '^[+-]?[0-9.]*,[0-9]+')), count(*) filter (t like '%.%'), "
+        f"select count(*), count(*) filter (regexp_matches(t, '^[+-]?[0-9.]*,[0-9]+')), count(*) filter "
+        f"(t like '%.%'), "
         f"count(*) filter (regexp_matches(t, '^[+-]?[1-9][0-9]{{0,2}}([.][0-9]{{3}})+$')) from "
-        f"(select trim({sql}) as t from {name(raw.table)} {sql.partition('.')[0]} where _whole and trim({sql}) <> '')"
+        f"(select trim({sql}) as t from {name(raw.table)} {sql.partition('.')[0]} where _whole and "
+        f"trim({sql}) <> '')"
     ).fetchone()
     if commas and not file.thousands:
-        return _("{column}: {commas} of {filled} numbers hold a comma; declare what it means (decimal: \",\" or "
-                 "thousands: \",\")").format(column=column, commas=commas, filled=filled)  # fmt: skip
+        return _("{column}: {commas} of {filled} numbers hold a comma; declare what it means "
+                 "(decimal or thousands)").format(column=column, commas=commas, filled=filled)  # fmt: skip
     if dots and dots == grouped:
-        return _("{column}: every one of {dots} dots stands before three digits; declare what it means (decimal: \".\" or "
-                 "thousands: \".\")").format(column=column, dots=dots)  # fmt: skip
+        return _("{column}: every one of {dots} dots stands before three digits; declare what it means "
+                 "(decimal or thousands)").format(column=column, dots=dots)  # fmt: skip
     return ""
 
 

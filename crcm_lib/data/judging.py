@@ -1,4 +1,4 @@
-"""Raw records -> judged records: our columns, typed, each record with the rule it breaks (or none) and its remarks.
+"""Raw records -> judged records: our columns, typed, each record with the rule it breaks and its remarks.
 
 A rule sets a record aside; a remark keeps it. The first rule that holds counts, in the order of `_rules`:
 summary line, field count, control character, missing id, declared exclusions, unreadable required values,
@@ -10,6 +10,7 @@ import duckdb
 from crcm_lib.data import expressions, formats
 from crcm_lib.data.expressions import Node, compile_sql, name, quote
 from crcm_lib.data.preparing import Prepared, want_of
+from crcm_lib.data.readers import OWN
 from crcm_lib.data.schema import INPUTS, Column
 
 IDS = ("customer_id", "order_id", "product_id", "invoice_id")
@@ -21,7 +22,8 @@ TYPES = {"text": "varchar", "flag": "boolean", "time": "timestamp", "day": "date
 YES, NO = ("true", "t", "yes", "y", "1", "是"), ("false", "f", "no", "n", "0", "否")
 # A record with a pair in the wrong order is set aside if both are required, otherwise remarked upon.
 ORDERED = {
-    "contracts": (("start", "end"),), "assignments": (("start", "end"),), "invoices": (("issued", "due"), ("issued", "paid")),
+    "contracts": (("start", "end"),), "assignments": (("start", "end"),), "invoices": (("issued", "due"),
+    ("issued", "paid")),
     "tickets": (("opened", "responded"), ("opened", "resolved")),
 }  # fmt: skip
 
@@ -32,7 +34,8 @@ def judge(engine: duckdb.DuckDBPyConnection, ready: Prepared) -> str:
     typed = ", ".join(_typed_columns(ready))
     joins = " ".join(
         f"left join {name(f'raw_{ready.key}_{lookup}')} as {name(lookup)} on " + " and ".join(
-            f"r.{name(ours)}::varchar = {name(lookup)}.{name(theirs)}::varchar" for ours, theirs in described.keys.items())
+            f"r.{name(ours)}::varchar = {name(lookup)}.{name(theirs)}::varchar" for ours,
+            theirs in described.keys.items())
         for lookup, described in ready.part.lookups.items()
     )  # fmt: skip
     columns = list(ready.part.columns)
@@ -43,7 +46,8 @@ def judge(engine: duckdb.DuckDBPyConnection, ready: Prepared) -> str:
     kept = ", ".join(_kept(ready, column) for column in columns if column != "kind")
     kept += ", _kind as kind" if ready.table == "transactions" else ""
     engine.execute(
-        f"create table {name(table)} as with typed as (select {typed} from {name(ready.raw.table)} r {joins}), "
+        f"create table {name(table)} as with typed as (select {typed} from {name(ready.raw.table)} r "
+        f"{joins}), "
         f"signed as ({signed}) select _at, _file, _record, _hash, _raw_id, {kept}, "
         f"case {' '.join(f'when {test} then {quote(rule)}' for rule, test in _rules(ready))} end as _rule, "
         f"{_list_sql(_remarks(ready))} as _remarks from signed"
@@ -61,8 +65,8 @@ def _list_sql(remarks: list[tuple[str, str]]) -> str:
 
 def _typed_columns(ready: Prepared) -> list[str]:
     part, schema = ready.part, INPUTS[ready.table].columns
-    sql = ["r._at as _at", "r._file as _file", "r._record as _record", "r._whole as _whole",
-           f"hash({', '.join(f'r.{name(column)}' for column in sorted(ready.raw.columns))}) as _hash"]  # fmt: skip
+    fields = ", ".join(f"r.{name(column)}" for column in sorted(ready.raw.columns))
+    sql = [f"r.{own} as {own}" for own in OWN] + [f"hash({fields}) as _hash"]
     own = [f"r.{name(column)}" for column, kind in ready.raw.columns.items() if kind == "VARCHAR"]
     sql.append(_totals(own))
     for column, text in part.columns.items():
@@ -72,7 +76,8 @@ def _typed_columns(ready: Prepared) -> list[str]:
         if want_of(spec) == "number":
             aliases = {read: ready.home(read)[2] for read in node.columns()}
             sql.append(
-                f"({formats.not_finite_sql(node, ready.types, ready.fields, aliases)}) as {name(column + '~')}"
+                f"({formats.not_finite_sql(node, ready.types, ready.fields, aliases)}) as "
+                f"{name(column + '~')}"
             )
         if column == "customer_id":
             sql.append(f"{_text(ready, column, node)} as _raw_id")
@@ -117,7 +122,8 @@ def _value(ready: Prepared, column: str, node: Node, spec: Column) -> str:
         sql_type = ready.types.get(node.value, "VARCHAR") if node.kind == "column" else "TIMESTAMP"
         zones = ready.zones if spec.kind == "time" else ("", ready.zones[1])
         sql = compile_sql(node, "time", ready.fields)
-        return f"cast({formats.time_sql(sql, kind, sql_type, ready.part.format_of(column), zones)} as {TYPES[spec.kind]})"
+        read = formats.time_sql(sql, kind, sql_type, ready.part.format_of(column), zones)
+        return f"cast({read} as {TYPES[spec.kind]})"
     if spec.kind == "flag":
         if expressions.kind_of(node, ready.fields) == "flag":
             return compile_sql(node, "flag", ready.fields)
@@ -147,7 +153,7 @@ def _kind(ready: Prepared) -> str:
 
 
 def _kept(ready: Prepared, column: str) -> str:
-    """A column as it is kept: optional values that the schema does not allow are left empty (and remarked upon)."""
+    """A column as it is kept: optional values that the schema does not allow are left empty."""
     spec = INPUTS[ready.table].columns.get(column, Column("text", "", ""))
     sql = name(column)
     if not spec.required and (test := _outside(column, spec)):
@@ -179,7 +185,8 @@ def _rules(ready: Prepared) -> list[tuple[str, str]]:
     unread = " and ".join(f"{name(column)} is null" for column in clocks) or "customer_id is null"
     rules = [("summary line", f"_total and ({unread})"), ("wrong field count", "not _whole"),
              ("customer_id missing", "customer_id is null"),
-             ("control character in customer_id", f"regexp_matches(customer_id, {quote(CONTROL)})")]  # fmt: skip
+             ("control character in customer_id",
+             f"regexp_matches(customer_id, {quote(CONTROL)})")]  # fmt: skip
     rules += [(f"excluded: {row.reason}", f"_exclude_{n}") for n, row in enumerate(ready.part.exclude)]
     for column in required:
         if schema[column].kind in ("money", "number"):

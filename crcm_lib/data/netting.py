@@ -1,6 +1,7 @@
 """Returns netted against their sale: which sale does a return undo?
 
-A return is matched to the latest earlier sale of the same customer and product whose amount, less what earlier
+A return is matched to the latest earlier sale of the same customer and product whose amount, less what
+earlier
 returns took from it, covers the return. Where the source has no products, only a sale of exactly the returned
 amount counts. Returns take their turn by time; what finds no sale stays unmatched, on the customer's account.
 """
@@ -16,7 +17,7 @@ BATCH = 100_000  # lines fetched at a time
 
 
 def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str]) -> None:
-    """Make the table `matched` (`_at`, `purchase_day`) of the matched returns among the kept lines of `table`.
+    """Make the table `matched` (`_at`, `purchase_day`) of the matched returns among the lines of `table`.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ ELSEWHERE = "$CRCM_DATA/"
 
 
 def find_files(file: File, source: Source) -> list[Path]:
-    """The files that an entry names, sorted; confined to the description's folder, the project, or the package.
+    """The files that an entry names, sorted; confined to the description's folder, the project, the package.
 
     Raises
     ------
@@ -42,8 +42,9 @@ def find_files(file: File, source: Source) -> list[Path]:
     found = sorted(_glob(home, pattern))
     outside = [path for path in found if not any(path.resolve().is_relative_to(place) for place in allowed)]
     if outside or (not found and _leads_out(home / pattern, allowed)):
-        raise DataError(_("{path}: leads out of the folder of the description and of the project; "
-                          "move the file, or write the absolute path").format(path=file.path or file.database))  # fmt: skip
+        said = _("{path}: leads out of the folder of the description and of the project; move the file, or "
+                 "write the absolute path")  # fmt: skip
+        raise DataError(said.format(path=file.path or file.database))
     if not found:
         raise DataError(_missing(home, pattern, file))
     return found

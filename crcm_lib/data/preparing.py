@@ -86,7 +86,8 @@ def _prepare_lookup(engine, source: Source, ready: Prepared, lookup: str, limit:
         f"select count(*) from (select 1 from {name(found.table)} group by {listed} having count(*) > 1)"
     ).fetchone()[0]
     if repeated:
-        ready.problems.append(_("lookups.{lookup}: {count} keys stand there more than once; a lookup has one row per key").format(
+        said = _("lookups.{lookup}: {count} keys stand there more than once; a lookup has one row per key")
+        ready.problems.append(said.format(
             lookup=lookup, count=repeated))  # fmt: skip
     formats.define_number(engine, described, f"{ready.key}_{lookup}")
     ready.fields |= formats.list_fields(found, described, f"{ready.key}_{lookup}", name(lookup), f"{lookup}.")

@@ -1,7 +1,9 @@
 """Files and database queries -> raw tables in the engine: every record, in its order, nothing judged.
 
-A raw table has `_file` (the file's name), `_record` (1 for the first record after the header), `_at` (a number of its
-own for each record), `_whole` (has the record as many fields as the header?) and the file's own columns; columns of
+A raw table has `_file` (the file's name), `_record` (1 for the first record after the header), `_at` (a
+number of its
+own for each record), `_whole` (has the record as many fields as the header?) and the file's own columns;
+columns of
 text files are text, exactly as given.
 """
 
@@ -120,8 +122,10 @@ def _read_fast(engine, file: File, path: Path, piece: str, delimiter: str) -> bo
     skip = "true" if file.header else "false"
     try:
         engine.execute(
-            f"create table {name(piece)} as select row_number() over () as _record, true as _whole, * from read_csv("
-            f"{quote(str(path))}, auto_detect=false, header={skip}, columns={columns}, delim={quote(delimiter)}, "
+            f"create table {name(piece)} as select row_number() over () as _record, true as _whole, * "
+            f"from read_csv("
+            f"{quote(str(path))}, auto_detect=false, header={skip}, columns={columns}, "
+            f"delim={quote(delimiter)}, "
             f"quote='\"', escape='\"', nullstr={quote(NOTHING)}, strict_mode=true, max_line_size={LONGEST})"
         )
     except duckdb.Error:
@@ -166,7 +170,8 @@ def _split_header(rows: Iterator[list[str]], file: File, path: Path) -> tuple[li
             )
         )
     if repeated or not all(header) or set(OWN) & set(header):
-        raise DataError(_("{file}: every column of the header needs a name of its own; repeated or empty: {names}").format(
+        said = _("{file}: every column of the header needs a name of its own; repeated or empty: {names}")
+        raise DataError(said.format(
             file=path.name, names=", ".join(map(repr, repeated)) or "''"))  # fmt: skip
     if len({column.lower() for column in header}) < len(header):
         raise DataError(

@@ -1,6 +1,7 @@
 """Source descriptions: which files and databases hold which input table, and how to read them.
 
-A description is a YAML file (`data/sources/*.yaml`; every key is explained in `data/README.md`). This module owns
+A description is a YAML file (`data/sources/*.yaml`; every key is explained in `data/README.md`). This
+module owns
 its form; `places.py` finds the files, `readers.py` opens them, `cleaning.py` judges the records.
 """
 
@@ -118,7 +119,8 @@ def read_source(path: str | Path) -> Source:
     Raises
     ------
     DataError
-        Listing every problem with its line: duplicate or unknown keys (with the nearest known one), wrong kinds,
+        Listing every problem with its line: duplicate or unknown keys (with the nearest known one), wrong
+        kinds,
         unknown tables or columns, missing required columns, unreadable expressions.
     """
     file = resolve(path)

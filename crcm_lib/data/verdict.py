@@ -1,7 +1,9 @@
 """The sufficiency verdict: what this data can carry, said in words before any model runs.
 
-The borders are conventions, stated here once: 30 is where a mean begins to behave, 200 customers where quintiles hold
-40 each, 100 repeat buyers where the BG/NBD likelihood has a definite optimum in practice, 180 days where a hold-out of
+The borders are conventions, stated here once: 30 is where a mean begins to behave, 200 customers where
+quintiles hold
+40 each, 100 repeat buyers where the BG/NBD likelihood has a definite optimum in practice, 180 days where a
+hold-out of
 half the history still spans a quarter.
 """
 
@@ -36,7 +38,7 @@ class Facts:
 
 
 def give_verdict(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: str) -> pd.DataFrame:
-    """The results table `verdict`: yes, limited or no for every capability, with the reason in plain words."""
+    """The results table `verdict`: yes, limited or no for every capability, and why, in plain words."""
     facts = count_facts(engine, described, as_of)
     rows = [(capability, *rule(facts)) for capability, rule in CAPABILITIES.items()]
     return pd.DataFrame(rows, columns=["capability", "verdict", "because"])
@@ -50,7 +52,8 @@ def count_facts(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: 
     ).fetchone()
     days, returns, matched = engine.execute(
         f"select date '{as_of}' - min(day) + 1, count(*) filter (kind = 'return'), "
-        "count(*) filter (kind = 'return' and purchase_day is not null) from final_transactions where _rule is null"
+        "count(*) filter (kind = 'return' and purchase_day is not null) from final_transactions where "
+        "_rule is null"
     ).fetchone()
     fresh = measure_freshness(engine, "transactions", as_of)
     columns = {row[0] for row in engine.execute("describe final_transactions").fetchall()}
@@ -67,7 +70,8 @@ def count_facts(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: 
             [c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")]
         )
     return Facts(customers, repeat, days, fresh.get("gap", 0), fresh.get("usual", 1), returns, matched,
-                 frozenset(columns), {table: kept for table, (_read, kept) in counts.items() if kept}, attributes,
+                 frozenset(columns), {table: kept for table, (_read, kept) in counts.items() if kept},
+                 attributes,
                  {table: read for table, (read, kept) in counts.items() if not kept})  # fmt: skip
 
 
@@ -83,7 +87,8 @@ def _rfm(f: Facts) -> tuple[str, str]:
 def _value(f: Facts) -> tuple[str, str]:
     verdict = min(_by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index)
     said = _(
-        "{repeat} customers bought on more than one day, over {days} days; a purchase model wants {some} and {short}"
+        "{repeat} customers bought on more than one day, over {days} days; a purchase model wants {some} "
+        "and {short}"
     )
     if verdict == "no":
         said += _("; ranking by recency, frequency and spend stands in for it")
@@ -164,8 +169,8 @@ def _attributes(f: Facts) -> tuple[str, str]:
 
 def _freshness(f: Facts) -> tuple[str, str]:
     verdict = "yes" if f.gap <= f.usual else "limited" if f.gap <= max(7, 3 * f.usual) else "no"
-    return verdict, _("the newest purchase is {gap} day(s) before as_of; usual gaps are up to {usual}").format(
-        gap=f.gap, usual=f.usual)  # fmt: skip
+    said = _("the newest purchase is {gap} day(s) before as_of; usual gaps are up to {usual}")
+    return verdict, said.format(gap=f.gap, usual=f.usual)
 
 
 CAPABILITIES = {

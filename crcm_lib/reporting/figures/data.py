@@ -24,7 +24,9 @@ MOST_RULES, MOST_MONTHS = 12, 120
 
 def account_rows(row_account: pd.DataFrame) -> pd.DataFrame:
     """Records read, kept and set aside, one row per file."""
-    wide = row_account.pivot(index=["table", "file"], columns="state", values="records").fillna(0)
+    wide = row_account.pivot_table(
+        index=["table", "file"], columns="state", values="records", aggfunc="sum", fill_value=0
+    )
     kept = wide["kept"] if "kept" in wide else 0 * wide["read"]
     return pd.DataFrame(
         {"read": wide["read"], "kept": kept, "set aside": wide["read"] - kept}, index=wide.index
@@ -42,7 +44,7 @@ def list_reasons(rejects: pd.DataFrame, severity: str) -> pd.DataFrame:
 
 
 def account_money(money: pd.DataFrame) -> pd.DataFrame:
-    """The money account in order, the smallest reasons of each currency put together until they are `FEW` records."""
+    """The money account in order, the smallest reasons of each currency put together."""
     return pd.concat(
         [_account_currency(name, part) for name, part in money.groupby("currency")], ignore_index=True
     )
@@ -76,8 +78,10 @@ def money_adds_up(money: pd.DataFrame) -> bool:
     """Is what was read, per currency, what was kept and set aside, to the hundredth of a cent?"""
     units = money.assign(units=(money["amount"] * 10_000).round().astype("int64"))
     read = units["state"] == "read"
-    sums = units.groupby(["currency", read])[["records", "units"]].sum().unstack()
-    return all((sums[column][True] == sums[column][False]).all() for column in ("records", "units"))
+    came, went = (
+        part.groupby("currency")[["records", "units"]].sum() for part in (units[read], units[~read])
+    )
+    return came.equals(went)
 
 
 def show_rows(rows: pd.DataFrame) -> Picture:
@@ -96,7 +100,8 @@ def show_rows(rows: pd.DataFrame) -> Picture:
     axes.grid(axis="y", visible=False)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper right", ncols=2)
     told = "; ".join(_("{name}: {aside:,} of {read:,} records set aside").format(
-        name=name, aside=row["set aside"], read=row["read"]) for name, row in sums[::-1].iterrows())  # fmt: skip
+        name=name, aside=row["set aside"], read=row["read"]) for name,
+        row in sums[::-1].iterrows())  # fmt: skip
     return Picture(figure, _("Bars, kept and set aside by table. {told}.").format(told=told))
 
 
@@ -127,7 +132,7 @@ def show_quality(quality: pd.DataFrame) -> Picture:
     """The four quality scores of every table, as a grid with the numbers in it."""
     from matplotlib.colors import LinearSegmentedColormap
 
-    grid = quality.pivot(index="table", columns="dimension", values="score").reindex(columns=list(DIMENSIONS))
+    grid = quality.pivot_table(index="table", columns="dimension", values="score").reindex(columns=DIMENSIONS)
     figure, axes = new_figure(height=1.2 + 0.36 * len(grid))
     colours = LinearSegmentedColormap.from_list("quality", ["#F4B183", "#FFFFFF", "#9CC9E8"])
     axes.imshow(grid, cmap=colours, vmin=0.5, vmax=1, aspect="auto")
@@ -158,7 +163,8 @@ def _percent(share: float) -> str:
 def count_months(engine, about: About) -> pd.DataFrame:
     """Transaction lines of each month up to the last day, with the days of the month that are known."""
     months = engine.execute(
-        "select date_trunc('month', day)::timestamp as month, count(*) as lines, count(distinct customer_id) as customers "
+        "select date_trunc('month', day)::timestamp as month, count(*) as lines, count(distinct "
+        "customer_id) as customers "
         "from transactions group by all order by all"
     ).df()
     every = pd.date_range(months["month"].min(), about.day, freq="MS")
@@ -168,7 +174,7 @@ def count_months(engine, about: About) -> pd.DataFrame:
 
 
 def show_months(months: pd.DataFrame) -> Picture:
-    """Transaction lines by month; a last month that is not over is paler, months of under `FEW` customers are left out."""
+    """Lines by month; a last month that is not over is paler, months of under `FEW` customers are out."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
     shown = months.tail(MOST_MONTHS)
@@ -204,11 +210,23 @@ def tell_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: 
     worst = shown.loc[shown["score"].idxmin()]
     missing = ", ".join(sorted(verdict.loc[verdict["verdict"] == "no", "capability"])) or _("nothing")
     return takeaway(
-        _("**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; every other one is listed with "
-          "its reason. The lowest quality score is {dimension} of {worst}, {score}. The data carry **{yes} of {all} parts of "
-          "the report in full** and {limited} with limits; not available: {missing}."),
-        kept=f"{sums['kept']:,}", read=f"{sums['read']:,}", share=_percent(sums["kept"] / max(sums["read"], 1)),
-        title=about.title, first=about.first_day, last=about.as_of, dimension=worst["dimension"], worst=worst["table"],
-        score=_percent(worst["score"]), yes=int(counts["yes"]), all=len(verdict), limited=int(counts["limited"]),
+        _(
+            "**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; every other "
+            "one is listed with its reason. The lowest quality score is {dimension} of {worst}, {score}. "
+            "The data carry **{yes} of {all} parts of the report in full** and {limited} with limits; "
+            "not available: {missing}."
+        ),
+        kept=f"{sums['kept']:,}",
+        read=f"{sums['read']:,}",
+        share=_percent(sums["kept"] / max(sums["read"], 1)),
+        title=about.title,
+        first=about.first_day,
+        last=about.as_of,
+        dimension=worst["dimension"],
+        worst=worst["table"],
+        score=_percent(worst["score"]),
+        yes=int(counts["yes"]),
+        all=len(verdict),
+        limited=int(counts["limited"]),
         missing=missing,
-    )  # fmt: skip
+    )
