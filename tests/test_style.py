@@ -120,6 +120,14 @@ def test_decimals_are_numbers_and_flags_are_not():
     assert "<td>yes</td>" in page
 
 
+def test_days_and_pseudonyms_are_not_broken_and_long_reasons_have_room():
+    page = html_of(
+        pd.DataFrame({"day": [pd.Timestamp("2024-02-29")], "id": ["C-0A1B2C3D"], "why": ["so " * 20]})
+    )
+    assert page.count("<td class=whole>") == 2
+    assert page.count("<td class=long>") == 1
+
+
 def test_a_long_table_says_how_many_rows_are_left_out():
     view = figures.table(pd.DataFrame({"n": range(1000)}))
     words = view._repr_mimebundle_()
