@@ -139,7 +139,7 @@ def show_promoters(groups: pd.DataFrame, *, absent: str = "", at_least: int = 5)
         axes.hlines(place, row.low, row.high, color=PALETTE[0], linewidth=2)
         axes.plot(row.nps, place, "o", color=PALETTE[0])
         words = _("{group} {nps:.0f} ({low:.0f} to {high:.0f}, {customers} answered)")
-        told.append(words.format(**row._asdict()))
+        told.append(words.format(**row._asdict() | {"nps": round(row.nps) + 0}))
     names = [_wrap(r.group) + ("" if np.isnan(r.nps) else f" ({r.customers})") for r in shown.itertuples()]
     axes.set_yticks(range(len(shown)), names, fontsize=10)
     axes.set_ylim(len(shown) - 0.5, -0.5)
