@@ -40,12 +40,11 @@ def daily(until: pd.Timestamp, sums: dict[str, str] | None = None) -> dict[str, 
     return {
         "summed": f"""
             select customer_id, cast(purchase_day as date) as purchase_day, sum({money("amount")}) as net,
-                count(case when kind = 'return' then 1 end) as returns, count(*) as lines{extra}
+                count(case when kind = 'return' then 1 end) as returns{extra}
             from transactions where day <= {date(until)}
             group by customer_id, cast(purchase_day as date)""",
         "daily": """
-            select *, case when purchase_day is not null and lines > returns and (net > 0 or returns = 0)
-                then 1 else 0 end as holds
+            select *, case when purchase_day is not null and (net > 0 or returns = 0) then 1 else 0 end as holds
             from summed""",
     }
 

@@ -179,7 +179,7 @@ def hide_per_attribute(broken: pd.DataFrame, attributes: Sequence[str], *, at_le
 def table_groups(shown: pd.DataFrame, about: About) -> TableView:
     """Groups of customers as a table; says so where these data have none."""
     if shown.empty:
-        return table(shown.iloc[:, :0], _("Not available in these data."))
+        return table(pd.DataFrame({"not_available": [_("these data have no such columns")]}))
     return table(shown, _("Spend in {currency}").format(currency=about.currency), **FORMATS)
 
 

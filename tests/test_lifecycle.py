@@ -1,0 +1,190 @@
+"""Customers -> stages: what the windows learn, where the borders lie, and that everyone has one stage."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.data import tables
+from crcm_lib.data.customers import purchase_gaps, summarise_customers
+from crcm_lib.errors import DataError
+from crcm_lib.models.lifecycle import (
+    STAGES,
+    Windows,
+    assign_stages,
+    describe_windows,
+    find_borders,
+    learn_windows,
+)
+
+WINDOWS = Windows(
+    customers=100, gaps=400, credibility_gaps=1.0, new_days=30.0, at_risk_days=100.0, lost_days=200.0,
+    at_risk_ratio=2.0, lost_ratio=4.0,
+)  # fmt: skip
+
+
+def customer(purchases, since_last, span=0.0, last_gap=np.nan):
+    """One customer with so many purchases over `span` days, the last one `since_last` days ago."""
+    row = {
+        "purchases": purchases,
+        "days_since_last": float(since_last),
+        "days_first_to_last": float(span),
+        "days_observed": float(since_last + span),
+        "gap_last_days": float(last_gap),
+    }
+    return pd.DataFrame([row], index=pd.Index(["a"], name="customer_id"))
+
+
+def stage_of(*history):
+    return assign_stages(customer(*history), WINDOWS).loc["a", "stage"]
+
+
+def simulate(seed, customers=400, days=900):
+    """Purchase days of customers whose mean gaps differ, 10 to 90 days, with gaps that are exponential."""
+    generator = np.random.default_rng(seed)
+    rows = []
+    for number in range(customers):
+        gaps = generator.exponential(generator.uniform(10, 90), size=60).clip(1).round()
+        when = np.unique(generator.integers(0, 200) + np.cumsum(gaps))
+        rows += [
+            (f"c{number:04}", pd.Timestamp("2022-01-01") + pd.Timedelta(days=d)) for d in when if d < days
+        ]
+    return pd.DataFrame(rows, columns=["customer_id", "day"])
+
+
+def open_days(log):
+    engine = duckdb.connect()
+    engine.register("log", log)
+    engine.execute(
+        "create table transactions as select customer_id, cast(day as date) as day, day as purchase_day, "
+        "cast(10 as decimal(18, 4)) as amount, 'sale' as kind from log"
+    )
+    return engine
+
+
+@pytest.fixture(scope="module")
+def engine():
+    return open_days(simulate(seed=7))
+
+
+def test_borders_of_a_customer_without_gaps_are_the_populations():
+    assert find_borders(customer(1, 50), WINDOWS).loc["a"].to_list() == [100, 200]
+
+
+def test_borders_move_to_the_own_rhythm_as_gaps_are_seen():
+    """K = 1 and own mean gap 10: one gap weighs 1/2, three gaps 3/4, 999 gaps nearly everything."""
+    assert find_borders(customer(2, 5, 10), WINDOWS).loc["a"].to_list() == [60, 120]
+    assert find_borders(customer(4, 5, 30), WINDOWS).loc["a"].to_list() == [40, 80]
+    assert find_borders(customer(1000, 5, 9990), WINDOWS).loc["a"].to_list() == [20, 40]
+
+
+def test_nobodys_rhythm_counts_where_customers_do_not_differ():
+    alike = Windows(**{**WINDOWS.__dict__, "credibility_gaps": None})
+    assert find_borders(customer(9, 5, 80), alike).loc["a"].to_list() == [100, 200]
+
+
+@pytest.mark.parametrize(
+    ("history", "stage"),
+    [
+        ((0, np.nan, np.nan), "prospect"),
+        ((1, 10), "new"),
+        ((1, 100), "new"),  # not at risk before day 101
+        ((1, 101), "at risk"),
+        ((1, 200), "at risk"),
+        ((1, 201), "lost"),
+        ((2, 5, 20, 20), "new"),  # came back within the window of the new
+        ((2, 25, 20, 20), "growing"),
+        ((2, 71, 20, 20), "at risk"),  # 1/2 · 2 · 20 + 1/2 · 100 = 70
+        ((3, 1, 99, 50), "growing"),
+        ((3, 1, 100, 50), "loyal"),
+        ((2, 1, 201, 201), "won back"),
+        ((2, 1, 200, 200), "growing"),
+        ((4, 1, 20 + 94, 94), "won back"),  # before: 2 gaps, mean 10; lost after 2/3 · 40 + 1/3 · 200 = 93.3
+        ((4, 1, 20 + 93, 93), "loyal"),
+    ],
+)
+def test_each_border(history, stage):
+    assert stage_of(*history) == stage
+
+
+def test_everyone_has_exactly_one_stage_and_a_reason(engine):
+    customers = summarise_customers(engine, as_of="2024-06-18")
+    stages = assign_stages(customers, learn_windows(purchase_gaps(engine, as_of="2024-06-18")))
+    assert stages.index.equals(customers.index)
+    assert set(stages["stage"]) <= set(STAGES)
+    assert stages["because"].str.len().min() > 10
+    assert not stages["because"].str.contains("nan").any()
+    tables.check(stages, "stages")
+
+
+def test_reasons_recompute():
+    stages = assign_stages(customer(2, 71, 20, 20), WINDOWS)
+    assert stages.loc["a", "because"] == "71 days away; by own rhythm at risk after 70, lost after 140"
+
+
+def test_the_window_leaves_the_stated_share_of_gaps_within(engine):
+    gaps = purchase_gaps(engine, as_of="2024-06-18")
+    windows = learn_windows(gaps, new_share=0.5, at_risk_quantile=0.9, lost_quantile=0.98)
+    weight = gaps["gaps"] / gaps["gaps_of_customer"]
+    for days, share in ((windows.at_risk_days, 0.9), (windows.lost_days, 0.98)):
+        assert weight[gaps["gap_days"] <= days].sum() / weight.sum() >= share
+        assert weight[gaps["gap_days"] < days].sum() / weight.sum() < share
+    first = gaps["first_gaps"]
+    assert first[gaps["gap_days"] <= windows.new_days].sum() / first.sum() >= 0.5
+
+
+def test_credibility_recovers_the_planted_variances():
+    """Gaps are exponential with means uniform on 10…90: K = E(mean²) / Var(mean) = 3033 / 533 = 5.7."""
+    generator = np.random.default_rng(3)
+    means = generator.uniform(10, 90, size=3000)
+    rows = []
+    for mean in means:
+        gaps = generator.exponential(mean, size=20)
+        rows += [(20, gaps.sum(), gap, 1, 0) for gap in gaps]
+    names = ["gaps_of_customer", "days_of_customer", "gap_days", "gaps", "first_gaps"]
+    frame = pd.DataFrame(rows, columns=names)
+    frame.loc[::20, "first_gaps"] = 1
+    assert learn_windows(frame).credibility_gaps == pytest.approx(5.7, rel=0.1)
+
+
+def test_customers_alike_have_no_rhythm_of_their_own():
+    gaps = pd.DataFrame(
+        {
+            "gaps_of_customer": 2,
+            "days_of_customer": 30,
+            "gap_days": [10, 20],
+            "gaps": 50,
+            "first_gaps": [50, 0],
+        }
+    )
+    assert learn_windows(gaps).credibility_gaps is None
+
+
+def test_where_nobody_came_back_buyers_are_new():
+    engine = open_days(simulate(seed=1).drop_duplicates("customer_id"))
+    windows = learn_windows(purchase_gaps(engine, as_of="2030-01-01"))
+    stages = assign_stages(summarise_customers(engine, as_of="2030-01-01"), windows)
+    assert set(stages["stage"]) == {"new"}
+    assert describe_windows(windows)["learned"].dropna().to_list() == [0, 0]
+
+
+def test_tomorrows_customers_are_measured_with_todays_windows(engine):
+    windows = learn_windows(purchase_gaps(engine, as_of="2024-06-18"))
+    again = Windows.from_json(windows.to_json())
+    assert again == windows
+    customers = summarise_customers(engine, as_of="2024-06-18")
+    alone = assign_stages(customers.iloc[[5]], again)
+    pd.testing.assert_frame_equal(alone, assign_stages(customers, windows).iloc[[5]])
+
+
+def test_row_order_changes_nothing(engine):
+    shuffled = open_days(simulate(seed=7).sample(frac=1, random_state=2))
+    one, other = (learn_windows(purchase_gaps(e, as_of="2024-06-18")) for e in (engine, shuffled))
+    assert one == other
+
+
+def test_missing_columns_are_all_named():
+    with pytest.raises(
+        DataError, match=r"2 problem\(s\)\n  days_since_last: missing\n  gap_last_days: missing"
+    ):
+        assign_stages(customer(1, 3).drop(columns=["days_since_last", "gap_last_days"]), WINDOWS)
