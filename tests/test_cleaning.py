@@ -360,6 +360,40 @@ def test_what_happened_after_as_of_is_not_known_yet(shop):
     assert kept(out, "invoice_id, paid is null", "invoices") == [("1", False), ("2", True)]
 
 
+def test_a_ticket_keeps_its_kind_and_a_column_that_no_file_has_is_absent(shop):
+    shop.write(["7,2024-01-05,complaint,5", "7,2024-01-06,request,9"], "t.csv", "id,at,kind,mark")
+    columns = {"customer_id": "id", "opened": "at", "kind": "kind", "satisfaction": "mark"}
+    out = shop.write(GOOD).part("tickets", path="t.csv", columns=columns).clean()
+    described = duckdb.execute(f"describe from read_parquet('{out}/clean/tickets.parquet')").fetchall()
+    assert [row[0] for row in described] == ["customer_id", "opened", "kind", "satisfaction"]
+    assert kept(out, "kind, satisfaction", "tickets") == [("complaint", 5.0), ("request", None)]
+    assert rules(out, "remark") == {2: "satisfaction not allowed"}
+
+
+def test_every_declared_column_reaches_the_clean_table(tmp_path):
+    source = read_source("data/sources/sample.yaml")
+    clean(source, tmp_path)
+    for table, (part,) in source.tables.items():
+        described = duckdb.execute(
+            f"describe from read_parquet('{tmp_path}/clean/{table}.parquet')"
+        ).fetchall()
+        assert part.columns.keys() <= {row[0] for row in described}, table
+
+
+def test_completeness_counts_the_columns_that_a_part_has(shop):
+    shop.write(["7,2024-01-05,"], "a.csv", "id,at,said").write(["7,2024-01-05"], "b.csv", "id,at")
+    both = {"customer_id": "id", "time": "at", "channel": "'phone'"}
+    shop.parts["contacts"] = [
+        {"path": "a.csv", "columns": both | {"outcome": "said"}},
+        {"path": "b.csv", "columns": both},
+    ]
+    quality = tables.read(shop.write(GOOD).clean(), "quality").set_index(["table", "dimension"])
+    assert quality.loc[("contacts", "completeness"), "score"] == 6 / 7
+    assert (
+        quality.loc[("contacts", "completeness"), "because"] == "6 of 7 cells filled; most gaps in outcome: 1"
+    )
+
+
 # Returns
 
 

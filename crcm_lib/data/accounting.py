@@ -4,6 +4,7 @@ import duckdb
 import pandas as pd
 
 from crcm_lib.data.expressions import name, quote
+from crcm_lib.data.sources import Part, Source
 from crcm_lib.language import _
 
 FORM_RULES = (
@@ -70,37 +71,34 @@ def account_money(engine: duckdb.DuckDBPyConnection, currency: str) -> pd.DataFr
     ).df().astype({"currency": "str", "state": "str", "records": "int64", "amount": "float64"})  # fmt: skip
 
 
-def score_quality(engine: duckdb.DuckDBPyConnection, tables: list[str], as_of: str) -> pd.DataFrame:
+def score_quality(engine: duckdb.DuckDBPyConnection, source: Source, as_of: str) -> pd.DataFrame:
     """Completeness, validity, uniqueness and (where a table has dates) timeliness of each input table."""
     rows = []
-    for table in tables:
+    for table, parts in source.tables.items():
         rows += [(table, *row) for row in (
-            ("completeness", *_completeness(engine, table)), ("validity", *_validity(engine, table)),
+            ("completeness", *_completeness(engine, table, parts)), ("validity", *_validity(engine, table)),
             ("uniqueness", *_uniqueness(engine, table)))]  # fmt: skip
         if timeliness := measure_freshness(engine, table, as_of):
             rows.append((table, "timeliness", timeliness["score"], describe_freshness(timeliness)))
     return pd.DataFrame(rows, columns=["table", "dimension", "score", "because"])
 
 
-def _completeness(engine, table: str) -> tuple[float, str]:
-    own = [row[0] for row in engine.execute(f"describe final_{table}").fetchall()]
-    own = [
-        column
-        for column in own
-        if not column.startswith("_") and column not in ("day", "purchase_day", "kind")
-    ]
-    counts = engine.execute(
-        f"select count(*), {', '.join(f'count({name(column)})' for column in own)} from final_{table}"
-    ).fetchone()
-    cells, filled = counts[0] * len(own), sum(counts[1:])
-    gaps = {
-        column: counts[0] - count for column, count in zip(own, counts[1:], strict=True) if count < counts[0]
-    }
-    worst = max(gaps, key=gaps.get, default="")
-    because = _("{filled} of {cells} cells filled").format(filled=f"{filled:,}", cells=f"{cells:,}")
-    if worst:
+def _completeness(engine, table: str, parts: list[Part]) -> tuple[float, str]:
+    """Filled cells of the cells that a part declares; a column that it does not have is no gap."""
+    records, filled, gaps = 0, 0, {}
+    for number, part in enumerate(parts):
+        counts = ", ".join(f"count({name(column)})" for column in part.columns)
+        rows, *found = engine.execute(
+            f"select count(*), {counts} from final_{table} where _part = {number}"
+        ).fetchone()
+        records, filled = records + rows * len(found), filled + sum(found)
+        for column, count in zip(part.columns, found, strict=True):
+            gaps[column] = gaps.get(column, 0) + rows - count
+    worst = max(gaps, key=gaps.get)
+    because = _("{filled} of {cells} cells filled").format(filled=f"{filled:,}", cells=f"{records:,}")
+    if gaps[worst]:
         because += _("; most gaps in {column}: {gaps}").format(column=worst, gaps=f"{gaps[worst]:,}")
-    return (filled / cells if cells else 1.0), because
+    return (filled / records if records else 1.0), because
 
 
 def _validity(engine, table: str) -> tuple[float, str]:

@@ -111,7 +111,7 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
         "rejects": accounting.list_rejects(engine, list(source.tables)),
         "row_account": accounting.account_rows(engine, files),
         "money_account": accounting.account_money(engine, source.currency),
-        "quality": accounting.score_quality(engine, list(source.tables), as_of),
+        "quality": accounting.score_quality(engine, source, as_of),
         "verdict": give_verdict(engine, list(source.tables), as_of),
     }
     for result, frame in results.items():

@@ -38,12 +38,12 @@ def judge(engine: duckdb.DuckDBPyConnection, ready: Prepared) -> str:
             theirs in described.keys.items())
         for lookup, described in ready.part.lookups.items()
     )  # fmt: skip
-    columns = list(ready.part.columns)
+    columns = [c for c in ready.part.columns if (ready.table, c) != ("transactions", "kind")]
     if ready.table == "transactions":
         signed = f"select *, {_kind(ready)} as _kind from typed"
     else:
         signed = "select * from typed"
-    kept = ", ".join(_kept(ready, column) for column in columns if column != "kind")
+    kept = ", ".join(_kept(ready, column) for column in columns)
     kept += ", _kind as kind" if ready.table == "transactions" else ""
     engine.execute(
         f"create table {name(table)} as with typed as (select {typed} from {name(ready.raw.table)} r "

@@ -174,7 +174,7 @@ def _freshness(f: Facts) -> tuple[str, str]:
 
 
 CAPABILITIES = {
-    "recency, frequency, spend": _rfm,
+    "RFM scores": _rfm,
     "predicted value": _value,
     "back-test": _backtest,
     "churn rhythm": _churn,

@@ -44,7 +44,7 @@ def list_reasons(rejects: pd.DataFrame, severity: str) -> pd.DataFrame:
 
 
 def account_money(money: pd.DataFrame) -> pd.DataFrame:
-    """The money account in order, the smallest reasons of each currency put together."""
+    """The money account in order; rare reasons stand together, a sum over under `FEW` is hidden."""
     return pd.concat(
         [_account_currency(name, part) for name, part in money.groupby("currency")], ignore_index=True
     )
@@ -69,6 +69,8 @@ def _account_currency(currency: str, money: pd.DataFrame) -> pd.DataFrame:
         together = aside.iloc[:small].sum().to_frame(_("set aside: {rule}").format(rule=named)).T
         shown.append(together)
     listed = pd.concat(shown).rename_axis("state").reset_index()
+    thin = listed["records"].between(1, FEW - 1)
+    listed["amount"] = listed["amount"].mask(thin | (thin.any() & (listed["state"] == "read")))
     return listed.assign(currency=currency, records=listed["records"].astype("int64"))[
         ["currency", "state", "records", "amount"]
     ]
@@ -119,6 +121,7 @@ def show_reasons(reasons: pd.DataFrame) -> Picture:
     axes.margins(x=0.12)
     axes.set_xlabel(_("records set aside"))
     axes.xaxis.get_major_locator().set_params(integer=True, nbins=5)
+    axes.xaxis.set_major_formatter(lambda count, _place: f"{count:,.0f}")
     axes.grid(axis="y", visible=False)
     told = "; ".join(f"{rule}: {count:,}" for rule, count in sums[::-1].items())
     return Picture(figure, _("Bars, records set aside by rule. {told}.").format(told=told))
@@ -175,18 +178,17 @@ def count_months(engine, about: About) -> pd.DataFrame:
 
 def show_months(months: pd.DataFrame) -> Picture:
     """Lines by month; a last month that is not over is paler, months of under `FEW` customers are out."""
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
-
     shown = months.tail(MOST_MONTHS)
     lines = shown["lines"].where((shown["customers"] >= FEW) | (shown["customers"] == 0))
     figure, axes = new_figure(height=3.2)
     colours = [PALETTE[4] if partial else PALETTE[0] for partial in shown["partial"]]
-    axes.bar(shown["month"], lines.fillna(0), width=25, color=colours)
+    axes.bar(range(len(shown)), lines.fillna(0), color=colours)
     axes.set_ylabel(_("lines in the month"))
     axes.yaxis.set_major_formatter(lambda count, _place: f"{count:,.0f}")
     axes.set_ylim(bottom=0)
-    axes.xaxis.set_major_locator(locator := AutoDateLocator(minticks=2, maxticks=6))
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    places = range(0, len(shown), max(1, -(-len(shown) // 6)))
+    axes.set_xticks(list(places), [f"{shown['month'].iloc[place]:%Y-%m}" for place in places])
+    axes.set_xlim(-0.6, max(len(shown), 6) - 0.4)
     axes.grid(axis="x", visible=False)
     axes.spines["bottom"].set_color(GRID)
     told = "; ".join(f"{month:%Y-%m}: " + ("–" if pd.isna(count) else f"{count:,.0f}")
@@ -211,13 +213,14 @@ def tell_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: 
     missing = ", ".join(sorted(verdict.loc[verdict["verdict"] == "no", "capability"])) or _("nothing")
     return takeaway(
         _(
-            "**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; every other "
-            "one is listed with its reason. The lowest quality score is {dimension} of {worst}, {score}. "
+            "**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; {aside} "
+            "set aside, each with its reason. The lowest quality score is {dimension} of {worst}, {score}. "
             "The data carry **{yes} of {all} parts of the report in full** and {limited} with limits; "
             "not available: {missing}."
         ),
         kept=f"{sums['kept']:,}",
         read=f"{sums['read']:,}",
+        aside=f"{sums['set aside']:,}",
         share=_percent(sums["kept"] / max(sums["read"], 1)),
         title=about.title,
         first=about.first_day,
