@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.data.cleaning import clean
-from crcm_lib.data.samples import GROUPS, LAST_DAY, SEASON_SWING, mess, simulate, write_sample
+from crcm_lib.data.samples import GROUPS, LAST_DAY, SEASON_SWING, mess, purchases, simulate, write_sample
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import read_source
 from crcm_lib.data.tables import find_problems, resolve
@@ -135,21 +135,24 @@ def test_the_planted_rates_are_those_of_the_groups(many, group):
     assert truth["spend_per_purchase"].mean() == pytest.approx(p * v / (q - 1), rel=0.08)
 
 
-def test_bg_nbd_fitted_to_the_purchases_finds_the_planted_parameters(many):
+def test_bg_nbd_fitted_to_purchases_without_a_season_finds_what_was_planted(monkeypatch):
     from lifetimes import BetaGeoFitter
 
+    monkeypatch.setattr(purchases, "SEASON_SWING", 0)
+    steady = simulate(seed=7, customers=8_000, days=1095)
     group = GROUPS[0]
-    lines = of_group(many, group)
+    lines = of_group(steady, group)
     days = lines.assign(day=lines["time"].dt.normalize()).groupby("customer_id")["day"]
     first, last = days.min(), days.max()
-    fitted = BetaGeoFitter().fit(
-        days.nunique() - 1, (last - first).dt.days / 10, (LAST_DAY - first).dt.days / 10
-    )
+    x, t_x, T = days.nunique() - 1, (last - first).dt.days / 10, (LAST_DAY - first).dt.days / 10
+    fitted = BetaGeoFitter().fit(x, t_x, T)
     r, alpha, a, b = fitted.params_[["r", "alpha", "a", "b"]]
     planted = group.bgnbd
     assert r / alpha / 10 == pytest.approx(planted[0] / planted[1], rel=0.06)
     assert r == pytest.approx(planted[0], rel=0.2)
     assert a / (a + b) == pytest.approx(planted[2] / (planted[2] + planted[3]), rel=0.25)
+    alive = steady["truth"].set_index("customer_id").loc[x.index, "alive"].astype(float)
+    assert fitted.conditional_probability_alive(x, t_x, T).mean() == pytest.approx(alive.mean(), abs=0.015)
 
 
 def test_spend_per_purchase_is_the_customers_own(many):

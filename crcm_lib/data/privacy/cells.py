@@ -85,9 +85,8 @@ def _small(people: np.ndarray, at_least: int) -> np.ndarray:
 
 
 def _is_safe(people: np.ndarray, hidden: np.ndarray, at_least: int) -> bool:
-    """Given the total, could each hidden group have `at_least` customers? Where all zeros show it has one."""
-    least = 0 if (people[hidden] == 0).any() else 1
-    return hidden.sum() > 1 and people[hidden].sum() - least * (hidden.sum() - 1) >= at_least
+    """Given the total, could each hidden group have `at_least` customers, if the others have one each?"""
+    return people[hidden].sum() - (hidden.sum() - 1) >= at_least
 
 
 def _hide_list(people: np.ndarray, hidden: np.ndarray, at_least: int) -> np.ndarray:
