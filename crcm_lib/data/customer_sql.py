@@ -44,7 +44,8 @@ def daily(until: pd.Timestamp, sums: dict[str, str] | None = None) -> dict[str, 
             from transactions where day <= {date(until)}
             group by customer_id, cast(purchase_day as date)""",
         "daily": """
-            select *, case when purchase_day is not null and (net > 0 or returns = 0) then 1 else 0 end as holds
+            select *,
+                case when purchase_day is not null and (net > 0 or returns = 0) then 1 else 0 end as holds
             from summed""",
     }
 
