@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from itertools import chain
 
 import pytest
 from ruamel.yaml import YAML
@@ -31,7 +32,7 @@ def test_every_pin_has_a_hash():
 
 def test_every_declared_dependency_is_locked_and_has_an_upper_bound():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    declared = [*project["dependencies"], *sum(project["optional-dependencies"].values(), [])]
+    declared = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
     locked = {pin.split("==")[0] for pin in LOCKED}
     for requirement in declared:
         assert re.match(r"[a-z0-9-]+", requirement)[0] in locked, requirement
