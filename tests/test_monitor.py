@@ -36,10 +36,10 @@ def engine():
     )
     engine = duckdb.connect()
     engine.register("log", log)
-    engine.execute(
-        "create table transactions as select customer_id, day::timestamp as time, amount::decimal(18, 4) as amount, "
-        "case when amount < 0 then 'return' else 'sale' end as kind, day, purchase_day from log"
-    )
+    engine.execute("""
+        create table transactions as
+        select customer_id, day::timestamp as time, amount::decimal(18, 4) as amount,
+            case when amount < 0 then 'return' else 'sale' end as kind, day, purchase_day from log""")
     return engine
 
 

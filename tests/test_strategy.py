@@ -1,4 +1,4 @@
-"""Actions within consent, terms, worth, capacity and contact cap; a control group that order cannot change."""
+"""Actions within consent, terms, worth, capacity and contact cap; controls that order cannot change."""
 
 import numpy as np
 import pandas as pd

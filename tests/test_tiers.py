@@ -152,6 +152,13 @@ def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, pla
         assert (lifted["tier"] == ("key" if reached else near["tier"])).all()
 
 
+def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, placed, ruler):
+    near, asked = placed[placed["next_tier"] == "growth"], ruler.borders[0]["growth"]
+    missing = pd.DataFrame({name: asked[name].at_least - card.loc[near.index, name] for name in asked})
+    assert (missing > 0).all(axis=1).sum() > 5
+    assert np.allclose(near["to_next_tier"], missing.max(axis=1), atol=1e-5)
+
+
 def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, customers):
     shown = scorecard.explain_weights(raw, POLICY, customers=customers)
     assert shown["weight"].sum() == pytest.approx(1)

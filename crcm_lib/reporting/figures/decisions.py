@@ -68,7 +68,8 @@ def show_scores(tiers: pd.DataFrame, policy: Policy, ruler) -> Picture:
         axes.axvline(border, color=INK, linewidth=1, linestyle="--")
         axes.annotate(_("{name} from {border:.1f}").format(name=name, border=border), (border, 0.99),
                       xycoords=("data", "axes fraction"), xytext=(3, 0), textcoords="offset points",
-                      rotation=90, va="top", fontsize=10, color=INK)  # fmt: skip
+                      rotation=90, va="top", fontsize=10, color=INK,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85})  # fmt: skip
     axes.set_xlim(0, 100)
     axes.set_ylim(0, max(below.max(), 1) * 1.35)
     axes.set_xlabel(_("score, 0 to 100 points"))

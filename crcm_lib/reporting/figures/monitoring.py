@@ -52,7 +52,7 @@ def show_chance(summary: pd.DataFrame, *, at_least: int = 5) -> Picture:
                      label=_("by chance alone"), zorder=3)  # fmt: skip
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
-        axes.set_xticks([0, 0.5, 1])
+        axes.set_xticks([0, 0.4, 0.8])
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(_("share that {way}").format(way=words))
     panels[0].set_yticks(places, shown["tier_before"])
@@ -83,6 +83,7 @@ def show_order(effects: pd.DataFrame, currency: str, *, at_least: int = 5) -> Pi
     panels[0].locator_params(axis="x", nbins=5)
     panels[0].xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     panels[1].set_xlabel(_("share who bought again"))
+    panels[1].set_xlim(0, 1.03)
     panels[1].xaxis.set_major_formatter(lambda value, _place: f"{value:.0%}")
     told = "; ".join(
         _("{tier}: {spend:,.2f} {currency}, {again:.1%}").format(
