@@ -169,7 +169,7 @@ def test_ids_and_metadata_do_not_change_from_save_to_save(path, cells):
 
 
 def test_prose_has_no_numbers_that_a_parameter_could_prove_wrong(cells):
-    """Numbers of notebooks, steps of a method, limits of a scale are fine; amounts and counts are computed."""
+    """Numbers of notebooks, steps, limits of a scale are fine; amounts and counts are computed."""
     typed = r"(?<![\d.,])(?!(0|95|100)\s*%)\d[\d,.]*\s*%|\d{1,3}(,\d{3})+|\d\s*(customers|days)\b"
     for cell in cells[1:]:
         if cell.cell_type == "markdown":
