@@ -35,7 +35,8 @@ AWKWARD = [
     PARAMS,
     {"r": 1.41, "alpha": 9.7, "a": 0.16, "b": 220.0},
     {"r": 0.5, "alpha": 5.0, "a": 1.0, "b": 3.0},  # lifetimes divides by a - 1
-    {"r": 0.3, "alpha": 3.0, "a": 1.0 + 1e-9, "b": 0.4},
+    {"r": 0.3, "alpha": 3.0, "a": 1.0 + 1e-12, "b": 0.4},  # and loses its digits close by
+    {"r": 0.01, "alpha": 1.0, "a": 0.2, "b": 0.2},  # and is not a number for newcomers here
     {"r": 2.0, "alpha": 50.0, "a": 9000.0, "b": 9900.0},
     {"r": 3.0, "alpha": 0.5, "a": 1e-4, "b": 1e4},
 ]
@@ -178,6 +179,14 @@ def test_expectations_equal_a_simulation_of_the_remaining_customer(params):
     bought = -np.expm1(-pace * leave * days) / leave  # mean of a Poisson process that stops
     expected = float(expectations.alive_purchases(params, x, age, days))
     assert expected == pytest.approx(bought.mean(), abs=4 * bought.std() / n**0.5)
+
+
+@pytest.mark.parametrize("params", AWKWARD)
+def test_the_form_without_traps_is_the_one_that_is_handed_out(params):
+    x, age = (grid.ravel() for grid in np.meshgrid([0.0, 1, 5, 90], [0.0, 40, 900]))
+    found = expectations.alive_purchases(params, x, age, 365.0)
+    safe = expectations.safe_alive_purchases(params, x, age, np.full_like(x, 365.0))
+    assert found == pytest.approx(safe, rel=1e-8)
 
 
 @pytest.mark.parametrize("params", AWKWARD)
@@ -427,3 +436,12 @@ def test_a_model_worse_than_naive_is_called_weak():
     assert accuracy.grade({"ours": {**good, "bias": 0.2}, "naive": poor}, 100)[0] == "fair"
     assert accuracy.grade({"ours": poor, "naive": good}, 100)[0] == "weak"
     assert accuracy.grade({"ours": good, "naive": poor}, 3)[0] == "cannot tell"
+
+
+def test_spends_too_different_for_gamma_gamma_step_down_to_own_means():
+    few = simulate(1500, seed=2, spend=(1.2, 0.8, 100.0))
+    model = fit_value(few)
+    assert "Gamma-Gamma does not suit" in " ".join(model.reasons)
+    value = model.predict(few, horizon_days=365)
+    total = (value["expected_spend_per_purchase"] * few["purchases"]).sum()
+    assert total == pytest.approx(few["spend_total"].sum(), rel=0.02)

@@ -6,11 +6,13 @@ import pandas as pd
 from crcm_lib.data.tables import check
 from crcm_lib.errors import DataError
 from crcm_lib.language import _
-from crcm_lib.models.value.likelihoods import find_distinct, fit_bgnbd, fit_gamma_gamma
+from crcm_lib.models.value.likelihoods import Fit, find_distinct, fit_bgnbd, fit_gamma_gamma
 from crcm_lib.models.value.model import BGNBD, DAYS, GAMMA_GAMMA, MEAN, RATE, YEAR, ValueModel, mean_spend
 
 FEWEST_CUSTOMERS, FEWEST_REPEATERS, SHORTEST_DAYS = 100, 30, 90
 STRONGEST_LINK = 0.3  # rank correlation of frequency and spend that Gamma-Gamma may still overlook
+FARTHEST_LEVEL = 1.5  # times the mean of the customers' means that Gamma-Gamma may expect of a stranger
+LEAST_WORTH = 0.01  # purchases that the prior of spend weighs, at least
 
 
 def fit_value(customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
@@ -99,37 +101,44 @@ def _too_little(customers: int, repeaters: int, days: float):
 def _fit_spend(n, mean, seed: int):
     known = np.isfinite(mean)
     n, mean = n[known], mean[known]
-    facts, reasons, slope, worth = measure_link(n, mean), [], 0.0, 1.0
+    facts, slope, worth = measure_link(n, mean), 0.0, 1.0
     if (n > 1).sum() < FEWEST_REPEATERS:
-        reasons.append(
-            _("{n} repeat buyers' spend is known, and Gamma-Gamma needs {fewest}").format(
-                n=int((n > 1).sum()), fewest=FEWEST_REPEATERS
-            )
+        few = _("{n} repeat buyers' spend is known, and Gamma-Gamma needs {fewest}").format(
+            n=int((n > 1).sum()), fewest=FEWEST_REPEATERS
         )
-    else:
-        fit = fit_gamma_gamma(find_distinct(n, mean), seed=seed)
-        facts["loglik_spend"] = fit.loglik
-        if fit.problems:
-            reasons.append(_("Gamma-Gamma does not suit: {why}").format(why="; ".join(fit.problems)))
-        else:
-            worth = (fit.params["q"] - 1) / fit.params["p"]
-        if abs(facts["link"]) > STRONGEST_LINK:
-            slope = float(np.polyfit(np.log(n), np.log(mean), 1)[0])
-            reasons.append(
-                _(
-                    "spend goes with frequency (rank correlation {link:.2f}), which Gamma-Gamma excludes"
-                ).format(link=facts["link"])
-            )
-        if not reasons:
-            level = fit.params["p"] * fit.params["v"] / (fit.params["q"] - 1)
-            return GAMMA_GAMMA, {**fit.params, "level": level, "slope": 0.0, "worth": worth}, facts, ()
-    return MEAN, _mean_params(n, mean, slope, worth), facts, tuple(reasons)
+        return MEAN, _mean_params(n, mean, slope, worth), facts, (few,)
+    fit = fit_gamma_gamma(find_distinct(n, mean), seed=seed)
+    facts["loglik_spend"] = fit.loglik
+    reasons = tuple(_why_not_gamma_gamma(fit, float(mean.mean()), facts["link"]))
+    if not fit.problems or fit.params["q"] <= 1:  # the wider spends spread, the less a stranger's weighs
+        worth = max((fit.params["q"] - 1) / fit.params["p"], LEAST_WORTH)
+    if not reasons:
+        return GAMMA_GAMMA, {**fit.params, "level": _stranger(fit), "slope": 0.0, "worth": worth}, facts, ()
+    if abs(facts["link"]) > STRONGEST_LINK:
+        slope = float(np.polyfit(np.log(n), np.log(mean), 1)[0])
+    return MEAN, _mean_params(n, mean, slope, worth), facts, reasons
+
+
+def _why_not_gamma_gamma(fit: Fit, mean: float, link: float):
+    if fit.problems:
+        yield _("Gamma-Gamma does not suit: {why}").format(why="; ".join(fit.problems))
+    elif _stranger(fit) > FARTHEST_LEVEL * mean:
+        yield _("Gamma-Gamma does not suit: spends differ so much that it expects {level:,.0f} of a stranger "
+                "where the mean is {mean:,.0f}").format(level=_stranger(fit), mean=mean)  # fmt: skip
+    if abs(link) > STRONGEST_LINK:
+        yield _("spend goes with frequency (rank correlation {link:.2f}), which Gamma-Gamma excludes").format(
+            link=link
+        )
+
+
+def _stranger(fit: Fit) -> float:
+    """Gamma-Gamma's population mean of spend per purchase."""
+    return fit.params["p"] * fit.params["v"] / (fit.params["q"] - 1)
 
 
 def _mean_params(n, mean, slope: float, worth: float) -> dict[str, float]:
-    level = (
-        float((n * mean).sum() / (n * n**slope).sum()) if len(n) else 0.0
-    )  # so that all money is accounted for
+    """The level at which the expected spends add up to all the money that came in."""
+    level = float((n * mean).sum() / (n * n**slope).sum()) if len(n) else 0.0
     return {"level": level, "slope": slope, "worth": worth}
 
 

@@ -1,0 +1,75 @@
+"""A value model in words: what it learned, and whether what it takes for granted holds."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.language import _
+from crcm_lib.models.value.ladder import FEWEST_REPEATERS, STRONGEST_LINK
+from crcm_lib.models.value.model import BGNBD, GAMMA_GAMMA, ValueModel
+
+CLOSE_COUNTS = 0.05  # share of customers that the expected counts of purchases may misplace
+LARGEST_COUNT = 7
+
+
+def tell_model(model: ValueModel) -> pd.DataFrame:
+    """What was learned, one row each: `what` and `found`, in words."""
+    facts, params, spend = model.facts, model.params, model.spend_params
+    rows = [
+        (_("model"), model.name),
+        (_("learned from"), _("{n:,} customers, {again:,} of them repeat buyers, {days:,.0f} days").format(
+            n=facts["customers"], again=facts["repeaters"], days=facts["history_days"])),
+        (_("pace"), _("{pace:.2f} purchase days in 30 days, averaged over customers while they stay").format(
+            pace=30 * params["r"] / params["alpha"])),
+        (_("leaving"), _("{chance:.1%} leave after a purchase, on average").format(
+            chance=params["a"] / (params["a"] + params["b"])) if model.purchases == BGNBD
+            else _("not modelled: the simple rate takes everybody to stay")),
+        (_("spend"), _("{level:,.2f} per purchase day is expected of a stranger, and weighs as much as "
+            "{worth:.2f} own purchases").format(level=spend["level"], worth=spend["worth"])),
+        (_("margin"), _("cost is unknown: value is revenue") if model.margin is None
+            else _("{margin:.1%} of spend, from known cost").format(margin=model.margin)),
+        *((_("remark"), reason) for reason in model.reasons),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["what", "found"])
+
+
+def tell_assumptions(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:
+    """What the models take for granted, what the data say, and what was done about it."""
+    counts = compare_counts(model, customers)
+    misplaced = float(abs(counts["actual"] - counts["expected"]).sum() / 2)
+    facts = model.facts
+    if facts["repeaters"] < FEWEST_REPEATERS:
+        link, done = _("too few repeat buyers to tell"), _("spend per purchase is a shrunken mean")
+    else:
+        link = _(
+            "rank correlation {link:+.2f} ({low:+.2f} to {high:+.2f}); the limit is ±{limit:.2f}"
+        ).format(link=facts["link"], low=facts["link_low"], high=facts["link_high"], limit=STRONGEST_LINK)
+        done = (
+            _("Gamma-Gamma is used")
+            if model.spend == GAMMA_GAMMA
+            else _("Gamma-Gamma is not used: see remarks")
+        )
+    rows = [
+        (_("spend per purchase does not go with frequency"), link, done),
+        (
+            _("repeat purchases spread as the model says"),
+            _("{share:.1%} of customers have another count than expected").format(share=misplaced),
+            _("close enough") if misplaced <= CLOSE_COUNTS
+            else _("not close: trust the back-test below more than the model's own odds"),
+        ),
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=["assumption", "found", "so"])
+
+
+def compare_counts(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:
+    """Share of buyers by purchases after the first one: `purchases` (0, 1, … 7+), `actual`, `expected`."""
+    again = customers.loc[customers["purchases"] > 0, "purchases"].to_numpy(float) - 1
+    actual = np.bincount(np.minimum(again, LARGEST_COUNT).astype(int), minlength=LARGEST_COUNT + 1)
+    names = [*map(str, range(LARGEST_COUNT)), f"{LARGEST_COUNT}+"]
+    return pd.DataFrame(
+        {
+            "purchases": names,
+            "customers": actual,
+            "actual": actual / max(len(again), 1),
+            "expected": model.expect_counts(customers, LARGEST_COUNT),
+        }
+    )
