@@ -49,8 +49,14 @@ def test_everyone_gets_an_action_and_the_tables_keep_their_contracts(chosen, sit
     assert set(actions["customer_id"]) == set(situation.index)
 
 
-def test_an_unknown_subject_type_counts_as_a_person(situation):
-    assert set(situation["subject_type"]) == {"company", "person"}
+def test_an_unknown_subject_type_counts_as_a_person():
+    tiers = pd.DataFrame({"tier": "key"}, index=pd.Index(["a", "b"], name="customer_id"))
+    known = pd.DataFrame({"subject_type": ["company", None]}, index=tiers.index)
+    assert strategy.describe_situation(tiers, customers=known)["subject_type"].to_list() == [
+        "company",
+        "person",
+    ]
+    assert set(strategy.describe_situation(tiers)["subject_type"]) == {"person"}
 
 
 def test_terms_never_reach_natural_persons(chosen, situation):

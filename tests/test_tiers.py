@@ -2,6 +2,7 @@
 
 import re
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -272,9 +273,19 @@ def test_input_tables_become_indicators_and_nothing_later_counts():
     )
 
 
-def test_absent_input_tables_give_no_evidence():
-    import duckdb
+def test_payments_are_on_time_or_late_by_days_and_open_invoices_late_until_the_day():
+    engine = duckdb.connect()
+    engine.execute("""create table invoices as select 'a' as customer_id, * from (values
+        ('early', date '2025-01-01', date '2025-01-31', date '2025-01-10'),
+        ('late', date '2025-01-01', date '2025-01-31', date '2025-02-10'),
+        ('open', date '2025-01-01', date '2025-02-18', null),
+        ('not due', date '2025-02-01', date '2025-03-31', null)) as t(invoice_id, issued, due, paid)""")
+    found = evidence.derive(engine, as_of="2025-02-28")["payments"].loc["a"]
+    assert found["paid_on_time_share"] == pytest.approx(1 / 3)
+    assert found["days_late_mean"] == pytest.approx((0 + 10 + 10) / 3)
 
+
+def test_absent_input_tables_give_no_evidence():
     engine = duckdb.connect()
     assert evidence.derive(engine, as_of="2025-06-30") == {}
     assert evidence.find_consents(engine, as_of="2025-06-30") is None
