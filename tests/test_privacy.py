@@ -179,8 +179,12 @@ def test_five_groups_of_one_are_not_safe_although_they_are_five():
     assert hide_small(groups([1, 1, 1, 1, 1, 40, 60]))["customers"].isna().tolist() == [True] * 6 + [False]
 
 
+def test_equal_groups_are_hidden_together():
+    assert hide_small(groups([9, 2, 9, 30]))["customers"].isna().tolist() == [True, True, True, False]
+
+
 def test_empty_groups_are_shown_while_others_can_hide():
-    assert hide_small(groups([0, 2, 4, 30]))["customers"].isna().tolist() == [False, True, True, False]
+    assert hide_small(groups([0, 2, 9, 30]))["customers"].isna().tolist() == [False, True, True, False]
 
 
 def test_a_hidden_count_takes_shares_means_and_dates_of_its_row_with_it():
@@ -285,6 +289,13 @@ def test_a_two_way_table_that_its_lines_alone_would_leave_open_is_closed():
     hidden = hide_small(frame, counts=list(frame)).isna().to_numpy()
     assert most_possible(people, hidden, 5)[hidden].min() >= 5
     assert not hidden.all()
+
+
+def test_a_small_cell_of_a_two_way_table_takes_no_more_with_it_than_a_block():
+    people = pd.DataFrame([[2, 11, 52, 61], [12, 13, 53, 62], [54, 55, 56, 63], [57, 58, 59, 64]])
+    shown = hide_small(people.add_prefix("c"), counts=["c0", "c1", "c2", "c3"])
+    assert np.argwhere(shown.isna()).tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
+    assert people.notna().all(axis=None)
 
 
 # Words, and the search for what slipped through

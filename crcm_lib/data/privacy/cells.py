@@ -86,7 +86,7 @@ def _small(people: np.ndarray, at_least: int) -> np.ndarray:
 
 def _is_safe(people: np.ndarray, hidden: np.ndarray, at_least: int) -> bool:
     """Given the total, could each hidden group have `at_least` customers, if the others have one each?"""
-    return people[hidden].sum() - (hidden.sum() - 1) >= at_least
+    return hidden.sum() > 1 and people[hidden].sum() - (hidden.sum() - 1) >= at_least
 
 
 def _hide_list(people: np.ndarray, hidden: np.ndarray, at_least: int) -> np.ndarray:
@@ -109,7 +109,7 @@ def _hide_dominated(size: np.ndarray, share: np.ndarray, hidden: np.ndarray) -> 
     hidden = hidden | ((share > DOMINATES) & (size > 0))
     while hidden.any() and not hidden.all():
         largest = (size * share)[hidden].max()
-        if hidden.sum() > 1 and largest <= DOMINATES * size[hidden].sum():
+        if largest <= DOMINATES * size[hidden].sum():
             break
         hidden = _hide_next(size, hidden)
     return hidden
