@@ -257,6 +257,16 @@ def test_a_month_in_which_nobody_of_the_cohort_bought_counts_zero():
     assert followed["retained_share"].to_list() == [1, 0, 0]
 
 
+def test_retention_is_a_share_of_the_cohort():
+    followed = cohorts.follow_cohorts(open_with(), as_of="2024-03-31")  # b returned all: never bought
+    jan = followed[followed["cohort"] == pd.Timestamp("2024-01-01")]
+    assert jan["customers"].to_list() == [3, 3, 3]
+    assert jan["retained_share"].to_list() == [1, 0, 0]
+    later = [*LINES, ("a", "2024-02-02", "2024-02-02", "1", "o", "p", "food", "web", "0", "1")]
+    again = cohorts.follow_cohorts(open_with(later), as_of="2024-03-31")
+    assert again["retained_share"].to_list()[:3] == [1, pytest.approx(1 / 3), 0]
+
+
 def test_concentration_of_equal_and_of_one_sided_spend():
     equal = pd.DataFrame({"purchases": 1, "spend_total": [5.0] * 100})
     one = pd.DataFrame({"purchases": 1, "spend_total": [100.0] + [0.0] * 99})
@@ -290,10 +300,10 @@ def test_small_levels_lose_their_name():
 
 
 def test_age_groups_count_birthdays_that_have_been():
-    born = pd.to_datetime(["1994-01-31", "1994-02-01", None] * 5)
+    born = pd.to_datetime(["1994-01-31"] * 6 + ["1994-02-01"] * 7 + [None] * 5)
     customers = pd.DataFrame({"purchases": 1, "spend_total": 2.0, "birthday": born})
     groups = cohorts.break_down_all(customers, as_of="2024-01-31").set_index("level")["customers"]
-    assert groups.to_dict() == {"30 to 44": 5, "under 30": 5, cohorts.NOT_GIVEN: 5}
+    assert groups.to_dict() == {"30 to 44": 6, "under 30": 7, cohorts.NOT_GIVEN: 5}
 
 
 def test_categories_are_absent_or_add_up():
