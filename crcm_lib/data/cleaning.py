@@ -179,11 +179,8 @@ def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:
     event = EVENT[table]
     after = f"{name(event)}::date > date {quote(as_of)}" if event in own else "false"
     unknown = "".join(_unknown_yet(table, own, as_of))
-    engine.execute(
-        f"create view dated_{table} as select * replace (coalesce(_rule, case when {after} then 'after "
-        f"as_of' end) as _rule"
-        f"{unknown}) from judged_{table}"
-    )
+    rule = f"coalesce(_rule, case when {after} then 'after as_of' end) as _rule"
+    engine.execute(f"create view dated_{table} as select * replace ({rule}{unknown}) from judged_{table}")
     note_changes(engine, table, parts, own)
     if table == "transactions":
         match_returns(engine, "noted_transactions", [name(column) for column in own])
