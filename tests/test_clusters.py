@@ -93,6 +93,15 @@ def test_neither_row_order_nor_thread_count_changes_a_label(three):
     assert shuffled.model.to_json() == findings.model.to_json()
 
 
+def test_row_order_does_not_change_who_is_sampled(three, monkeypatch):
+    from crcm_lib.models.clusters import search
+
+    monkeypatch.setattr(search, "SAMPLE", 150)
+    customers = three[0]
+    found = [find_groups(c, most=3) for c in (customers, customers.sample(frac=1, random_state=3))]
+    pd.testing.assert_frame_equal(found[0].criteria, found[1].criteria)
+
+
 def test_groups_are_numbered_by_falling_median_spend(three):
     customers, _truth, findings = three
     spend = customers["spend_total"].groupby(findings.model.assign(customers)["group"]).median()
@@ -166,9 +175,10 @@ def test_columns_that_repeat_vary_little_or_are_unknown_are_left_out():
         lambda c: c.iloc[:0],
         lambda c: c.assign(purchases=0),
         lambda c: pd.concat([c.iloc[[0]]] * 80).set_axis(c.index[:80]),
+        lambda c: pd.concat([c.iloc[:4]] * 20).set_axis(c.index[:80]),
         lambda c: c[["purchases", "spend_total"]],
     ],
-    ids=["three", "none", "prospects only", "all equal", "one feature"],
+    ids=["three", "none", "prospects only", "all equal", "four kinds", "one feature"],
 )
 def test_too_little_to_tell_is_said_not_raised(make):
     customers = make(planted(1)[0])
@@ -183,6 +193,25 @@ def test_customers_without_a_needed_column_are_refused(three):
     customers, _truth, findings = three
     with pytest.raises(DataError, match="customers: 1 problem.*\n  spend_mean: missing"):
         findings.model.assign(customers.drop(columns="spend_mean"))
+
+
+def test_groups_that_only_one_sample_shows_are_not_believed(monkeypatch):
+    from crcm_lib.models.clusters import search
+
+    mixed = pd.concat([planted(1)[0], one_cloud_of_customers(1, 0.0)]).set_axis(
+        [f"c{i:04}" for i in range(600)], axis=0)  # fmt: skip
+    halves = lambda points, _rng: [points[:300], points[300:]]  # noqa: E731
+    monkeypatch.setattr(search, "_disjoint_samples", halves)
+    assert find(mixed).because == "the groups found do not all reappear in another sample"
+    assert find(pd.concat([planted(1)[0], planted(2)[0]]).set_axis(mixed.index)).found
+
+
+def test_further_samples_share_no_customer():
+    from crcm_lib.models.clusters.search import _disjoint_samples
+
+    samples = _disjoint_samples(np.arange(3500.0).reshape(-1, 1), np.random.default_rng(0))
+    assert [len(sample) for sample in samples] == [1000] * 3
+    assert len(np.unique(np.concatenate(samples))) == 3000
 
 
 def test_the_input_is_left_alone(three):

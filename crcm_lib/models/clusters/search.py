@@ -11,6 +11,7 @@ from crcm_lib.models.clusters.ruler import GroupModel, choose_features, learn_sc
 
 FEWEST_CUSTOMERS, SAMPLE, FIT_SAMPLE, FINAL_RESAMPLES = 60, 1_000, 10_000, 20
 CLEARLY_STABLER = 0.02  # ARI; below that, the simpler method stays
+CONFIRMATIONS = 3  # further samples, disjoint, in which the chosen k must pass too
 RECURS = 0.6  # Jaccard; a group below it is not to be trusted
 
 
@@ -53,7 +54,9 @@ def find_groups(
     over k, like that of the data: where one of the nulls holds, the chance of finding groups is at most 1/20.
     Among the k that pass, silhouette, gap (Tibshirani et al. 2001), stability and the mixture's BIC vote; the
     lead in silhouette breaks ties. The first k all of whose groups reappear in resamples with a mean Jaccard
-    overlap of 0.6 or more is taken (Hennig 2007: 0.75 is stable, below 0.6 is not to be trusted).
+    overlap of 0.6 or more is taken (Hennig 2007: 0.75 is stable, below 0.6 is not to be trusted), if it also
+    passes in up to three further samples, where there are so many buyers: a finding that hangs on who was
+    drawn is none.
 
     Parameters
     ----------
@@ -80,7 +83,7 @@ def find_groups(
     ruler = GroupModel(learn_scales(buyers, used))
     points = ruler.measure(buyers) if len(used) else np.empty((len(buyers), 0))
     rng = np.random.default_rng(seed)
-    sample = points[np.sort(rng.permutation(len(points))[:SAMPLE])]
+    sample, *others = _disjoint_samples(points, rng)
     top = min(most, len(np.unique(sample, axis=0)) // 10)
     evidence = Findings(ruler, features, pd.DataFrame(), pd.Series(dtype=float), len(sample), "")
     if len(buyers) < FEWEST_CUSTOMERS or len(used) < 2 or top < 2:
@@ -95,12 +98,20 @@ def find_groups(
                 "no number of groups is both better separated and more stable than chance"))  # fmt: skip
         for k in criteria[criteria["passes"]].sort_values(["votes", "lead"], ascending=False).index:
             model, jaccard = _fit(ruler, points, sample, int(k), rng)
-            if jaccard.min() >= RECURS:
+            again = (judge(other, range(k, k + 1), rng)[0]["passes"].all() for other in others)
+            if jaccard.min() >= RECURS and all(again):
                 model, order = _ordered(model, buyers["spend_total"].astype(float), points)
                 overlap = pd.Series(jaccard[order], pd.RangeIndex(1, k + 1, name="group"))
                 because = _("{k} groups: better separated and more stable than chance").format(k=k)
                 return replace(evidence, model=model, jaccard=overlap, because=because)
     return replace(evidence, because=_("the groups found do not all reappear in another sample"))
+
+
+def _disjoint_samples(points: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """A sample of at most 1,000, and up to three more that share no customer with it or each other."""
+    order = rng.permutation(len(points))
+    many = max(min(1 + CONFIRMATIONS, len(points) // SAMPLE), 1)
+    return [points[np.sort(order[n * SAMPLE : (n + 1) * SAMPLE])] for n in range(many)]
 
 
 def _fit(
