@@ -178,8 +178,9 @@ def test_equal_expected_gains_share_a_priority(chosen, situation):
     gains = chosen.set_index(["customer_id", "action"])["gain"]
     treated = actions[actions["action"] != "standard offer"]
     keys = pd.MultiIndex.from_frame(treated[["customer_id", "action"]])
-    by_priority = gains.reindex(keys).groupby(treated["priority"].to_numpy())
-    assert (by_priority.max() == by_priority.min()).all()
+    expected = gains.reindex(keys).rank(method="min", ascending=False)
+    assert expected.duplicated().any()
+    assert treated["priority"].to_list() == expected.to_list()
 
 
 def test_without_value_stage_or_alert_only_the_standard_offer_is_left():
