@@ -64,6 +64,7 @@ def test_planted_groups_are_found_and_recovered(seed):
     customers, truth = planted(seed)
     findings = find(customers)
     assert len(findings.model.names) == 3
+    assert findings.criteria["votes"].idxmax() == 3
     assert adjusted_rand_score(truth, findings.model.assign(customers)["group"]) > 0.9
     assert findings.jaccard.min() > 0.9
 
