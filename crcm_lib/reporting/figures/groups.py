@@ -82,7 +82,7 @@ def table_profile(profile: pd.DataFrame, findings, currency: str, *, at_least: i
     """Sizes and medians of each group beside all buyers, small groups hidden, with each group's stability."""
     parts, everyone = profile.iloc[:-1], profile.iloc[[-1]].drop(columns="largest_share")
     shown = hide_small(parts, money=["spend_share"], at_least=at_least)
-    both = pd.concat([shown, everyone], ignore_index=True).convert_dtypes()
+    both = pd.concat([shown, hide_small(everyone, at_least=at_least)], ignore_index=True).convert_dtypes()
     if findings.found:
         both.insert(1, "jaccard", pd.array([*findings.jaccard, None], dtype="Float64"))
     days = [column for column in both if str(column).endswith("_days") or str(column).startswith("days_")]
