@@ -132,17 +132,18 @@ def is_running(pid: int) -> bool:
         return False
 
 
-def list_kernels() -> set[int]:
-    """Every process that runs a notebook kernel of ours."""
+def list_kernels(shop: Shop) -> set[int]:
+    """Every kernel at work in this shop's notebooks; other runs on the machine are not ours."""
     found = set()
     for place in Path("/proc").glob("[0-9]*"):
         try:
-            line = (place / "cmdline").read_bytes()
+            ours = os.readlink(place / "cwd") == str(shop.notebooks)
+            kernel = b"ipykernel_launcher" in (place / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"ipykernel_launcher" in line and b"/crcm-" in line and is_running(int(place.name)):
+        if ours and kernel and is_running(int(place.name)):
             found.add(int(place.name))
-    return found - {os.getpid()}
+    return found
 
 
 @pytest.fixture(scope="session")

@@ -88,7 +88,7 @@ def test_a_failed_notebook_keeps_the_earlier_report_and_its_own_remains(shop, ce
     assert statuses(kept / "01_about.ipynb") == ["completed"] * 4
     assert stat.S_IMODE((shop.out / "failed").stat().st_mode) == 0o700
     assert shop.contents() == before
-    assert list_kernels() == set()
+    assert list_kernels(shop) == set()
 
 
 COPY_LATER = "print('never')"
@@ -182,9 +182,9 @@ def test_kill_9_half_way_then_run_again_gives_the_same_result(shop):
     assert shop.contents() == report
     assert list(shop.out.glob(".staging-*"))
     deadline = time.monotonic() + 30
-    while list_kernels() and time.monotonic() < deadline:
+    while list_kernels(shop) and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert list_kernels() == set()
+    assert list_kernels(shop) == set()
     assert shop.second.read_bytes() == source
     shop.run(seed=1)
     assert shop.results() == expected
@@ -198,11 +198,11 @@ def test_sigterm_ends_the_run_and_its_kernels_within_seconds(shop):
     shop.replace_second(WAIT)
     process = shop.start()
     wait_for_the_second_notebook(process)
-    assert list_kernels()
+    assert list_kernels(shop)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
     assert process.stderr.read() == ""
-    assert list_kernels() == set()
+    assert list_kernels(shop) == set()
     assert shop.contents() == before
     (kept,) = (shop.out / "failed").iterdir()
     assert "completed" not in statuses(kept / "02_copy.ipynb")[3:]
