@@ -10,6 +10,7 @@ help:  ## this list
 
 report: $(READY)  ## run the ten notebooks on SOURCE and publish reports/latest/index.html
 	$(BIN)/crcm run --source $(SOURCE) --policy $(POLICY) --as-of "$(AS_OF)" --out reports --resume
+	@echo $(CURDIR)/reports/latest/index.html
 
 test: $(READY)  ## unit tests, docstring examples, house rules, every notebook, the end-to-end run
 	$(BIN)/python -m pytest

@@ -282,7 +282,12 @@ def test_what_is_missing_says_why_and_is_said_once(folder):
     page = report.render_index(folder, make_run(warnings=[f"value: {IMG}"]))
     assert page.count("&lt;img src=x onerror=alert(1)&gt;</td>") == 1
     assert 'id="warnings"' not in page
-    assert "no tickets table" in page
+    assert "tickets" not in page, "the verdict speaks for the tables; they are not listed a second time"
+
+
+def test_without_a_verdict_the_missing_tables_are_named(folder):
+    tables.table_path(folder, "verdict").unlink()
+    assert kpis.missing(folder, make_run()) == [{"part": "tickets", "available": "no", "because": ""}]
 
 
 # ---------------------------------------------------------------- in Chromium

@@ -132,12 +132,14 @@ def _value(folder: Path, run: dict) -> Card | None:
     if not tables.exists(folder, "value"):
         return None
     value = tables.read(folder, "value")["value"]
-    days = (run.get("policy") or {}).get("horizon_days")
-    note = (
-        _("expected over the next {days} days, discounted").format(days=days)
-        if days
-        else _("expected, discounted")
+    policy = run.get("policy") or {}
+    known = policy.get("margin_rate") is not None or "margin_total" in tables.read(folder, "customers")
+    words = (
+        _("margin expected over the next {days} days, discounted")
+        if known
+        else _("spend expected over the next {days} days, discounted")
     )
+    note = words.format(days=policy.get("horizon_days", "…"))
     return Card(_("Predicted value"), shorten(value.sum()), note, run.get("currency", ""))
 
 
@@ -195,20 +197,18 @@ def _bar(row) -> TierBar:
 
 
 def missing(folder: Path, run: dict) -> list[dict[str, str]]:
-    """Return what the data carry only in part or not at all, and why; then the tables that are not there."""
-    told = []
-    for line in run.get("not_available", []):
-        words = (line.partition(": ")[2] or line).replace("`", "")
-        part = line.split("`")[1] if line.count("`") > 1 else words
-        told.append({"part": part, "available": "no", "because": words if words != part else ""})
-    if not tables.exists(folder, "verdict"):
-        return told
-    verdict = tables.read(folder, "verdict")
-    partly = verdict[verdict["verdict"] != "yes"].sort_values("verdict", ascending=False, kind="stable")
+    """Return what the data carry in part or not at all, and why: the verdict, or else the absent tables."""
+    if tables.exists(folder, "verdict"):
+        verdict = tables.read(folder, "verdict")
+        partly = verdict[verdict["verdict"] != "yes"].sort_values("verdict", ascending=False, kind="stable")
+        return [
+            {"part": row.capability, "available": row.verdict, "because": row.because}
+            for row in partly.itertuples(index=False)
+        ]
     return [
-        {"part": row.capability, "available": row.verdict, "because": row.because}
-        for row in partly.itertuples(index=False)
-    ] + told
+        {"part": line.split("`")[1] if line.count("`") > 1 else line, "available": "no", "because": ""}
+        for line in run.get("not_available", [])
+    ]
 
 
 def reading(run: dict) -> list[str]:

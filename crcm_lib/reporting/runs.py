@@ -178,7 +178,8 @@ def _summarise(plan: Plan, staging: Path, done: list[stages.Stage], run_id: str)
         "as_of": publishing.read_as_of(staging),
         "currency": currency,
         "policy": {"version": policy.version, "goal": policy.goal, "review_by": str(policy.review_by)}
-        | {"horizon_days": policy.horizon_days, "min_cell": policy.privacy.min_cell},
+        | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
+        | {"min_cell": policy.privacy.min_cell},
         "parameters": plan.evidence["parameters"],
         "notebooks": [
             {

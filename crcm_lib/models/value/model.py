@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.data.tables import check
+from crcm_lib.language import _
 from crcm_lib.models.value import expectations
 from crcm_lib.models.value.likelihoods import Distinct, find_distinct
 
@@ -59,6 +60,10 @@ class ValueModel:
         """Read the learned state back."""
         state = json.loads(text)
         return cls(**{**state, "reasons": tuple(state["reasons"])})
+
+    def basis(self, margin_rate: float | None = None) -> str:
+        """What `value` counts: margin where a rate is declared or was learned from cost, otherwise spend."""
+        return _("spend") if margin_rate is None and self.margin is None else _("margin")
 
     def predict(
         self,
