@@ -736,7 +736,7 @@ def test_the_data_dictionary_is_in_step():
 
 
 def test_every_input_table_has_a_date_that_as_of_bounds():
-    from crcm_lib.data.accounting import EVENT
+    from crcm_lib.data.cleaning.accounting import EVENT
 
     assert EVENT.keys() == INPUTS.keys()
     assert all(EVENT[table] in INPUTS[table].columns for table in INPUTS)

@@ -6,11 +6,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from crcm_lib.data import expressions
 from crcm_lib.data.cleaning import check_source
-from crcm_lib.data.expressions import ExpressionError, Field, compile_sql, parse
-from crcm_lib.data.places import find_files
-from crcm_lib.data.sources import read_source
+from crcm_lib.data.sources import expressions, find_files, read_source
+from crcm_lib.data.sources.expressions import ExpressionError, Field, compile_sql, parse
 from crcm_lib.data.tables import ROOT
 from crcm_lib.errors import DataError
 

@@ -11,9 +11,8 @@ import nbformat
 from papermill import inspect_notebook
 
 from crcm_lib.data.cleaning import check_source
-from crcm_lib.data.places import find_files
 from crcm_lib.data.privacy import pseudonyms
-from crcm_lib.data.sources import Source, read_source
+from crcm_lib.data.sources import Source, find_files, read_source
 from crcm_lib.data.tables import ROOT, About
 from crcm_lib.decisions.policy import Policy, read_policy
 from crcm_lib.errors import CrcmError, DataError, RunError, UsageError, list_problems, unknown_name

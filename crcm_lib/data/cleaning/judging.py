@@ -7,11 +7,11 @@ values outside the schema's limits.
 
 import duckdb
 
-from crcm_lib.data import expressions, formats
-from crcm_lib.data.expressions import Node, compile_sql, name, quote
-from crcm_lib.data.preparing import Prepared, want_of
-from crcm_lib.data.readers import OWN
+from crcm_lib.data.cleaning.preparing import Prepared, want_of
 from crcm_lib.data.schema import INPUTS, Column
+from crcm_lib.data.sources import expressions, formats
+from crcm_lib.data.sources.expressions import Node, compile_sql, name, quote
+from crcm_lib.data.sources.readers import OWN
 
 IDS = ("customer_id", "order_id", "product_id", "invoice_id")
 CONTROL = r"[\x00-\x1f\x7f\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}\x{feff}]"

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import duckdb
 import pandas as pd
 
-from crcm_lib.data.accounting import measure_freshness
+from crcm_lib.data.cleaning.accounting import measure_freshness
 from crcm_lib.language import _
 
 FEW, SOME, MANY = 30, 100, 200

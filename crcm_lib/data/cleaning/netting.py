@@ -11,7 +11,7 @@ from datetime import date
 import duckdb
 import pyarrow as pa
 
-from crcm_lib.data.expressions import name
+from crcm_lib.data.sources.expressions import name
 
 BATCH = 100_000  # lines fetched at a time
 

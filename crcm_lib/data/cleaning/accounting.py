@@ -3,8 +3,8 @@
 import duckdb
 import pandas as pd
 
-from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.sources import Part, Source
+from crcm_lib.data.sources.description import Part, Source
+from crcm_lib.data.sources.expressions import name, quote
 from crcm_lib.language import _
 
 FORM_RULES = (

@@ -2,9 +2,9 @@
 
 import duckdb
 
-from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.preparing import Prepared
+from crcm_lib.data.cleaning.preparing import Prepared
 from crcm_lib.data.schema import INPUTS
+from crcm_lib.data.sources.expressions import name, quote
 
 KEEP = ("transactions",)  # equal lines of a receipt may be two equal purchases; elsewhere a copy is a copy
 

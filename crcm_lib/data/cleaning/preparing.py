@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import duckdb
 
-from crcm_lib.data import expressions, formats
-from crcm_lib.data.expressions import Field, Node, compile_sql, name
-from crcm_lib.data.readers import Raw, read_raw
 from crcm_lib.data.schema import INPUTS, Column
-from crcm_lib.data.sources import File, Part, Source
+from crcm_lib.data.sources import expressions, formats
+from crcm_lib.data.sources.description import File, Part, Source
+from crcm_lib.data.sources.expressions import Field, Node, compile_sql, name
+from crcm_lib.data.sources.readers import Raw, read_raw
 from crcm_lib.errors import unknown_name
 from crcm_lib.language import _
 

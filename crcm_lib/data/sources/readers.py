@@ -19,10 +19,10 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from crcm_lib.data.encodings import codec_of, refuse_wrong_encoding
-from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.places import delimiter_of, find_files
-from crcm_lib.data.sources import File, Source
+from crcm_lib.data.sources.description import File, Source
+from crcm_lib.data.sources.encodings import codec_of, refuse_wrong_encoding
+from crcm_lib.data.sources.expressions import name, quote
+from crcm_lib.data.sources.places import delimiter_of, find_files
 from crcm_lib.errors import DataError
 from crcm_lib.language import _
 

@@ -5,9 +5,9 @@ Text that could be read in two ways stops the run and says what to declare; noth
 
 import duckdb
 
-from crcm_lib.data.expressions import DECIMAL, Field, Node, name, quote
-from crcm_lib.data.readers import Raw
-from crcm_lib.data.sources import File
+from crcm_lib.data.sources.description import File
+from crcm_lib.data.sources.expressions import DECIMAL, Field, Node, name, quote
+from crcm_lib.data.sources.readers import Raw
 from crcm_lib.language import _
 
 NUMERIC = (

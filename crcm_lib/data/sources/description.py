@@ -12,8 +12,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
 
-from crcm_lib.data import expressions
 from crcm_lib.data.schema import INPUTS
+from crcm_lib.data.sources import expressions
 from crcm_lib.data.tables import resolve
 from crcm_lib.data.yamlfile import Settings, build, read_settings
 from crcm_lib.errors import DataError, unknown_name

@@ -5,7 +5,7 @@ import re
 from importlib.util import find_spec
 from pathlib import Path
 
-from crcm_lib.data.sources import File, Source
+from crcm_lib.data.sources.description import File, Source
 from crcm_lib.data.tables import ROOT
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.language import _

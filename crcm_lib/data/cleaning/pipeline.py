@@ -11,18 +11,19 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from crcm_lib.data import accounting, tables
-from crcm_lib.data.accounting import EVENT
-from crcm_lib.data.copies import note_changes
-from crcm_lib.data.expressions import name, quote
-from crcm_lib.data.judging import judge
-from crcm_lib.data.netting import match_returns
-from crcm_lib.data.preparing import Prepared, prepare
-from crcm_lib.data.readers import open_staging
+from crcm_lib.data import tables
+from crcm_lib.data.cleaning import accounting
+from crcm_lib.data.cleaning.accounting import EVENT
+from crcm_lib.data.cleaning.copies import note_changes
+from crcm_lib.data.cleaning.judging import judge
+from crcm_lib.data.cleaning.netting import match_returns
+from crcm_lib.data.cleaning.preparing import Prepared, prepare
+from crcm_lib.data.cleaning.verdict import give_verdict
 from crcm_lib.data.schema import INPUTS
-from crcm_lib.data.sources import Source
+from crcm_lib.data.sources.description import Source
+from crcm_lib.data.sources.expressions import name, quote
+from crcm_lib.data.sources.readers import open_staging
 from crcm_lib.data.tables import About
-from crcm_lib.data.verdict import give_verdict
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.language import _
 
