@@ -66,8 +66,8 @@ def run_lifetimes(path: Path, repeats: int) -> list[tuple[float, float]]:
 
 
 def open_engine(path: Path):
-    """The same engine for both: past 800 MB it works on disk, so that memory does not grow with the data."""
-    engine = duckdb.connect(config={"memory_limit": "800MB", "temp_directory": str(path.parent / "spill")})
+    """The same engine for both: past 900 MB it works on disk, so that memory does not grow with the data."""
+    engine = duckdb.connect(config={"memory_limit": "900MB", "temp_directory": str(path.parent / "spill")})
     engine.execute(f"create view transactions as from '{path}'")
     return engine
 

@@ -51,7 +51,11 @@ def daily(until: pd.Timestamp, sums: dict[str, str] | None = None) -> dict[str, 
 
 
 def core(until: pd.Timestamp, sums: dict[str, str] | None = None, windows: tuple[int, ...] = ()) -> dict:
-    """Purchases, first and last day, and spend of each customer; with `sums` and purchases in `windows`."""
+    """Purchases, first and last day, and spend of each customer; with `sums` and purchases in `windows`.
+
+    The spend of the first day is read a second time from the lines: that is faster, and takes less memory,
+    than keeping all days of all customers at hand.
+    """
     counts = {
         f"purchases_{n}d": "count(case when holds = 1 and purchase_day > "
         f"{date(until - pd.Timedelta(days=n))} then 1 end)"
@@ -71,11 +75,15 @@ def core(until: pd.Timestamp, sums: dict[str, str] | None = None, windows: tuple
                 sum(net) as spend_total,
                 sum(case when holds = 1 then net else 0 end) as spend_purchases{extra}
             from daily group by customer_id""",
+        "firsts": f"""
+            select line.customer_id, sum({money("line.amount")}) as net
+            from transactions as line join totals on totals.customer_id = line.customer_id
+                and totals.first_day = cast(line.purchase_day as date)
+            where line.day <= {date(until)} group by line.customer_id""",
         "core": Part(
             """
-            select totals.*, spend_purchases - coalesce(daily.net, 0) as spend_repeat
-            from totals left join daily on daily.customer_id = totals.customer_id
-                and daily.purchase_day = totals.first_day""",
+            select totals.*, spend_purchases - coalesce(firsts.net, 0) as spend_repeat
+            from totals left join firsts on firsts.customer_id = totals.customer_id""",
             columns,
         ),
     }
