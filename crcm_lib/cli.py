@@ -88,7 +88,7 @@ def verify(run: Annotated[str, typer.Argument(help=_("A published run, like repo
 def sample(
     out: Annotated[str, typer.Option(help=_("Folder for the CSV files."))],
     seed: Seed = 0,
-    customers: Annotated[int, typer.Option(min=20, help=_("How many customers."))] = 1200,
+    customers: Annotated[int, typer.Option(min=100, help=_("How many customers."))] = 1200,
     days: Annotated[int, typer.Option(min=60, help=_("How many days of history."))] = 915,
 ) -> None:
     """Simulate the synthetic company and write its input tables."""

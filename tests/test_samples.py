@@ -55,7 +55,7 @@ def test_the_committed_sample_is_what_the_seed_gives_byte_for_byte(tmp_path):
 
 
 def test_another_seed_gives_another_company():
-    one, other = (simulate(seed, customers=50)["transactions"] for seed in (1, 2))
+    one, other = (simulate(seed, customers=100)["transactions"] for seed in (1, 2))
     assert not one.equals(other)
 
 
@@ -64,8 +64,8 @@ def test_the_size_is_on_demand():
 
 
 def test_too_small_a_company_is_refused():
-    with pytest.raises(ValueError, match="at least 20 customers and 60 days, got 19 and 915"):
-        simulate(customers=19)
+    with pytest.raises(ValueError, match="at least 100 customers and 60 days, got 99 and 915"):
+        simulate(customers=99)
 
 
 # Every input table
@@ -287,3 +287,9 @@ def test_unusual_ids_and_hostile_text_reach_the_files_as_they_are():
 
 def test_the_committed_sample_is_small():
     assert sum(len(content) for content in files(SAMPLE).values()) < 2_500_000
+
+
+@pytest.mark.parametrize("customers", [100, 130])
+def test_the_smallest_company_can_be_written_too(tmp_path, customers):
+    write_sample(tmp_path, seed=0, customers=customers, days=60)
+    assert len((tmp_path / "customers.csv").read_text(encoding="utf-8").splitlines()) > customers

@@ -29,7 +29,7 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     seed
         Equal seeds give equal tables.
     customers
-        How many customers and prospects (5 % never buy), at least 20.
+        How many customers and prospects (5 % never buy), at least 100.
     days
         Length of the history, which ends on 2025-12-31.
 
@@ -44,12 +44,12 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
 
     Examples
     --------
-    >>> tables = simulate(seed=1, customers=50, days=400)
+    >>> tables = simulate(seed=1, customers=100, days=400)
     >>> len(tables["customers"]), int(tables["truth"]["purchases"].eq(0).sum())
-    (50, 2)
+    (100, 5)
     """
-    if customers < 20 or days < 60:
-        raise ValueError(f"at least 20 customers and 60 days, got {customers} and {days}.")
+    if customers < 100 or days < 60:
+        raise ValueError(f"at least 100 customers and 60 days, got {customers} and {days}.")
     first = LAST_DAY - pd.Timedelta(days=days - 1)
     draw = {name: np.random.default_rng([seed, number]) for number, name in enumerate(_STREAMS)}
     people = purchases.plant_people(draw["people"], customers)

@@ -47,9 +47,11 @@ def spoil(texts: dict[str, str]) -> tuple[dict[str, str], pd.DataFrame]:
     for table, text in texts.items():
         header, *lines = text.rstrip("\n").split("\n")
         names, added = header.split(","), {}
-        for number, (rule, change, count) in enumerate(SPOILERS.get(table, ())):
+        for number, (rule, change, count) in enumerate(SPOILERS.get(table, ()) if lines else ()):
             for place in range(count):
-                at = (len(lines) * (place + 1)) // (count + 1) + 7 * number
+                at = ((len(lines) * (place + 1)) // (count + 1) + 7 * number) % len(lines)
+                while '"' in lines[at]:  # a quoted text may hold commas; the next line will do
+                    at = (at + 1) % len(lines)
                 added.setdefault(at, []).append(_spoil(lines[at], names, change))
             log.append((table, rule, count, "reject"))
         records = [record for at, line in enumerate(lines) for record in (line, *added.get(at, ()))]
