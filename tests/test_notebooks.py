@@ -178,3 +178,8 @@ def test_prose_has_no_numbers_that_a_parameter_could_prove_wrong(cells):
 
 def test_is_small_enough_to_review(path):
     assert path.stat().st_size < 200_000
+
+
+def test_plain_pytest_compares_every_notebook(request):
+    assert request.config.getoption("nbval"), "pyproject's addopts must hold --nbval"
+    assert "notebooks" in request.config.getini("testpaths")
