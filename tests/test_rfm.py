@@ -8,10 +8,10 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from crcm_lib.data.bands import Band
+from crcm_lib.data.bands import Band, Segment
 from crcm_lib.decisions.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
-from crcm_lib.models.rfm import NOT_YET, RFMScorer, Segment, count_moves, describe_cuts, name_segments
+from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, describe_cuts, name_segments
 
 # README of the R package rfm (Hebbali, CRAN): its first ten customers, and the thresholds of its help page.
 # There a value that reaches a threshold has passed it; here it must lie beyond, hence the halves.

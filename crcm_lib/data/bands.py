@@ -1,7 +1,7 @@
 """Half-open intervals, shared by everything that sorts customers by a number."""
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class Strict(BaseModel):
@@ -19,6 +19,15 @@ class Band(Strict):
     def holds(self, values: pd.Series) -> pd.Series:
         """For each value: is it in the band? A missing value is in none."""
         return values.ge(self.at_least) & values.lt(self.below)
+
+
+class Segment(Strict):
+    """A name for the customers whose scores lie in all the bands of `when`."""
+
+    name: str
+    zh: str = ""
+    when: dict[str, Band] = Field(default_factory=dict)
+    because: str
 
 
 def all_hold(bands: dict[str, Band], frame: pd.DataFrame) -> pd.Series:

@@ -6,13 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crcm_lib.data.bands import Strict
+from crcm_lib.data.bands import Segment, Strict
 from crcm_lib.data.tables import resolve
 from crcm_lib.data.yamlfile import build, read_settings
 from crcm_lib.decisions.policy_checks import CHECKS
 from crcm_lib.errors import PolicyError
 from crcm_lib.language import _
-from crcm_lib.models.rfm import Segment
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

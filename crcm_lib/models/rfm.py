@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
-from pydantic import Field
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from crcm_lib.data.bands import Band, Strict, all_hold
+from crcm_lib.data.bands import Segment, all_hold
 from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
 from crcm_lib.language import _
 
@@ -90,20 +89,12 @@ class RFMScorer(TransformerMixin, BaseEstimator):
         return scorer
 
 
-class Segment(Strict):
-    """A name for the customers whose scores lie in all the bands of `when`."""
-
-    name: str
-    zh: str = ""
-    when: dict[str, Band] = Field(default_factory=dict)
-    because: str
-
-
 def name_segments(scores: pd.DataFrame, segments: Sequence[Segment]) -> pd.Series:
     """Give each row of scores the first segment whose `when` holds; the last one holds for everyone.
 
     Examples
     --------
+    >>> from crcm_lib.data.bands import Band
     >>> rules = [
     ...     Segment(name="recent", when={"recency_score": Band(at_least=4)}, because="came lately"),
     ...     Segment(name="others", because="everyone else"),

@@ -46,7 +46,7 @@ PINNED = {
 UNWANTED = ("PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS", "MPLBACKEND", "MPLRC", "MATPLOTLIBRC")
 
 # Imported while the notebook before is still at work; importing them leaves nothing that results could see.
-AHEAD = ("pandas", "duckdb", "matplotlib.pyplot", "crcm_lib.data.tables")
+AHEAD = ("matplotlib.pyplot", "crcm_lib.decisions.policy", "crcm_lib.reporting.figures")
 
 Listener = Callable[[dict], None]
 

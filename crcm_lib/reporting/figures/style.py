@@ -21,6 +21,7 @@ INK, MUTED, GRID = "#1f2933", "#616e7c", "#e4e7eb"
 FONTS = Path(__file__).parent / "fonts"
 FAMILIES = ["CRCM Sans", "DejaVu Sans", "CRCM Any"]  # tried in this order, character by character
 DPI, SCREEN_DPI = 120, 96  # drawn sharper than shown
+TICKS = {"color": INK, "labelsize": 11.5, "major.size": 6, "minor.size": 4}  # sizes in points
 COLOURS = 64  # in a stored picture
 MOST_ROWS = 30  # of a table that are shown
 
@@ -31,36 +32,41 @@ ACTIVE = re.compile(r"[\\`*_{}\[\]|~$<>&]|^[#=]|^[-+](?=[\s+-]|$)|:(?=//)|(?<=ww
 
 @cache
 def _styled():
-    import seaborn as sns
-    from matplotlib import font_manager, rcParams
+    from matplotlib import cycler, font_manager, rcParams
 
     for file in sorted(FONTS.glob("*.otf")):
         font_manager.fontManager.addfont(file)
-    sns.set_theme(context="notebook", style="whitegrid", palette=PALETTE)
     rcParams.update(
         {
             "font.family": FAMILIES,
             "font.size": 12,
-            "xtick.labelsize": 11.5,
-            "ytick.labelsize": 11.5,
-            "legend.fontsize": 11.5,
             "text.parse_math": False,
             "text.color": INK,
             "figure.figsize": (7.2, 4.0),
             "figure.dpi": DPI,
             "axes.axisbelow": True,
             "axes.edgecolor": GRID,
+            "axes.grid": True,
             "axes.labelcolor": MUTED,
             "axes.labelpad": 6,
+            "axes.labelsize": 12,
+            "axes.linewidth": 1.25,
+            "axes.prop_cycle": cycler("color", PALETTE),
             "axes.spines.top": False,
             "axes.spines.right": False,
             "axes.titlelocation": "left",
             "axes.titlesize": 12.5,
             "grid.color": GRID,
+            "grid.linewidth": 1,
+            "legend.fontsize": 11.5,
             "legend.frameon": False,
-            "xtick.color": INK,
-            "ytick.color": INK,
+            "legend.title_fontsize": 12,
+            "lines.solid_capstyle": "round",
+            "patch.edgecolor": "white",
+            "patch.force_edgecolor": True,
         }
+        | {f"{axis}.{key}": value for axis in ("xtick", "ytick") for key, value in TICKS.items()}
+        | {"xtick.bottom": False, "ytick.left": False}
     )
 
 
