@@ -167,7 +167,7 @@ def test_relative_paths_start_where_the_user_stands(crcm, shop, monkeypatch):
 
 
 def test_sample_writes_the_synthetic_company(tmp_path):
-    done = CliRunner().invoke(app, ["sample", "--out", str(tmp_path), "--customers", "60", "--days", "300"])
+    done = CliRunner().invoke(app, ["sample", "--out", str(tmp_path), "--customers", "100", "--days", "300"])
     assert (done.exit_code, done.output) == (0, "")
     assert (tmp_path / "transactions.csv").read_text().startswith("customer_id,")
 
