@@ -6,7 +6,6 @@ from itertools import pairwise
 import pandas as pd
 
 from crcm_lib.data import customer_sql as sql
-from crcm_lib.data.schema import RESULTS
 from crcm_lib.language import _
 
 BANDS = (
@@ -215,12 +214,6 @@ def break_down_all(customers: pd.DataFrame, *, as_of, at_least: int = 5) -> pd.D
     ]
     columns.append("largest_share")
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
-
-
-def list_unused(customers: pd.DataFrame, broken: pd.DataFrame) -> list[str]:
-    """Attributes that came with the customers and make no groups: dates, numbers, all alike or different."""
-    ours = {*RESULTS["customers"].columns} - {"region"}
-    return [column for column in customers if column not in ours and column not in {*broken["attribute"]}]
 
 
 def _spend(customers: pd.DataFrame) -> pd.Series:

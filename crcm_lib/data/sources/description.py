@@ -10,8 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from crcm_lib.data.bands import Strict
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import expressions
 from crcm_lib.data.tables import resolve
@@ -20,12 +21,6 @@ from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.language import _
 
 DERIVED = ("day", "purchase_day")
-
-
-class Strict(BaseModel):
-    """No unknown keys, no silent conversions."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class File(Strict):
@@ -38,13 +33,13 @@ class File(Strict):
     sheet: str = ""
     encoding: str = "utf-8"
     delimiter: str = ""
-    widths: list[int] = []
+    widths: list[int] = Field(default_factory=list)
     header: bool = True
-    names: list[str] = []
+    names: list[str] = Field(default_factory=list)
     skip_lines: int = Field(0, ge=0)
     decimal: Literal["", ".", ","] = ""
     thousands: Literal["", ".", ",", " ", "'"] = ""
-    missing: list[str] = []
+    missing: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
     def _one_place(self):
@@ -79,9 +74,9 @@ class Part(File):
     columns: dict[str, str]
     time_format: str | dict[str, str] = ""
     times_in: str = ""
-    lookups: dict[str, Lookup] = {}
+    lookups: dict[str, Lookup] = Field(default_factory=dict)
     returns: str = ""
-    exclude: list[Exclusion] = []
+    exclude: list[Exclusion] = Field(default_factory=list)
     duplicates: Literal["", "keep", "reject"] = ""
     id_format: Literal["exact", "trimmed", "integer"] = "exact"
 

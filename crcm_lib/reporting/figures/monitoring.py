@@ -95,12 +95,6 @@ def show_order(effects: pd.DataFrame, currency: str, *, at_least: int = 5) -> Pi
                              "{told}.").format(told=told))  # fmt: skip
 
 
-def hide_effects(effects: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
-    """What came after, as people may see it."""
-    money = [name for name in effects if name.startswith("spend_later")]
-    return hide_small(effects, money=money, at_least=at_least) if len(effects) else effects
-
-
 def tell_moves(moves: pd.DataFrame, summary: pd.DataFrame, orders: tuple[str, str], past) -> Takeaway:
     """How many moved, how many chance alone would move, and whether the past tiers kept their order."""
     sizes = summary["customers"]
