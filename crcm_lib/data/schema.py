@@ -387,6 +387,17 @@ RESULTS = {
             "cost": _money("of the action; 0 for a control", True, 0),
         },
     ),
+    "calendar": Table(
+        "a planned contact", ("customer_id", "action", "occasion"), "09_strategy",
+        {
+            "day": Column("day", "date", "a working day, Monday to Friday", True),
+            "customer_id": ID,
+            "action": _text("an action of the policy", True),
+            "occasion": Column("integer", "", "1 is the first, for an action that is repeated", True, 1),
+            "channel": _text("how", True),
+            "owner_role": _text("who", True),
+        },
+    ),
     "moves": Table(
         "a customer's movement between tiers", ("customer_id",), "10_monitoring",
         {

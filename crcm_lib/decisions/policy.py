@@ -46,7 +46,6 @@ class Alert(Strict):
     overdue_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     spend_drop: Share
     p_alive: Share | None = None
-    p_alive: Share | None = None
 
 
 class Churn(Strict):
@@ -115,7 +114,8 @@ class Action(Strict):
 
     `cost` is per customer; `effect` is the assumed share of `of` that the action wins, an assumption until
     earlier `assignments` have measured it; `days` is how long the comparison with the control group runs;
-    `contact: false` marks what the customer need not be approached for, outside the contact cap.
+    `contact: false` marks what the customer need not be approached for, outside the contact cap;
+    `every_weeks` repeats the contact until `days` are over.
     """
 
     name: Name
@@ -134,14 +134,19 @@ class Action(Strict):
     effect: Share
     of: Literal["value", "spend_expected", "revenue_at_risk"] = "value"
     days: Days = 90
+    every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
     contact: bool = True
     because: Name
 
 
 class Contact(Strict):
-    """How often one customer may be approached."""
+    """How often one customer may be approached, and how many contacts of a channel one role does in a day.
+
+    A channel that `per_day` does not name has no limit.
+    """
 
     max_actions: Annotated[int, Field(ge=1)]
+    per_day: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
 class Control(Strict):

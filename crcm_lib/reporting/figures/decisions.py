@@ -1,12 +1,23 @@
 """Pictures of the tiers (08) and of the actions (09)."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 
 from crcm_lib.data.privacy import hide_small
 from crcm_lib.decisions.policy import Policy
 from crcm_lib.language import _
-from crcm_lib.reporting.figures.style import INK, MUTED, PALETTE, Picture, Takeaway, new_figure, takeaway
+from crcm_lib.reporting.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    Picture,
+    Takeaway,
+    new_figure,
+    nothing,
+    takeaway,
+)
 
 BINS = np.arange(0, 101, 4)  # points
 SHARES = {
@@ -142,9 +153,9 @@ def show_sensitivity(changes: pd.DataFrame) -> Picture:
 
 def show_audit(audit: pd.DataFrame) -> Picture:
     """Share of each group in the two best tiers, with 95 % intervals, beside everyone else's share."""
-    figure, axes = new_figure(height=1.3 + 0.34 * max(len(audit), 1))
     if audit.empty:
-        return _nothing(figure, axes, _("the data have none of the policy's audit attributes"))
+        return nothing(_("the data have none of the policy's audit attributes"))
+    figure, axes = new_figure(height=1.3 + 0.34 * len(audit))
     places = np.arange(len(audit))
     colours = np.where(audit["differs"], PALETTE[5], PALETTE[0])
     axes.hlines(places, audit["low"], audit["high"], color=colours, linewidth=2.5)
@@ -181,9 +192,9 @@ def show_actions(shown: pd.DataFrame) -> Picture:
     `shown` comes from `hide_actions`.
     """
     shown = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
-    figure, axes = new_figure(height=1.5 + 0.42 * max(len(shown), 1))
     if shown.empty:
-        return _nothing(figure, axes, _("no action is planned for enough customers to show"))
+        return nothing(_("no action is planned for enough customers to show"))
+    figure, axes = new_figure(height=1.5 + 0.42 * len(shown))
     places, treated = np.arange(len(shown)), shown["treated"].astype("float64")
     control = shown["control"].astype("float64").fillna(0.0)
     axes.barh(places, treated, color=PALETTE[0], height=0.6, label=_("treatment"))
@@ -200,6 +211,35 @@ def show_actions(shown: pd.DataFrame) -> Picture:
     return Picture(
         figure, _("Bars, customers treated and left out, per action. Treated: {told}.").format(told=told)
     )
+
+
+def show_workload(workload: pd.DataFrame, *, at_least: int = 5) -> Picture:
+    """How many contacts each week brings each role.
+
+    `workload` comes from `calendar.count_workload`; a role's week of fewer than `at_least` is not drawn.
+    """
+    if workload.empty:
+        return nothing(_("no contact is planned"))
+    shown = workload.where(workload >= at_least, 0)
+    shown = shown[shown.sum().sort_values(ascending=False, kind="stable").index]
+    figure, axes = new_figure(height=3.8)
+    places, below = np.arange(len(shown)), np.zeros(len(shown))
+    for role, colour in zip(shown, cycle(PALETTE), strict=False):
+        axes.bar(places, shown[role], bottom=below, color=colour, width=0.8, label=role)
+        below = below + shown[role].to_numpy()
+    every = -(-len(shown) // 8)
+    axes.set_xticks(places[::every], [f"{week:%d %b}" for week in shown.index[::every]])
+    axes.grid(visible=False, axis="x")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(_("week that begins on"))
+    axes.set_ylabel(_("contacts per week"))
+    _legend_above(figure, axes)
+    told = "; ".join(f"{role}: {shown[role].sum():,.0f}, {shown[role].max():,.0f}" for role in shown)
+    return Picture(
+        figure,
+        _("Columns per week, stacked by role, from {first:%Y-%m-%d} to {last:%Y-%m-%d}. Contacts in all, "
+          "in the fullest week: {told}.").format(first=shown.index[0], last=shown.index[-1], told=told),
+    )  # fmt: skip
 
 
 def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
@@ -235,12 +275,6 @@ def tell_actions(summary: pd.DataFrame, silent: int, currency: str, *, at_least:
         words, treated=treated, control=control, cost=float(summary["cost"].sum()), silent=silent,
         gain=float(summary["gain"].sum()), currency=currency, at_least=at_least,
     )  # fmt: skip
-
-
-def _nothing(figure, axes, words: str) -> Picture:
-    axes.text(0.5, 0.5, words, ha="center", transform=axes.transAxes)
-    axes.set_axis_off()
-    return Picture(figure, _("Nothing to draw: {words}.").format(words=words))
 
 
 def _legend_above(figure, axes) -> None:

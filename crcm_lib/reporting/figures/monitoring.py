@@ -5,7 +5,15 @@ import pandas as pd
 
 from crcm_lib.data.privacy import hide_small
 from crcm_lib.language import _
-from crcm_lib.reporting.figures.style import INK, MUTED, PALETTE, Picture, Takeaway, new_figure, takeaway
+from crcm_lib.reporting.figures.style import (
+    INK,
+    PALETTE,
+    Picture,
+    Takeaway,
+    new_figure,
+    nothing,
+    takeaway,
+)
 
 WAYS = {"stayed": _("stayed"), "rose": _("rose"), "fell": _("fell")}
 
@@ -42,9 +50,9 @@ def show_moves(crossed: pd.DataFrame, *, at_least: int = 5) -> Picture:
 def show_chance(summary: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Share of each past tier that stayed, rose and fell, beside what chance alone would move."""
     shown = summary[summary["customers"] >= at_least].reset_index(drop=True)
-    figure, panels = new_figure(height=1.6 + 0.5 * max(len(shown), 1), ncols=3, sharey=True)
     if shown.empty:
-        return _nothing(figure, panels, _("no tier had enough customers to compare"))
+        return nothing(_("no tier had enough customers to compare"))
+    figure, panels = new_figure(height=1.6 + 0.5 * len(shown), ncols=3, sharey=True)
     places = np.arange(len(shown))
     for axes, (way, words) in zip(panels, WAYS.items(), strict=True):
         axes.barh(places, shown[way], height=0.62, color=PALETTE[0], label=_("seen"))
@@ -65,9 +73,9 @@ def show_chance(summary: pd.DataFrame, *, at_least: int = 5) -> Picture:
 def show_order(effects: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
     """Later spend and share who bought again, per past tier, with 95 % intervals."""
     shown = effects[effects["customers"] >= at_least].reset_index(drop=True)
-    figure, panels = new_figure(height=1.5 + 0.45 * max(len(shown), 1), ncols=2, sharey=True)
     if shown.empty:
-        return _nothing(figure, panels, _("no tier had enough customers to follow"))
+        return nothing(_("no tier had enough customers to follow"))
+    figure, panels = new_figure(height=1.5 + 0.45 * len(shown), ncols=2, sharey=True)
     places = np.arange(len(shown))
     spend = ("spend_later_mean", "spend_later_low", "spend_later_high")
     again = ("retained_share", "retained_low", "retained_high")
@@ -116,10 +124,3 @@ def tell_moves(moves: pd.DataFrame, summary: pd.DataFrame, orders: tuple[str, st
 def _tell_ways(row: dict) -> str:
     seen = ", ".join(f"{words} {row[way]:.0%} ({row[f'{way}_by_chance']:.0%})" for way, words in WAYS.items())
     return f"{row['tier_before']}: {seen}"
-
-
-def _nothing(figure, panels, words: str) -> Picture:
-    for axes in panels:
-        axes.set_axis_off()
-    figure.text(0.5, 0.5, words, ha="center", color=MUTED)
-    return Picture(figure, _("Nothing to draw: {words}.").format(words=words))

@@ -106,6 +106,14 @@ class Picture:
         return stored.getvalue()
 
 
+def nothing(why: str) -> Picture:
+    """Where there is nothing to draw, a picture that says why."""
+    figure, axes = new_figure(height=1.6)
+    axes.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    axes.set_axis_off()
+    return Picture(figure, _("No picture: {why}.").format(why=why))
+
+
 FORMATS = {
     "count": "{:,.0f}",
     "money": "{:,.0f}",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.data.privacy import hide_small
 from crcm_lib.language import _
-from crcm_lib.reporting.figures.style import MUTED, PALETTE, Picture, new_figure
+from crcm_lib.reporting.figures.style import MUTED, PALETTE, Picture, new_figure, nothing
 
 TENTHS = 10
 ALERT_COLOURS = {"urgent": PALETTE[5], "warning": PALETTE[1], "watch": PALETTE[4], "none": PALETTE[6]}
@@ -15,7 +15,7 @@ def show_tenths(value: pd.Series, currency: str, *, at_least: int = 5) -> Pictur
     """Who carries the value: the share of all predicted value in each tenth of the customers, top first."""
     shown = hide_small(sum_tenths(value), money=["value", "share"], at_least=at_least)
     if shown["share"].isna().all():
-        return _nothing(_("too few customers to show who carries the value"))
+        return nothing(_("too few customers to show who carries the value"))
     figure, axes = new_figure()
     bars = axes.bar(shown["tenth"], shown["share"].astype(float).fillna(0), color=PALETTE[0])
     axes.bar_label(
@@ -55,7 +55,7 @@ def sum_tenths(value: pd.Series) -> pd.DataFrame:
 def show_counts(counts: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Does the model fit: customers by repeat purchases so far, as they are and as the model expects."""
     if not counts["customers"].sum():
-        return _nothing(_("nobody has bought yet"))
+        return nothing(_("nobody has bought yet"))
     shown = hide_small(counts, at_least=at_least)
     figure, axes = new_figure()
     _pairs(axes, shown["purchases"], {_("actual"): shown["actual"], _("expected"): counts["expected"]})
@@ -79,7 +79,7 @@ def show_deciles(deciles: pd.DataFrame, currency: str, *, at_least: int = 5) -> 
     named = deciles.assign(decile=deciles["decile"].map("{:.0f}".format))
     shown = hide_small(named, money=["actual", "predicted"], at_least=at_least)
     if shown.empty or shown["actual"].isna().all():
-        return _nothing(_("too little to compare"))
+        return nothing(_("too little to compare"))
     figure, axes = new_figure()
     _pairs(
         axes,
@@ -135,7 +135,7 @@ def show_look_back(found: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Of those alerted at the cut, the share who bought again, with 95 % intervals."""
     shown = hide_small(found, at_least=at_least).dropna()
     if shown.empty:
-        return _nothing(_("too little to look back on"))
+        return nothing(_("too little to look back on"))
     figure, axes = new_figure(height=3.2)
     share, low, high = (shown[name].to_numpy(float) for name in ("bought_again", "low", "high"))
     colours = [ALERT_COLOURS.get(name, PALETTE[3]) for name in shown["alert"]]
@@ -170,10 +170,3 @@ def _percent_or_hidden(share) -> str:
 
 def _count_or_hidden(number) -> str:
     return _("hidden") if pd.isna(number) else f"{number:,.0f}"
-
-
-def _nothing(why: str) -> Picture:
-    figure, axes = new_figure(height=1.6)
-    axes.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=axes.transAxes)
-    axes.set_axis_off()
-    return Picture(figure, _("No picture: {why}.").format(why=why))

@@ -1,0 +1,94 @@
+"""Actions -> who contacts whom on which working day, within what each role can do in a day."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.decisions.policy import Policy
+from crcm_lib.language import _
+
+ONE_WEEK = pd.Timedelta(weeks=1)
+
+
+def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
+    """The table `calendar`: every planned contact, first things first, on working days after `as_of`.
+
+    A role does at most `contact.per_day` of a channel in a day; what does not fit moves to its next working
+    day. An action with `every_weeks` is repeated until its `days` are over. Standard offers and actions that
+    need no approach are not on it.
+
+    Parameters
+    ----------
+    actions
+        The table `actions`.
+    policy
+        Its playbook and `contact`.
+    as_of
+        The last day before the plan begins.
+    """
+    playbook = {action.name: action for action in policy.playbook if action.contact and not action.standard}
+    listed = actions.loc[
+        actions["action"].isin(playbook), ["customer_id", "action", "channel", "owner_role", "priority"]
+    ]
+    listed = listed.reset_index(drop=True)
+    first = np.busday_offset(np.datetime64(pd.Timestamp(as_of), "D") + 1, 0, roll="forward")
+    repeats = {name: _count_occasions(action) for name, action in playbook.items()}
+    planned = listed.loc[listed.index.repeat(listed["action"].map(repeats).astype("int64"))]
+    step = planned.groupby(level=0).cumcount()
+    weeks = planned["action"].map({name: action.every_weeks or 0 for name, action in playbook.items()})
+    wished = pd.Timestamp(first) + (step * weeks).astype("int64") * ONE_WEEK
+    planned = planned.assign(wished=wished.astype("datetime64[us]"), occasion=step + 1)
+    planned = planned.sort_values(["wished", "priority", "customer_id", "action"], ignore_index=True)
+    planned["day"] = _find_days(planned, policy.contact.per_day)
+    planned = planned.sort_values(["day", "priority", "customer_id", "action"], ignore_index=True)
+    return planned[["day", "customer_id", "action", "occasion", "channel", "owner_role"]]
+
+
+def count_workload(calendar: pd.DataFrame) -> pd.DataFrame:
+    """How much work each week brings: a row per week (its Monday), a column per owner role, `contacts`."""
+    week = calendar["day"].dt.to_period("W-SUN").dt.start_time.rename("week")
+    counts = calendar.groupby([week, "owner_role"]).size().unstack(fill_value=0)  # noqa: PD010
+    return counts.rename_axis(columns=None)
+
+
+def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of) -> int:
+    """How many first contacts come only after their action's comparison with the control group is over."""
+    lasting = calendar["action"].map({action.name: action.days for action in policy.playbook})
+    end = pd.Timestamp(as_of).normalize() + pd.to_timedelta(lasting.astype("float64"), unit="D")
+    return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
+
+
+def say_late(late: int) -> str:
+    """What to do about first contacts that do not fit."""
+    if not late:
+        return _("Every first contact fits before its comparison ends")
+    return _(
+        "{late:,} first contacts fit only after their comparison ends: lower the action's `capacity` or "
+        "raise `contact.per_day`"
+    ).format(late=late)
+
+
+def _count_occasions(action) -> int:
+    return 1 if action.every_weeks is None else 1 + (action.days - 1) // (7 * action.every_weeks)
+
+
+def _find_days(planned: pd.DataFrame, per_day: dict[str, int]) -> np.ndarray:
+    """Give each wish, in order, the first working day on which its role has room on its channel."""
+    days = np.empty(len(planned), dtype="datetime64[D]")
+    for (_role, channel), rows in planned.groupby(["owner_role", "channel"]).indices.items():
+        wishes, room = planned["wished"].to_numpy()[rows].astype("datetime64[D]"), per_day.get(channel)
+        days[rows] = wishes if room is None else _queue(wishes, room)
+    return days.astype("datetime64[us]")
+
+
+def _queue(wishes: np.ndarray, room: int) -> np.ndarray:
+    """First come, first served, `room` a day: wishes are sorted working days, and so is what comes back.
+
+    >>> print(_queue(np.array(["2026-01-02"] * 3 + ["2026-01-07"], dtype="datetime64[D]"), 2))
+    ['2026-01-02' '2026-01-02' '2026-01-05' '2026-01-07']
+    """
+    start = wishes[:1]
+    ahead = np.busday_count(start, wishes)  # working days after the first wish
+    # A wish is served no earlier than wished, and `room` places after the wish `room` before it.
+    place = np.arange(len(wishes))
+    slots = np.maximum.accumulate(ahead * room - place) + place
+    return np.busday_offset(start, slots // room) if len(wishes) else wishes
