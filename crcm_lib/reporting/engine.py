@@ -9,7 +9,7 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,9 +68,16 @@ class Kernel:
 
     Its home is a temporary folder that nobody else may read: connection file, sockets and an empty
     IPython profile, so that no analyst's start-up script runs in a scheduled report.
+
+    Parameters
+    ----------
+    cwd
+        The folder of the notebook.
+    modules
+        What to import before the notebook's turn, beside AHEAD.
     """
 
-    def __init__(self, cwd: Path):
+    def __init__(self, cwd: Path, modules: Sequence[str] = ()):
         base = tempfile.gettempdir()
         self.home = Path(tempfile.mkdtemp(prefix="crcm-", dir=base if len(base) < 60 else "/tmp"))
         self.manager = AsyncKernelManager(
@@ -82,7 +89,9 @@ class Kernel:
         )
         environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
         environment |= PINNED | {"IPYTHONDIR": str(self.home)}
-        ahead = [f"--IPKernelApp.exec_lines=__import__({module!r})" for module in AHEAD]
+        # `and None`, because a line with a value would leave it in `_`.
+        wanted = dict.fromkeys([*AHEAD, *modules])
+        ahead = [f"--IPKernelApp.exec_lines=__import__({module!r}) and None" for module in wanted]
         with open(os.devnull, "wb") as nowhere:
             run_sync(self.manager.start_kernel)(
                 extra_arguments=["--HistoryManager.hist_file=:memory:", *ahead],
@@ -92,9 +101,13 @@ class Kernel:
                 stderr=nowhere,
             )
         self.process = self.manager.provisioner.process
+        self.stopped = False
 
     def stop(self) -> None:
-        """End the process and everything it started; a cold kernel has nothing left to say."""
+        """End the process and everything it started, once; a cold kernel has nothing left to say."""
+        if self.stopped:
+            return  # the number of its process group may be another's by now
+        self.stopped = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)  # a kernel leads its own process group
         self.process.wait()
