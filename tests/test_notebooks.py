@@ -9,7 +9,7 @@ import pytest
 
 from crcm_lib.data.schema import RESULTS
 from crcm_lib.data.tables import ROOT
-from crcm_lib.reporting.plans import PARAMETERS
+from crcm_lib.reporting.plans import PARAMETERS, read_notebooks
 
 NAMES = (
     "01_data_cleaning",
@@ -132,6 +132,14 @@ def test_the_last_cell_writes_what_the_schema_says_this_notebook_writes(path, co
     by_the_library = path.stem == "01_data_cleaning"  # clean() writes as it reads, out of core
     assert written == ours or by_the_library
     assert not re.search(r"tables\.write", "\n".join(cell.source for cell in code[:-1]))
+
+
+def test_comes_after_the_notebooks_whose_tables_it_names(path, code):
+    nodes = [node for cell in code for node in ast.walk(ast.parse(cell.source))]
+    columns = [node.slice for node in nodes if isinstance(node, ast.Subscript)]  # frame["customers"]
+    named = {node.value for node in nodes if isinstance(node, ast.Constant) and node not in columns}
+    needed = {RESULTS[name].written_by for name in named & RESULTS.keys()}
+    assert {name for name in needed if name < path.stem} <= read_notebooks(path.parent)[path.stem].after
 
 
 @pytest.mark.parametrize(("pattern", "why"), FORBIDDEN, ids=[why for _, why in FORBIDDEN])

@@ -17,7 +17,7 @@ from crcm_lib.data.tables import ROOT, About
 from crcm_lib.decisions.policy import Policy, read_policy
 from crcm_lib.errors import CrcmError, DataError, RunError, UsageError, list_problems, unknown_name
 from crcm_lib.language import _
-from crcm_lib.reporting import gates, stages
+from crcm_lib.reporting import gates, schedule, stages
 from crcm_lib.reporting.engine import KERNEL
 
 PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "seed")  # there are no others
@@ -48,6 +48,7 @@ class Notebook:
     content: nbformat.NotebookNode
     parameters: tuple[str, ...]
     title: str
+    after: frozenset[str]  # the notebooks it comes after: it sees what they wrote and nothing else
 
 
 @dataclass(frozen=True)
@@ -144,10 +145,12 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     Raises
     ------
     UsageError
-        If there are none, or one asks for a parameter that no run has, or hides failures in shell lines.
+        If there are none, or one asks for a parameter that no run has, comes after a notebook that is not
+        there, or hides failures in shell lines.
     """
-    found, problems = {}, []
-    for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")):
+    found, direct, problems = {}, {}, []
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    for number, path in enumerate(paths):
         try:
             content = nbformat.read(path, as_version=4)
         except (ValueError, nbformat.ValidationError) as error:
@@ -162,15 +165,18 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
             for name in wanted
             if name not in PARAMETERS
         ]
+        direct[path.stem], unknown = schedule.read_after(content, [other.stem for other in paths[:number]])
+        problems += [f"{path.name}: {problem}" for problem in unknown]
         problems += gates.find_shell_lines(content, path.stem)
         title = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), path.stem)
-        found[path.stem] = Notebook(content, wanted, title.splitlines()[0].lstrip("# ").strip())
+        found[path.stem] = content, wanted, title.splitlines()[0].lstrip("# ").strip()
     if problems:
         raise UsageError(list_problems(display(folder), problems))
     if not found:
         words = _("{folder}: no notebooks like 01_data_cleaning.ipynb")
         raise UsageError(words.format(folder=display(folder)))
-    return found
+    after = schedule.follow(direct)
+    return {name: Notebook(*parts, after=after[name]) for name, parts in found.items()}
 
 
 def _check_parameters(settings: Settings) -> None:

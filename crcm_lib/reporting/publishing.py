@@ -22,7 +22,7 @@ from filelock import FileLock, Timeout
 from crcm_lib.data import tables
 from crcm_lib.errors import GateError, LockedError, list_problems
 from crcm_lib.language import _
-from crcm_lib.reporting import gates, stages
+from crcm_lib.reporting import desks, gates, stages
 from crcm_lib.reporting.plans import Plan, display
 
 STAGING, PARTED = ".staging-", ".parted-"
@@ -39,10 +39,10 @@ def read_as_of(folder: Path) -> str:
     return tables.read_about(folder).as_of if (folder / "about.json").exists() else ""
 
 
-def rename_inside(notebook: Path, staging: Path, final: Path) -> None:
+def rename_inside(notebook: Path, final: Path) -> None:
     """Let an executed notebook name the folder where its run will lie, so that it runs again by hand."""
-    text = notebook.read_text("utf-8")
-    stages.save_atomically(text.replace(str(staging), display(final)), notebook)
+    desk = desks.find(notebook.parent, notebook.stem)
+    stages.save_atomically(notebook.read_text("utf-8").replace(str(desk), display(final)), notebook)
 
 
 def publish(plan: Plan, staging: Path, run_id: str) -> Path:
@@ -85,13 +85,15 @@ def keep_failed(plan: Plan, staging: Path) -> Path:
     """Keep what a failed run had done, for the analyst and for --resume; only the last one of each source."""
     failed = plan.out / "failed"
     failed.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):
+        desks.clear_all(staging)
     kept = failed / plan.run_id(read_as_of(staging))
     for old in failed.glob(f"{plan.source.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     if staging.exists():
         for path in staging.glob("*.ipynb"):
             with contextlib.suppress(OSError, ValueError):
-                rename_inside(path, staging, kept)
+                rename_inside(path, kept)
         os.rename(staging, kept)
     return kept
 

@@ -1,10 +1,14 @@
-"""A run: the notebooks in order, a gate, and one atomic publish. Only this room knows notebooks."""
+"""A run: the notebooks in their turns, a gate, and one atomic publish. Only this room knows notebooks."""
 
+import contextlib
 import errno
 import json
 import os
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +18,9 @@ from crcm_lib.data import tables
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.errors import CrcmError, GateError, RunError, list_problems
 from crcm_lib.language import _
-from crcm_lib.reporting import gates, leaks, publishing, stages
+from crcm_lib.reporting import desks, gates, leaks, publishing, schedule, stages
 from crcm_lib.reporting.engine import Job, Kernel, Listener, execute
+from crcm_lib.reporting.imports import list_imports
 from crcm_lib.reporting.plans import (
     Notebook,
     Plan,
@@ -31,12 +36,12 @@ NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 @dataclass(frozen=True)
 class _Turn:
-    """One notebook's turn: its key, its kernel, and what the notebooks before it wrote."""
+    """One notebook's turn: its key, its kernel, and the files that it may see, with their hashes."""
 
     name: str
     key: str
     kernel: Kernel
-    before: dict[str, str]
+    seen: dict[str, str]
     listener: Listener
 
 
@@ -88,55 +93,96 @@ def _explain(error: BaseException, plan: Plan, kept: Path) -> BaseException:
 
 def _execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Listener) -> list[stages.Stage]:
     """Give every notebook its turn: reuse it where an equal stage is known, else execute it."""
-    done, names, ahead = [], list(plan.notebooks), None
-    cwd = locate(plan.settings.notebooks)
-    outputs: dict[str, str] = {}
-    try:
-        for number, name in enumerate(names):
-            key = _key_of(plan, name, outputs)
+    after = {name: notebook.after for name, notebook in plan.notebooks.items()}
+    begun: list[str] = []
+    done: dict[str, stages.Stage] = {}
+    tell = _one_by_one(listener)
+    with ThreadPoolExecutor(schedule.SIDE_BY_SIDE) as pool, _kernels(plan) as start:
+
+        def begin(name: str) -> Future:
+            begun.append(name)
+            seen = {path: digest for each in after[name] for path, digest in done[each].outputs.items()}
+            key = _key_of(plan, name, seen)
             if found := stages.find(name, key, earlier):
-                stage = stages.reuse(staging, found)
-            else:
-                kernel = ahead or Kernel(cwd)
-                # The next kernel starts and imports while this notebook is at work; it is cold all the same.
-                ahead = Kernel(cwd) if number + 1 < len(names) else None
-                stage = _execute_one(plan, staging, _Turn(name, key, kernel, dict(outputs), listener))
-            outputs |= stage.outputs
-            done.append(stage)
-            listener(
+                return pool.submit(stages.reuse, staging, found)
+            turn = _Turn(name, key, start(name), seen, tell)
+            at_work = pool.submit(_execute_one, plan, staging, turn)
+            for following in schedule.foresee(after, begun):
+                start(following)  # it imports while the ones before are at work; it is cold all the same
+            return at_work
+
+        for name, stage in schedule.take_turns(after, begin):
+            _keep(staging, stage, done)
+            done[name] = stage
+            tell(
                 {"event": "notebook", "notebook": name, "status": "reused" if stage.reused else "completed"}
                 | {"seconds": stage.seconds, "cells": _count_cells(plan.notebooks[name])}
             )
+    return [done[name] for name in plan.notebooks]
+
+
+@contextlib.contextmanager
+def _kernels(plan: Plan) -> Iterator[Callable[[str], Kernel]]:
+    """Start the kernel of a notebook, once, whether for its turn or ahead of it; none outlives the block."""
+    cwd = locate(plan.settings.notebooks)
+    started: dict[str, Kernel] = {}
+
+    def start(name: str) -> Kernel:
+        if name not in started:
+            started[name] = Kernel(cwd, list_imports(plan.notebooks[name].content))
+        return started[name]
+
+    try:
+        yield start
     finally:
-        if ahead is not None:
-            ahead.stop()
-    return done
+        for kernel in started.values():
+            kernel.stop()  # those at work too: their notebooks notice and end
+
+
+def _one_by_one(listener: Listener) -> Listener:
+    """Tell of one event at a time, though notebooks side by side have theirs at once."""
+    lock = threading.Lock()
+
+    def tell(event: dict) -> None:
+        with lock:
+            listener(event)
+
+    return tell
 
 
 def _execute_one(plan: Plan, staging: Path, turn: _Turn) -> stages.Stage:
-    """Execute one notebook, check what it leaves, and note the stage as complete."""
+    """Execute one notebook at its desk and check what it leaves there."""
     name, settings, path = turn.name, plan.settings, staging / f"{turn.name}.ipynb"
+    started = time.perf_counter()
+    desk = desks.lay(staging, name, turn.seen)
     given = {
         "source": display(locate(settings.source)),
         "as_of": settings.as_of,
-        "input_dir": str(staging),
-        "output_dir": str(staging),
+        "input_dir": str(desk),
+        "output_dir": str(desk),
         "policy": display(locate(settings.policy)),
         "seed": settings.seed,
     }
     parameters = {wanted: given[wanted] for wanted in plan.notebooks[name].parameters}
     job = Job(name, plan.notebooks[name].content, parameters, path, settings.cell_timeout, turn.listener)
-    started = time.perf_counter()
     notebook = execute(job, turn.kernel)
-    if problems := gates.find_incomplete(notebook, name) + gates.find_bad_tables(staging, name):
+    if problems := gates.find_incomplete(notebook, name) + gates.find_bad_tables(desk, name):
         raise GateError(list_problems(_("the run is not complete"), problems))
-    after = stages.claim_outputs(name, turn.before, stages.hash_outputs(staging))
-    final = plan.out / plan.run_id(publishing.read_as_of(staging))
-    publishing.rename_inside(path, staging, final)
+    wrote = stages.claim_outputs(name, turn.seen, stages.hash_outputs(desk))
+    publishing.rename_inside(path, plan.out / plan.run_id(publishing.read_as_of(desk)))
     seconds = round(time.perf_counter() - started, 2)
-    stage = stages.Stage(name, turn.key, after, stages.hash_file(path), seconds)
+    return stages.Stage(name, turn.key, wrote, stages.hash_file(path), seconds)
+
+
+def _keep(staging: Path, stage: stages.Stage, done: dict[str, stages.Stage]) -> None:
+    """Take what a notebook wrote into the run, and note the stage as complete."""
+    twice = {path for other in done.values() for path in other.outputs if path in stage.outputs}
+    if not stage.reused:
+        twice |= {*desks.clear(staging, stage.name)}
+    if twice:
+        words = _("{files}: written by more than one notebook.")
+        raise RunError(words.format(files=", ".join(sorted(twice))))
     stages.record(staging, stage)
-    return stage
 
 
 def _finish(plan: Plan, staging: Path, done: list[stages.Stage], mask: int) -> str:

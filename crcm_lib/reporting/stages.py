@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 
@@ -54,10 +54,9 @@ def hash_content(content) -> str:
 
 
 def hash_notebook(notebook: nbformat.NotebookNode) -> str:
-    """Return the hash of what a notebook asks, not of what it once answered: cells and tags, no outputs."""
-    return hash_content(
-        [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
-    )
+    """Return the hash of what a notebook asks, not of what it answered: cells, tags, what it comes after."""
+    cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
+    return hash_content([cells, notebook.metadata.get("crcm", {})])
 
 
 def hash_code() -> str:
@@ -100,7 +99,8 @@ def hash_outputs(folder: Path) -> dict[str, str]:
 def record(folder: Path, stage: Stage) -> None:
     """Note that a stage is complete; written after everything else it leaves."""
     (folder / RECORDS).mkdir(exist_ok=True)
-    save_atomically(json.dumps(asdict(stage), indent=1), folder / RECORDS / f"{stage.name}.json")
+    kept = replace(stage, reused=False)
+    save_atomically(json.dumps(asdict(kept), indent=1), folder / RECORDS / f"{stage.name}.json")
 
 
 def claim_outputs(name: str, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
@@ -139,9 +139,7 @@ def reuse(folder: Path, found: tuple[Path, Stage]) -> Stage:
     for name in [*stage.outputs, f"{stage.name}.ipynb"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(origin / name, folder / name)
-    copied = Stage(**asdict(stage) | {"reused": True})
-    record(folder, Stage(**asdict(stage) | {"reused": False}))
-    return copied
+    return replace(stage, reused=True)
 
 
 def protect(folder: Path, mask: int) -> None:
