@@ -69,7 +69,9 @@ def summarise_purchases(engine, *, as_of) -> pd.DataFrame:
     [2, 20, 10, 30, 30]
     """
     until = _day(as_of)
-    totals = engine.execute(sql.query(sql.core(until), "select * from core order by customer_id")).df()
+    wanted = """select customer_id, purchases, first_day, last_day, spend_total, spend_purchases, spend_repeat
+        from core order by customer_id"""
+    totals = engine.execute(sql.query(sql.core(until), wanted)).df()
     if totals.empty:
         _refuse_nothing(engine, until)
     customers = _with_days_and_means(totals.set_index("customer_id"), until)
