@@ -1,0 +1,178 @@
+"""Pictures of what remains of gross sales, and of how subscriptions last (04)."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.data.privacy import hide_small, say_hidden
+from crcm_lib.language import _
+from crcm_lib.models.value.profit import STEP_NAMES, Whale
+from crcm_lib.reporting.figures.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    Picture,
+    TableView,
+    new_figure,
+    nothing,
+    table,
+)
+
+WHOLE, TAKEN, LEFT = PALETTE[0], PALETTE[1], PALETTE[2]
+
+
+def show_waterfall(sums: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
+    """From gross sales to what remains: what each step takes off, for one row of `sum_remains`."""
+    shown = _hide(sums.head(1), at_least)
+    if shown.empty or pd.isna(shown["gross_sales"].iloc[0]):
+        return nothing(_("too few customers, or one dominates them: what remains of gross sales is hidden"))
+    bars = list_bars(shown.iloc[0])
+    figure, axes = new_figure(height=1.3 + 0.42 * len(bars))
+    colours = {"whole": WHOLE, "taken": TAKEN, "left": LEFT}
+    low, high = bars[["start", "end"]].min(axis=1), bars[["start", "end"]].max(axis=1)
+    shades = list(bars["kind"].map(colours))  # an edge, so that the thinnest step can be seen
+    axes.barh(bars["name"], high - low, left=low, color=shades, edgecolor=shades, linewidth=1.5)
+    beside = {"xytext": (5, 0), "textcoords": "offset points", "va": "center", "fontsize": 10}
+    for place, (edge, words) in enumerate(zip(high, bars["words"], strict=True)):
+        axes.annotate(words, (edge, place), color=MUTED, **beside)
+    axes.invert_yaxis()
+    axes.margins(x=0.28)
+    axes.set_xlim(left=1.05 * min(float(low.min()), 0.0))
+    axes.axvline(0, color=INK, linewidth=1)
+    axes.set_xlabel(_("{currency}, and share of gross sales").format(currency=currency))
+    axes.locator_params(axis="x", nbins=5)
+    axes.xaxis.set_major_formatter(_short)
+    axes.grid(visible=False, axis="y")
+    told = "; ".join(f"{name}: {words}" for name, words in zip(bars["name"], bars["words"], strict=True))
+    text = _("Bars, from gross sales to what remains in {currency}, {n:,} customers. {told}.")
+    return Picture(figure, text.format(currency=currency, n=shown["customers"].iloc[0], told=told))
+
+
+def list_bars(row: pd.Series) -> pd.DataFrame:
+    """The bars of a waterfall: `name`, `kind` (whole, taken, left), `start` and `end` (currency), `words`."""
+    gross, level, bars = float(row["gross_sales"]), 0.0, []
+    for column in (name for name in row.index if name in {"gross_sales", "spend_total", "contribution"} | {
+            *STEP_NAMES}):  # fmt: skip
+        amount = float(row[column])
+        if column in STEP_NAMES:
+            if amount:
+                bars.append((STEP_NAMES[column], "taken", level, level - amount, -amount))
+            level -= amount
+        else:
+            name = {"gross_sales": _("gross sales"), "spend_total": _("spend received"),
+                    "contribution": _("contribution")}[column]  # fmt: skip
+            bars.append((name, "left" if column == "contribution" else "whole", 0.0, amount, amount))
+            level = amount
+    found = pd.DataFrame(bars, columns=["name", "kind", "start", "end", "amount"])
+    found["words"] = [f"{amount:,.0f} ({amount / gross:.1%})" if gross else f"{amount:,.0f}"
+                      for amount in found["amount"]]  # fmt: skip
+    return found
+
+
+def table_remains(sums: pd.DataFrame, currency: str, *, at_least: int = 5) -> TableView:
+    """What remains of gross sales by group, small groups and those that one customer dominates hidden."""
+    shown = _hide(sums, at_least)
+    empty = [step for step in STEP_NAMES if step in shown and not sums[step].any()]
+    money = [c for c in shown if c not in ("group", "customers", "contribution_share")]
+    caption = _("Amounts in {currency}. {hidden}").format(
+        currency=currency, hidden=say_hidden(sums, shown, at_least=at_least)
+    )
+    formats = dict.fromkeys(money, "money") | {"contribution_share": "share", "customers": "count"}
+    return table(shown.drop(columns=empty), caption.strip(), **formats)
+
+
+def show_whale(whale: Whale | None, currency: str, *, at_least: int = 5) -> Picture:
+    """Contribution added up over the customers, who contribute most first: who carries, who costs."""
+    if whale is None:
+        return nothing(_("cost is unknown, so what remains of each customer's sales cannot be told"))
+    points = list_points(whale, at_least=at_least)
+    if len(points) < 3:
+        return nothing(_("too few customers, or one dominates them: who contributes and who costs is hidden"))
+    figure, axes = new_figure()
+    axes.plot(points["customer_share"], points["cumulative"], "o-", color=WHOLE, linewidth=2.5, markersize=5)
+    axes.axhline(whale.total, color=MUTED, linestyle="--", linewidth=1.5)
+    level = _("all together: {total:,.0f}").format(total=whale.total)
+    above = {"xytext": (0, 5), "textcoords": "offset points", "ha": "center", "zorder": 1}  # behind the line
+    axes.annotate(level, (0.5, whale.total), color=MUTED, backgroundcolor="white", **above)
+    axes.set(xlim=(0, 1.02), xlabel=_("share of the customers, who contribute most first"))
+    axes.set_ylabel(_("contribution added up, {currency}").format(currency=currency))
+    axes.margins(y=0.12)
+    axes.xaxis.set_major_formatter(lambda share, _place: f"{share:.0%}")
+    axes.yaxis.set_major_formatter(_short)
+    told = "; ".join(
+        f"{row.customer_share:.0%}: {row.cumulative:,.0f}" for row in points.iloc[1:].itertuples()
+    )
+    words = _("Line, contribution added up in {currency} by share of customers, who contribute most first. "
+              "{summary} {told}.")  # fmt: skip
+    return Picture(figure, words.format(currency=currency, told=told, summary=tell_whale(whale, at_least)))
+
+
+def list_points(whale: Whale, *, at_least: int = 5) -> pd.DataFrame:
+    """The points of the curve that may be shown: `customer_share` and `cumulative`.
+
+    Between two points lie at least `at_least` customers, of whom none brings most of the contribution.
+    """
+    groups = whale.groups[["customers", "contribution", "largest_share"]]
+    hidden = hide_small(groups, money=["contribution"], at_least=at_least)["contribution"].isna().to_numpy()
+    beside_hidden = hidden | np.append(hidden[1:], False)
+    ends = whale.groups[["customer_share", "cumulative"]]
+    kept = ends[~beside_hidden | (np.arange(len(ends)) == len(ends) - 1)]
+    if hidden.all():
+        kept = kept.iloc[:0]
+    return pd.concat([pd.DataFrame({"customer_share": [0.0], "cumulative": [0.0]}), kept], ignore_index=True)
+
+
+def tell_whale(whale: Whale | None, at_least: int = 5) -> str:
+    """Who carries and who costs, in a sentence; numbers of a few customers are hidden."""
+    if whale is None:
+        return _("Cost is unknown, so what remains of each customer's sales cannot be told.")
+    if whale.negative == 0:
+        return _("No customer costs more than they bring.")
+    if whale.negative < at_least:
+        return _("Fewer than {n} customers cost more than they bring.").format(n=at_least)
+    words = _("{share:.1%} of {n:,} customers cost more than they bring; without them contribution would be "
+              "{peak}.")  # fmt: skip
+    peak = f"{whale.peak_share:.1%}" if whale.total > 0 else f"{whale.peak:,.0f}"
+    of_all = _("{peak} of today's") if whale.total > 0 else "{peak}"
+    return words.format(share=whale.negative_share, n=whale.customers, peak=of_all.format(peak=peak))
+
+
+def show_retention(survival: pd.DataFrame, *, at_least: int = 5) -> Picture:
+    """How subscriptions last: the share who renewed at least so often, actual and as projected."""
+    shown = hide_small(survival, at_least=at_least)[["actual"]].assign(renewals=survival["renewals"])
+    known = shown.dropna()
+    if known.empty:
+        return nothing(_("too few contracts have come up for renewal to show how they last"))
+    figure, axes = new_figure()
+    actual = np.r_[1.0, known["actual"].to_numpy(float)]
+    if "expected" in survival:
+        expected = np.r_[1.0, survival["expected"].to_numpy(float)]
+        axes.plot(np.r_[0, survival["renewals"]], expected, "s--", color=TAKEN, linewidth=2, label=_("model"))
+    axes.plot(np.r_[0, known["renewals"]], actual, "o-", color=WHOLE, linewidth=2.5, label=_("actual"))
+    axes.set(
+        ylim=(0, 1.05), xlabel=_("number of renewals"), ylabel=_("share of customers who renewed so often")
+    )
+    axes.xaxis.get_major_locator().set_params(integer=True)
+    axes.yaxis.set_major_formatter(lambda share, _place: f"{share:.0%}")
+    axes.legend()
+    told = "; ".join(_tell_renewal(shown.loc[place, "actual"], row) for place, row in survival.iterrows())
+    text = _("Lines, share of customers by renewals, actual and by the model. {told}.")
+    return Picture(figure, text.format(told=told))
+
+
+def _tell_renewal(actual, row: pd.Series) -> str:
+    seen = f"{actual:.1%}" if pd.notna(actual) else _("hidden") if row["customers"] else _("not seen yet")
+    model = _(", model {share:.1%}").format(share=row["expected"]) if "expected" in row else ""
+    return f"{row['renewals']:.0f}: {seen}{model}"
+
+
+def _hide(sums: pd.DataFrame, at_least: int) -> pd.DataFrame:
+    money = [column for column in sums if column not in ("group", "customers", "largest_share")]
+    return hide_small(sums, money=money, at_least=at_least)
+
+
+def _short(amount: float, _place) -> str:
+    """An amount on an axis: thousands as k, millions as M."""
+    for size, unit in ((1e6, "M"), (1e3, "k")):
+        if abs(amount) >= size:
+            return f"{amount / size:,.3g}{unit}"
+    return f"{amount:,.0f}"
