@@ -10,7 +10,7 @@ import pytest
 from conftest import list_kernels, write_notebook
 
 from crcm_lib.errors import RunError, UsageError
-from crcm_lib.reporting import desks, imports, schedule
+from crcm_lib.reporting import desks, imports, schedule, stages
 
 PARAMETERS = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
 WRITE = """\
@@ -205,6 +205,22 @@ def test_a_file_that_two_notebooks_write_is_refused(shop):
     add(shop, "03_look", WRITE.format(name="same"), after=["01_about"])
     with pytest.raises(RunError, match=r"tables/same\.json: written by more than one notebook"):
         shop.run()
+
+
+def test_a_file_that_a_reused_notebook_wrote_is_not_written_over(shop):
+    add(shop, "03_slow", "print('once')", after=["01_about"])
+    add(shop, "04_last", WRITE.format(name="same"), after=["03_slow"])
+    shop.run()
+    add(shop, "02_copy", WRITE.format(name="same"))
+    add(shop, "03_slow", "import time; time.sleep(8)", after=["01_about"])
+    with pytest.raises(RunError, match=r"tables/same\.json: written by more than one notebook"):
+        shop.run(resume=True)
+
+
+def test_what_a_notebook_comes_after_is_part_of_what_it_asks():
+    plain = nbformat.v4.new_notebook()
+    told = nbformat.v4.new_notebook(metadata={"crcm": {"after": []}})
+    assert stages.hash_notebook(plain) != stages.hash_notebook(told)
 
 
 def test_a_kernel_has_what_its_notebook_imports_before_its_turn(shop):
