@@ -61,7 +61,7 @@ def core(until: pd.Timestamp, sums: dict[str, str] | None = None, windows: tuple
     """Purchases, first and last day, and spend of each customer; with `sums` and purchases in `windows`.
 
     The spend of the first day comes out of the same pass: the least weight of a day plus its spend is that of
-    the first day, and less the weight it is the spend. Reading the lines a second time takes a third longer.
+    the first day, and less the weight it is the spend. Reading the lines a second time costs a fifth more.
     """
     counts = {
         f"purchases_{n}d": "count(case when holds = 1 and purchase_day > "
