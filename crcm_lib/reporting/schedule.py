@@ -75,9 +75,15 @@ def put_in_order(after: After) -> list[str]:
 
 
 def foresee(after: After, begun: list[str]) -> list[str]:
-    """List the notebooks that may begin once those that have begun are done; as many as there are places."""
-    queue = [name for name in put_in_order(after) if name not in begun and after[name] <= {*begun}]
-    return queue[: count_places()]
+    """List the notebooks that will begin next, as many as there are places: those waiting for fewest others.
+
+    Examples
+    --------
+    >>> foresee({"01": set(), "02": {"01"}, "03": {"01", "02"}}, ["01"])[0]
+    '02'
+    """
+    queue = [name for name in put_in_order(after) if name not in begun]
+    return sorted(queue, key=lambda name: len(after[name] - {*begun}))[: count_places()]
 
 
 def take_turns(after: After, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
