@@ -51,7 +51,8 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.value.likelihoods import find_distinct, fit_bgnbd
+    from crcm_lib.models.value.likelihoods import fit_bgnbd
+    from crcm_lib.models.value.search import find_distinct
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
     histories = len(find_distinct(*columns))
@@ -66,7 +67,7 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     import lifetimes
 
     from crcm_lib.models.value import expectations
-    from crcm_lib.models.value.likelihoods import find_distinct
+    from crcm_lib.models.value.search import find_distinct
     from crcm_lib.models.value.model import BGNBD, GAMMA_GAMMA, ValueModel
 
     buying = expectations.purchase_fitter(TRUTH)

@@ -24,11 +24,11 @@ from crcm_lib.models.value import (
 )
 from crcm_lib.models.value.likelihoods import (
     bgnbd_objective,
-    find_distinct,
     fit_bgnbd,
     fit_gamma_gamma,
     gamma_gamma_objective,
 )
+from crcm_lib.models.value.search import find_distinct
 
 PARAMS = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
 AWKWARD = [

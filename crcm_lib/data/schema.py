@@ -292,10 +292,12 @@ RESULTS = {
         "a customer's predicted value", ("customer_id",), "04_clv",
         {
             "customer_id": ID,
-            "p_alive": _share("probability of still being a customer; empty for one-time buyers under BG/NBD"),
+            "p_alive": _share("probability of still being a customer; empty for one-time buyers, of whom nothing is seen"),
             "expected_purchases": Column("number", "purchase days", "over the horizon", True, 0),
             "expected_spend_per_purchase": _money("expected spend per purchase day", True, 0),
             "spend_expected": _money("over the horizon, not discounted", True, 0),
+            "spend_low": _money("lower end of the range that spend falls into with 80 % probability", at_least=0),
+            "spend_high": _money("upper end of that range", at_least=0),
             "spend_if_stays": _money("spend_expected of a customer who is certainly still there today", at_least=0),
             "value": _money("over the horizon, discounted; margin where cost or a margin rate is known", True, 0),
             "model": _text("which model said so", True),
@@ -305,7 +307,7 @@ RESULTS = {
         "a model's measure on days it had not seen", ("model", "measure"), "04_clv",
         {
             "model": _text("model or baseline", True),
-            "measure": _text("mae, rmse, bias, gini …", True),
+            "measure": _text("loss, mae, rmse, bias, gini …", True),
             "score": Column("number", "see measure", "its value", True),
         },
     ),

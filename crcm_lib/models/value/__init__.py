@@ -1,21 +1,30 @@
-"""Customers -> what each will be worth, and whether such predictions were right before.
+"""Customers -> what each will be worth, how sure that is, and whether such predictions were right before.
 
-`likelihoods` finds parameters, `expectations` says what they mean for a history, `model` scores customers,
-`ladder` chooses what the data can carry, `accuracy` measures predictions, `lookback` judges by the past,
-`whatif` changes the assumptions, `telling` puts it into words.
+`search` finds maxima of likelihoods, `likelihoods` and `pareto` hold them, `expectations` says what
+BG/NBD's parameters mean for a history, `processes` puts the purchase models behind one interface,
+`ladder` chooses what the data can carry, `correction` learns what a model misses, `model` scores
+customers, `accuracy` measures predictions, `lookback` and `tournament` judge by the past, `ranges`
+says how sure, `whatif` changes the assumptions, `telling` puts it into words. `contracts` values
+subscriptions, `profit` follows spend to what remains of it.
 """
 
 from crcm_lib.models.value.ladder import fit_value
 from crcm_lib.models.value.lookback import Backtest, backtest
 from crcm_lib.models.value.model import ValueModel
+from crcm_lib.models.value.ranges import check_ranges, draw_ranges
 from crcm_lib.models.value.telling import compare_counts, tell_assumptions, tell_model
+from crcm_lib.models.value.tournament import Tournament, compete
 from crcm_lib.models.value.whatif import vary
 
 __all__ = [
     "Backtest",
+    "Tournament",
     "ValueModel",
     "backtest",
+    "check_ranges",
     "compare_counts",
+    "compete",
+    "draw_ranges",
     "fit_value",
     "tell_assumptions",
     "tell_model",

@@ -8,7 +8,8 @@ from crcm_lib.language import _
 GOOD, FAIR, WEAK, UNKNOWN = "good", "fair", "weak", "cannot tell"
 SMALL_BIAS, LARGE_BIAS = 0.10, 0.25  # share by which a total may be off to be good, to be fair
 FEWEST_BUYERS = 30  # who must have bought after the cut before anything can be said
-NEAR_RMSE, NEAR_GINI = 0.05, 0.02  # within which the model is about as good as a baseline
+NEAR_RMSE, NEAR_GINI = 0.02, 0.02  # within which the model is about as good as a baseline
+MEASURES = ("mae", "rmse", "bias", "gini", "top_share", "top_missed")
 
 
 def measure(actual: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
@@ -17,7 +18,8 @@ def measure(actual: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     Returns
     -------
     mae and rmse (currency per customer), bias (predicted total / actual total − 1), gini (1 is the true
-    ranking, 0 is chance), top_share (share of the actual spend that the predicted top fifth brought).
+    ranking, 0 is chance), top_share (share of the actual spend that the predicted top fifth brought),
+    top_missed (share of the true top fifth, as far as they spent anything, who are not in the predicted one).
 
     Examples
     --------
@@ -31,7 +33,14 @@ def measure(actual: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
         "bias": float(predicted.sum()) / total - 1 if total > 0 else np.nan,
         "gini": normalised_gini(actual, predicted),
         "top_share": 1 - float(np.interp(0.8, *_lorenz(actual, predicted))),
+        "top_missed": _miss_top(actual, predicted),
     }
+
+
+def _miss_top(actual: np.ndarray, predicted: np.ndarray, share: float = 0.2) -> float:
+    true = (pd.Series(actual).rank(pct=True).to_numpy() > 1 - share) & (actual > 0)
+    seen = pd.Series(predicted).rank(pct=True).to_numpy() > 1 - share
+    return float((~seen[true]).mean()) if true.any() else np.nan
 
 
 def normalised_gini(actual: np.ndarray, predicted: np.ndarray) -> float:
@@ -71,7 +80,7 @@ def grade(scores: dict[str, dict[str, float]], buyers: int) -> tuple[str, str]:
     """Grade the first model of `scores` against the others, the baselines, and say why.
 
     good: at least as close (RMSE) and as well ranked (Gini) as each baseline, and the total within 10 %;
-    fair: about as good as each (within 5 % of RMSE and 2 points of Gini), and the total within 25 %;
+    fair: about as good as each (within 2 % of RMSE and 2 points of Gini), and the total within 25 %;
     weak: the rest.
     """
     if buyers < FEWEST_BUYERS:

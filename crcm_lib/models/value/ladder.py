@@ -1,13 +1,17 @@
 """Customers -> a ValueModel, on the highest rung of the ladder that the data can carry, and why there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from crcm_lib.data.tables import check
 from crcm_lib.errors import DataError
 from crcm_lib.language import _
-from crcm_lib.models.value.likelihoods import Fit, find_distinct, fit_bgnbd, fit_gamma_gamma
-from crcm_lib.models.value.model import BGNBD, DAYS, GAMMA_GAMMA, MEAN, RATE, YEAR, ValueModel, mean_spend
+from crcm_lib.models.value.likelihoods import fit_gamma_gamma
+from crcm_lib.models.value.model import DAYS, GAMMA_GAMMA, MEAN, ValueModel, find_histories, mean_spend
+from crcm_lib.models.value.processes import PARETO, PROCESSES, RATE, fit_rate
+from crcm_lib.models.value.search import Distinct, Fit, find_distinct
 
 FEWEST_CUSTOMERS, FEWEST_REPEATERS, SHORTEST_DAYS = 100, 30, 90
 STRONGEST_LINK = 0.3  # rank correlation of frequency and spend that Gamma-Gamma may still overlook
@@ -15,11 +19,11 @@ FARTHEST_LEVEL = 1.5  # times the mean of the customers' means that Gamma-Gamma 
 LEAST_WORTH = 0.01  # purchases that the prior of spend weighs, at least
 
 
-def fit_value(customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
+def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0) -> ValueModel:
     """Learn how customers buy and spend, on the highest rung of the ladder that the data can carry.
 
-    Purchases: BG/NBD (Fader, Hardie & Lee 2005) by maximum likelihood; below it a simple rate, where a
-    customer's purchases are weighed against one purchase at everybody's pace, and nobody leaves. Spend:
+    Purchases: the model asked for, by maximum likelihood; below it a simple rate, where a customer's
+    purchases are weighed against one purchase at everybody's pace, and nobody leaves. Spend:
     Gamma-Gamma (Fader & Hardie 2013) on every purchase, the first one included; below it an own mean
     weighed against the mean of customers who buy about as often.
 
@@ -28,6 +32,8 @@ def fit_value(customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
     customers
         The `customers` table: `purchases`, `days_first_to_last`, `days_observed`, `spend_total`,
         `spend_mean`.
+    purchases
+        A purchase model of `processes.PROCESSES`.
     seed
         Of the fits' starting points.
     """
@@ -38,39 +44,43 @@ def fit_value(customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
         )
     buyers = customers[customers["purchases"] > 0]
     x = buyers["purchases"].to_numpy(float) - 1
-    t_x, age = (buyers[column].to_numpy(float) for column in DAYS)
     facts = {
         "customers": len(buyers),
         "repeaters": int((x > 0).sum()),
-        "history_days": float(age.max(initial=0)),
+        "history_days": float(buyers["days_observed"].max()) if len(buyers) else 0.0,
     }
-    purchases, params, told, reasons = _fit_purchases(x, t_x, age, seed)
+    name, params, told, reasons = _fit_purchases(find_histories(buyers), purchases, facts, seed)
     spend, spend_params, told_spend, reasons_spend = _fit_spend(x + 1, mean_spend(buyers), seed)
     return ValueModel(
-        purchases, params, spend, spend_params, {**facts, **told, **told_spend},
+        name, params, spend, spend_params, {**facts, **told, **told_spend},
         (*reasons, *reasons_spend), _learn_margin(buyers),
     )  # fmt: skip
 
 
-def _fit_purchases(x, t_x, age, seed: int):
-    reasons = list(_too_little(len(x), int((x > 0).sum()), float(age.max(initial=0))))
+def refit_purchases(model: ValueModel, customers: pd.DataFrame, name: str, *, seed: int = 0) -> ValueModel:
+    """The model with another purchase model learned from the same customers, its spend as it was."""
+    buyers = customers[customers["purchases"] > 0]
+    name, params, told, reasons = _fit_purchases(find_histories(buyers), name, model.facts, seed)
+    facts = {fact: known for fact, known in model.facts.items() if fact != "loglik_purchases"}
+    return replace(model, purchases=name, params=params, facts=facts | told, reasons=reasons)
+
+
+def _fit_purchases(histories: Distinct, name: str, facts: dict, seed: int):
+    reasons = list(_too_little(name, facts)) if name != RATE else []
     if not reasons:
-        fit = fit_bgnbd(find_distinct(x, t_x, age), seed=seed)
+        fit = PROCESSES[name].fit(histories, seed=seed)
         if not fit.problems:
-            return BGNBD, fit.params, {"loglik_purchases": fit.loglik}, tuple(_remark(fit.remarks))
-        reasons = [_("BG/NBD does not suit these histories: {why}").format(why="; ".join(fit.problems))]
-    return RATE, _rate_params(x, age), {}, tuple(reasons)
-
-
-def _rate_params(x, age) -> dict[str, float]:
-    pace = (x.sum() + 0.5) / (age.sum() + YEAR)  # half a purchase in a year, so that unseen is not impossible
-    return {"r": 1.0, "alpha": float(1 / pace)}
+            told = {} if name == RATE else {"loglik_purchases": fit.loglik}
+            return name, fit.params, told, tuple(_remark(name, fit.remarks))
+        reasons = [
+            _("{model} does not suit these histories: {why}").format(model=name, why="; ".join(fit.problems))
+        ]
+    return RATE, fit_rate(histories).params, {}, tuple(reasons)
 
 
 def simple_rate(buyers: pd.DataFrame) -> dict:
     """The lowest rung for purchases, as fields of a ValueModel."""
-    x, age = buyers["purchases"].to_numpy(float) - 1, buyers["days_observed"].to_numpy(float)
-    return {"purchases": RATE, "params": _rate_params(x, age)}
+    return {"purchases": RATE, "params": fit_rate(find_histories(buyers)).params}
 
 
 def simple_spend(buyers: pd.DataFrame) -> dict:
@@ -80,22 +90,23 @@ def simple_spend(buyers: pd.DataFrame) -> dict:
     return {"spend": MEAN, "spend_params": _mean_params(n, mean[np.isfinite(mean)], 0.0, 1.0)}
 
 
-def _remark(remarks: tuple[str, ...]):
+def _remark(name: str, remarks: tuple[str, ...]):
     if remarks:
-        yield _("BG/NBD at its edge ({what}): leaving is hardly seen, or equally likely for all").format(
-            what=", ".join(remarks)
+        yield _("{model} at its edge ({what}): leaving is hardly seen, or equally likely for all").format(
+            model=name, what=", ".join(remarks)
         )
 
 
-def _too_little(customers: int, repeaters: int, days: float):
-    if customers < FEWEST_CUSTOMERS:
-        yield _("{n} customers, and BG/NBD needs {fewest}").format(n=customers, fewest=FEWEST_CUSTOMERS)
-    if repeaters < FEWEST_REPEATERS:
-        yield _("{n} bought more than once, and BG/NBD needs {fewest}").format(
-            n=repeaters, fewest=FEWEST_REPEATERS
-        )
-    if days < SHORTEST_DAYS:
-        yield _("{n:.0f} days of history, and BG/NBD needs {fewest}").format(n=days, fewest=SHORTEST_DAYS)
+def _too_little(model: str, facts: dict):
+    limits = {"customers": FEWEST_CUSTOMERS, "repeaters": FEWEST_REPEATERS, "history_days": SHORTEST_DAYS}
+    words = {
+        "customers": _("{n:.0f} customers, and {model} needs {fewest}"),
+        "repeaters": _("{n:.0f} bought more than once, and {model} needs {fewest}"),
+        "history_days": _("{n:.0f} days of history, and {model} needs {fewest}"),
+    }
+    for fact, fewest in limits.items():
+        if facts[fact] < fewest:
+            yield words[fact].format(n=facts[fact], model=model, fewest=fewest)
 
 
 def _fit_spend(n, mean, seed: int):
@@ -150,7 +161,7 @@ def measure_link(n: np.ndarray, mean: np.ndarray) -> dict[str, float]:
     again = n > 1
     if again.sum() < 4 or np.ptp(n[again]) == 0 or np.ptp(mean[again]) == 0:
         return {"link": 0.0, "link_low": -1.0, "link_high": 1.0}
-    link = float(pd.Series(n[again]).corr(pd.Series(mean[again]), method="spearman"))
+    link = float(np.corrcoef(pd.Series(n[again]).rank(), pd.Series(mean[again]).rank())[0, 1])
     half = 1.96 / np.sqrt(again.sum() - 3)
     middle = np.arctanh(np.clip(link, -0.999999, 0.999999))
     return {

@@ -1,68 +1,9 @@
-"""Likelihoods of purchase and spend histories, and their maxima.
-
-Every likelihood runs over the *different* histories, each with the number of customers who have it, so that
-its cost follows the variety of a customer base and not its size.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass
+"""Likelihoods of BG/NBD and Gamma-Gamma."""
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from crcm_lib.language import _
-
-Numbers = NDArray[np.float64]
-Objective = Callable[[Numbers], tuple[float, Numbers]]
-LIMIT = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
-PILOT = 4000  # different histories on which the starting points compete
-STEEP = 1e-5  # largest gradient of the mean log-likelihood at an optimum
-
-
-@dataclass(frozen=True)
-class Distinct:
-    """The different rows among some columns, in sorted order."""
-
-    columns: tuple[Numbers, ...]
-    weight: Numbers  # how many rows are like this one
-    which: NDArray[np.int64]  # for each original row, the number of its different row
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-
-def find_distinct(*columns: Numbers) -> Distinct:
-    """Collect the different rows; their order does not depend on the order of the rows.
-
-    Examples
-    --------
-    >>> different = find_distinct(np.array([2., 0., 2.]), np.array([7., 1., 7.]))
-    >>> different.weight.tolist(), different.which.tolist()
-    ([1.0, 2.0], [1, 0, 1])
-    """
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    values = []
-    for column in columns:
-        codes, levels = pd.factorize(np.asarray(column, dtype=float), sort=True)
-        key = key * max(len(levels), 1) + codes
-        values.append(levels)
-    which, keys = pd.factorize(key, sort=True)
-    rows = []
-    for levels in reversed(values):
-        keys, codes = np.divmod(keys, max(len(levels), 1))
-        rows.append(levels[codes])
-    return Distinct(tuple(reversed(rows)), np.bincount(which, minlength=len(keys)).astype(float), which)
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A maximum of a likelihood, what is wrong with it if anything, and what else there is to know of it."""
-
-    params: dict[str, float]
-    loglik: float
-    problems: tuple[str, ...] = ()
-    remarks: tuple[str, ...] = ()
+from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective, maximise
 
 
 def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
@@ -88,7 +29,7 @@ def fit_bgnbd(histories: Distinct, *, seed: int = 0) -> Fit:
     x, t_x, age = histories.columns
     scale = float(np.average(age, weights=histories.weight)) or 1.0
     scaled = (x, t_x / scale, age / scale, histories.weight)
-    best = _search(bgnbd_objective, scaled, ("r", "alpha", "a", "b"), seed)
+    best = maximise(bgnbd_objective, scaled, ("r", "alpha", "a", "b"), seed, may_run_off=("a", "b"))
     shift = float(histories.weight @ x) * np.log(
         scale
     )  # a density per scaled time is `scale` times one per day
@@ -149,7 +90,7 @@ def fit_gamma_gamma(spends: Distinct, *, seed: int = 0) -> Fit:
     """
     n, mean = spends.columns
     scale = float(np.average(mean, weights=spends.weight))
-    best = _search(gamma_gamma_objective, (n, mean / scale, spends.weight), ("p", "q", "v"), seed)
+    best = maximise(gamma_gamma_objective, (n, mean / scale, spends.weight), ("p", "q", "v"), seed)
     problems = best.problems
     if best.params["q"] <= 1:
         problems += (_("q is {q:.2f}: at 1 or below, mean spend has no finite expectation").format(
@@ -184,78 +125,3 @@ def gamma_gamma_objective(n: Numbers, mean: Numbers, weight: Numbers) -> Objecti
         return -float(loglik) / total, -np.array([slope_p * p, slope_q * q, slope_v * v]) / total
 
     return objective
-
-
-def _search(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], seed: int) -> Fit:
-    """Let several starting points compete on a part of the histories; climb from the best on all of them.
-
-    On one thread: the sums are short, and how many threads share them must not show in the last digit.
-    """
-    from threadpoolctl import threadpool_limits
-
-    with threadpool_limits(1):
-        return _search_alone(likelihood, columns, names, seed)
-
-
-def _search_alone(likelihood, columns: tuple[Numbers, ...], names: tuple[str, ...], seed: int) -> Fit:
-    rng = np.random.default_rng(seed)
-    part = columns
-    if len(columns[0]) > PILOT:
-        some = np.sort(rng.choice(len(columns[0]), PILOT, replace=False))
-        part = tuple(column[some] for column in columns)
-    starts = [np.zeros(len(names)), *rng.uniform(-1.5, 1.5, (4, len(names)))]
-    pilot = likelihood(*part)
-    ends = [_climb(pilot, start, steps=60) for start in starts]
-    objective = likelihood(*columns)
-    point = _polish(objective, _climb(objective, min(ends, key=lambda end: pilot(end)[0])))
-    height, slope = objective(point)
-    return Fit(
-        dict(zip(names, np.exp(point).tolist(), strict=True)),
-        float(-height * columns[-1].sum()),
-        tuple(_find_problems(point, slope, names)),
-        tuple(_at_limit(point, names, ("a", "b"))),
-    )
-
-
-def _climb(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
-    from scipy.optimize import minimize
-
-    box = [(-LIMIT, LIMIT)] * len(start)
-    options = {"maxiter": steps, "ftol": 1e-13, "gtol": 1e-8}
-    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
-
-
-def _polish(objective: Objective, point: Numbers, step: float = 1e-4) -> Numbers:
-    """A few Newton steps, so that the optimum does not depend on the path that led there."""
-    for _round in range(4):
-        slope = objective(point)[1]
-        if abs(slope).max() < 1e-11 or abs(point).max() > LIMIT - 0.01:
-            break
-        moves = step * np.eye(len(point))
-        bend = np.array([objective(point + move)[1] - objective(point - move)[1] for move in moves])
-        bend = (bend + bend.T) / (4 * step)
-        if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend).min() <= 0:
-            break
-        better = point - np.linalg.solve(bend, slope)
-        if not abs(better).max() < LIMIT or not abs(objective(better)[1]).max() < abs(slope).max():
-            break
-        point = better
-    return point
-
-
-def _find_problems(point: Numbers, slope: Numbers, names: tuple[str, ...]):
-    if not np.isfinite(np.append(point, slope)).all():
-        yield _("the likelihood is not a number")
-        return
-    yield from _at_limit(point, names, set(names) - {"a", "b"})
-    free = abs(point) <= LIMIT - 0.01
-    if abs(slope[free]).max(initial=0) > STEEP:
-        yield _("no maximum was found, the steepest slope is {slope:.1e}").format(
-            slope=abs(slope[free]).max()
-        )
-
-
-def _at_limit(point: Numbers, names: tuple[str, ...], among):
-    for name, log in zip(names, point, strict=True):
-        if name in among and abs(log) > LIMIT - 0.01:
-            yield _("{name} ran to its limit").format(name=name)

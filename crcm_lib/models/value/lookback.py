@@ -9,7 +9,8 @@ from crcm_lib.data.customers import spend_between, summarise_purchases
 from crcm_lib.language import _
 from crcm_lib.models.value import accuracy
 from crcm_lib.models.value.ladder import fit_value
-from crcm_lib.models.value.model import DAYS, MEAN, RATE, YEAR, ValueModel
+from crcm_lib.models.value.model import DAYS, MEAN, ValueModel
+from crcm_lib.models.value.processes import RATE, YEAR
 
 HELD_OUT = 0.25  # share of the history that is held out
 FEWEST_DAYS, MOST_DAYS = 28, 365  # days held out, at least and at most
@@ -69,7 +70,7 @@ def backtest(engine, *, as_of, seed: int = 0) -> Backtest:
         Last day observed; nothing dated later counts.
     """
     until = pd.Timestamp(as_of)
-    start = _first_busy_day(engine, until)
+    start = find_first_busy_day(engine, until)
     days = int(min(MOST_DAYS, (until - start).days * HELD_OUT))
     cut = until - pd.Timedelta(days=max(days, 0))
     if days < FEWEST_DAYS:
@@ -86,8 +87,8 @@ def backtest(engine, *, as_of, seed: int = 0) -> Backtest:
         {
             "actual": later["spend"],
             model.name: value["spend_expected"],
-            SAME_RATE: _same_rate(customers, days),
-            LAST_PERIOD: _last_period(engine, customers, cut, days),
+            SAME_RATE: same_rate(customers, days),
+            LAST_PERIOD: last_period(engine, customers, cut, days),
         }
     )
     measured = {name: _measure(spends, name) for name in spends.columns[1:]}
@@ -101,7 +102,7 @@ def backtest(engine, *, as_of, seed: int = 0) -> Backtest:
     )  # fmt: skip
 
 
-def _first_busy_day(engine, until: pd.Timestamp) -> pd.Timestamp:
+def find_first_busy_day(engine, until: pd.Timestamp) -> pd.Timestamp:
     """The day by which one in a hundred lines was written: a single stray early record is not a history."""
     lines = engine.execute(
         f"select day, count(*) as lines from transactions where day <= date '{until:%Y-%m-%d}' "
@@ -113,12 +114,12 @@ def _first_busy_day(engine, until: pd.Timestamp) -> pd.Timestamp:
     return pd.Timestamp(lines["day"].iloc[int(np.searchsorted(seen, 0.01 * seen[-1]))])
 
 
-def _same_rate(customers: pd.DataFrame, days: int) -> pd.Series:
+def same_rate(customers: pd.DataFrame, days: int) -> pd.Series:
     """Spend so far per day known, times the days ahead; a newcomer is taken to repeat what they spent."""
     return customers["spend_total"] / customers["days_observed"].clip(lower=days) * days
 
 
-def _last_period(engine, customers: pd.DataFrame, cut: pd.Timestamp, days: int) -> pd.Series:
+def last_period(engine, customers: pd.DataFrame, cut: pd.Timestamp, days: int) -> pd.Series:
     """Spend of the last `days`, times last period's total over the one before, of those known before both."""
     step = pd.Timedelta(days=days)
     last = spend_between(engine, after=cut - step, until=cut)["spend"].reindex(customers.index).fillna(0)

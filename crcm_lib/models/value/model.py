@@ -9,11 +9,11 @@ import pandas as pd
 from crcm_lib.data.tables import check
 from crcm_lib.language import _
 from crcm_lib.models.value import expectations
-from crcm_lib.models.value.likelihoods import Distinct, find_distinct
+from crcm_lib.models.value.correction import Correction, describe_traits
+from crcm_lib.models.value.processes import PROCESSES, YEAR, Process
+from crcm_lib.models.value.search import Distinct, find_distinct
 
-BGNBD, RATE = "BG/NBD", "simple rate"
 GAMMA_GAMMA, MEAN = "Gamma-Gamma", "shrunken mean"
-YEAR = 365.0
 DAYS = ["days_first_to_last", "days_observed"]
 
 
@@ -26,7 +26,8 @@ class ValueModel:
     purchases, spend
         Which model is used for purchases and for spend per purchase.
     params
-        BG/NBD's r, alpha (days), a, b; or of the simple rate r = 1 and alpha (days).
+        Of the purchase model, in days: BG/NBD's r, alpha, a, b; Pareto/NBD's r, alpha, s, beta; or of the
+        simple rate r = 1 and alpha.
     spend_params
         p, q, v of Gamma-Gamma where it was fitted; and what own purchases are weighed against:
         `level` (currency), `slope` (of its logarithm on that of the purchases), `worth` (purchases).
@@ -36,6 +37,8 @@ class ValueModel:
         Why a rung of the ladder was left, and remarks on the fits, in words.
     margin
         Margin per unit of spend where cost is known.
+    correction
+        What the purchase model misses, where it was learned.
     """
 
     purchases: str
@@ -45,11 +48,18 @@ class ValueModel:
     facts: dict[str, float] = field(default_factory=dict)
     reasons: tuple[str, ...] = ()
     margin: float | None = None
+    correction: Correction | None = None
 
     @property
     def name(self) -> str:
         """The models' names, as in the column `model`."""
-        return f"{self.purchases} + {self.spend}"
+        plain = f"{self.purchases} + {self.spend}"
+        return plain if self.correction is None else _("{model}, corrected").format(model=plain)
+
+    @property
+    def process(self) -> Process:
+        """The purchase model."""
+        return PROCESSES[self.purchases]
 
     def to_json(self) -> str:
         """The learned state as JSON."""
@@ -59,7 +69,9 @@ class ValueModel:
     def from_json(cls, text: str) -> "ValueModel":
         """Read the learned state back."""
         state = json.loads(text)
-        return cls(**{**state, "reasons": tuple(state["reasons"])})
+        kept = state.pop("correction")
+        correction = None if kept is None else Correction.from_state(kept)
+        return cls(**{**state, "reasons": tuple(state["reasons"]), "correction": correction})
 
     def basis(self, margin_rate: float | None = None) -> str:
         """What `value` counts: margin where a rate is declared or was learned from cost, otherwise spend."""
@@ -93,36 +105,50 @@ class ValueModel:
         """
         buyers = customers[customers["purchases"] > 0]
         x = buyers["purchases"].to_numpy(float) - 1
-        histories = find_distinct(x, *(buyers[column].to_numpy(float) for column in DAYS))
+        histories = find_histories(buyers)
         rate = np.log1p(annual_discount_rate) / YEAR
         alive, stays, stays_discounted = self._look_ahead(histories, float(horizon_days), rate)
         spend = self.expect_spend(x + 1, mean_spend(buyers))
         margin = next((known for known in (margin_rate, self.margin) if known is not None), 1.0)
+        factor = self.correct(buyers)
+        stays, stays_discounted = stays[histories.which] * factor, stays_discounted[histories.which] * factor
+        here = np.nan_to_num(alive, nan=1.0)[histories.which]
         frame = pd.DataFrame(
             {
                 "p_alive": np.where(x > 0, alive[histories.which], np.nan),
-                "expected_purchases": (np.nan_to_num(alive, nan=1.0) * stays)[histories.which],
+                "expected_purchases": here * stays,
                 "expected_spend_per_purchase": spend,
             },
             index=buyers.index,
         )
         frame["spend_expected"] = frame["expected_purchases"] * spend
-        frame["spend_if_stays"] = stays[histories.which] * spend
-        discounted = (np.nan_to_num(alive, nan=1.0) * stays_discounted)[histories.which]
-        frame["value"] = discounted * spend * max(margin, 0.0)
+        frame["spend_if_stays"] = stays * spend
+        frame["value"] = here * stays_discounted * spend * max(margin, 0.0)
         frame["model"] = pd.Series(self.name, index=frame.index, dtype="str")
         return check(frame, "value")
+
+    def correct(self, buyers: pd.DataFrame) -> np.ndarray:
+        """The factor on each customer's expected purchases; 1 where no correction was learned."""
+        if self.correction is None or buyers.empty:
+            return np.ones(len(buyers))
+        return self.correction.factor(self.describe(buyers))
+
+    def describe(self, buyers: pd.DataFrame) -> pd.DataFrame:
+        """The traits of customers that a correction may rest on."""
+        histories = find_histories(buyers)
+        x, t_x, age = histories.columns
+        pace = (self.params["r"] + x) / (self.params["alpha"] + age)
+        alive = self.process.alive(self.params, x, t_x, age)
+        level = max(self.spend_params["level"], 1e-300)
+        return describe_traits(buyers, pace[histories.which], alive[histories.which], level)
 
     def _look_ahead(self, histories: Distinct, horizon: float, rate: float):
         """P(alive), and purchases if alive without and with discount, once per different history."""
         x, t_x, age = histories.columns
-        if self.purchases == RATE:
-            pace = (self.params["r"] + x) / (self.params["alpha"] + age)
-            return np.full(len(x), np.nan), pace * horizon, pace * _annuity(horizon, rate)
         pairs = find_distinct(x, age)
-        alive = expectations.probability_alive(self.params, x, t_x, age)
-        stays = expectations.alive_purchases(self.params, *pairs.columns, horizon)
-        worth = expectations.discounted_alive_purchases(self.params, *pairs.columns, horizon, rate)
+        alive = self.process.alive(self.params, x, t_x, age)
+        stays = self.process.stays(self.params, *pairs.columns, horizon, 0.0)
+        worth = self.process.stays(self.params, *pairs.columns, horizon, rate)
         return alive, stays[pairs.which], worth[pairs.which]
 
     def expect_spend(self, purchases: np.ndarray, mean: np.ndarray) -> np.ndarray:
@@ -146,8 +172,12 @@ class ValueModel:
     def expect_counts(self, customers: pd.DataFrame, up_to: int = 7) -> np.ndarray:
         """Share of buyers expected to have 0, 1, … `up_to` or more purchases after the first one by now."""
         ages = find_distinct(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
-        params = {"a": 1e-12, "b": 1.0, **self.params}
-        return expectations.count_shares(params, ages.columns[0], ages.weight, up_to)
+        return self.process.counts(self.params, ages.columns[0], ages.weight, up_to)
+
+
+def find_histories(buyers: pd.DataFrame) -> Distinct:
+    """The different (x, t_x, T) of customers who have bought."""
+    return find_distinct(buyers["purchases"].to_numpy(float) - 1, *(buyers[c].to_numpy(float) for c in DAYS))
 
 
 def mean_spend(customers: pd.DataFrame) -> np.ndarray:
@@ -157,7 +187,3 @@ def mean_spend(customers: pd.DataFrame) -> np.ndarray:
     else:
         mean = customers["spend_total"].to_numpy(float) / customers["purchases"].to_numpy(float)
     return np.where(mean > 0, mean, np.nan)
-
-
-def _annuity(horizon: float, rate: float) -> float:
-    return horizon if rate == 0 else float(-np.expm1(-rate * horizon) / rate)

@@ -5,7 +5,8 @@ import pandas as pd
 
 from crcm_lib.language import _
 from crcm_lib.models.value.ladder import FEWEST_REPEATERS, STRONGEST_LINK
-from crcm_lib.models.value.model import BGNBD, GAMMA_GAMMA, ValueModel
+from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel
+from crcm_lib.models.value.processes import BGNBD, PARETO, YEAR
 
 CLOSE_COUNTS = 0.05  # share of customers that the expected counts of purchases may misplace
 LARGEST_COUNT = 7
@@ -20,9 +21,7 @@ def tell_model(model: ValueModel) -> pd.DataFrame:
             n=facts["customers"], again=facts["repeaters"], days=facts["history_days"])),
         (_("pace"), _("{pace:.2f} purchase days in 30 days, averaged over customers while they stay").format(
             pace=30 * params["r"] / params["alpha"])),
-        (_("leaving"), _("{chance:.1%} leave after a purchase, on average").format(
-            chance=params["a"] / (params["a"] + params["b"])) if model.purchases == BGNBD
-            else _("not modelled: the simple rate takes everybody to stay")),
+        (_("leaving"), _tell_leaving(model)),
         (_("spend"), _("{level:,.2f} per purchase day is expected of a stranger, and weighs as much as "
             "{worth:.2f} own purchases").format(level=spend["level"], worth=spend["worth"])),
         (_("margin"), _("cost is unknown: value is revenue") if model.margin is None
@@ -30,6 +29,21 @@ def tell_model(model: ValueModel) -> pd.DataFrame:
         *((_("remark"), reason) for reason in model.reasons),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["what", "found"])
+
+
+def _tell_leaving(model: ValueModel) -> str:
+    params = model.params
+    if model.purchases == BGNBD:
+        share = params["a"] / (params["a"] + params["b"])
+        return _("{chance:.1%} leave after a purchase, on average").format(chance=share)
+    if model.purchases == PARETO:
+        half = params["beta"] * np.expm1(np.log(2) / params["s"]) if params["s"] > 0.02 else np.inf
+        if half > 100 * YEAR:
+            return _("half of all customers stay for longer than can be told")
+        return _("half of all customers leave within {days:,.0f} days of their first purchase").format(
+            days=half
+        )
+    return _("not modelled: the simple rate takes everybody to stay")
 
 
 def tell_assumptions(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,38 @@ def show_tenths(value: pd.Series, currency: str, *, at_least: int = 5) -> Pictur
     )
 
 
+def show_ranges(totals: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
+    """How sure: expected spend per group of customers, with the range that holds in four of five futures.
+
+    `totals` comes from `ranges.draw_ranges`; the row of all customers, the last one, is told and not drawn.
+    """
+    money = ["spend_expected", "spend_low", "spend_high"]
+    shown = hide_small(totals.iloc[:-1], money=money, at_least=at_least).dropna(subset=money)
+    if shown.empty:
+        return nothing(_("too few customers to show ranges"))
+    figure, axes = new_figure(height=1.2 + 0.42 * len(shown))
+    middle, low, high = (shown[name].to_numpy(float) for name in money)
+    places = np.arange(len(shown))
+    axes.hlines(places, low, high, color=PALETTE[4], linewidth=7)
+    axes.scatter(middle, places, color=PALETTE[0], zorder=3, s=34)
+    axes.set_yticks(places, shown["group"])
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.margins(y=0.1)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(_("spend expected over the horizon, {currency}").format(currency=currency))
+    axes.xaxis.set_major_formatter(lambda money, _place: f"{money:,.0f}")
+    axes.locator_params(axis="x", nbins=5)
+    told = "; ".join(
+        f"{row.group}: {row.spend_expected:,.0f} ({row.spend_low:,.0f} – {row.spend_high:,.0f})"
+        for row in [*shown.itertuples(), totals.iloc[-1:].assign(group=_("all")).iloc[0]]
+    )
+    return Picture(
+        figure,
+        _("Points with 80 % ranges, {currency} per group. {told}.").format(currency=currency, told=told),
+    )
+
+
 def sum_tenths(value: pd.Series) -> pd.DataFrame:
     """Customers and predicted value of each tenth, the most valuable first; its largest customer's share."""
     ranked = np.sort(value.to_numpy(float))[::-1]

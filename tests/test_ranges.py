@@ -1,0 +1,118 @@
+"""Ranges hold as often as they say, where the model is true."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.models.value import fit_value
+from crcm_lib.models.value.likelihoods import bgnbd_objective, fit_bgnbd
+from crcm_lib.models.value.ranges import SHARE, cover, draw_ranges
+from crcm_lib.models.value.search import find_distinct, find_spread
+
+PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
+SPEND = {"p": 4.0, "q": 4.0, "v": 60.0}
+HORIZON = 180
+
+
+def draw_world(customers: int, seed: int) -> tuple[pd.DataFrame, pd.Series]:
+    """Customers who follow Pareto/NBD and Gamma-Gamma, and what they spend in the days ahead."""
+    random = np.random.default_rng(seed)
+    age = random.integers(150, 400, customers).astype(float)
+    pace = random.gamma(PURCHASES["r"], 1 / PURCHASES["alpha"], customers)
+    leaves = random.exponential(1 / random.gamma(PURCHASES["s"], 1 / PURCHASES["beta"], customers))
+    lives = np.minimum(leaves, age)
+    x = random.poisson(pace * lives)
+    t_x = np.where(x > 0, lives * random.random(customers) ** (1 / np.maximum(x, 1)), 0)
+    later = random.poisson(pace * np.clip(leaves - age, 0, HORIZON))
+    rate = random.gamma(SPEND["q"], 1 / SPEND["v"], customers)
+    mean = random.gamma(SPEND["p"] * (x + 1)) / rate / (x + 1)
+    table = pd.DataFrame(
+        {
+            "purchases": x + 1, "days_since_last": age - t_x, "days_first_to_last": t_x,
+            "days_observed": age, "spend_total": mean * (x + 1), "spend_mean": mean,
+        },
+        index=pd.Index([f"c{n:05d}" for n in range(customers)], name="customer_id"),
+    )  # fmt: skip
+    return table, pd.Series(random.gamma(SPEND["p"] * later) / rate, index=table.index)
+
+
+@pytest.fixture(scope="module")
+def world():
+    customers, later = draw_world(3000, seed=0)
+    return customers, later, fit_value(customers)
+
+
+def test_ranges_hold_in_four_of_five_of_two_hundred_worlds():
+    total, people = [], []
+    for seed in range(200):
+        customers, later = draw_world(250, seed)
+        ranges = draw_ranges(fit_value(customers), customers, horizon_days=HORIZON, seed=seed)
+        everybody = ranges.totals.iloc[-1]
+        total.append(everybody["spend_low"] <= later.sum() <= everybody["spend_high"])
+        some = ranges.customers["spend_high"] > 0  # a range that is nothing but 0 holds more often
+        people.append(cover(later[some], ranges.customers[some]))
+    assert 0.76 <= np.mean(people) <= 0.84
+    assert 0.74 <= np.mean(total) <= 0.88  # 200 worlds tell the share to within 0.06
+
+
+def test_who_hardly_buys_again_has_a_range_from_zero(world):
+    customers, later, model = world
+    found = draw_ranges(model, customers, horizon_days=HORIZON).customers
+    assert (found["spend_low"] <= found["spend_high"]).all()
+    silent = found["spend_high"] == 0
+    assert 0.2 < silent.mean() < 0.9
+    assert (later[silent] == 0).mean() > SHARE
+
+
+def test_groups_add_up_to_the_total(world):
+    customers, _later, model = world
+    groups = pd.Series(np.where(customers["purchases"] > 2, "often", "seldom"), index=customers.index)
+    totals = draw_ranges(model, customers, horizon_days=HORIZON, groups=groups).totals
+    assert totals["group"].to_list() == ["often", "seldom", ""]
+    assert totals["customers"].to_list()[-1] == len(customers)
+    assert totals["spend_expected"].iloc[:2].sum() == pytest.approx(totals["spend_expected"].iloc[2])
+    widths = totals["spend_high"] - totals["spend_low"]
+    assert widths.iloc[2] < widths.iloc[:2].sum()
+
+
+def test_the_expected_total_lies_in_the_middle_of_its_range(world):
+    customers, _later, model = world
+    everybody = draw_ranges(model, customers, horizon_days=HORIZON).totals.iloc[-1]
+    assert everybody["spend_low"] < everybody["spend_expected"] < everybody["spend_high"]
+
+
+def test_the_same_seed_draws_the_same_and_amounts_scale(world):
+    customers, _later, model = world
+    first, again = (draw_ranges(model, customers, horizon_days=90, seed=4).customers for _i in range(2))
+    pd.testing.assert_frame_equal(first, again)
+    larger = customers.assign(**{name: customers[name] * 100 for name in ("spend_total", "spend_mean")})
+    ranges = draw_ranges(fit_value(larger), larger, horizon_days=90, seed=4).customers
+    np.testing.assert_allclose(ranges.quantile(0.9), 100 * first.quantile(0.9), rtol=0.05)
+
+
+@pytest.mark.parametrize("many", [0, 1, 40])
+def test_few_customers_have_ranges_too(many):
+    customers, _later = draw_world(max(many, 1), seed=1)
+    customers = customers.head(many)
+    found = draw_ranges(fit_value(customers), customers, horizon_days=90)
+    assert len(found.customers) == many
+    assert np.isfinite(found.customers.to_numpy()).all()
+    assert np.isfinite(found.totals[["spend_low", "spend_high"]].to_numpy(float)).all()
+
+
+def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
+    customers, _later, _model = world
+    columns = [customers["purchases"].to_numpy(float) - 1]
+    columns += [customers[name].to_numpy() / 250 for name in ("days_first_to_last", "days_observed")]
+    random = np.random.default_rng(2)
+    fitted = fit_bgnbd(find_distinct(*columns)).params
+    different = find_distinct(*columns)
+    drawn = find_spread(
+        bgnbd_objective, (*different.columns, different.weight), fitted, random, draws=2000, sample=20_000
+    )
+    refitted = []
+    for _resample in range(40):
+        rows = random.integers(len(customers), size=len(customers))
+        refitted.append(fit_bgnbd(find_distinct(*(column[rows] for column in columns))).params)
+    ours, theirs = (np.log(pd.DataFrame(some)).std() for some in (drawn, refitted))
+    assert ours[["r", "alpha"]].to_list() == pytest.approx(theirs[["r", "alpha"]].to_list(), rel=0.35)
