@@ -28,6 +28,7 @@ from crcm_lib.models.value.likelihoods import (
     fit_gamma_gamma,
     gamma_gamma_objective,
 )
+from crcm_lib.models.value.processes import BGNBD
 from crcm_lib.models.value.search import find_distinct
 
 PARAMS = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
@@ -86,7 +87,7 @@ def simulated() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def model(simulated) -> ValueModel:
-    return fit_value(simulated)
+    return fit_value(simulated, purchases=BGNBD)
 
 
 # Published results
@@ -250,7 +251,7 @@ def test_customers_who_tie_share_a_decile():
 
 
 def test_parameters_are_recovered_from_simulated_customers():
-    found = [fit_value(simulate(8000, seed=seed)) for seed in range(3)]
+    found = [fit_value(simulate(8000, seed=seed), purchases=BGNBD) for seed in range(3)]
     mean = {name: np.mean([one.params[name] for one in found]) for name in PARAMS}
     assert mean == pytest.approx(PARAMS, rel=0.1)
     spend = [np.mean([one.spend_params[name] for one in found]) for name in "pqv"]
@@ -261,15 +262,15 @@ def test_row_order_ids_and_amounts_do_not_change_the_answer(model, simulated):
     settings = {"horizon_days": 365, "annual_discount_rate": 0.1}
     value = model.predict(simulated, **settings)
     shuffled = simulated.sample(frac=1, random_state=3)
-    again = fit_value(shuffled)
+    again = fit_value(shuffled, purchases=BGNBD)
     assert again == model
     pd.testing.assert_frame_equal(again.predict(shuffled, **settings).loc[value.index], value)
     renamed = simulated.set_axis(pd.Index([f"x{i}" for i in range(len(simulated))], name="customer_id"))
-    assert fit_value(renamed) == model
+    assert fit_value(renamed, purchases=BGNBD) == model
     dearer = simulated.assign(
         spend_total=simulated["spend_total"] * 7.3, spend_mean=simulated["spend_mean"] * 7.3
     )
-    times = fit_value(dearer).predict(dearer, **settings)["value"] / value["value"]
+    times = fit_value(dearer, purchases=BGNBD).predict(dearer, **settings)["value"] / value["value"]
     assert times.to_numpy() == pytest.approx(7.3, rel=1e-8)
 
 
@@ -385,7 +386,7 @@ def past():
 def test_backtest_on_cdnow_beats_the_naive_baselines(past):
     check(past.scores, "backtest")
     scores = past.scores.set_index(["measure", "model"])["score"].unstack()  # noqa: PD010
-    assert past.model.name == "BG/NBD + Gamma-Gamma"
+    assert past.model.name == "Pareto/NBD + Gamma-Gamma"
     ours, *naive = (scores[name] for name in past.scores["model"].unique())
     assert len(naive) == 2
     assert all(ours["rmse"] < other["rmse"] for other in naive)
