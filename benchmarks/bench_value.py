@@ -67,8 +67,9 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     import lifetimes
 
     from crcm_lib.models.value import expectations
+    from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel
+    from crcm_lib.models.value.processes import BGNBD
     from crcm_lib.models.value.search import find_distinct
-    from crcm_lib.models.value.model import BGNBD, GAMMA_GAMMA, ValueModel
 
     buying = expectations.purchase_fitter(TRUTH)
     buying.predict = buying.conditional_expected_number_of_purchases_up_to_time

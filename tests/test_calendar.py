@@ -84,6 +84,13 @@ def test_contacts_that_come_too_late_are_counted():
     assert "capacity" in calendar.say_late(300 - fits)
 
 
+def test_a_week_without_contacts_is_shown_as_such():
+    nurture = calendar.plan_calendar(_one("nurture plan"), POLICY, as_of=AS_OF)
+    weeks = calendar.count_workload(nurture)
+    assert weeks["marketing manager"].to_list() == [1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert set(weeks.index.day_name()) == {"Monday"}
+
+
 def test_no_actions_no_calendar(actions):
     planned = check(calendar.plan_calendar(actions.head(0), POLICY, as_of=AS_OF), "calendar")
     assert planned.empty

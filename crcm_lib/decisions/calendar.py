@@ -47,7 +47,8 @@ def count_workload(calendar: pd.DataFrame) -> pd.DataFrame:
     """How much work each week brings: a row per week (its Monday), a column per owner role, `contacts`."""
     week = calendar["day"].dt.to_period("W-SUN").dt.start_time.rename("week")
     counts = calendar.groupby([week, "owner_role"]).size().unstack(fill_value=0)  # noqa: PD010
-    return counts.rename_axis(columns=None)
+    weeks = pd.date_range(week.min(), week.max(), freq="W-MON", name="week") if len(week) else counts.index
+    return counts.reindex(weeks, fill_value=0).rename_axis(columns=None)
 
 
 def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of) -> int:

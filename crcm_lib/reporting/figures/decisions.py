@@ -221,7 +221,8 @@ def show_workload(workload: pd.DataFrame, *, at_least: int = 5) -> Picture:
     if workload.empty:
         return nothing(_("no contact is planned"))
     shown = workload.where(workload >= at_least, 0)
-    shown = shown[shown.sum().sort_values(ascending=False, kind="stable").index]
+    sums = shown.sum().sort_values(ascending=False, kind="stable")
+    shown = shown[sums.index[sums > 0]]
     figure, axes = new_figure(height=3.8)
     places, below = np.arange(len(shown)), np.zeros(len(shown))
     for role, colour in zip(shown, cycle(PALETTE), strict=False):

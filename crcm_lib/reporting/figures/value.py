@@ -41,6 +41,7 @@ def show_ranges(totals: pd.DataFrame, currency: str, *, at_least: int = 5) -> Pi
     """
     money = ["spend_expected", "spend_low", "spend_high"]
     shown = hide_small(totals.iloc[:-1], money=money, at_least=at_least).dropna(subset=money)
+    shown = shown.sort_values("spend_expected", ascending=False)
     if shown.empty:
         return nothing(_("too few customers to show ranges"))
     figure, axes = new_figure(height=1.2 + 0.42 * len(shown))

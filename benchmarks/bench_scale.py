@@ -1,0 +1,91 @@
+"""The whole value stage (tournament, fit, scores, ranges) from ten thousand to a million customers.
+
+Customers buy as in CDNOW's published fit, over 540 days; the stage reads clean transactions. Each size runs
+in a process of its own, which reports its seconds and its peak memory.
+"""
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+SIZES = (10_000, 100_000, 1_000_000)
+FIRST, DAYS, HORIZON = "2023-01-01", 540, 365
+
+
+def make(path: Path, customers: int) -> None:
+    """Write the clean transactions of customers who buy and leave by Pareto/NBD."""
+    random = np.random.default_rng(0)
+    start = random.integers(0, 360, customers)
+    pace = random.gamma(0.55, 1 / 74, customers)
+    lives = np.minimum(random.exponential(1 / random.gamma(0.6, 1 / 82, customers)), DAYS - 1 - start)
+    counts = random.poisson(pace * lives)
+    who = np.repeat(np.arange(customers), counts + 1)
+    later = random.random(len(who)) * lives[who]
+    later[np.cumsum(counts + 1) - counts - 1] = 0  # the first purchase
+    day = pd.Timestamp(FIRST) + pd.to_timedelta((start[who] + later).astype(int), unit="D")
+    level = 1 / random.gamma(3.7, 1 / 15.4, customers)
+    lines = pd.DataFrame({"who": who, "day": day, "amount": random.gamma(6.2, level[who]).round(2) + 0.01})
+    engine = duckdb.connect()
+    engine.register("lines", lines)
+    engine.execute(
+        f"""copy (select 'C' || lpad(cast(who as varchar), 7, '0') as customer_id, cast(day as date) as day,
+            cast(day as date) as purchase_day, cast(amount as decimal(18, 4)) as amount, 'sale' as kind
+            from lines) to '{path}'"""
+    )
+
+
+def run_stage(path: Path) -> dict[str, float]:
+    """Seconds of each step."""
+    from crcm_lib.data.customers import summarise_customers
+    from crcm_lib.models.value import compete, draw_ranges
+
+    engine = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(path.parent / "spill")})
+    engine.execute(f"create view transactions as from '{path}'")
+    as_of = pd.Timestamp(FIRST) + pd.Timedelta(days=DAYS - 1)
+    customers = summarise_customers(engine, as_of=as_of)
+    clock = [time.perf_counter()]
+    contest = compete(engine, as_of=as_of, horizon_days=HORIZON)
+    clock.append(time.perf_counter())
+    model = contest.crown(customers)
+    clock.append(time.perf_counter())
+    model.predict(customers, horizon_days=HORIZON, annual_discount_rate=0.1)
+    clock.append(time.perf_counter())
+    draw_ranges(model, customers, horizon_days=HORIZON)
+    clock.append(time.perf_counter())
+    steps = dict(zip(("tournament", "fit", "scores", "ranges"), np.diff(clock).tolist(), strict=True))
+    return {"champion": contest.champion, **steps, "all": clock[-1] - clock[0]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
+    parser.add_argument("--file", type=Path)
+    given = parser.parse_args()
+    if given.file:
+        found = run_stage(given.file)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+        print(json.dumps(found | {"peak": peak}))
+        return
+    print("| customers | champion | tournament, s | fit | scores | ranges | all | peak memory, GB |")
+    print("|---:|---|---:|---:|---:|---:|---:|---:|")
+    for size in given.sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "transactions.parquet"
+            make(path, size)
+            command = [sys.executable, __file__, "--file", str(path)]
+            found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        steps = " | ".join(f"{found[step]:.1f}" for step in ("tournament", "fit", "scores", "ranges", "all"))
+        print(f"| {size:,} | {found['champion']} | {steps} | {found['peak']:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
