@@ -242,3 +242,26 @@ def test_the_whole_model_survives_json(orders, contest):
     )
     alone = again.predict(customers.iloc[[3]], horizon_days=90)
     pd.testing.assert_frame_equal(alone, model.predict(customers, horizon_days=90).loc[alone.index])
+
+
+def test_what_data_cannot_carry_ends_in_words_and_finite_numbers(orders):
+    from crcm_lib.data.customers import summarise_customers
+
+    sales = orders[orders["kind"] == "sale"]
+    often = sales.groupby("customer_id")["day"].transform("count")
+    cases = {
+        "all bought once": sales.groupby("customer_id").head(1),
+        "one customer": orders[orders["customer_id"] == "K0001"],
+        "twenty customers": orders[orders["customer_id"] < "K0020"],
+        "equal amounts": sales.assign(amount=5.0),
+        "nothing paid": orders.assign(amount=0.0),
+        "spend goes with frequency": sales.assign(amount=(sales["amount"] * often**1.2).round(2)),
+    }
+    for case, some in cases.items():
+        engine = engine_of(some.reset_index(drop=True))
+        customers = summarise_customers(engine, as_of=AS_OF)
+        model = compete(engine, as_of=AS_OF, horizon_days=365).crown(customers)
+        value = model.predict(customers, horizon_days=365, annual_discount_rate=0.1)
+        numbers = value.drop(columns=["model", "p_alive"]).to_numpy(float)
+        assert np.isfinite(numbers).all(), case
+        assert model.reasons, case

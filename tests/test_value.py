@@ -18,7 +18,6 @@ from crcm_lib.models.value import (
     backtest,
     expectations,
     fit_value,
-    tell_assumptions,
     tell_model,
     vary,
 )
@@ -337,7 +336,6 @@ def test_what_the_data_cannot_carry_ends_in_a_stated_step_down(why):
     assert np.isfinite(value.drop(columns=["p_alive", "model"]).to_numpy(float)).all()
     assert ValueModel.from_json(model.to_json()) == model
     assert len(tell_model(model)) >= 6
-    assert len(tell_assumptions(model, customers)) == 2
     assert np.isfinite(vary(model, customers, horizon_days=365, annual_discount_rate=0.1)["total"]).all()
 
 

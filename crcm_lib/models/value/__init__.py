@@ -8,11 +8,12 @@ says how sure, `whatif` changes the assumptions, `telling` puts it into words. `
 subscriptions, `profit` follows spend to what remains of it.
 """
 
+from crcm_lib.models.value.assumptions import tell_assumptions
 from crcm_lib.models.value.ladder import fit_value
 from crcm_lib.models.value.lookback import Backtest, backtest
 from crcm_lib.models.value.model import ValueModel
 from crcm_lib.models.value.ranges import check_ranges, draw_ranges
-from crcm_lib.models.value.telling import compare_counts, tell_assumptions, tell_model
+from crcm_lib.models.value.telling import compare_counts, tell_model
 from crcm_lib.models.value.tournament import Tournament, compete
 from crcm_lib.models.value.whatif import vary
 

@@ -1,14 +1,12 @@
-"""A value model in words: what it learned, and whether what it takes for granted holds."""
+"""A value model in words: what it learned, and how well it fits."""
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.language import _
-from crcm_lib.models.value.ladder import FEWEST_REPEATERS, STRONGEST_LINK
-from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel
+from crcm_lib.models.value.model import ValueModel
 from crcm_lib.models.value.processes import BGNBD, PARETO, YEAR
 
-CLOSE_COUNTS = 0.05  # share of customers that the expected counts of purchases may misplace
 LARGEST_COUNT = 7
 
 
@@ -44,34 +42,6 @@ def _tell_leaving(model: ValueModel) -> str:
             days=half
         )
     return _("not modelled: the simple rate takes everybody to stay")
-
-
-def tell_assumptions(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:
-    """What the models take for granted, what the data say, and what was done about it."""
-    counts = compare_counts(model, customers)
-    misplaced = float(abs(counts["actual"] - counts["expected"]).sum() / 2)
-    facts = model.facts
-    if facts["repeaters"] < FEWEST_REPEATERS:
-        link, done = _("too few repeat buyers to tell"), _("spend per purchase is a shrunken mean")
-    else:
-        link = _(
-            "rank correlation {link:+.2f} ({low:+.2f} to {high:+.2f}); the limit is ±{limit:.2f}"
-        ).format(link=facts["link"], low=facts["link_low"], high=facts["link_high"], limit=STRONGEST_LINK)
-        done = (
-            _("Gamma-Gamma is used")
-            if model.spend == GAMMA_GAMMA
-            else _("Gamma-Gamma is not used: see remarks")
-        )
-    rows = [
-        (_("spend per purchase does not go with frequency"), link, done),
-        (
-            _("repeat purchases spread as the model says"),
-            _("{share:.1%} of customers have another count than expected").format(share=misplaced),
-            _("close enough") if misplaced <= CLOSE_COUNTS
-            else _("not close: trust the back-test below more than the model's own odds"),
-        ),
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=["assumption", "found", "so"])
 
 
 def compare_counts(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:
