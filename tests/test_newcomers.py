@@ -18,7 +18,6 @@ from crcm_lib.models.value.newcomers import (
     read_facts,
     summarise_classes,
 )
-from crcm_lib.reporting.figures.newcomers import show_classes
 
 START, AS_OF, DAYS = pd.Timestamp("2023-01-01"), pd.Timestamp("2024-12-31"), 90
 WEB, HEALTH = 3.0, 2.0  # true factors on later spend
@@ -393,7 +392,6 @@ def test_degenerate_inputs_end_in_a_number_or_in_plain_words(case):
     pd.testing.assert_frame_equal(kept.predict(facts), found)
     classes = summarise_classes(found, learned)
     assert classes["customers"].fillna(0).sum() <= len(found)
-    assert show_classes(classes, "EUR", days=learned.days).png()
 
 
 # For people
@@ -424,11 +422,3 @@ def test_classes_tell_what_earlier_newcomers_then_spent(found, learned):
         assert past.loc[name, "past_high"] - past.loc[name, "past_low"] == pytest.approx(2 * half, rel=0.05)
     assert past["past_mean"].is_monotonic_decreasing
     assert past["past_customers"].sum() == len(judged)
-
-
-def test_the_picture_says_what_is_on_it(found, learned):
-    classes = summarise_classes(found, learned)
-    picture = show_classes(classes, "EUR", days=learned.days)
-    mean = classes.set_index(["kind", "class"]).loc[(NEWCOMER, "promising"), "past_mean"]
-    assert f"promising: {mean:,.0f} (" in picture.alt
-    assert show_classes(classes.head(0), "EUR", days=90).alt.startswith("No picture")

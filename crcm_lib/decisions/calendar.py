@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.decisions.policy import Policy
-from crcm_lib.language import _
 
 ONE_WEEK = pd.Timedelta(weeks=1)
 
@@ -56,16 +55,6 @@ def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of) -> int:
     lasting = calendar["action"].map({action.name: action.days for action in policy.playbook})
     end = pd.Timestamp(as_of).normalize() + pd.to_timedelta(lasting.astype("float64"), unit="D")
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
-
-
-def say_late(late: int) -> str:
-    """What to do about first contacts that do not fit."""
-    if not late:
-        return _("Every first contact fits before its comparison ends")
-    return _(
-        "{late:,} first contacts fit only after their comparison ends: lower the action's `capacity` or "
-        "raise `contact.per_day`"
-    ).format(late=late)
 
 
 def _count_occasions(action) -> int:

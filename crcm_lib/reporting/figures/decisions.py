@@ -261,8 +261,10 @@ def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
     )  # fmt: skip
 
 
-def tell_actions(summary: pd.DataFrame, silent: int, currency: str, *, at_least: int = 5) -> Takeaway:
-    """What is planned, what it costs and is assumed to win, and for how many nothing may be done."""
+def tell_actions(
+    summary: pd.DataFrame, silent: int, currency: str, *, late: int = 0, at_least: int = 5
+) -> Takeaway:
+    """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late."""
     treated, control = int(summary["treated"].sum()), int(summary["control"].sum())
     words = _(
         "{treated:,} actions are planned at a cost of {cost:,.0f} {currency}, for an assumed gain of "
@@ -272,8 +274,13 @@ def tell_actions(summary: pd.DataFrame, silent: int, currency: str, *, at_least:
         words = _("Fewer than {at_least} actions are planned: too few to show.")
     if silent:
         words += _(" {silent:,} customers refused or never consented and get the standard offer.")
+    if late:
+        words += _(
+            " {late:,} first contacts fit only after their comparison ends: lower `capacity` or raise "
+            "`per_day`."
+        )
     return takeaway(
-        words, treated=treated, control=control, cost=float(summary["cost"].sum()), silent=silent,
+        words, treated=treated, control=control, late=late, cost=float(summary["cost"].sum()), silent=silent,
         gain=float(summary["gain"].sum()), currency=currency, at_least=at_least,
     )  # fmt: skip
 

@@ -85,28 +85,6 @@ def sum_tenths(value: pd.Series) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def show_counts(counts: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """Does the model fit: customers by repeat purchases so far, as they are and as the model expects."""
-    if not counts["customers"].sum():
-        return nothing(_("nobody has bought yet"))
-    shown = hide_small(counts, at_least=at_least)
-    figure, axes = new_figure()
-    _pairs(axes, shown["purchases"], {_("actual"): shown["actual"], _("expected"): counts["expected"]})
-    axes.set_xlabel(_("purchase days after the first one"))
-    axes.set_ylabel(_("share of customers"))
-    axes.yaxis.set_major_formatter(lambda share, _place: f"{share:.0%}")
-    told = "; ".join(
-        f"{name}: {_percent_or_hidden(actual)}, {expected:.1%}"
-        for name, actual, expected in zip(
-            shown["purchases"], shown["actual"], counts["expected"], strict=True
-        )
-    )
-    return Picture(
-        figure,
-        _("Bars, share of customers by repeat purchases, actual and expected. {told}.").format(told=told),
-    )
-
-
 def show_deciles(deciles: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
     """Would we have been right: mean spend in the days held out, predicted and actual, by tenth."""
     named = deciles.assign(decile=deciles["decile"].map("{:.0f}".format))
