@@ -93,7 +93,8 @@ class Shop:
     def start(self, **changes) -> subprocess.Popen:
         """Run it in a process of its own, which may be killed."""
         program = """if True:
-            import json, sys
+            import json, signal, sys
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # background jobs inherit an ignored one
             from crcm_lib.reporting import engine, plans, runs
             engine.AHEAD = ()
             settings = plans.Settings(**json.loads(sys.argv[1]))
