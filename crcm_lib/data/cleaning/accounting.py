@@ -103,28 +103,26 @@ def _completeness(engine, table: str, parts: list[Part]) -> tuple[float, str]:
 
 def _validity(engine, table: str) -> tuple[float, str]:
     forms = ", ".join(map(quote, FORM_RULES))
-    records, bad = engine.execute(
-        f"select count(*), count(*) filter ((_rule not in ({forms}) and not starts_with(_rule, 'excluded: "
-        f"')) "
-        f"or (_rule is null and len(_remarks) > 0 and list_has_any(_remarks, ['exact duplicate', 'id "
-        f"merged']) = false)) "
-        f"from final_{table}"
-    ).fetchone()
-    because = _("{bad} of {records} records break a rule on their values").format(
-        bad=f"{bad:,}", records=f"{records:,}"
+    breach = (
+        f"(_rule not in ({forms}) and not starts_with(_rule, 'excluded: ')) or (_rule is null "
+        "and len(_remarks) > 0 and list_has_any(_remarks, ['exact duplicate', 'id merged']) = false)"
     )
-    return 1 - bad / max(records, 1), because
+    return _share_without(
+        engine, table, breach, _("{found} of {records} records break a rule on their values")
+    )
 
 
 def _uniqueness(engine, table: str) -> tuple[float, str]:
-    records, copies = engine.execute(
-        f"select count(*), count(*) filter (_rule in ('exact duplicate', 'repeated key') "
-        f"or list_contains(_remarks, 'exact duplicate')) from final_{table}"
+    copy = "_rule in ('exact duplicate', 'repeated key') or list_contains(_remarks, 'exact duplicate')"
+    return _share_without(engine, table, copy, _("{found} of {records} records repeat an earlier one"))
+
+
+def _share_without(engine, table: str, condition: str, words: str) -> tuple[float, str]:
+    """Share of the records for which a condition does not hold, and how many those are for which it does."""
+    records, found = engine.execute(
+        f"select count(*), count(*) filter ({condition}) from final_{table}"
     ).fetchone()
-    because = _("{copies} of {records} records repeat an earlier one").format(
-        copies=f"{copies:,}", records=f"{records:,}"
-    )
-    return 1 - copies / max(records, 1), because
+    return 1 - found / max(records, 1), words.format(found=f"{found:,}", records=f"{records:,}")
 
 
 def measure_freshness(engine: duckdb.DuckDBPyConnection, table: str, as_of: str) -> dict:

@@ -37,6 +37,17 @@ def measure(actual: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     }
 
 
+def as_table(measured: dict[str, dict[str, float]]) -> pd.DataFrame:
+    """Each model's measures, one row each, as in the table `backtest`: `model`, `measure`, `score`."""
+    rows = [
+        {"model": name, "measure": measure, "score": score}
+        for name, scores in measured.items()
+        for measure, score in scores.items()
+        if np.isfinite(score)
+    ]
+    return pd.DataFrame(rows, columns=["model", "measure", "score"]).astype({"score": float})
+
+
 def _miss_top(actual: np.ndarray, predicted: np.ndarray, share: float = 0.2) -> float:
     true = (pd.Series(actual).rank(pct=True).to_numpy() > 1 - share) & (actual > 0)
     seen = pd.Series(predicted).rank(pct=True).to_numpy() > 1 - share

@@ -96,7 +96,7 @@ def backtest(engine, *, as_of, seed: int = 0) -> Backtest:
     return Backtest(
         cut, until, model, customers, value, spends,
         pd.DataFrame({"actual": later["purchases"], "predicted": value["expected_purchases"]}),
-        _as_table(measured),
+        accuracy.as_table(measured),
         accuracy.tabulate_deciles(*(spends[name].to_numpy() for name in ("actual", model.name))),
         word, because,
     )  # fmt: skip
@@ -134,16 +134,6 @@ def _measure(spends: pd.DataFrame, name: str) -> dict[str, float]:
     return accuracy.measure(spends["actual"].to_numpy(float), spends[name].to_numpy(float))
 
 
-def _as_table(measured: dict[str, dict[str, float]]) -> pd.DataFrame:
-    rows = [
-        {"model": name, "measure": measure, "score": score}
-        for name, scores in measured.items()
-        for measure, score in scores.items()
-        if np.isfinite(score)
-    ]
-    return pd.DataFrame(rows, columns=["model", "measure", "score"]).astype({"score": float})
-
-
 def _cannot_tell(cut: pd.Timestamp, until: pd.Timestamp, because: str) -> Backtest:
     customers = _no_rows("purchases", *DAYS, "days_since_last", "spend_total")
     value = ValueModel(
@@ -151,7 +141,8 @@ def _cannot_tell(cut: pd.Timestamp, until: pd.Timestamp, because: str) -> Backte
     ).predict(customers, horizon_days=0)
     return Backtest(
         cut, until, None, customers, value, _no_rows("actual"), _no_rows("actual", "predicted"),
-        _as_table({}), _no_rows("decile", "customers", "predicted", "actual"), accuracy.UNKNOWN, because,
+        accuracy.as_table({}), _no_rows("decile", "customers", "predicted", "actual"),
+        accuracy.UNKNOWN, because,
     )  # fmt: skip
 
 

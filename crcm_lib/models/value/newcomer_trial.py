@@ -90,7 +90,7 @@ def try_out(older: pd.DataFrame, spend: np.ndarray, *, names: list[str], days: i
     because = _("{n:,} later newcomers, learned on {m:,} earlier ones: {because}").format(
         n=int(later.sum()), m=int(before.sum()), because=because
     )
-    return Trial(model, word, because, _as_table(measured), judged, cut)
+    return Trial(model, word, because, accuracy.as_table(measured), judged, cut)
 
 
 def _give_verdict(actual, predicted, naive, measured: dict) -> tuple[str, str]:
@@ -153,13 +153,3 @@ def _too_little(before: np.ndarray, later: np.ndarray) -> str:
         side = _("earlier") if (before > 0).sum() == spent else _("later")
         return words.format(n=spent, side=side, fewest=accuracy.FEWEST_BUYERS)
     return ""
-
-
-def _as_table(measured: dict[str, dict[str, float]]) -> pd.DataFrame:
-    rows = [
-        {"model": name, "measure": measure, "score": score}
-        for name, scores in measured.items()
-        for measure, score in scores.items()
-        if np.isfinite(score)
-    ]
-    return pd.DataFrame(rows, columns=["model", "measure", "score"]).astype({"score": float})

@@ -32,10 +32,11 @@ class Process:
     sample
         (params, x, T, days, pace, random) -> one draw of `stays` for each customer, undiscounted; `pace`
         makes a customer buy that many times as fast.
-    leaving
-        (params) -> days until half of all customers have left, or NaN where it is not modelled by time.
     objective
-        The negative mean log-likelihood by (x, t_x, T, weight), and the names of its parameters in order.
+        Makes, from (x, t_x, T, weight), the negative mean log-likelihood and its gradient; None where the
+        model is not fitted by likelihood.
+    names
+        The parameters, in the order of `objective`.
     """
 
     name: str

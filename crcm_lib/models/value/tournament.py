@@ -242,8 +242,8 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
         return None
     days = (until - cut).days
     simplest = fit_value(customers, purchases=PLAIN[0], seed=seed)
-    models = {name: refit_purchases(simplest, customers, name, seed=seed) for name in PLAIN[1:]}
-    models = {PLAIN[0]: simplest, **models}
+    others = {name: refit_purchases(simplest, customers, name, seed=seed) for name in PLAIN[1:]}
+    models = {PLAIN[0]: simplest, **others}
     later = spend_between(engine, after=cut, until=until).reindex(customers.index).fillna(0)
     spends = {"actual": later["spend"].astype(float)} | {
         name: model.predict(customers, horizon_days=days)["spend_expected"] for name, model in models.items()
