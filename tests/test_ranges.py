@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.value import fit_value
-from crcm_lib.models.value.likelihoods import bgnbd_objective, fit_bgnbd
+from crcm_lib.models.value.processes import BGNBD, PROCESSES
 from crcm_lib.models.value.ranges import SHARE, cover, draw_ranges
 from crcm_lib.models.value.search import find_distinct, find_spread
 
@@ -105,14 +105,19 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     columns = [customers["purchases"].to_numpy(float) - 1]
     columns += [customers[name].to_numpy() / 250 for name in ("days_first_to_last", "days_observed")]
     random = np.random.default_rng(2)
-    fitted = fit_bgnbd(find_distinct(*columns)).params
+    fitted = PROCESSES[BGNBD].fit(find_distinct(*columns)).params
     different = find_distinct(*columns)
     drawn = find_spread(
-        bgnbd_objective, (*different.columns, different.weight), fitted, random, draws=2000, sample=20_000
+        PROCESSES[BGNBD].objective,
+        (*different.columns, different.weight),
+        fitted,
+        random,
+        draws=2000,
+        sample=20_000,
     )
     refitted = []
     for _resample in range(40):
         rows = random.integers(len(customers), size=len(customers))
-        refitted.append(fit_bgnbd(find_distinct(*(column[rows] for column in columns))).params)
+        refitted.append(PROCESSES[BGNBD].fit(find_distinct(*(column[rows] for column in columns))).params)
     ours, theirs = (np.log(pd.DataFrame(some)).std() for some in (drawn, refitted))
     assert ours[["r", "alpha"]].to_list() == pytest.approx(theirs[["r", "alpha"]].to_list(), rel=0.35)
