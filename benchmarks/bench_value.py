@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from crcm_lib.models.value.processes import BGNBD, PROCESSES
+
 CUSTOMERS = 1_000_000
 TRUTH = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}  # CDNOW, in days
 SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}
@@ -51,7 +53,6 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.value.processes import BGNBD, PROCESSES
     from crcm_lib.models.value.search import find_distinct
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
