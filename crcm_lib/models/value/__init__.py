@@ -4,8 +4,8 @@
 BG/NBD's parameters mean for a history, `processes` puts the purchase models behind one interface,
 `ladder` chooses what the data can carry, `correction` learns what a model misses, `model` scores
 customers, `accuracy` measures predictions, `lookback` and `tournament` judge by the past, `ranges`
-says how sure, `whatif` changes the assumptions, `telling` puts it into words. `contracts` values
-subscriptions, `profit` follows spend to what remains of it.
+says how sure, `whatif` changes the assumptions, `telling` puts it into words. `contracts` learns
+how subscriptions last, `renewals` values them, `profit` follows spend to what remains of it.
 """
 
 from crcm_lib.models.value.assumptions import tell_assumptions
