@@ -5,7 +5,7 @@ what BG/NBD expects of a history, `processes` puts the purchase models behind on
 chooses what the data can carry, `correction` and `recalibration` learn what a model misses of customers and
 of totals, `model` scores customers, `accuracy` measures predictions, `lookback` and `tournament` judge by
 the past, `ranges` says how sure, `whatif` changes the assumptions, `telling` puts it into words.
-`contracts` values subscriptions, `profit` follows spend to what remains of it.
+`contracts` learns how subscriptions last, `renewals` values them, `profit` follows spend to what remains.
 """
 
 from crcm_lib.models.value.assumptions import tell_assumptions
