@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.data.first_days import read_profile, summarise_first_days
+from crcm_lib.data.tables import check
 from crcm_lib.models.value.newcomer_trial import BEATS, NO_BETTER, UNKNOWN
 from crcm_lib.models.value.newcomers import (
     NEWCOMER,
@@ -222,6 +223,19 @@ def test_too_few_to_judge_is_said_with_the_limit(n):
     assert "needs 100" in learned.newcomers.because
     assert learned.newcomers.model.attributes == ()
     assert learned.newcomers.model.mean > 0
+
+
+def test_of_a_history_of_days_nothing_is_expected_and_the_table_can_still_be_written():
+    days = [START, START + pd.Timedelta(days=20), START + pd.Timedelta(days=20)]
+    engine = engine_of(
+        pd.DataFrame({"customer_id": ["a", "a", "b"], "day": days, "amount": 9.0, "kind": "sale"})
+    )
+    given = {"as_of": START + pd.Timedelta(days=21)}
+    learned = learn_newcomers(engine, horizon_days=90, **given)
+    found = check(classify_newcomers(engine, learned, **given), "newcomers")
+    assert found["class"].to_dict() == {"b": UNKNOWN}
+    assert found["spend_expected"].isna().all()
+    assert "too few" in learned.newcomers.because
 
 
 def test_those_on_record_from_the_start_may_have_bought_before(lines_and_customers):

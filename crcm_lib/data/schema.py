@@ -311,7 +311,7 @@ RESULTS = {
             "customer_id": ID,
             "kind": _text("bought on one day so far, or never", True, ("newcomer", "prospect")),
             "class": _text("by thirds of what older newcomers were expected to spend", True, ("promising", "ordinary", "modest", "cannot tell")),
-            "spend_expected": _money("over the early days: after the first day, of a prospect from it on", True, 0),
+            "spend_expected": _money("over the early days: after the first day, of a prospect from it on; empty where the past cannot tell", at_least=0),
             "spend_to_come": _money("what of it is still expected after waiting for so long; empty for prospects", at_least=0),
             "days_waited": _days("since the first purchase"),
             "because": _text("the attributes that move it most", True),
