@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crcm_lib.data import tables
 from crcm_lib.data.cleaning import check_source, clean
+from crcm_lib.data.costs import trace_remains
 from crcm_lib.data.dictionary import README, renew
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import read_source
@@ -370,6 +371,22 @@ def test_a_ticket_keeps_its_kind_and_a_column_that_no_file_has_is_absent(shop):
     assert [row[0] for row in described] == ["customer_id", "opened", "kind", "satisfaction"]
     assert kept(out, "kind, satisfaction", "tickets") == [("complaint", 5.0), ("request", None)]
     assert rules(out, "remark") == {2: "satisfaction not allowed"}
+
+
+def test_what_tickets_and_contacts_cost_is_kept_and_counts_as_cost_to_serve(shop):
+    shop.write(["7,2024-01-05,40,25"], header="id,when,price,paid")
+    shop.part(columns={"customer_id": "id", "time": "when", "amount": "price", "cost": "paid"})
+    shop.write(["7,2024-01-05,2.50", "7,2024-01-05,", "7,2024-01-05,four"], "served.csv", "id,at,spent")
+    columns = {"customer_id": "id", "cost": "spent"}
+    shop.part("tickets", path="served.csv", columns=columns | {"opened": "at"})
+    shop.part("contacts", path="served.csv", columns=columns | {"time": "at", "channel": "'phone'"})
+    out = shop.clean()
+    assert kept(out, "cost", "tickets") == [(Decimal("2.5"),), (None,), (None,)]
+    engine = tables.open_engine(out)
+    remains = trace_remains(engine, as_of="2024-01-31", annual_interest_rate=0.1)
+    assert remains.rows["cost_to_serve"].to_dict() == {"7": 5}
+    assert remains.rows["contribution"].to_dict() == {"7": 40 - 25 - 5}
+    assert "not available: cost to serve from `assignments` (no `cost` there)" in remains.absent
 
 
 def test_every_declared_column_reaches_the_clean_table(tmp_path):
