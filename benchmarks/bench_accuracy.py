@@ -18,7 +18,7 @@ from crcm_lib.data.customers import spend_between, summarise_customers
 from crcm_lib.data.sources import read_source
 from crcm_lib.data.tables import open_engine
 from crcm_lib.models.value import accuracy, compete, expectations
-from crcm_lib.models.value.likelihoods import fit_bgnbd
+from crcm_lib.models.value.processes import BGNBD, PROCESSES
 from crcm_lib.models.value.search import find_distinct
 
 ORIGINS = {
@@ -43,7 +43,7 @@ def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray
             converged = True
         except lifetimes.utils.ConvergenceError:
             histories = find_distinct(*(column.to_numpy(float) for column in (x, t_x, age)))
-            buying.params_, converged = pd.Series(fit_bgnbd(histories).params), False
+            buying.params_, converged = pd.Series(PROCESSES[BGNBD].fit(histories).params), False
         mean = customers["spend_mean_repeat"].fillna(0).astype(float)
         again = (x > 0) & (mean > 0)
         spending.fit(x[again], mean[again])

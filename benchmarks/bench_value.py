@@ -12,6 +12,8 @@ import warnings
 import numpy as np
 import pandas as pd
 
+from crcm_lib.models.value.processes import BGNBD, PROCESSES
+
 CUSTOMERS = 1_000_000
 TRUTH = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}  # CDNOW, in days
 SPEND = {"p": 6.25, "q": 3.74, "v": 15.44}
@@ -51,12 +53,11 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.value.likelihoods import fit_bgnbd
     from crcm_lib.models.value.search import find_distinct
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
     histories = len(find_distinct(*columns))
-    ours, our_time = timed(lambda: fit_bgnbd(find_distinct(*columns)), repeats)
+    ours, our_time = timed(lambda: PROCESSES[BGNBD].fit(find_distinct(*columns)), repeats)
     theirs, their_time = timed(lambda: lifetimes.BetaGeoFitter().fit(*columns))
     assert not ours.problems
     off = max(abs(ours.params[name] / theirs.params_[name] - 1) for name in ours.params)
@@ -87,7 +88,7 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
         ends = STEP * np.arange(STEPS + 1.0)
         bought = expectations.alive_purchases(TRUTH, *(column[:, None] for column in pairs.columns), ends)
         worth = np.diff(bought) @ (1 + MONTHLY) ** -np.arange(1.0, STEPS + 1)
-        alive = expectations.probability_alive(TRUTH, *histories.columns)
+        alive = PROCESSES[BGNBD].alive(TRUTH, *histories.columns)
         spend = spending.conditional_expected_average_profit(x.to_numpy(), mean.to_numpy())
         return pd.Series((alive * worth[pairs.which])[histories.which] * spend, index=rows.index)
 

@@ -6,7 +6,7 @@ import pytest
 from test_tournament import AS_OF, draw_orders, engine_of
 
 from crcm_lib.data.customers import summarise_customers
-from crcm_lib.models.value import assumptions, fit_value, tell_assumptions
+from crcm_lib.models.value import assumptions, fit_value, ladder, tell_assumptions
 
 
 def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("shape", [0.6, 1.0, 3.0])
 def test_the_regularity_of_purchases_is_recovered(shape):
-    assert assumptions.measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
+    assert ladder.measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.3])

@@ -12,12 +12,10 @@ from crcm_lib.models.value.contracts import (
     compare_survival,
     discount_lifetime,
     fit_retention,
-    predict_renewals,
     sbg_objective,
-    sum_renewals,
     survive,
-    tell_retention,
 )
+from crcm_lib.models.value.renewals import Renewals, predict_renewals, tell_renewals, value_renewals
 from crcm_lib.models.value.renewals_lookback import SAME_RATE, SBG, backtest_retention
 from crcm_lib.reporting.figures.profit import show_retention
 
@@ -77,6 +75,18 @@ def engine_of(contracts: pd.DataFrame):
     engine.register("given", contracts)
     engine.execute("create table contracts as select * from given")
     return engine
+
+
+def value(retention: Retention, subscriptions: Subscriptions, **settings) -> Renewals:
+    return value_renewals(retention, subscriptions, as_of=AS_OF, **({"horizon_days": 365} | settings))
+
+
+def tell(contracts: pd.DataFrame | None, **settings) -> str:
+    """What a reader is told of these contracts."""
+    engine = duckdb.connect() if contracts is None else engine_of(contracts)
+    subscriptions = trace_subscriptions(engine, as_of=AS_OF)
+    ahead = value(fit_retention(subscriptions), subscriptions)
+    return tell_renewals(ahead, backtest_retention(engine, as_of=AS_OF), "EUR", **settings)
 
 
 def trace(contracts: pd.DataFrame, as_of=AS_OF) -> Subscriptions:
@@ -193,11 +203,14 @@ def test_nothing_falls_within_a_horizon_that_ends_before_the_contract():
     assert table["renewal_value"].tolist() == [0]
 
 
-def test_renewals_are_summed_by_age():
-    rows = as_subscriptions([2, 0, 0], [0, 0, 0])
-    sums = sum_renewals(predict_renewals(Retention(PARAMS, 365), rows, as_of=AS_OF, horizon_days=365))
-    assert sums["customers"].tolist() == [2, 1]
-    assert sums["renewal_value"].tolist() == pytest.approx([200 * 3.806 / 4.474, 100 * 5.806 / 6.474])
+def test_a_customer_of_several_subscriptions_has_one_row_with_the_next_decision_and_all_value():
+    found = as_subscriptions([2, 0, 0], [0, 0, 0])
+    rows = found.rows.assign(customer_id=["a", "a", "b"])
+    rows.loc[1, "next_end"] -= pd.Timedelta(days=50)  # is decided before the one above
+    ahead = value(Retention(PARAMS, 365), Subscriptions(rows, 365, found.counts)).customers
+    first, third = 3.806 / 4.474, 5.806 / 6.474
+    assert ahead["p_renewal"].to_dict() == pytest.approx({"a": first, "b": first})
+    assert ahead["renewal_value"].to_dict() == pytest.approx({"a": 100 * (first + third), "b": 100 * first})
 
 
 def test_actual_survival_is_kaplan_meier():
@@ -348,15 +361,16 @@ def test_what_cannot_be_told_ends_in_words(why):
     retention = fit_retention(subscriptions)
     assert not retention.known
     assert why in " ".join(retention.reasons)
-    told = tell_retention(retention, subscriptions)
-    assert why in " ".join(told["found"])
+    ahead, past = value(retention, subscriptions), backtest_retention(duckdb.connect(), as_of=AS_OF)
+    assert list(ahead.customers) == []  # no column to join where nothing is known
+    told = tell_renewals(ahead, past, "EUR")
+    assert why.lower() in told.lower()
     table = predict_renewals(
         retention, subscriptions, as_of=AS_OF, horizon_days=365, annual_discount_rate=0.1
     )
     assert table.empty
-    assert sum_renewals(table).empty
     assert "expected" not in compare_survival(retention, subscriptions)
-    assert "nan" not in show_retention(compare_survival(retention, subscriptions)).alt
+    assert "nan" not in show_retention(compare_survival(retention, subscriptions), told).alt
 
 
 def test_one_cohort_is_remarked(learned):
@@ -371,11 +385,17 @@ def as_one_cohort(subscriptions: Subscriptions) -> Subscriptions:
     return Subscriptions(rows, subscriptions.period_days, subscriptions.counts)
 
 
-def test_without_the_table_there_are_no_subscriptions():
+def test_without_the_table_there_are_no_subscriptions_and_the_picture_names_it():
     found = trace_subscriptions(duckdb.connect(), as_of=AS_OF)
     assert found.rows.empty
-    assert tell_contracts(found) == ["not available: no contracts"]
+    assert tell_contracts(found) == []
     assert backtest_retention(duckdb.connect(), as_of=AS_OF).scores.empty
+    picture = show_retention(compare_survival(fit_retention(found), found), tell(None))
+    assert picture.alt == "No picture: There is no table `contracts`."
+
+
+def test_a_table_without_contracts_by_then_is_told_from_no_table(drawn):
+    assert tell(drawn.iloc[:0]) == "No contract has begun."
 
 
 def test_unknown_values_take_the_median_and_without_any_there_is_no_value(drawn):
@@ -385,8 +405,83 @@ def test_unknown_values_take_the_median_and_without_any_there_is_no_value(drawn)
     for subscriptions, valued in ((some, True), (none, False)):
         table = predict_renewals(fit_retention(subscriptions), subscriptions, as_of=AS_OF, horizon_days=365)
         assert ("renewal_value" in table) == valued
-        assert ("renewal_value" in sum_renewals(table)) == valued
         assert table.notna().all(axis=None)
+        ahead = value(fit_retention(subscriptions), subscriptions)
+        assert list(ahead.customers) == ["p_renewal", "renewal_value"][: 1 + valued]
+        assert np.isfinite([ahead.low, ahead.high]).all() == valued
+    assert "The value of no contract is known." in tell(drawn.drop(columns=["value", "renewed"]))
+
+
+# How sure
+
+
+def draw_subscriptions(n: int, seed: int) -> tuple[Subscriptions, float]:
+    """Subscriptions by sBG, and what the renewals of the next 800 days will bring."""
+    rng = np.random.default_rng(seed)
+    leave = rng.beta(1.2, 4.0, n)
+    many = np.minimum(rng.geometric(leave), 10_000) - 1  # renewals until leaving
+    asked, waits = rng.integers(1, 7, n), rng.integers(1, 365, n)
+    lost = many < asked
+    found = as_subscriptions(np.minimum(many, asked), lost)
+    worth = rng.gamma(4, 25, n)
+    next_end = (AS_OF + pd.to_timedelta(waits, unit="D")).to_series(index=range(n)).where(~lost)
+    ahead = np.minimum(many - asked, 1 + (800 - waits) // 365)
+    rows = found.rows.assign(value=worth, next_end=next_end)
+    return Subscriptions(rows, 365, found.counts), float((worth * ahead)[~lost].sum())
+
+
+def test_the_range_of_what_renewals_are_worth_holds_in_four_of_five_worlds():
+    inside = []
+    for seed in range(60):
+        subscriptions, came = draw_subscriptions(300, seed)
+        ahead = value(fit_retention(subscriptions), subscriptions, horizon_days=800, seed=seed)
+        inside.append(ahead.low <= came <= ahead.high)
+    assert 0.76 <= np.mean(inside) <= 0.88  # 60 worlds tell the share to within 0.1; of 300, 0.83 held
+
+
+def test_the_expected_sum_lies_within_a_range_that_scales_with_the_values():
+    subscriptions, _came = draw_subscriptions(300, seed=1)
+    dearer = Subscriptions(
+        subscriptions.rows.assign(value=subscriptions.rows["value"] * 3), 365, {**subscriptions.counts}
+    )
+    one, other = (value(fit_retention(each), each) for each in (subscriptions, dearer))
+    assert one.low < one.rows["renewal_value"].sum() < one.high
+    assert (other.low, other.high) == pytest.approx((3 * one.low, 3 * one.high))
+
+
+def test_a_horizon_before_every_decision_brings_nothing_for_sure():
+    ahead = value(Retention(PARAMS, 365), as_subscriptions([2] * 40, [0] * 40), horizon_days=99)
+    assert (ahead.rows["renewal_value"].sum(), ahead.low, ahead.high) == (0, 0, 0)
+
+
+# In words
+
+
+def test_a_reader_is_told_the_worth_the_chance_and_whether_chances_would_have_been_right(drawn, learned):
+    told, ahead = tell(drawn), value(*learned)
+    assert f"{len(ahead.rows):,} subscriptions are running" in told
+    assert f"chance is {ahead.rows['p_renewal'].mean():.1%} on average" in told
+    assert (f"worth {ahead.rows['renewal_value'].sum():,.0f} EUR, discounted to today ({ahead.low:,.0f} to "
+            f"{ahead.high:,.0f} in four of five futures)") in told  # fmt: skip
+    assert "Held out: of " in told
+
+
+def test_where_everybody_left_that_is_said(learned):
+    everybody = as_subscriptions([1] * 40, [1] * 40)
+    past = backtest_retention(duckdb.connect(), as_of=AS_OF)
+    assert tell_renewals(value(learned[0], everybody), past, "EUR") == "No subscription is running."
+
+
+def test_what_tells_of_few_subscriptions_or_of_one_is_hidden(learned):
+    retention, subscriptions = learned
+    past = backtest_retention(duckdb.connect(), as_of=AS_OF)
+    few = Subscriptions(subscriptions.rows.query("next_end.notna()").head(4), 365, subscriptions.counts)
+    assert "Fewer than 5 subscriptions are running." in tell_renewals(value(retention, few), past, "EUR")
+    rows = subscriptions.rows.query("next_end.notna()").head(9)
+    alone = Subscriptions(rows.assign(value=[1e6, *[1.0] * 8]), 365, subscriptions.counts)
+    words = tell_renewals(value(retention, alone), past, "EUR")
+    assert "One of them dominates" in words
+    assert "EUR" not in words
 
 
 # The past as judge
@@ -429,9 +524,10 @@ def test_a_look_back_that_has_too_little_says_why(drawn):
 def test_the_picture_says_actual_and_projected_and_hides_few(learned):
     retention, subscriptions = learned
     table = compare_survival(retention, subscriptions)
-    alt = show_retention(table).alt
+    alt = show_retention(table, "Worth much.").alt
     assert f"1: {table['actual'].iloc[0]:.1%}, model {table['expected'].iloc[0]:.1%}" in alt
     assert "not seen yet, model" in alt
     few = table.assign(customers=[*table["customers"].iloc[:-4], 3, 0, 0, 0])
-    assert "hidden, model" in show_retention(few).alt
-    assert show_retention(table.assign(customers=3)).alt.startswith("No picture: too few contracts")
+    assert alt.endswith("Worth much.")
+    assert "hidden, model" in show_retention(few, "").alt
+    assert show_retention(table.assign(customers=3), "").alt.startswith("No picture: too few contracts")

@@ -1,5 +1,7 @@
 """What remains of gross sales: to the cent, from what is known, and in words where it is not."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,9 +9,17 @@ from conftest import engine_of
 
 from crcm_lib.data import tables
 from crcm_lib.data.costs import Remains, trace_remains
-from crcm_lib.data.customers import summarise_customers
+from crcm_lib.data.customers import spend_between, summarise_customers
 from crcm_lib.errors import DataError
-from crcm_lib.models.value.profit import list_unprofitable, sum_remains, tell_remains, trace_whale
+from crcm_lib.models.value.profit import (
+    list_unprofitable,
+    reconcile,
+    sum_remains,
+    tell_reconciled,
+    tell_remains,
+    trace_whale,
+)
+from crcm_lib.models.value.tournament import Look
 from crcm_lib.reporting.figures import profit as draw
 
 AS_OF = "2024-12-31"
@@ -57,6 +67,19 @@ def as_remains(contribution, gross=None, **steps) -> Remains:
         index=pd.Index([f"c{i:05d}" for i in range(len(gross))], name="customer_id"),
     )  # fmt: skip
     return Remains(rows, ())
+
+
+def look_at(predicted: dict[str, float], margin: float | None, cut="2024-02-20", until=AS_OF) -> Look:
+    """A window for which the champion had predicted so much spend of each customer."""
+    spends = pd.DataFrame({"actual": 0.0, "champion": pd.Series(predicted)})
+    models = {"champion": SimpleNamespace(margin=margin)}
+    days = (pd.Timestamp(day) for day in (cut, until))
+    return Look(*days, spends[[]], models, spends, spends["actual"])
+
+
+def reconcile_on_paper(predicted, margin, lines=LINES, **others) -> pd.DataFrame:
+    engine = engine_of(lines, **others)
+    return reconcile(engine, look_at(predicted, margin), "champion", annual_interest_rate=0.1)
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +152,17 @@ def test_customers_of_unknown_cost_are_set_aside_and_said(everything):
     assert whole["contribution"] == pytest.approx(everything.rows["contribution"].sum())
     after = whole["gross_sales"] - whole[STEPS].sum()
     assert whole["contribution"] == pytest.approx(after)
-    assert "1 customers with 70 of spend" in " ".join(tell_remains(everything)["found"])
+    told = tell_remains(everything, at_least=1)
+    assert "Set aside: 1 customers, the cost of most of whose sales is unknown." in told  # 70 of 70 is one's
+
+
+def test_the_spend_of_customers_set_aside_is_told_unless_they_are_few_or_one_dominates():
+    remains = as_remains([np.nan] * 6 + [40.0] * 20)
+    assert "Set aside: 6 customers" in tell_remains(remains)
+    assert "they spent 600." in tell_remains(remains)
+    assert "fewer than 7 customers" in tell_remains(remains, at_least=7)
+    assert "600" not in tell_remains(remains, at_least=7)
+    assert tell_remains(as_remains([40.0] * 20)) == ""
 
 
 def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
@@ -160,13 +193,16 @@ def test_without_cost_nobody_speaks_of_profit(lines):
     assert not remains.known
     assert list(remains.rows) == ["gross_sales", "discounts", "returns", "spend_total"]
     sums = sum_remains(remains)
+    off = reconcile(engine_of(lines), look_at({"a": 10, "b": 5}, 0.3), "champion", annual_interest_rate=0.1)
     told = [
-        draw.show_waterfall(sums, "EUR", at_least=1).alt, draw.table_remains(sums, "EUR", at_least=1)._text(),
-        draw.show_whale(trace_whale(remains), "EUR").alt, draw.tell_whale(trace_whale(remains)),
-        *tell_remains(remains).to_numpy().ravel(), *remains.absent,
+        draw.show_waterfall(sums, tell_reconciled(off, "EUR", at_least=1), "EUR", at_least=1).alt,
+        draw.table_remains(sums, tell_remains(remains), "EUR", at_least=1)._text(),
+        draw.show_whale(trace_whale(remains), list_unprofitable(remains), "EUR").alt,
+        draw.tell_whale(trace_whale(remains)), *remains.absent,
     ]  # fmt: skip
     words = " ".join(told)
-    assert "not available: what remains after cost" in words
+    assert "Not available: what remains after cost" in told[1]
+    assert "15 EUR of spend had been predicted" in words
     assert "spend received" in words
     assert "profit" not in words
     assert "contribution" not in words
@@ -226,7 +262,60 @@ def test_a_day_before_all_transactions_is_refused():
         trace_remains(engine_of(LINES), as_of="2020-01-01", annual_interest_rate=0.1)
 
 
+# Predicted, and what came
+
+
+def test_predicted_and_actual_sums_are_of_the_same_customers_and_days():
+    found = reconcile_on_paper({"a": 25.0, "b": 4.0}, 0.3, assignments=ACTIONS).set_index("what")
+    assert found.loc["spend", ["customers", "predicted", "actual"]].to_list() == [
+        2,
+        29,
+        20,
+    ]  # not c, not 2025
+    assert found.loc["spend", "off"] == pytest.approx(29 / 20 - 1)
+    row = found.loc["contribution"]  # a's 20 are of unknown cost, and an action cost 5
+    assert row[["predicted", "actual"]].to_list() == pytest.approx([0.3 * 29, 20 - 20 - 5])
+    assert np.isnan(row["off"])  # of a loss there are no shares
+
+
+def test_contribution_is_compared_where_the_cost_of_most_sales_is_known():
+    lines = pd.concat([LINES, LINES.iloc[[4]].assign(day="2024-06-01", purchase_day="2024-06-01", cost=30.0)])
+    found = reconcile_on_paper({"a": 25.0, "b": 4.0, "c": 50.0}, 0.3, lines).set_index("what")
+    assert found.loc["spend", ["customers", "predicted", "actual"]].to_list() == [3, 79, 90]
+    assert found.loc["contribution", ["customers", "predicted"]].to_list() == pytest.approx([2, 0.3 * 29])
+
+
+def test_without_a_margin_only_spend_is_compared():
+    assert reconcile_on_paper({"a": 25.0}, None)["what"].to_list() == ["spend"]
+
+
+def test_the_actual_spend_is_that_of_the_window_held_out():
+    engine, cut, until = tables.open_engine(GOLDEN), "2025-05-20", "2025-12-31"
+    known = summarise_customers(engine, as_of=cut).query("purchases > 0").index
+    look = look_at(dict.fromkeys(known, 1.0), 0.3, cut, until)
+    found = reconcile(engine, look, "champion", annual_interest_rate=0.1).set_index("what")
+    spent = spend_between(engine, after=cut, until=until)["spend"].reindex(known).fillna(0).sum()
+    assert round(found.loc["spend", "actual"] * 100) == round(spent * 100)
+    assert 0.2 < found.loc["contribution", "actual"] / spent < 0.4
+
+
+def test_how_far_off_predictions_were_is_said_or_why_it_cannot_be():
+    assert "cannot be told: no window" in tell_reconciled(
+        reconcile(None, None, "champion", annual_interest_rate=0.1), "EUR"
+    )
+    found = reconcile_on_paper({"a": 25.0, "b": 4.0}, 0.3, assignments=ACTIONS)
+    assert tell_reconciled(found, "EUR", at_least=2) == (
+        "Held out, the 315 days after 2024-02-20, 2 customers known by then: 29 EUR of spend had been "
+        "predicted and 20 came (+45.0%); 9 EUR of contribution had been predicted and -5 came (–)."
+    )
+    assert "29" not in tell_reconciled(found, "EUR", at_least=3)
+
+
 # The whale
+
+
+def show(whale, costly: pd.DataFrame | None = None) -> str:
+    return draw.show_whale(whale, list_unprofitable(as_remains([])) if costly is None else costly, "EUR").alt
 
 
 def test_the_whale_on_paper():
@@ -236,23 +325,23 @@ def test_the_whale_on_paper():
     assert whale.negative_share == 0.25
     assert whale.groups["cumulative"].to_list() == [250, 500, 550, 400]
     assert draw.list_points(whale)["customer_share"].to_list() == [0, 0.25, 0.5, 0.75, 1]
-    assert "25.0% of 20 customers cost more than they bring" in draw.show_whale(whale, "EUR").alt
-    assert "137.5% of today's" in draw.show_whale(whale, "EUR").alt
+    assert "25.0% of 20 customers cost more than they bring" in show(whale)
+    assert "137.5% of today's" in show(whale)
 
 
 def test_a_company_that_loses_on_the_whole_has_no_share_of_its_peak():
     whale = trace_whale(as_remains([10.0] * 10 + [-90] * 10))
     assert np.isnan(whale.peak_share)
-    assert "nan" not in draw.show_whale(whale, "EUR").alt
+    assert "nan" not in show(whale)
     assert "without them contribution would be 100." in draw.tell_whale(whale)
 
 
 def test_the_whale_hides_few_customers_and_one_who_dominates():
-    assert draw.show_whale(trace_whale(as_remains([5.0] * 4)), "EUR").alt.startswith("No picture: too few")
-    assert draw.show_whale(trace_whale(as_remains([])), "EUR").alt.startswith("No picture: too few")
+    assert show(trace_whale(as_remains([5.0] * 4))).startswith("No picture: too few")
+    assert show(trace_whale(as_remains([]))).startswith("No picture: too few")
     assert "Fewer than 5 customers cost" in draw.tell_whale(trace_whale(as_remains([5.0] * 40 + [-1.0])))
     alone = trace_whale(as_remains([1e6, *np.linspace(60, 1, 99)]))
-    assert "one dominates them" in draw.show_whale(alone, "EUR").alt
+    assert "one dominates them" in show(alone)
     shown = draw.list_points(trace_whale(as_remains([2000.0, *np.linspace(60, 1, 99)])))
     assert 0.05 not in shown["customer_share"].to_list()  # the first twentieth is almost all one customer's
     assert shown["customer_share"].iloc[-1] == 1
@@ -266,6 +355,19 @@ def test_large_customers_who_cost_money_are_listed_with_what_costs_most():
     found = list_unprofitable(remains)
     assert found.index.to_list() == ["c00000"]  # the last one is not large, the second one pays
     assert found["mostly"].iloc[0] == "late payment: 50% of gross sales, 13% of everybody's"
+    picture = draw.show_whale(trace_whale(remains), found.set_axis(["C-1"]), "EUR")
+    assert "C-1: -200 (late payment: 50% of gross sales, 13% of everybody's)" in picture.alt
+    assert "the 1 below cost 200 EUR more than they bring" in picture.alt
+    assert [label.get_text() for label in picture.figure.axes[1].get_yticklabels()] == [
+        "C-1\ngross sales 1,000"
+    ]
+
+
+def test_where_no_large_customer_costs_money_that_is_said():
+    remains = as_remains([*[50.0] * 40, *[-5.0] * 10], [*[200.0] * 40, *[10.0] * 10])
+    picture = draw.show_whale(trace_whale(remains), list_unprofitable(remains), "EUR")
+    assert "None of the fifth with the largest gross sales does." in picture.alt
+    assert len(picture.figure.axes) == 1
 
 
 # Pictures
@@ -279,13 +381,23 @@ def test_the_waterfall_says_every_step_and_ends_where_the_sums_do(golden):
     assert sums["gross_sales"].iloc[0] + taken["amount"].sum() == pytest.approx(bars["end"].iloc[-1])
     assert taken["end"].iloc[-1] == pytest.approx(bars["end"].iloc[-1])
     assert sums["contribution_share"].iloc[0] == pytest.approx(bars["end"].iloc[-1] / bars["end"].iloc[0])
-    alt = draw.show_waterfall(sums, "CNY").alt
+    alt = draw.show_waterfall(sums, "Held out: nothing.", "CNY").alt
     assert "contribution: 1,159,760 (28.0%)" in alt
     assert "sales of unknown cost" not in alt  # a step of nothing
 
 
 def test_few_customers_are_hidden_in_pictures_and_tables(everything):
     sums = sum_remains(everything)
-    assert draw.show_waterfall(sums, "EUR").alt.startswith("No picture: too few")
-    assert "120" not in draw.table_remains(sums, "EUR")._text()
-    assert draw.show_waterfall(sums.iloc[:0], "EUR").alt.startswith("No picture")
+    assert draw.show_waterfall(sums, "", "EUR").alt.startswith("No picture: too few")
+    assert "120" not in draw.table_remains(sums, "", "EUR")._text()
+    assert draw.show_waterfall(sums.iloc[:0], "", "EUR").alt.startswith("No picture")
+
+
+def test_the_table_by_stage_says_what_is_unknown_and_adds_up_to_the_waterfall(golden):
+    stages = tables.read(GOLDEN, "stages")["stage"]
+    view = draw.table_remains(sum_remains(golden, stages), tell_remains(golden), "CNY")
+    assert view.caption == (
+        "Amounts in CNY. Not available: cost to serve from `tickets`, `contacts` (no `cost` there)."
+    )
+    assert set(view.raw["group"]) <= {*stages, "none"}
+    assert view.raw["contribution"].sum() == pytest.approx(sum_remains(golden)["contribution"].iloc[0])

@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.value import fit_value
-from crcm_lib.models.value.likelihoods import bgnbd_objective, fit_bgnbd
+from crcm_lib.models.value.processes import BGNBD, PROCESSES
 from crcm_lib.models.value.ranges import SHARE, cover, draw_ranges
 from crcm_lib.models.value.search import find_distinct, find_spread
+from crcm_lib.reporting.figures.value import WIDEST, show_ranges
 
 PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
 SPEND = {"p": 4.0, "q": 4.0, "v": 60.0}
@@ -112,14 +113,65 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     columns = [customers["purchases"].to_numpy(float) - 1]
     columns += [customers[name].to_numpy() / 250 for name in ("days_first_to_last", "days_observed")]
     random = np.random.default_rng(2)
-    fitted = fit_bgnbd(find_distinct(*columns)).params
+    fitted = PROCESSES[BGNBD].fit(find_distinct(*columns)).params
     different = find_distinct(*columns)
     drawn = find_spread(
-        bgnbd_objective, (*different.columns, different.weight), fitted, random, draws=2000, sample=20_000
+        PROCESSES[BGNBD].objective,
+        (*different.columns, different.weight),
+        fitted,
+        random,
+        draws=2000,
+        sample=20_000,
     )
     refitted = []
     for _resample in range(40):
         rows = random.integers(len(customers), size=len(customers))
-        refitted.append(fit_bgnbd(find_distinct(*(column[rows] for column in columns))).params)
+        refitted.append(PROCESSES[BGNBD].fit(find_distinct(*(column[rows] for column in columns))).params)
     ours, theirs = (np.log(pd.DataFrame(some)).std() for some in (drawn, refitted))
     assert ours[["r", "alpha"]].to_list() == pytest.approx(theirs[["r", "alpha"]].to_list(), rel=0.35)
+
+
+# The picture
+
+
+def as_totals(**groups: tuple[int, float, float, float]) -> pd.DataFrame:
+    """Customers, spend expected, low and high of each group; the last one is all."""
+    columns = ["customers", "spend_expected", "spend_low", "spend_high"]
+    table = pd.DataFrame.from_dict(groups, orient="index", columns=columns).rename_axis("group").reset_index()
+    return table.replace({"group": {"everybody": ""}})
+
+
+def draw_bars(picture) -> list[tuple[float, float]]:
+    """From where to where each bar goes, top first."""
+    return [tuple(path.vertices[:, 0].round(3)) for path in picture.figure.axes[0].collections[0].get_paths()]
+
+
+def test_a_small_groups_range_is_drawn_as_wide_as_a_large_ones():
+    totals = as_totals(
+        lost=(50, 100, 80, 130), loyal=(50, 1e6, 8e5, 1.3e6), everybody=(100, 1000100, 9e5, 1.2e6)
+    )
+    picture = show_ranges(totals, "EUR")
+    assert draw_bars(picture)[:2] == [(-0.2, 0.3), (-0.2, 0.3)]
+    assert "lost: 100 (80 – 130); all: 1,000,100 (900,000 – 1,200,000)." in picture.alt
+
+
+def test_a_group_of_few_is_not_drawn_nor_what_would_tell_of_it():
+    totals = as_totals(
+        few=(2, 7, 1, 9), also=(9, 8, 1, 9), loyal=(50, 90, 80, 99), everybody=(61, 105, 90, 120)
+    )
+    alt = show_ranges(totals, "EUR").alt
+    assert "loyal: 90 (80 – 99); all: 105" in alt
+    assert "few" not in alt
+    assert "also" not in alt
+    assert show_ranges(totals.iloc[[0, 3]], "EUR").alt.startswith("No picture: too few customers")
+
+
+def test_a_group_of_whom_nothing_is_expected_is_not_drawn():
+    totals = as_totals(none=(40, 0, 0, 0), loyal=(50, 90, 80, 99), everybody=(90, 90, 80, 99))
+    assert "none" not in show_ranges(totals, "EUR").alt
+    assert len(draw_bars(show_ranges(totals, "EUR"))) == 2
+
+
+def test_a_range_without_measure_does_not_squeeze_the_others():
+    totals = as_totals(odd=(40, 1, 0, 90), loyal=(50, 90, 80, 100), everybody=(90, 91, 80, 120))
+    assert show_ranges(totals, "EUR").figure.axes[0].get_xlim()[1] == WIDEST

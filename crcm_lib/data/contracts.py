@@ -33,11 +33,14 @@ class Subscriptions:
         `contracts` seen and, of them, those `of_usual_length`; contracts taken as not renewed because nothing
         followed (`silent`), and said not to be renewed though one followed (`contradicted`); subscriptions
         whose `value_unknown`; customers left out because they hold contracts `side_by_side`.
+    absent
+        Why there is no contract at all, in words; empty where there is any.
     """
 
     rows: pd.DataFrame
     period_days: int
     counts: dict[str, int]
+    absent: str = ""
 
     @property
     def running(self) -> pd.DataFrame:
@@ -64,12 +67,12 @@ def trace_subscriptions(engine, *, as_of, period_days: int = 0) -> Subscriptions
     """
     day = date(pd.Timestamp(as_of).normalize())
     if not has(engine, "contracts"):
-        return _none()
+        return _none(_("there is no table `contracts`"))
     given = {column[0] for column in engine.execute("select * from contracts limit 0").description}
     seen = {"seen": _seen(given, day)}
     usual = engine.execute(query(seen, "select quantile_disc(days, 0.5) from seen")).fetchone()[0]
     if usual is None:
-        return _none()
+        return _none(_("no contract has begun"))
     period = int(period_days or usual)
     parts = seen | _chains(period, round(period * SLACK), day)
     rows = engine.execute(query(parts, _subscriptions(period, day))).df()
@@ -80,8 +83,6 @@ def trace_subscriptions(engine, *, as_of, period_days: int = 0) -> Subscriptions
 def tell_contracts(subscriptions: Subscriptions) -> list[str]:
     """Say in words what was left out, and what was taken for granted."""
     counts, days = subscriptions.counts, subscriptions.period_days
-    if not counts["contracts"]:
-        return [_("not available: no contracts")]
     words = [
         (counts["contracts"] - counts["of_usual_length"],
          _("{n} of {all} contracts do not last about {days} days; what comes of them is not counted")),
@@ -94,8 +95,9 @@ def tell_contracts(subscriptions: Subscriptions) -> list[str]:
     return [text.format(n=f"{n:,}", all=f"{counts['contracts']:,}", days=days) for n, text in words if n]
 
 
-def _none() -> Subscriptions:
-    return Subscriptions(pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS), 0, dict.fromkeys(COUNTED, 0))
+def _none(why: str) -> Subscriptions:
+    rows = pd.DataFrame(columns=list(COLUMNS)).astype(COLUMNS)
+    return Subscriptions(rows, 0, dict.fromkeys(COUNTED, 0), why)
 
 
 def _seen(given: set[str], day: str) -> str:

@@ -303,6 +303,8 @@ RESULTS = {
             "spend_if_stays": _money("spend_expected of a customer who is certainly still there today", at_least=0),
             "value": _money("over the horizon, discounted; margin where cost or a margin rate is known", True, 0),
             "model": _text("which model said so", True),
+            "p_renewal": _share("chance that the contract that ends next is renewed; empty where none is running"),
+            "renewal_value": _money("contract value of the renewals within the horizon, discounted; no part of `value`"),
         },
     ),
     "newcomers": Table(

@@ -1,11 +1,11 @@
 """Customers -> what each will be worth, how sure that is, and whether such predictions were right before.
 
-`search` finds maxima of likelihoods, `likelihoods` and `pareto` hold them, `expectations` says what
-BG/NBD's parameters mean for a history, `processes` puts the purchase models behind one interface,
-`ladder` chooses what the data can carry, `correction` learns what a model misses, `model` scores
-customers, `accuracy` measures predictions, `lookback` and `tournament` judge by the past, `ranges`
-says how sure, `whatif` changes the assumptions, `telling` puts it into words. `contracts` values
-subscriptions, `profit` follows spend to what remains of it.
+`search` finds maxima of likelihoods; `cnbd`, `pareto` and `gamma_gamma` hold them, `expectations` says
+what BG/NBD expects of a history, `processes` puts the purchase models behind one interface, `ladder`
+chooses what the data can carry, `correction` and `recalibration` learn what a model misses of customers and
+of totals, `model` scores customers, `accuracy` measures predictions, `lookback` and `tournament` judge by
+the past, `ranges` says how sure, `whatif` changes the assumptions, `telling` puts it into words.
+`contracts` learns how subscriptions last, `renewals` values them, `profit` follows spend to what remains.
 """
 
 from crcm_lib.models.value.assumptions import tell_assumptions

@@ -43,31 +43,12 @@ def tell_assumptions(model: ValueModel, customers: pd.DataFrame, engine, *, as_o
             _("close enough") if misplaced <= CLOSE_COUNTS
             else _("not close: trust the windows held out more than the model's own odds"),
         ),
-        _tell_regularity(model, measure_regularity(buyers)),
+        _tell_regularity(model),
         _tell_drift(measure_drift(buyers)),
         _tell_cohorts(model, compare_cohorts(model, buyers)),
         _tell_season(measure_season(count_months(engine, as_of=as_of))),
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=["assumption", "found", "so"])
-
-
-def measure_regularity(buyers: pd.DataFrame) -> float:
-    """The Erlang shape k of the days between purchases: 1 is wholly random, more is more regular.
-
-    By moments: of n gaps of shape k, the expected sum of squares over the squared sum is (k + 1) / (n k + 1).
-    Missing where fewer than 30 customers have three gaps.
-    """
-    if "gap_spread_days" not in buyers:
-        return float("nan")
-    known = buyers[(buyers["purchases"] >= 4) & (buyers["gap_mean_days"] > 0)]
-    n = known["purchases"].to_numpy(float) - 1
-    if len(known) < FEWEST_REPEATERS:
-        return float("nan")
-    ratio = (known["gap_spread_days"] / known["gap_mean_days"]).to_numpy(float)
-    seen = float(((1 + ratio**2 * (n - 1) / n) / n).mean())  # sum of squares over the squared sum
-    shapes = np.exp(np.linspace(np.log(0.2), np.log(50), 400))
-    expected = np.array([((k + 1) / (n * k + 1)).mean() for k in shapes])
-    return float(np.interp(-seen, -expected, shapes))
 
 
 def measure_drift(buyers: pd.DataFrame) -> tuple[float, float, float]:
@@ -95,7 +76,8 @@ def compare_cohorts(model: ValueModel, buyers: pd.DataFrame) -> Numbers:
     if len(buyers) < THIRDS * FEWEST_REPEATERS:
         return np.full(THIRDS, np.nan)
     x, _t_x, age = (column[histories.which] for column in histories.columns)
-    expected = model.process.stays(model.params, np.zeros(len(age)), np.zeros(len(age)), age, 0.0)
+    nothing = np.zeros(len(age))
+    expected = model.process.stays(model.params, nothing, nothing, nothing, age, 0.0)
     third = np.minimum(pd.Series(-age).rank(pct=True).to_numpy() * THIRDS, THIRDS - 1e-9).astype(int)
     sums = [np.bincount(third, weights, minlength=THIRDS) for weights in (x, expected)]
     return np.where(sums[1] > 0, sums[0] / np.where(sums[1] > 0, sums[1], 1), np.nan)
@@ -143,15 +125,18 @@ def _tell_link(model: ValueModel):
     return name, found, _("Gamma-Gamma is used") if used else _("Gamma-Gamma is not used: see remarks")
 
 
-def _tell_regularity(model: ValueModel, shape: float):
+def _tell_regularity(model: ValueModel):
     name = _("customers buy at random moments, not at regular ones")
-    if np.isnan(shape):
+    shape = model.facts.get("regularity")
+    if shape is None:
         return name, _("too few customers with three or more pauses"), _("cannot tell")
     found = _(
         "pauses are as even as those of an Erlang distribution of shape {shape:.1f}; 1 is random"
     ).format(shape=shape)
     if shape <= RANDOM_UP_TO:
         return name, found, _("holds")
+    if model.process.k > 1:
+        return name, found, _("not needed: {model} knows a rhythm").format(model=model.purchases)
     if model.correction is not None:
         return name, found, _("does not hold; the correction sees each customer's rhythm")
     return name, found, _("does not hold: who is overdue is more surely gone than the model says; see 05")

@@ -1,4 +1,4 @@
-"""Subscriptions -> how retention changes with age, and what each customer's renewals will be worth.
+"""Subscriptions -> how retention changes with age.
 
 The shifted-beta-geometric model (sBG): at the end of every contract a customer leaves with an own, constant
 chance; the chances differ between customers by a beta distribution (alpha, beta). Those who leave easily go
@@ -17,13 +17,12 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.contracts import Subscriptions, tell_contracts
+from crcm_lib.data.contracts import Subscriptions
 from crcm_lib.language import _
 from crcm_lib.models.value.search import Numbers, Objective, find_distinct, maximise
 
 FEWEST_SUBSCRIPTIONS = 30
 FEWEST_OF_A_KIND = 5  # decisions to stay, and to leave
-YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
         "contracts_in_a_row": int((renewals + lost).max(initial=0)),
     }
     period = subscriptions.period_days
-    if reasons := tuple(_why_not(facts)):
+    if reasons := (subscriptions.absent,) if subscriptions.absent else tuple(_why_not(facts)):
         return Retention({}, period, facts, reasons)
     groups, names = find_distinct(renewals, lost), ("alpha", "beta")
     fit = maximise(sbg_objective, (*groups.columns, groups.weight), names, seed, may_run_off=names)
@@ -190,62 +189,6 @@ def _hyp2f1_1(b: Numbers, c: Numbers, rate: float) -> Numbers:
     return 1 / tail
 
 
-def predict_renewals(
-    retention: Retention, subscriptions: Subscriptions, *, as_of, horizon_days: float,
-    annual_discount_rate: float = 0.0,
-) -> pd.DataFrame:  # fmt: skip
-    """What the renewals of every customer under contract will be worth.
-
-    Returns
-    -------
-    Indexed by `customer_id`, one row per subscription that is running or waits to be renewed; no rows where
-    retention is not known:
-
-    - `renewals` (count): so far
-    - `next_end` (day): last day of the contract; the next renewal is decided then
-    - `p_renewal` (0…1): chance of the next renewal
-    - `expected_renewals` (count): within the horizon
-    - `lifetime_discounted` (count): renewals without end, discounted from the next decision on; left out
-      where there is no discount
-    - `renewal_value` (currency): of the renewals within the horizon, each at the latest contract's value,
-      whole and on its own day, discounted; left out where no contract's value is known
-    """
-    rows = subscriptions.running if retention.known else subscriptions.running.iloc[:0]
-    wait = (rows["next_end"] - pd.Timestamp(as_of).normalize()).dt.days.clip(lower=0).to_numpy(float)
-    groups = find_distinct(rows["renewals"].to_numpy(float), wait)
-    plain, worth = _look_ahead(retention, *groups.columns, float(horizon_days), annual_discount_rate)
-    once = survive(retention.params, groups.columns[0], 1) if retention.known else plain
-    table = rows[["renewals", "next_end"]].assign(
-        p_renewal=once[groups.which], expected_renewals=plain[groups.which]
-    )
-    if annual_discount_rate > 0 and retention.known:
-        per_period = (1 + annual_discount_rate) ** (retention.period_days / YEAR) - 1
-        table["lifetime_discounted"] = discount_lifetime(retention.params, rows["renewals"], per_period)
-    if subscriptions.rows["value"].notna().any():
-        value = rows["value"].fillna(subscriptions.rows["value"].median())
-        table["renewal_value"] = worth[groups.which] * value
-    return table
-
-
-def _look_ahead(retention: Retention, renewals: Numbers, wait: Numbers, horizon: float, yearly: float):
-    """Renewals expected within the horizon, plain and discounted, once per different subscription."""
-    if not len(renewals):
-        return np.zeros(0), np.zeros(0)
-    steps = np.arange(1 + max(int((horizon - wait.min()) // retention.period_days), 0))
-    days = wait[:, None] + steps * retention.period_days
-    chance = np.where(days <= horizon, survive(retention.params, renewals[:, None], steps + 1), 0.0)
-    return chance.sum(axis=1), (chance * (1 + yearly) ** (-days / YEAR)).sum(axis=1)
-
-
-def sum_renewals(renewals: pd.DataFrame) -> pd.DataFrame:
-    """The table of `predict_renewals` by `renewals` so far: `customers`, mean chance, expected sums."""
-    by_age = renewals.groupby("renewals")
-    sums = by_age[[name for name in ("expected_renewals", "renewal_value") if name in renewals]].sum()
-    return (
-        by_age.agg(customers=("p_renewal", "size"), p_renewal=("p_renewal", "mean")).join(sums).reset_index()
-    )
-
-
 def compare_survival(retention: Retention, subscriptions: Subscriptions, *, ahead: int = 3) -> pd.DataFrame:
     """Share of customers who renewed at least so often, as it was (Kaplan & Meier 1958) and by the model.
 
@@ -268,28 +211,3 @@ def compare_survival(retention: Retention, subscriptions: Subscriptions, *, ahea
         {"renewals": number, "customers": asked, "retained": retained, "actual": np.cumprod(retained)}
     )
     return table.assign(expected=survive(retention.params, 0, number)) if retention.known else table
-
-
-def tell_retention(retention: Retention, subscriptions: Subscriptions) -> pd.DataFrame:
-    """What was learned about renewing, one row each: `what` and `found`, in words."""
-    facts, rows = retention.facts, []
-    if facts["subscriptions"]:
-        rows = [
-            (_("usual length"), _("{days} days, the median of {n:,} contracts").format(
-                days=retention.period_days, n=subscriptions.counts["contracts"])),
-            (_("learned from"), _("{n:,} subscriptions, up to {most} contracts in a row; {stayed:,} renewed, "
-                "{left:,} not").format(n=facts["subscriptions"], most=facts["contracts_in_a_row"],
-                stayed=facts["stayed"], left=facts["left"])),
-        ]  # fmt: skip
-    if retention.known:
-        rates = survive(retention.params, np.array([0, 1, 4]), 1)
-        rows += [
-            (_("renewal"), _("{first:.1%} renew the first contract, {second:.1%} the second, {fifth:.1%} the "
-                "fifth").format(first=rates[0], second=rates[1], fifth=rates[2])),
-            (_("model"), _("shifted-beta-geometric, alpha {alpha:.3f}, beta {beta:.3f}").format(
-                **retention.params)),
-        ]  # fmt: skip
-    else:
-        rows += [(_("retention"), _("cannot be told"))]
-    remarks = [*retention.reasons, *tell_contracts(subscriptions)]
-    return pd.DataFrame([*rows, *((_("remark"), words) for words in remarks)], columns=["what", "found"])

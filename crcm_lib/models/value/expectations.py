@@ -5,6 +5,7 @@ function overflows for heavy buyers, their fraction is 0/0 at a = 1), an equal f
 """
 
 import warnings
+from collections.abc import Callable
 from functools import cache
 
 import numpy as np
@@ -38,11 +39,6 @@ def spend_fitter(params: dict[str, float]):
     fitter = _lifetimes().GammaGammaFitter()
     fitter.params_ = pd.Series(params)
     return fitter
-
-
-def probability_alive(params: dict[str, float], x: Numbers, t_x: Numbers, age: Numbers) -> Numbers:
-    """Probability that a customer has not left; 1 for one-time buyers, by BG/NBD's construction."""
-    return purchase_fitter(params).conditional_probability_alive(x, t_x, age)
 
 
 def alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
@@ -112,49 +108,30 @@ def _average_over_leaving(params: dict[str, float], x: Numbers, ahead: Numbers) 
     return np.tensordot(weights / 2, bought, 1)
 
 
-def discounted_alive_purchases(
-    params: dict[str, float], x: Numbers, age: Numbers, days: float, rate: float
-) -> Numbers:
-    """As `alive_purchases`, each purchase discounted from its own day.
+def discount_purchases(purchases: Callable[[Numbers], Numbers], scale: Numbers, days, rate: float) -> Numbers:
+    """Expected purchases in the coming `days`, each discounted from its own day.
 
     By parts: the integral of exp(-rate s) dE(s) is exp(-rate H) E(H) + rate times that of exp(-rate s) E(s).
 
     Parameters
     ----------
+    purchases
+        Purchases expected within so many days: an array whose last axis is the customers'.
+    scale
+        Days after which the expected pace has changed notably (alpha + T).
     rate
         Continuous discount rate per day.
     """
     from scipy.special import roots_legendre
 
-    plain = alive_purchases(params, x, age, days)
+    plain = purchases(days)
     if rate == 0:
         return plain
     latest = np.exp(-rate * days) * plain
     nodes, weights = roots_legendre(6)
-    scale = params["alpha"] + np.asarray(age, dtype=float)
     reach = np.log1p(days / scale)
     step = np.multiply.outer((nodes + 1) / 2, reach)
     ahead = scale * np.expm1(step)
-    before = alive_purchases(params, x, age, ahead) * np.exp(step - rate * ahead)
+    before = purchases(ahead) * np.exp(step - rate * ahead)
     found = latest + rate * scale * reach / 2 * np.tensordot(weights, before, 1)
     return np.clip(found, *np.sort([latest, plain], axis=0))
-
-
-def count_shares(params: dict[str, float], age: Numbers, weight: Numbers, up_to: int) -> Numbers:
-    """Share of customers expected to have 0, 1, … `up_to` - 1, `up_to` or more purchases after their first.
-
-    Eq. 8 of Fader, Hardie & Lee (2005), its finite sum written as an incomplete beta function.
-    """
-    from scipy.special import betainc, betaln, gammaln
-
-    r, alpha, a, b = (params[name] for name in ("r", "alpha", "a", "b"))
-    n = np.arange(up_to, dtype=float)[:, None]
-    odds = age / (alpha + age)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        power = np.where(n == 0, 0.0, n * np.log(odds))
-    stays = betaln(a, b + n) - betaln(a, b) + gammaln(r + n) - gammaln(r) - gammaln(n + 1)
-    stayed = np.exp(stays + r * np.log1p(-odds) + power)
-    leaves = np.where(n > 0, np.exp(betaln(a + 1, b + np.maximum(n, 1) - 1) - betaln(a, b)), 0.0)
-    exact = stayed + leaves * betainc(np.maximum(n, 1), r, odds)
-    shares = exact @ weight / max(weight.sum(), 1)
-    return np.append(shares, max(0.0, 1 - shares.sum()))

@@ -8,9 +8,9 @@ import pandas as pd
 from crcm_lib.data.tables import check
 from crcm_lib.errors import DataError
 from crcm_lib.language import _
-from crcm_lib.models.value.likelihoods import fit_gamma_gamma
+from crcm_lib.models.value.gamma_gamma import fit_gamma_gamma
 from crcm_lib.models.value.model import DAYS, GAMMA_GAMMA, MEAN, ValueModel, find_histories, mean_spend
-from crcm_lib.models.value.processes import PARETO, PROCESSES, RATE, fit_rate
+from crcm_lib.models.value.processes import PARETO, PROCESSES, RATE, REGULAR, fit_rate, name_regular
 from crcm_lib.models.value.search import Distinct, Fit, find_distinct
 
 FEWEST_CUSTOMERS, FEWEST_REPEATERS, SHORTEST_DAYS = 100, 30, 90
@@ -33,7 +33,7 @@ def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0
         The `customers` table: `purchases`, `days_first_to_last`, `days_observed`, `spend_total`,
         `spend_mean`.
     purchases
-        A purchase model of `processes.PROCESSES`.
+        A purchase model of `processes.PROCESSES`; `processes.REGULAR` is the one of the customers' rhythm.
     seed
         Of the fits' starting points.
     """
@@ -49,6 +49,8 @@ def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0
         "repeaters": int((x > 0).sum()),
         "history_days": float(buyers["days_observed"].max()) if len(buyers) else 0.0,
     }
+    if (shape := measure_regularity(buyers)) is not None:
+        facts["regularity"] = shape
     name, params, told, reasons = _fit_purchases(find_histories(buyers), purchases, facts, seed)
     spend, spend_params, told_spend, reasons_spend = _fit_spend(x + 1, mean_spend(buyers), seed)
     return ValueModel(
@@ -66,6 +68,8 @@ def refit_purchases(model: ValueModel, customers: pd.DataFrame, name: str, *, se
 
 
 def _fit_purchases(histories: Distinct, name: str, facts: dict, seed: int):
+    if name == REGULAR:
+        name = name_regular(facts.get("regularity", 1.0))
     reasons = list(_too_little(name, facts)) if name != RATE else []
     if not reasons:
         fit = PROCESSES[name].fit(histories, seed=seed)
@@ -169,6 +173,25 @@ def measure_link(n: np.ndarray, mean: np.ndarray) -> dict[str, float]:
         "link_low": float(np.tanh(middle - half)),
         "link_high": float(np.tanh(middle + half)),
     }
+
+
+def measure_regularity(buyers: pd.DataFrame) -> float | None:
+    """The Erlang shape k of the days between purchases: 1 is wholly random, more is more regular.
+
+    By moments: of n gaps of shape k, the expected sum of squares over the squared sum is (k + 1) / (n k + 1).
+    None where fewer than 30 customers have three gaps.
+    """
+    if "gap_spread_days" not in buyers:
+        return None
+    known = buyers[(buyers["purchases"] >= 4) & (buyers["gap_mean_days"] > 0)]
+    n = known["purchases"].to_numpy(float) - 1
+    if len(known) < FEWEST_REPEATERS:
+        return None
+    ratio = (known["gap_spread_days"] / known["gap_mean_days"]).to_numpy(float)
+    seen = float(((1 + ratio**2 * (n - 1) / n) / n).mean())  # sum of squares over the squared sum
+    shapes = np.exp(np.linspace(np.log(0.2), np.log(50), 400))
+    expected = np.array([((k + 1) / (n * k + 1)).mean() for k in shapes])
+    return float(np.interp(-seen, -expected, shapes))
 
 
 def _learn_margin(buyers: pd.DataFrame) -> float | None:

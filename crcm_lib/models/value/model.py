@@ -39,6 +39,8 @@ class ValueModel:
         Margin per unit of spend where cost is known.
     correction
         What the purchase model misses, where it was learned.
+    recalibration
+        Factor on all expected purchases, where totals were off in the same direction again and again.
     """
 
     purchases: str
@@ -49,6 +51,7 @@ class ValueModel:
     reasons: tuple[str, ...] = ()
     margin: float | None = None
     correction: Correction | None = None
+    recalibration: float = 1.0
 
     @property
     def name(self) -> str:
@@ -128,28 +131,26 @@ class ValueModel:
         return check(frame, "value")
 
     def correct(self, buyers: pd.DataFrame) -> np.ndarray:
-        """The factor on each customer's expected purchases; 1 where no correction was learned."""
+        """The factor on each customer's expected purchases; 1 where nothing was learned beyond the model."""
         if self.correction is None or buyers.empty:
-            return np.ones(len(buyers))
-        return self.correction.factor(self.describe(buyers))
+            return np.full(len(buyers), self.recalibration)
+        return self.recalibration * self.correction.factor(self.describe(buyers))
 
     def describe(self, buyers: pd.DataFrame) -> pd.DataFrame:
         """The traits of customers that a correction may rest on."""
         histories = find_histories(buyers)
         x, t_x, age = histories.columns
-        pace = (self.params["r"] + x) / (self.params["alpha"] + age)
+        pace = (self.params["r"] / self.process.k + x) / (self.params["alpha"] + age)
         alive = self.process.alive(self.params, x, t_x, age)
         level = max(self.spend_params["level"], 1e-300)
         return describe_traits(buyers, pace[histories.which], alive[histories.which], level)
 
     def _look_ahead(self, histories: Distinct, horizon: float, rate: float):
         """P(alive), and purchases if alive without and with discount, once per different history."""
-        x, t_x, age = histories.columns
-        pairs = find_distinct(x, age)
-        alive = self.process.alive(self.params, x, t_x, age)
-        stays = self.process.stays(self.params, *pairs.columns, horizon, 0.0)
-        worth = self.process.stays(self.params, *pairs.columns, horizon, rate)
-        return alive, stays[pairs.which], worth[pairs.which]
+        alive = self.process.alive(self.params, *histories.columns)
+        stays = self.process.stays(self.params, *histories.columns, horizon, 0.0)
+        worth = stays if rate == 0 else self.process.stays(self.params, *histories.columns, horizon, rate)
+        return alive, stays, worth
 
     def expect_spend(self, purchases: np.ndarray, mean: np.ndarray) -> np.ndarray:
         """Expected spend per purchase: the own mean, drawn to the prior as if that were `worth` purchases.

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from crcm_lib.models.value import expectations, pareto
-from crcm_lib.models.value.likelihoods import bgnbd_objective, fit_bgnbd
+from crcm_lib.models.value import pareto
+from crcm_lib.models.value.cnbd import NAMES, Leaving
 from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective
 
-RATE, BGNBD, PARETO = "simple rate", "BG/NBD", "Pareto/NBD"
+RATE, BGNBD, MBGNBD, PARETO = "simple rate", "BG/NBD", "MBG/NBD", "Pareto/NBD"
+REGULAR = "MBG/CNBD-k"
+MOST_REGULAR = 8  # Erlang shapes, at most
 YEAR = 365.0
 
 
@@ -24,19 +26,21 @@ class Process:
     alive
         (params, x, t_x, T) -> probability that a customer has not left; NaN where it is not modelled.
     stays
-        (params, x, T, days, rate) -> purchases in the coming `days` of a customer who is still there, each
-        discounted at the continuous daily `rate`.
+        (params, x, t_x, T, days, rate) -> purchases in the coming `days` of a customer who is still there,
+        each discounted at the continuous daily `rate`.
     counts
         (params, T, weight, n) -> share of customers expected to have 0, 1, … n or more purchases after the
         first one.
     sample
-        (params, x, T, days, pace, random) -> one draw of `stays` for each customer, undiscounted; `pace`
+        (params, x, t_x, T, days, pace, random) -> one draw of `stays` for each customer, undiscounted; `pace`
         makes a customer buy that many times as fast.
     objective
         Makes, from (x, t_x, T, weight), the negative mean log-likelihood and its gradient; None where the
         model is not fitted by likelihood.
     names
         The parameters, in the order of `objective`.
+    k
+        Erlang shape of the days between purchases; 1 is wholly random.
     """
 
     name: str
@@ -47,6 +51,7 @@ class Process:
     sample: Callable[..., Numbers]
     objective: Callable[..., Objective] | None = None
     names: tuple[str, ...] = ()
+    k: int = 1
 
 
 def fit_rate(histories: Distinct, *, seed: int = 0) -> Fit:
@@ -59,31 +64,23 @@ def fit_rate(histories: Distinct, *, seed: int = 0) -> Fit:
     return Fit({"r": 1.0, "alpha": float(1 / pace)}, float("nan"))
 
 
-def _rate_stays(params, x, age, days, rate=0.0) -> Numbers:
+def _rate_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
     return (params["r"] + x) / (params["alpha"] + age) * annuity(days, rate)
 
 
 def _rate_counts(params, age, weight, up_to) -> Numbers:
-    return expectations.count_shares({"a": 1e-12, "b": 1.0, **params}, age, weight, up_to)
+    return Leaving(1, 0).counts({"a": 1e-12, "b": 1.0, **params}, age, weight, up_to)
 
 
 def _draw_pace(params, x, age, random) -> Numbers:
     return random.gamma(params["r"] + x) / (params["alpha"] + age)
 
 
-def _sample_rate(params, x, age, days, pace, random) -> Numbers:
+def _sample_rate(params, x, _t_x, age, days, pace, random) -> Numbers:
     return random.poisson(pace * _draw_pace(params, x, age, random) * days)
 
 
-def _sample_bgnbd(params, x, age, days, pace, random) -> Numbers:
-    """Poisson purchases, cut off at the one after which the customer leaves."""
-    leave = random.beta(params["a"], params["b"] + x)
-    return np.minimum(
-        _sample_rate(params, x, age, days, pace, random), random.geometric(np.clip(leave, 1e-12, 1))
-    )
-
-
-def _sample_pareto(params, x, age, days, pace, random) -> Numbers:
+def _sample_pareto(params, x, _t_x, age, days, pace, random) -> Numbers:
     """Poisson purchases until the customer leaves or the days are over."""
     leave = random.gamma(params["s"], size=len(x)) / (params["beta"] + age)
     lasts = np.minimum(days, random.exponential(size=len(x)) / np.maximum(leave, 1e-300))
@@ -93,6 +90,28 @@ def _sample_pareto(params, x, age, days, pace, random) -> Numbers:
 def annuity(days, rate: float):
     """The days ahead, each discounted at the continuous daily rate, added up."""
     return days if rate == 0 else -np.expm1(-rate * days) / rate
+
+
+def _pareto_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
+    return pareto.alive_purchases(params, x, age, days, rate)
+
+
+def _process(name: str, model: Leaving) -> Process:
+    return Process(
+        name, model.fit, model.alive, model.stays, model.counts, model.sample, model.objective, NAMES, model.k
+    )
+
+
+def name_regular(shape: float) -> str:
+    """The model of customers whose pauses are as even as those of an Erlang distribution of this shape.
+
+    Examples
+    --------
+    >>> name_regular(2.4), name_regular(0.7)
+    ('MBG/CNBD-2', 'MBG/NBD')
+    """
+    k = int(np.clip(np.floor(shape + 0.5), 1, MOST_REGULAR))
+    return MBGNBD if k == 1 else REGULAR.replace("k", str(k))
 
 
 PROCESSES = {
@@ -106,25 +125,19 @@ PROCESSES = {
             _rate_counts,
             _sample_rate,
         ),
-        Process(
-            BGNBD,
-            fit_bgnbd,
-            expectations.probability_alive,
-            expectations.discounted_alive_purchases,
-            expectations.count_shares,
-            _sample_bgnbd,
-            bgnbd_objective,
-            ("r", "alpha", "a", "b"),
-        ),
+        _process(BGNBD, Leaving(1, 0)),
+        _process(MBGNBD, Leaving(1, 1)),
         Process(
             PARETO,
             pareto.fit,
             pareto.probability_alive,
-            pareto.alive_purchases,
+            _pareto_stays,
             pareto.count_shares,
             _sample_pareto,
             pareto.objective,
             pareto.NAMES,
         ),
+        *(_process(f"BG/CNBD-{k}", Leaving(k, 0)) for k in range(2, MOST_REGULAR + 1)),
+        *(_process(name_regular(k), Leaving(k, 1)) for k in range(2, MOST_REGULAR + 1)),
     )
 }  # from the simplest to the least simple

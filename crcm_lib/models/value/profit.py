@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.costs import COSTS, Remains
-from crcm_lib.data.privacy import LARGEST_SHARE
+from crcm_lib.data.costs import COSTS, Remains, trace_remains
+from crcm_lib.data.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.language import _
+from crcm_lib.models.value.tournament import Look
 
 UNITS = 10_000  # of the smallest amount in one of the currency: sums of whole numbers do not depend on order
 LARGE = 0.8  # large: in the top fifth by gross sales
@@ -171,19 +172,89 @@ def _say_why(found: pd.DataFrame, rows: pd.DataFrame, steps: list[str]) -> list[
     ]  # fmt: skip
 
 
-def tell_remains(remains: Remains) -> pd.DataFrame:
-    """What is known of the way from gross sales to what remains, and what is not: `what` and `found`."""
+def tell_remains(remains: Remains, *, at_least: int = 5) -> str:
+    """What is not known of the way from gross sales to what remains, in sentences; empty where all is."""
     if not remains.known:
-        found = [(_("revenue only"), words) for words in remains.absent]
-        return pd.DataFrame(found, columns=["what", "found"])
-    rows = remains.rows
-    unknown = rows["contribution"].isna()
-    steps = ", ".join(STEP_NAMES[step] for step in remains.steps if (rows[step] != 0).any())
-    found = [(_("taken off gross sales"), steps)]
-    if unknown.any():
-        words = _("{n:,} customers with {spend:,.0f} of spend: the cost of most of their sales is unknown")
-        found.append(
-            (_("set aside"), words.format(n=unknown.sum(), spend=rows["spend_total"][unknown].sum()))
-        )
-    found += [(_("remark"), words) for words in remains.absent]
-    return pd.DataFrame(found, columns=["what", "found"])
+        return " ".join(map(_as_sentence, remains.absent))
+    aside = remains.rows.loc[remains.rows["contribution"].isna(), "spend_total"]
+    return " ".join(map(_as_sentence, [*_tell_aside(aside, at_least), *remains.absent]))
+
+
+def _tell_aside(spend: pd.Series, at_least: int):
+    if spend.empty:
+        return
+    largest = spend.abs().max() / max(spend.abs().sum(), 1 / UNITS)
+    one = pd.DataFrame({"customers": [len(spend)], "spend": spend.sum(), LARGEST_SHARE: largest})
+    count, total = hide_small(one, money=["spend"], at_least=at_least).iloc[0]
+    many = _("fewer than {n}").format(n=at_least) if pd.isna(count) else f"{count:,.0f}"
+    words = _("set aside: {many} customers, the cost of most of whose sales is unknown")
+    yield words.format(many=many) + ("" if pd.isna(total) else _("; they spent {n:,.0f}").format(n=total))
+
+
+def _as_sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def reconcile(engine, look: Look | None, champion: str, *, annual_interest_rate: float) -> pd.DataFrame:
+    """What the champion had predicted for a window of the past, and what those days really brought.
+
+    Both are of the customers known at the cut and of the days after it. The prediction of contribution is
+    that of spend times the margin known at the cut, which leaves out cost to serve and late payment; it is
+    made for the customers the cost of most of whose sales is known.
+
+    Parameters
+    ----------
+    engine
+        As for `trace_remains`.
+    look
+        The latest window held out; None where there is none.
+    annual_interest_rate
+        As for `trace_remains`.
+
+    Returns
+    -------
+    One row for `spend` and, where cost was known at the cut and at the end, one for `contribution`: `what`,
+    `after` and `until` (days), `customers` (count), `predicted` and `actual` (currency), `off` (share of the
+    actual sum; empty unless that is above zero). No rows without a window.
+    """
+    columns = ["what", "after", "until", "customers", "predicted", "actual", "off"]
+    if look is None:
+        return pd.DataFrame(columns=columns)
+    before, by_then = (
+        trace_remains(engine, as_of=day, annual_interest_rate=annual_interest_rate).rows
+        for day in (look.cut, look.until)
+    )
+    came = (by_then - before).reindex(look.customers.index)
+    predicted, margin = look.spends[champion], look.models[champion].margin
+    pairs = {"spend": (predicted, came["spend_total"])}
+    if "contribution" in before and margin is not None:
+        known = came["contribution"].dropna()
+        pairs["contribution"] = (margin * predicted[known.index], known)
+    rows = [
+        (what, look.cut, look.until, len(actual), ours.sum(), actual.sum())
+        for what, (ours, actual) in pairs.items()
+        if len(actual)
+    ]
+    found = pd.DataFrame(rows, columns=columns[:-1])
+    return found.assign(off=found["predicted"] / found["actual"].where(found["actual"] > 0) - 1)
+
+
+def tell_reconciled(found: pd.DataFrame, currency: str, *, at_least: int = 5) -> str:
+    """The table of `reconcile` in a sentence."""
+    if found.empty:
+        return _("How far off predictions were cannot be told: no window of the past could be held out.")
+    if found["customers"].min() < at_least:
+        return _("How far off predictions were is hidden: too few customers were known before.")
+    names = {"spend": _("of spend"), "contribution": _("of contribution")}
+    parts = [
+        _("{predicted:,.0f} {currency} {what} had been predicted and {actual:,.0f} came ({off})").format(
+            predicted=row.predicted, actual=row.actual, currency=currency, what=names[row.what],
+            off="–" if pd.isna(row.off) else f"{row.off:+.1%}")
+        for row in found.itertuples()
+    ]  # fmt: skip
+    first = found.iloc[0]
+    words = _("Held out, the {days} days after {after:%Y-%m-%d}, {n:,} customers known by then: {told}.")
+    return words.format(
+        days=(first["until"] - first["after"]).days, after=first["after"], n=first["customers"],
+        told="; ".join(parts),
+    )  # fmt: skip

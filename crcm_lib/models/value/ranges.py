@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.language import _
-from crcm_lib.models.value.likelihoods import gamma_gamma_objective
+from crcm_lib.models.value.gamma_gamma import gamma_gamma_objective
 from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel, find_histories, mean_spend
 from crcm_lib.models.value.search import Numbers, find_distinct, find_spread
 from crcm_lib.models.value.tournament import Look
@@ -156,12 +156,13 @@ def _draw_settings(model: ValueModel, buyers: pd.DataFrame, random) -> list[tupl
 def _draw_spends(model, buyers: pd.DataFrame, pace: Numbers, settings, days: float, random) -> Numbers:
     """Spend over the horizon: one row per draw, one column per customer."""
     histories, mean = find_histories(buyers), mean_spend(buyers)
-    x, _t_x, age = (column[histories.which] for column in histories.columns)
+    x, t_x, age = (column[histories.which] for column in histories.columns)
     found = np.empty((DRAWS, len(buyers)))
     for number, (params, spend_params) in enumerate(settings):
         alive = np.nan_to_num(model.process.alive(params, *histories.columns), nan=1.0)[histories.which]
         for draw in range(number, DRAWS, len(settings)):
-            count = model.process.sample(params, x, age, days, pace, random) * (random.random(len(x)) < alive)
+            count = model.process.sample(params, x, t_x, age, days, pace, random)
+            count = count * (random.random(len(x)) < alive)
             found[draw] = _draw_amounts(model, spend_params, count, x + 1, mean, random)
     return found
 

@@ -92,13 +92,12 @@ def _compare(cut, until, retention: Retention, decisions: pd.DataFrame) -> Renew
             n=len(decisions), fewest=FEWEST_DECISIONS))  # fmt: skip
     scores = pd.DataFrame([{"model": name, **_score(decisions, name)} for name in (SBG, SAME_RATE)])
     ours, naive = scores.to_dict("records")
-    words = _("{n:,} contracts came up for renewal and {renewed:,} were renewed; the model expected "
+    words = _("of {n:,} contracts that came up for renewal {renewed:,} were renewed; the model expected "
               "{ours:,.0f} ({bias:+.1%}), the same rate for all {naive:,.0f} ({other:+.1%}); its chances are "
-              "{verdict} (Brier {brier:.4f} against {brier_naive:.4f})")  # fmt: skip
+              "{verdict}")  # fmt: skip
     return RenewalBacktest(cut, until, retention, decisions, scores, words.format(
         n=ours["decisions"], renewed=ours["renewed"], ours=ours["expected"], bias=ours["bias"],
-        naive=naive["expected"], other=naive["bias"], verdict=_judge(decisions),
-        brier=ours["brier"], brier_naive=naive["brier"]))  # fmt: skip
+        naive=naive["expected"], other=naive["bias"], verdict=_judge(decisions)))  # fmt: skip
 
 
 def _score(decisions: pd.DataFrame, name: str) -> dict[str, float]:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.language import _
 from crcm_lib.models.value.model import ValueModel
-from crcm_lib.models.value.processes import BGNBD, PARETO, YEAR
+from crcm_lib.models.value.processes import PARETO, YEAR
 
 LARGEST_COUNT = 7
 
@@ -18,7 +18,7 @@ def tell_model(model: ValueModel) -> pd.DataFrame:
         (_("learned from"), _("{n:,} customers, {again:,} of them repeat buyers, {days:,.0f} days").format(
             n=facts["customers"], again=facts["repeaters"], days=facts["history_days"])),
         (_("pace"), _("{pace:.2f} purchase days in 30 days, averaged over customers while they stay").format(
-            pace=30 * params["r"] / params["alpha"])),
+            pace=30 * params["r"] / params["alpha"] / model.process.k)),
         (_("leaving"), _tell_leaving(model)),
         (_("spend"), _("{level:,.2f} per purchase day is expected of a stranger, and weighs as much as "
             "{worth:.2f} own purchases").format(level=spend["level"], worth=spend["worth"])),
@@ -31,7 +31,7 @@ def tell_model(model: ValueModel) -> pd.DataFrame:
 
 def _tell_leaving(model: ValueModel) -> str:
     params = model.params
-    if model.purchases == BGNBD:
+    if "a" in params:
         share = params["a"] / (params["a"] + params["b"])
         return _("{chance:.1%} leave after a purchase, on average").format(chance=share)
     if model.purchases == PARETO:

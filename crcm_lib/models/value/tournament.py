@@ -24,14 +24,15 @@ from crcm_lib.models.value.lookback import (
     same_rate,
 )
 from crcm_lib.models.value.model import ValueModel
-from crcm_lib.models.value.processes import BGNBD, PARETO, YEAR
+from crcm_lib.models.value.processes import BGNBD, MBGNBD, PARETO, REGULAR, YEAR
+from crcm_lib.models.value.recalibration import find_factor, tell_factor
 
-PLAIN = (BGNBD, PARETO)  # the simplest first
+PLAIN = (BGNBD, MBGNBD, PARETO, REGULAR)  # the simplest first
 CORRECTED = _("{model}, corrected").format(model=PARETO)
 CANDIDATES = (*PLAIN, CORRECTED)
 BASELINES = (SAME_RATE, LAST_PERIOD)
 PARTS = 4  # a window is at most this part of the history
-MOST_WINDOWS = 5  # that are looked back on; the earliest only teach
+MOST_WINDOWS = 6  # that are looked back on; the earliest only teach
 LESSONS = 2  # windows that a correction is learned from, at most
 SAMPLE = 50_000  # customers that the origins are judged on, at most
 
@@ -103,14 +104,28 @@ class Tournament:
         )
 
     def crown(self, customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
-        """The champion, learned from all customers of today; corrections come from the latest windows."""
+        """The champion, learned from all customers of today; corrections come from the latest windows.
+
+        Totals are recalibrated where those of all windows were off in the same direction.
+        """
         name = self.champion if self.champion in PLAIN else PARETO
         model = fit_value(customers, purchases=name, seed=seed)
         buyers = customers[customers["purchases"] > 0]
-        if self.champion != CORRECTED or buyers.empty:
+        if self.champion == CORRECTED and len(buyers):
+            model = _correct(model, buyers, [look.lesson() for look in self.looks[:LESSONS]], seed)
+        return self._recalibrate(model)
+
+    def _recalibrate(self, model: ValueModel) -> ValueModel:
+        name = self.champion if self.champion in PLAIN else PARETO  # a correction leaves the total as it is
+        looks = [look for look in self.looks if name in look.spends]
+        predicted, actual = (
+            np.array([look.spends[column].sum() for look in looks], float) for column in (name, "actual")
+        )
+        factor = find_factor(predicted, actual, sum((look.until - look.cut).days for look in looks))
+        if factor == 1:
             return model
-        lessons = [look.lesson() for look in self.looks[:LESSONS]]
-        return _correct(model, buyers, lessons, seed)
+        why = tell_factor(factor, predicted, actual)
+        return replace(model, recalibration=factor, reasons=(*model.reasons, why))
 
 
 def compete(engine, *, as_of, horizon_days: float, seed: int = 0) -> Tournament:
@@ -178,7 +193,7 @@ def rank(spends: list[pd.DataFrame]) -> tuple[pd.DataFrame, str]:
     spends
         For each origin one row per customer: `actual` and a column for each model.
     """
-    names = [name for name in (*CANDIDATES, *BASELINES) if name in spends[0]]
+    names = [name for name in (*CANDIDATES, *BASELINES) if all(name in frame for frame in spends)]
     losses = [
         {name: measure_loss(frame["actual"].to_numpy(float), frame[name].to_numpy(float)) for name in names}
         for frame in spends
@@ -244,6 +259,8 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
     simplest = fit_value(customers, purchases=PLAIN[0], seed=seed)
     others = {name: refit_purchases(simplest, customers, name, seed=seed) for name in PLAIN[1:]}
     models = {PLAIN[0]: simplest, **others}
+    if models[REGULAR].purchases == models[MBGNBD].purchases:  # customers without a rhythm
+        del models[REGULAR]
     later = spend_between(engine, after=cut, until=until).reindex(customers.index).fillna(0)
     spends = {"actual": later["spend"].astype(float)} | {
         name: model.predict(customers, horizon_days=days)["spend_expected"] for name, model in models.items()

@@ -5,6 +5,7 @@ import datetime
 import html
 import io
 import re
+import textwrap
 import warnings
 from decimal import Decimal
 from functools import cache
@@ -24,6 +25,7 @@ DPI, SCREEN_DPI = 120, 96  # drawn sharper than shown
 TICKS = {"color": INK, "labelsize": 11.5, "major.size": 6, "minor.size": 4}  # sizes in points
 COLOURS = 64  # in a stored picture
 MOST_ROWS = 30  # of a table that are shown
+LINE = 90  # characters of a sentence on a line of a figure
 
 
 # Anywhere; at a line's start, where it makes a heading or a list; in an address, which becomes a link.
@@ -106,10 +108,20 @@ class Picture:
         return stored.getvalue()
 
 
+def say_above(figure, words: str) -> None:
+    """Write sentences above a drawing, across its width; the figure grows by the lines."""
+    lines = textwrap.wrap(words, LINE)
+    width, height = figure.get_size_inches()
+    figure.set_size_inches(width, height + 0.21 * len(lines))
+    figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11.5, color=INK, linespacing=1.3)
+
+
 def nothing(why: str) -> Picture:
     """Where there is nothing to draw, a picture that says why."""
-    figure, axes = new_figure(height=1.6)
-    axes.text(0.5, 0.5, why, ha="center", va="center", color=MUTED, transform=axes.transAxes)
+    lines, why = textwrap.wrap(why, LINE), why.rstrip(".")
+    figure, axes = new_figure(height=1.4 + 0.2 * len(lines))
+    written = {"ha": "center", "va": "center", "color": MUTED, "transform": axes.transAxes}
+    axes.text(0.5, 0.5, "\n".join(lines), **written)
     axes.set_axis_off()
     return Picture(figure, _("No picture: {why}.").format(why=why))
 

@@ -8,6 +8,7 @@ from crcm_lib.language import _
 from crcm_lib.reporting.figures.style import MUTED, PALETTE, Picture, new_figure, nothing
 
 TENTHS = 10
+WIDEST = 3.0  # times the expectation above it: what is wider leaves the drawing, its amounts stand beside
 ALERT_COLOURS = {"urgent": PALETTE[5], "warning": PALETTE[1], "watch": PALETTE[4], "none": PALETTE[6]}
 
 
@@ -35,35 +36,45 @@ def show_tenths(value: pd.Series, currency: str, *, at_least: int = 5) -> Pictur
 
 
 def show_ranges(totals: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
-    """How sure: expected spend per group of customers, with the range that holds in four of five futures.
+    """How sure: how far each group's spend may be from what is expected of it, in four of five futures.
 
-    `totals` comes from `ranges.draw_ranges`; the row of all customers, the last one, is told and not drawn.
+    In shares, because one group may be expected to spend a hundred times as much as another; amounts stand
+    beside. `totals` comes from `ranges.draw_ranges`; the row of all customers, the last one, is drawn last.
     """
     money = ["spend_expected", "spend_low", "spend_high"]
     shown = hide_small(totals.iloc[:-1], money=money, at_least=at_least).dropna(subset=money)
-    shown = shown.sort_values("spend_expected", ascending=False)
+    shown = shown[shown["spend_expected"] > 0].sort_values("spend_expected", ascending=False)
     if shown.empty:
-        return nothing(_("too few customers to show ranges"))
-    figure, axes = new_figure(height=1.2 + 0.42 * len(shown))
-    middle, low, high = (shown[name].to_numpy(float) for name in money)
+        return nothing(_("too few customers, or nothing expected of them, to show ranges"))
+    shown = pd.concat([shown, totals.iloc[-1:].assign(group=_("all"))], ignore_index=True)
+    figure, axes = new_figure(height=1.2 + 0.52 * len(shown))
+    expected, low, high = (shown[name].to_numpy(float) for name in money)
     places = np.arange(len(shown))
-    axes.hlines(places, low, high, color=PALETTE[4], linewidth=7)
-    axes.scatter(middle, places, color=PALETTE[0], zorder=3, s=34)
-    axes.set_yticks(places, shown["group"])
-    axes.invert_yaxis()
-    axes.set_xlim(left=0)
-    axes.margins(y=0.1)
+    least, most = low / expected - 1, high / expected - 1
+    axes.hlines(places, least, most, color=PALETTE[4], linewidth=9)
+    axes.axvline(0, color=PALETTE[0], linewidth=2.5)
+    axes.set_yticks(places, [f"{row.group}\n{row.spend_expected:,.0f}" for row in shown.itertuples()])
+    ends = [f"{row.spend_low:,.0f} –\n{row.spend_high:,.0f}" for row in shown.itertuples()]
+    right = axes.secondary_yaxis("right")
+    right.set_yticks(places, ends)
+    right.tick_params(length=0)
+    right.spines["right"].set_visible(False)
+    axes.set_ylim(len(shown) - 0.5, -0.5)
+    axes.set_xlim(1.08 * min(float(least.min()), -0.01), min(1.08 * max(float(most.max()), 0.01), WIDEST))
     axes.grid(visible=False, axis="y")
-    axes.set_xlabel(_("spend expected over the horizon, {currency}").format(currency=currency))
-    axes.xaxis.set_major_formatter(lambda money, _place: f"{money:,.0f}")
+    axes.set_xlabel(_("off what is expected; left: expected spend, right: its range, {currency}").format(
+        currency=currency))  # fmt: skip
+    axes.xaxis.set_major_formatter(lambda share, _place: f"{share:+.0%}" if round(share, 9) else "0%")
     axes.locator_params(axis="x", nbins=5)
     told = "; ".join(
         f"{row.group}: {row.spend_expected:,.0f} ({row.spend_low:,.0f} – {row.spend_high:,.0f})"
-        for row in [*shown.itertuples(), totals.iloc[-1:].assign(group=_("all")).iloc[0]]
+        for row in shown.itertuples()
     )
     return Picture(
         figure,
-        _("Points with 80 % ranges, {currency} per group. {told}.").format(currency=currency, told=told),
+        _("80 % ranges around what is expected, {currency} per group. {told}.").format(
+            currency=currency, told=told
+        ),
     )
 
 
