@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from crcm_lib.data import tables
 from crcm_lib.data.cleaning import check_source, clean
+from crcm_lib.data.costs import trace_remains
 from crcm_lib.data.dictionary import README, renew
 from crcm_lib.data.schema import INPUTS
 from crcm_lib.data.sources import read_source
@@ -372,6 +373,22 @@ def test_a_ticket_keeps_its_kind_and_a_column_that_no_file_has_is_absent(shop):
     assert rules(out, "remark") == {2: "satisfaction not allowed"}
 
 
+def test_what_tickets_and_contacts_cost_is_kept_and_counts_as_cost_to_serve(shop):
+    shop.write(["7,2024-01-05,40,25"], header="id,when,price,paid")
+    shop.part(columns={"customer_id": "id", "time": "when", "amount": "price", "cost": "paid"})
+    shop.write(["7,2024-01-05,2.50", "7,2024-01-05,", "7,2024-01-05,four"], "served.csv", "id,at,spent")
+    columns = {"customer_id": "id", "cost": "spent"}
+    shop.part("tickets", path="served.csv", columns=columns | {"opened": "at"})
+    shop.part("contacts", path="served.csv", columns=columns | {"time": "at", "channel": "'phone'"})
+    out = shop.clean()
+    assert kept(out, "cost", "tickets") == [(Decimal("2.5"),), (None,), (None,)]
+    engine = tables.open_engine(out)
+    remains = trace_remains(engine, as_of="2024-01-31", annual_interest_rate=0.1)
+    assert remains.rows["cost_to_serve"].to_dict() == {"7": 5}
+    assert remains.rows["contribution"].to_dict() == {"7": 40 - 25 - 5}
+    assert "not available: cost to serve from `assignments` (no `cost` there)" in remains.absent
+
+
 def test_every_declared_column_reaches_the_clean_table(tmp_path):
     source = read_source("data/sources/sample.yaml")
     clean(source, tmp_path)
@@ -608,27 +625,9 @@ def as_csv(rows) -> str:
     return "".join(f"{line}\n" for line in [HEADER, *GOOD, *quoted])
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=16, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=st.lists(ROW, max_size=25))
-def test_the_accounts_add_up(tmp_path_factory, rows):
-    shop = Shop(tmp_path_factory.mktemp("random"))
-    (shop.folder / "log.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
-    out = shop.part(decimal=".").clean()
-    expected = len(GOOD) + sum(1 for row in rows if row != [""])
-    account = tables.read(out, "row_account").set_index("state")["records"]
-    assert account["read"] == expected == account.drop("read").sum()
-    money = tables.read(out, "money_account").set_index("state")
-    assert money["records"]["read"] == expected == money["records"].drop("read").sum()
-    assert round(money["amount"]["read"] * 10_000) == sum(
-        round(x * 10_000) for x in money["amount"].drop("read")
-    )
-    found = tables.read(out, "rejects").query("severity == 'reject'")
-    assert len(found) == expected - account.get("kept", 0) == found["record"].nunique()
-
-
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(ROW, max_size=25))
-def test_the_fast_reader_and_the_exact_reader_agree(tmp_path_factory, rows):
+def test_the_accounts_add_up_and_the_fast_reader_agrees_with_the_exact_one(tmp_path_factory, rows):
     shop = Shop(tmp_path_factory.mktemp("random"))
     (shop.folder / "log.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
     (shop.folder / "other.csv").write_text("a line to skip\n" + as_csv(rows), encoding="utf-8", newline="")
@@ -636,6 +635,17 @@ def test_the_fast_reader_and_the_exact_reader_agree(tmp_path_factory, rows):
     exact = shop.part(path="other.csv", skip_lines=1).clean("exact")
     assert kept(fast) == kept(exact)
     assert rules(fast) == rules(exact)
+    expected = len(GOOD) + sum(1 for row in rows if row != [""])
+    for out in (fast, exact):
+        account = tables.read(out, "row_account").set_index("state")["records"]
+        assert account["read"] == expected == account.drop("read").sum()
+        money = tables.read(out, "money_account").set_index("state")
+        assert money["records"]["read"] == expected == money["records"].drop("read").sum()
+        assert round(money["amount"]["read"] * 10_000) == sum(
+            round(x * 10_000) for x in money["amount"].drop("read")
+        )
+        found = tables.read(out, "rejects").query("severity == 'reject'")
+        assert len(found) == expected - account.get("kept", 0) == found["record"].nunique()
 
 
 # The same data, the same tables

@@ -1,9 +1,9 @@
 """Customers -> stages: what the windows learn, where the borders lie, and that everyone has one stage."""
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import engine_of
 
 from crcm_lib.data import tables
 from crcm_lib.data.customers import purchase_gaps, summarise_customers
@@ -52,19 +52,9 @@ def simulate(seed, customers=400, days=900):
     return pd.DataFrame(rows, columns=["customer_id", "day"])
 
 
-def open_days(log):
-    engine = duckdb.connect()
-    engine.register("log", log)
-    engine.execute(
-        "create table transactions as select customer_id, cast(day as date) as day, day as purchase_day, "
-        "cast(10 as decimal(18, 4)) as amount, 'sale' as kind from log"
-    )
-    return engine
-
-
 @pytest.fixture(scope="module")
 def engine():
-    return open_days(simulate(seed=7))
+    return engine_of(simulate(seed=7))
 
 
 def test_borders_of_a_customer_without_gaps_are_the_populations():
@@ -161,7 +151,7 @@ def test_customers_alike_have_no_rhythm_of_their_own():
 
 
 def test_where_nobody_came_back_buyers_are_new():
-    engine = open_days(simulate(seed=1).drop_duplicates("customer_id"))
+    engine = engine_of(simulate(seed=1).drop_duplicates("customer_id"))
     windows = learn_windows(purchase_gaps(engine, as_of="2030-01-01"))
     stages = assign_stages(summarise_customers(engine, as_of="2030-01-01"), windows)
     assert set(stages["stage"]) == {"new"}
@@ -178,7 +168,7 @@ def test_tomorrows_customers_are_measured_with_todays_windows(engine):
 
 
 def test_row_order_changes_nothing(engine):
-    shuffled = open_days(simulate(seed=7).sample(frac=1, random_state=2))
+    shuffled = engine_of(simulate(seed=7).sample(frac=1, random_state=2))
     one, other = (learn_windows(purchase_gaps(e, as_of="2024-06-18")) for e in (engine, shuffled))
     assert one == other
 

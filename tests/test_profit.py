@@ -2,10 +2,10 @@
 
 from types import SimpleNamespace
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import engine_of
 
 from crcm_lib.data import tables
 from crcm_lib.data.costs import Remains, trace_remains
@@ -50,22 +50,6 @@ ACTIONS = pd.DataFrame(
     columns=["customer_id", "arm", "cost"],
 ).assign(start="2024-05-01")
 MONEY = ("amount", "discount", "cost")
-DAYS = ("day", "issued", "due", "paid", "start")
-
-
-def engine_of(lines: pd.DataFrame = LINES, **others: pd.DataFrame):
-    engine = duckdb.connect()
-    lines = lines.assign(purchase_day=lines["day"])
-    for name, frame in {"transactions": lines, **others}.items():
-        engine.register("given", frame)
-        columns = ", ".join(
-            f"cast({column} as decimal(18, 4)) as {column}" if column in MONEY
-            else f"cast({column} as date) as {column}" if column in (*DAYS, "purchase_day") else column
-            for column in frame
-        )  # fmt: skip
-        engine.execute(f"create table {name} as select {columns} from given")
-        engine.unregister("given")
-    return engine
 
 
 def trace(lines: pd.DataFrame = LINES, *, rate: float = 0.1, **others: pd.DataFrame) -> Remains:
@@ -275,7 +259,7 @@ def test_spend_is_that_of_the_customers_table_whatever_is_known():
 
 def test_a_day_before_all_transactions_is_refused():
     with pytest.raises(DataError, match="none on or before as_of=2020-01-01"):
-        trace_remains(engine_of(), as_of="2020-01-01", annual_interest_rate=0.1)
+        trace_remains(engine_of(LINES), as_of="2020-01-01", annual_interest_rate=0.1)
 
 
 # Predicted, and what came

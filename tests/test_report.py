@@ -113,34 +113,38 @@ def notebook():
 
 @pytest.fixture
 def folder(tmp_path):
+    return fill(tmp_path)
+
+
+def fill(folder: Path) -> Path:
     """A run's tables: 100 buyers and 10 prospects, two years of purchases."""
     ids = [f"K{n:03d}" for n in range(110)]
     customers = pd.DataFrame({"customer_id": ids, "purchases": [3] * 60 + [1] * 40 + [0] * 10}).set_index(
         "customer_id"
     )
     customers["spend_total"] = [30.0] * 60 + [10.0] * 40 + [0.0] * 10
-    tables.write(customers, tmp_path, "customers")
+    tables.write(customers, folder, "customers")
     stages = ["loyal"] * 60 + ["at risk"] * 25 + ["lost"] * 15 + ["prospect"] * 10
-    tables.write(pd.DataFrame({"stage": stages, "because": "x"}, index=customers.index), tmp_path, "stages")
+    tables.write(pd.DataFrame({"stage": stages, "because": "x"}, index=customers.index), folder, "stages")
     value = pd.DataFrame(index=customers.index[:100])
     for column in ("expected_purchases", "expected_spend_per_purchase", "spend_expected", "value"):
         value[column] = 12_000.0
-    tables.write(value.assign(model="bgnbd"), tmp_path, "value")
+    tables.write(value.assign(model="bgnbd"), folder, "value")
     alerts = ["urgent"] * 6 + ["watch"] * 20 + ["none"] * 74
     churn = pd.DataFrame({"alert": alerts, "revenue_at_risk": 100.0, "because": "x"}, index=value.index)
-    tables.write(churn, tmp_path, "churn")
+    tables.write(churn, folder, "churn")
     tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "because": "x"}, index=value.index)
-    tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), tmp_path, "tiers")
+    tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
     verdict = pd.DataFrame(
         {"capability": ["rfm", "value"], "verdict": ["yes", "limited"], "because": ["ok", IMG]}
     )
-    tables.write(verdict, tmp_path, "verdict")
+    tables.write(verdict, folder, "verdict")
     about = tables.About("shop", "A shop", "2024-12-31", "2023-01-01", "CNY", synthetic=True)
-    tables.write_about(about, tmp_path)
+    tables.write_about(about, folder)
     days = pd.DataFrame({"day": pd.to_datetime(["2023-01-01", "2023-06-01", "2024-06-01", "2025-06-01"])})
-    (tmp_path / "clean").mkdir()
-    days.assign(amount=[0.0, 1000.0, 1500.0, 9e9]).to_parquet(tmp_path / "clean" / "transactions.parquet")
-    return tmp_path
+    (folder / "clean").mkdir()
+    days.assign(amount=[0.0, 1000.0, 1500.0, 9e9]).to_parquet(folder / "clean" / "transactions.parquet")
+    return folder
 
 
 def write(place: Path, name: str, page: str) -> str:
@@ -327,16 +331,24 @@ class Tab:
         return self.page.locator(f".output table tbody td:nth-child({number})").all_inner_texts()
 
 
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory, notebook):
+    """The addresses of both kinds of page, which no browser changes."""
+    folder = fill(tmp_path_factory.mktemp("pages"))
+    return {
+        "index": write(folder, "index.html", report.render_index(folder, make_run())),
+        "notebook": write(folder, "03_rfm.html", report.render_notebook(notebook, run=make_run())),
+    }
+
+
 @pytest.fixture(params=["notebook", "index"])
-def url(request, notebook, folder):
-    if request.param == "index":
-        return write(folder, "index.html", report.render_index(folder, make_run()))
-    return write(folder, "03_rfm.html", report.render_notebook(notebook, run=make_run()))
+def url(request, pages):
+    return pages[request.param]
 
 
 @pytest.fixture
-def table_url(notebook, tmp_path):
-    return write(tmp_path, "03_rfm.html", report.render_notebook(notebook, run=make_run()))
+def table_url(pages):
+    return pages["notebook"]
 
 
 def test_asks_for_nothing_and_complains_of_nothing(chromium, url):

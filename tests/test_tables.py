@@ -66,6 +66,13 @@ def test_a_table_not_yet_written_names_the_notebook_that_writes_it(tmp_path):
         tables.read(tmp_path, "value")
     with pytest.raises(DataError, match="written by 01_data_cleaning"):
         tables.read_about(tmp_path)
+    with pytest.raises(DataError, match=r"value\.json: not there. It is written by an earlier notebook"):
+        tables.read_model(tmp_path, "value")
+
+
+def test_what_was_learned_is_read_back_letter_by_letter(tmp_path):
+    tables.write_model('{"stufe": "größer"}', tmp_path, "value")
+    assert tables.read_model(tmp_path, "value") == '{"stufe": "größer"}'
 
 
 def test_an_unknown_table_suggests_the_nearest(tmp_path):

@@ -285,6 +285,23 @@ def test_payments_are_on_time_or_late_by_days_and_open_invoices_late_until_the_d
     assert found["days_late_mean"] == pytest.approx((0 + 10 + 10) / 3)
 
 
+def test_the_latest_word_counts_per_matter_and_not_one_that_comes_later():
+    engine = duckdb.connect()
+    engine.execute("""create table judgements as select 'a' as customer_id, * from (values
+        ('fit', 10, date '2025-01-01'), ('fit', 40, date '2025-02-01'), ('fit', 60, date '2025-02-01'),
+        ('fit', 90, date '2025-04-01'), ('growth', 20, date '2025-01-01')) as t(indicator, value, date)""")
+    judged = evidence.derive(engine, as_of="2025-03-01")["judgements"]
+    assert judged.loc["a"].to_dict() == {"fit": 50, "growth": 20}
+    engine.execute("""create table consents as select 'a' as customer_id, * from (values
+        ('email', 'refused', date '2025-01-01'), ('email', 'granted', date '2025-02-01'),
+        ('phone', 'granted', date '2025-02-01'), ('phone', 'refused', date '2025-02-01'),
+        ('email', 'refused', date '2025-04-01')) as t(purpose, status, date)""")
+    told = evidence.find_consents(engine, as_of="2025-03-01")
+    assert told.to_dict("list") == {
+        "customer_id": ["a", "a"], "purpose": ["email", "phone"], "status": ["granted", "refused"],
+    }  # fmt: skip
+
+
 def test_absent_input_tables_give_no_evidence():
     engine = duckdb.connect()
     assert evidence.derive(engine, as_of="2025-06-30") == {}

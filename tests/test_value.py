@@ -5,24 +5,25 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import engine_of
 
-from crcm_lib.data.tables import check
 from crcm_lib.errors import DataError
 from crcm_lib.models.value import (
     ValueModel,
     accuracy,
     backtest,
+    compete,
     expectations,
     fit_value,
     tell_model,
     vary,
 )
 from crcm_lib.models.value.gamma_gamma import fit_gamma_gamma, gamma_gamma_objective
-from crcm_lib.models.value.processes import BGNBD, PROCESSES
+from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE
+from crcm_lib.models.value.processes import BGNBD, PARETO, PROCESSES
 from crcm_lib.models.value.search import find_distinct
 
 fit_bgnbd, find_alive, count_stays = (getattr(PROCESSES[BGNBD], name) for name in ("fit", "alive", "stays"))
@@ -345,76 +346,87 @@ def test_missing_durations_are_named(simulated):
 # Back-test
 
 
-def engine_of(rows: pd.DataFrame):
-    engine = duckdb.connect()
-    lines = rows.assign(purchase_day=rows["day"], time=rows["day"], kind="sale")
-    engine.register("lines", lines)
-    engine.execute(
-        "create table transactions as select customer_id, time, day::date as day, "
-        "purchase_day::date as purchase_day, amount::decimal(18,4) as amount, kind from lines"
-    )
-    return engine
-
-
-def cdnow_engine():
+def cdnow_lines() -> pd.DataFrame:
     lines = pd.read_csv(
         cdnow_file("CDNOW_sample.txt"), sep=r"\s+", header=None, dtype=str,
         names=["id", "customer_id", "day", "cds", "amount"],
     )  # fmt: skip
-    lines["day"] = pd.to_datetime(lines["day"], format="%Y%m%d")
-    return engine_of(lines[["customer_id", "day", "amount"]])
+    return lines[["customer_id", "amount"]].assign(day=pd.to_datetime(lines["day"], format="%Y%m%d"))
+
+
+def cdnow_engine():
+    return engine_of(cdnow_lines())
 
 
 @pytest.fixture(scope="module")
 def past():
-    return backtest(cdnow_engine(), as_of="1998-06-30")
+    return backtest(cdnow_engine(), as_of="1998-06-30", purchases=PARETO)
 
 
-def test_backtest_on_cdnow_beats_the_naive_baselines(past):
-    check(past.scores, "backtest")
-    scores = past.scores.set_index(["measure", "model"])["score"].unstack()  # noqa: PD010
-    assert past.model.name == "Pareto/NBD + Gamma-Gamma"
-    ours, *naive = (scores[name] for name in past.scores["model"].unique())
-    assert len(naive) == 2
-    assert all(ours["rmse"] < other["rmse"] for other in naive)
-    assert all(ours["gini"] > other["gini"] for other in naive)
-    assert abs(ours["bias"]) < 0.2
-    assert past.grade in ("good", "fair")
-    assert past.spends["actual"].sum() > 0
-    assert past.deciles["actual"].iloc[0] > past.deciles["actual"].iloc[-1]
+def test_backtest_on_cdnow_holds_out_a_quarter_and_counts_who_bought_in_it(past):
+    assert (f"{past.cut:%Y-%m-%d}", past.days) == ("1998-02-15", 135)
+    days = cdnow_lines().groupby("customer_id")["day"]
+    later = days.agg(lambda day: day[day > past.cut].nunique())
+    assert past.purchases.to_dict() == later.to_dict()
+    assert later.gt(0).sum() == 437
+
+
+def test_backtest_on_cdnow_knew_who_would_buy_again(past):
+    assert past.value["expected_purchases"].sum() == pytest.approx(past.purchases.sum(), rel=0.2)
+    likely = past.value["expected_purchases"].rank(pct=True) > 0.8
+    assert past.purchases[likely].gt(0).mean() > 4 * past.purchases[~likely].gt(0).mean()
+
+
+def test_backtest_learns_the_purchase_model_that_is_asked_for(past):
+    simpler = backtest(cdnow_engine(), as_of="1998-06-30", purchases=BGNBD)
+    assert set(past.value["model"]) == {"Pareto/NBD + Gamma-Gamma"}
+    assert set(simpler.value["model"]) == {"BG/NBD + Gamma-Gamma"}
 
 
 def test_backtest_sees_nothing_after_as_of(past):
     engine = cdnow_engine()
-    engine.execute(
-        "insert into transactions select customer_id, time, date '1999-01-01', date '1999-01-01', 500, kind "
-        "from transactions"
-    )
-    pd.testing.assert_frame_equal(backtest(engine, as_of="1998-06-30").scores, past.scores)
+    engine.execute("insert into transactions select * replace (date '1999-01-01' as day) from transactions")
+    again = backtest(engine, as_of="1998-06-30", purchases=PARETO)
+    pd.testing.assert_frame_equal(again.value, past.value)
+    pd.testing.assert_series_equal(again.purchases, past.purchases)
 
 
 def test_backtest_learns_nothing_from_the_days_held_out(past):
-    engine = cdnow_engine()
-    engine.execute(f"update transactions set amount = 9 * amount where day > date '{past.cut:%Y-%m-%d}'")
-    changed = backtest(engine, as_of="1998-06-30")
-    assert changed.model == past.model
+    engine, first = cdnow_engine(), f"date '{past.cut + pd.Timedelta(days=1):%Y-%m-%d}'"
+    set_later = f"set amount = 9, day = {first}, purchase_day = {first} where day > {first}"
+    engine.execute(f"update transactions {set_later}")
+    changed = backtest(engine, as_of="1998-06-30", purchases=PARETO)
+    pd.testing.assert_frame_equal(changed.customers, past.customers)
     pd.testing.assert_frame_equal(changed.value, past.value)
-    assert changed.spends["actual"].sum() == pytest.approx(9 * past.spends["actual"].sum())
+    assert changed.purchases.equals(past.purchases.clip(upper=1))
 
 
-def test_backtest_of_a_short_or_silent_history_cannot_tell():
-    days = pd.to_datetime(["2024-01-01", "2024-01-20", "2024-02-01"])
-    short = backtest(
-        engine_of(pd.DataFrame({"customer_id": list("abc"), "day": days, "amount": 5.0})), as_of="2024-02-01"
-    )
-    assert short.grade == "cannot tell"
-    assert "31 days of history" in short.because
-    assert short.scores.empty
-    days = pd.date_range("2024-01-01", periods=60, freq="D")
-    rows = pd.DataFrame({"customer_id": [f"c{i}" for i in range(60)], "day": days, "amount": 5.0})
-    silent = backtest(engine_of(rows), as_of="2024-12-31")
-    assert silent.grade == "cannot tell"
-    assert "0 customers bought" in silent.because
+def test_backtest_says_nothing_of_a_short_history_and_that_nobody_came_back_of_a_silent_one():
+    ids, days = [f"c{i}" for i in range(60)], pd.date_range("2024-01-01", periods=60)
+    once = engine_of(pd.DataFrame({"customer_id": ids, "day": days}))
+    short = backtest(once, as_of="2024-02-01", purchases=PARETO)
+    assert (short.days, len(short.value), len(short.purchases)) == (7, 25, 0)
+    silent = backtest(once, as_of="2024-12-31", purchases=PARETO)
+    assert silent.purchases.to_dict() == dict.fromkeys(ids, 0)
+
+
+def test_backtest_of_a_shop_that_took_everything_back_has_nobody_to_speak_of():
+    sold = pd.DataFrame({"customer_id": "a", "day": pd.to_datetime(["2024-01-01"]), "amount": [5.0]})
+    back = sold.assign(amount=-5.0, kind="return", purchase_day=sold["day"])
+    engine = engine_of(pd.concat([sold.assign(kind="sale"), back]))
+    past = backtest(engine, as_of="2024-12-31", purchases=PARETO)
+    assert past.customers["purchases"].to_list() == [0]
+    assert past.value.empty
+    assert past.purchases.empty
+
+
+def test_on_cdnow_the_champion_beats_the_naive_baselines():
+    contest = compete(cdnow_engine(), as_of="1998-06-30", horizon_days=135)
+    scores = contest.standings.set_index("model")
+    ours, naive = scores.loc[contest.champion], scores.loc[[SAME_RATE, LAST_PERIOD]]
+    assert (ours["rmse"] < naive["rmse"]).all()
+    assert (ours["gini"] > naive["gini"]).all()
+    assert contest.grade in ("good", "fair")
 
 
 def test_a_model_worse_than_naive_is_called_weak():

@@ -98,6 +98,7 @@ INPUTS = {
             "channel": _text("phone, email, social, chat, visit, event or campaign", True),
             "direction": _text("inbound or outbound"),
             "outcome": _text("what came of it"),
+            "cost": Column("money", CURRENCY, "what it cost us"),
         },
     ),
     "tickets": Table(
@@ -111,6 +112,7 @@ INPUTS = {
             "resolved": Column("time", "local time", "when it was resolved; empty while open"),
             "text": _text("what was said"),
             "satisfaction": Column("number", "1…5", "satisfaction with the handling", at_least=1, at_most=5),
+            "cost": Column("money", CURRENCY, "what handling it cost us"),
         },
     ),
     "surveys": Table(

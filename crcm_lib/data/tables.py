@@ -4,6 +4,7 @@ A working folder (a run, the committed sample, or an analyst's scratch) holds
 
 - `clean/<table>.parquet` — the input tables after cleaning (`INPUTS`), read by the engine
 - `tables/<table>.parquet` — what the notebooks found (`RESULTS`), read as data frames
+- `models/<name>.json` — what they learned
 - `about.json` — what the folder describes: source, last day, currency
 """
 
@@ -120,14 +121,8 @@ def find_problems(flat: pd.DataFrame, table: Table) -> list[str]:
 
 def read(folder: str | Path, name: str) -> pd.DataFrame:
     """Read and check a results table of a working folder; indexed by customer_id where that is its key."""
-    table, path = _known(name), table_path(folder, name)
-    if not path.exists():
-        raise DataError(
-            _("{path}: not there. It is written by {notebook}; run that first, or set input_dir.").format(
-                path=path, notebook=table.written_by
-            )
-        )
-    frame = pd.read_parquet(path)
+    table = _known(name)
+    frame = pd.read_parquet(_find(table_path(folder, name), table.written_by))
     if table.key == ("customer_id",):
         frame = frame.set_index("customer_id")
     return check(frame, name)
@@ -158,11 +153,21 @@ def table_path(folder: str | Path, name: str) -> Path:
 
 def write_model(state: str, folder: str | Path, name: str) -> None:
     """Keep what was learned, as JSON, so that tomorrow's customers are measured with today's ruler."""
-    path = resolve(folder) / "models" / f"{name}.json"
+    path = model_path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_suffix(".draft")
     draft.write_text(state, encoding="utf-8")
     os.replace(draft, path)
+
+
+def read_model(folder: str | Path, name: str) -> str:
+    """Read back what was learned, as JSON."""
+    return _find(model_path(folder, name), _("an earlier notebook")).read_text(encoding="utf-8")
+
+
+def model_path(folder: str | Path, name: str) -> Path:
+    """Where a learned model of a working folder lies."""
+    return resolve(folder) / "models" / f"{name}.json"
 
 
 def write_about(about: About, folder: str | Path) -> None:
@@ -174,13 +179,7 @@ def write_about(about: About, folder: str | Path) -> None:
 
 def read_about(folder: str | Path) -> About:
     """Read what the working folder describes."""
-    path = resolve(folder) / "about.json"
-    if not path.exists():
-        raise DataError(
-            _(
-                "{path}: not there. It is written by 01_data_cleaning; run that first, or set input_dir."
-            ).format(path=path)
-        )
+    path = _find(resolve(folder) / "about.json", "01_data_cleaning")
     return About(**json.loads(path.read_text(encoding="utf-8")))
 
 
@@ -198,6 +197,14 @@ def dictionary() -> str:
             )
             parts.append("")
     return "\n".join(parts)
+
+
+def _find(path: Path, notebook: str) -> Path:
+    """The path of a file that is there; otherwise an error that says which notebook writes it."""
+    if not path.exists():
+        words = _("{path}: not there. It is written by {notebook}; run that first, or set input_dir.")
+        raise DataError(words.format(path=path, notebook=notebook))
+    return path
 
 
 def _known(name: str) -> Table:

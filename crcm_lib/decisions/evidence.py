@@ -16,20 +16,13 @@ PAYMENTS = """
 RENEWALS = """
     select customer_id, avg(case when renewed then 1.0 else 0.0 end) as renewed_share
     from contracts where "end" <= {day} and renewed is not null group by customer_id"""
-JUDGEMENTS = """
-    select customer_id, indicator, avg(value) as value
-    from judgements as judged
+LATEST = """
+    select customer_id, {what}, {word}
+    from {table} as said
     where date <= {day} and date = (
-        select max(date) from judgements as later
-        where later.customer_id = judged.customer_id and later.indicator = judged.indicator and date <= {day})
-    group by customer_id, indicator"""
-CONSENTS = """
-    select customer_id, purpose, max(status) as status
-    from consents as given
-    where date <= {day} and date = (
-        select max(date) from consents as later
-        where later.customer_id = given.customer_id and later.purpose = given.purpose and date <= {day})
-    group by customer_id, purpose order by customer_id, purpose"""
+        select max(date) from {table} as later
+        where later.customer_id = said.customer_id and later.{what} = said.{what} and date <= {day})
+    group by customer_id, {what} order by customer_id, {what}"""
 ARMS = """
     select customer_id, action, arm, min(start) as start, max("end") as "end",
         sum({cost}) as cost
@@ -54,7 +47,8 @@ def derive(engine, *, as_of) -> dict[str, pd.DataFrame]:
         if has(engine, source):
             found[name] = _ask(engine, query, as_of).set_index("customer_id").sort_index()
     if has(engine, "judgements"):
-        judged = _ask(engine, JUDGEMENTS, as_of)
+        words = {"table": "judgements", "what": "indicator", "word": "avg(value) as value"}
+        judged = _ask(engine, LATEST, as_of, **words)
         found["judgements"] = judged.set_index(["customer_id", "indicator"])["value"].unstack()  # noqa: PD010
     return found
 
@@ -64,7 +58,8 @@ def find_consents(engine, *, as_of) -> pd.DataFrame | None:
 
     Where both were given on one day, refused (the later word of the alphabet) wins.
     """
-    return _ask(engine, CONSENTS, as_of) if has(engine, "consents") else None
+    words = {"table": "consents", "what": "purpose", "word": "max(status) as status"}
+    return _ask(engine, LATEST, as_of, **words) if has(engine, "consents") else None
 
 
 def find_arms(engine, *, as_of) -> pd.DataFrame:
