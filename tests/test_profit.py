@@ -74,7 +74,7 @@ def look_at(predicted: dict[str, float], margin: float | None, cut="2024-02-20",
     spends = pd.DataFrame({"actual": 0.0, "champion": pd.Series(predicted)})
     models = {"champion": SimpleNamespace(margin=margin)}
     days = (pd.Timestamp(day) for day in (cut, until))
-    return Look(*days, spends[[]], models, spends, spends["actual"])
+    return Look(*days, spends[[]], models, spends, spends["actual"], {})
 
 
 def reconcile_on_paper(predicted, margin, lines=LINES, **others) -> pd.DataFrame:

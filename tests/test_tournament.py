@@ -9,10 +9,10 @@ import pytest
 
 from crcm_lib.data.customers import summarise_customers
 from crcm_lib.data.tables import check
-from crcm_lib.models.value import ValueModel, accuracy, compete, correction, tournament
+from crcm_lib.models.value import ValueModel, accuracy, compete, correction, standings
 from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE
 from crcm_lib.models.value.processes import BGNBD, MBGNBD, PARETO, REGULAR
-from crcm_lib.models.value.recalibration import find_factor
+from crcm_lib.models.value.recalibration import Surprise, find_factor, measure_surprise
 
 FIRST, AS_OF = pd.Timestamp("2023-01-01"), "2024-12-30"
 DAYS = 730
@@ -73,7 +73,7 @@ def test_windows_follow_each_other_and_end_on_the_last_day(contest):
 
 
 def test_everybody_stands_in_the_standings_and_scores_keep_their_contract(contest):
-    expected = {BGNBD, MBGNBD, PARETO, tournament.CORRECTED, SAME_RATE, LAST_PERIOD}
+    expected = {BGNBD, MBGNBD, PARETO, standings.CORRECTED, SAME_RATE, LAST_PERIOD}
     assert set(contest.standings["model"]) == expected
     assert contest.standings["loss"].is_monotonic_increasing
     check(contest.scores(), "backtest")
@@ -81,7 +81,7 @@ def test_everybody_stands_in_the_standings_and_scores_keep_their_contract(contes
 
 def test_the_champion_is_the_simplest_within_one_standard_error(contest):
     behind = contest.standings.set_index("model")["behind"].to_dict()
-    near = [name for name in tournament.CANDIDATES if behind.get(name, np.inf) <= 1]
+    near = [name for name in standings.CANDIDATES if behind.get(name, np.inf) <= 1]
     assert contest.champion == near[0]
 
 
@@ -90,20 +90,20 @@ def test_a_model_that_knows_better_wins_and_one_that_ties_does_not():
     truth = random.gamma(1, 100, 4000)
     actual = random.gamma(2, truth / 2)
     noisy = truth * random.lognormal(0, 0.6, 4000)
-    better = pd.DataFrame({"actual": actual, BGNBD: noisy, PARETO: noisy, tournament.CORRECTED: truth})
-    assert tournament.rank([better])[1] == tournament.CORRECTED
+    better = pd.DataFrame({"actual": actual, BGNBD: noisy, PARETO: noisy, standings.CORRECTED: truth})
+    assert standings.rank([better])[1] == standings.CORRECTED
     tied = pd.DataFrame(
-        {"actual": actual, BGNBD: truth, PARETO: truth * 1.000001, tournament.CORRECTED: truth}
+        {"actual": actual, BGNBD: truth, PARETO: truth * 1.000001, standings.CORRECTED: truth}
     )
-    assert tournament.rank([tied])[1] == BGNBD
+    assert standings.rank([tied])[1] == BGNBD
 
 
 def test_a_good_season_is_no_models_merit():
     actual = np.random.default_rng(1).gamma(1, 100, 500)
     predicted = actual + 30
-    doubled = tournament.measure_loss(2 * actual, predicted)
-    assert doubled == pytest.approx(tournament.measure_loss(actual, predicted))
-    assert tournament.measure_loss(actual, 3 * actual) == pytest.approx(0, abs=1e-12)
+    doubled = standings.measure_loss(2 * actual, predicted)
+    assert doubled == pytest.approx(standings.measure_loss(actual, predicted))
+    assert standings.measure_loss(actual, 3 * actual) == pytest.approx(0, abs=1e-12)
 
 
 def test_nothing_after_as_of_is_seen(orders, contest):
@@ -172,12 +172,19 @@ def change_amounts(orders: pd.DataFrame, factor) -> pd.DataFrame:
     return orders.assign(amount=(orders["amount"] * factor(days)).round(2))
 
 
-def test_totals_that_were_always_too_low_are_raised_and_then_closer():
-    grown = change_amounts(draw_orders(900, seed=6), lambda days: np.exp(0.4 * days / 365))
-    engine, cut = engine_of(grown), FIRST + pd.Timedelta(days=650)
-    customers = summarise_customers(engine, as_of=cut)
-    model = compete(engine, as_of=cut, horizon_days=92).crown(customers)
-    later = grown.loc[grown["day"] > cut, "amount"].sum()
+@pytest.fixture(scope="module")
+def growing():
+    """Orders that become larger by half each year, and the contest 80 days before they end."""
+    orders = change_amounts(draw_orders(900, seed=6), lambda days: np.exp(0.4 * days / 365))
+    cut = FIRST + pd.Timedelta(days=650)
+    return orders, cut, compete(engine_of(orders), as_of=cut, horizon_days=92)
+
+
+def test_totals_that_were_always_too_low_are_raised_and_then_closer(growing):
+    orders, cut, contest = growing
+    customers = summarise_customers(engine_of(orders), as_of=cut)
+    model = contest.crown(customers)
+    later = orders.loc[orders["day"] > cut, "amount"].sum()
     off = [
         abs(one.predict(customers, horizon_days=79)["spend_expected"].sum() / later - 1)
         for one in (model, replace(model, recalibration=1.0))
@@ -197,18 +204,40 @@ def test_a_season_is_not_taken_for_a_trend(orders):
 @pytest.mark.parametrize(
     ("actual", "days", "factor"),
     [
-        ([120, 120, 120], 400, 1.2),
-        ([120, 120, 120], 300, 1.0),  # less than a year may be a season
-        ([120, 120], 700, 1.0),
-        ([120, 120, 99], 400, 1.0),  # not all in one direction
-        ([240, 101, 101], 400, 1.0198),  # windows that hardly agree
-        ([120, 120, 0], 400, 1.0),
-        ([80, 80, 80, 80], 400, 0.8),
+        ([120, 120, 120], 122, 1.2),  # a year of windows that agree
+        ([80, 80, 80, 80], 100, 0.8),
+        ([240, 101, 101], 122, 1.0198),  # windows that hardly agree
+        ([120, 120, 99], 122, 1.0),  # not all in one direction: seasons
+        ([120, 120, 120], 100, 1.2**0.25),  # less than a year: a quarter of the latest
+        ([120, 99], 500, 1.2**0.25),
+        ([100, 120], 100, 1.0),
+        ([], 0, 1.0),
     ],
 )
-def test_only_what_all_windows_say_recalibrates(actual, days, factor):
-    found = find_factor(np.full(len(actual), 100.0), np.array(actual, float), days)
-    assert found == pytest.approx(factor, rel=1e-4)
+def test_what_lasts_of_surprises_recalibrates(actual, days, factor):
+    surprises = [Surprise(days, np.log(total / 100), 0.0) for total in actual]
+    assert find_factor(surprises) == pytest.approx(factor, rel=1e-4)
+
+
+def test_a_surprise_within_chance_recalibrates_nothing():
+    random = np.random.default_rng(8)
+    expected = np.full(400, 10.0)
+    found = [measure_surprise(random.exponential(10.0, 400), expected, 90) for _world in range(300)]
+    off, chance = (np.array([getattr(one, name) for one in found]) for name in ("off", "chance"))
+    assert chance.mean() == pytest.approx(off.var(), rel=0.2)
+    factors = np.array([find_factor([one]) for one in found])
+    assert (factors == 1).mean() > 0.6
+    assert abs(factors - 1).max() < 0.04
+    assert measure_surprise(np.zeros(3), np.ones(3), 90) is None
+
+
+def test_windows_are_recalibrated_by_earlier_ones_alone(growing):
+    latest, *earlier = growing[-1].looks
+    for name, model in latest.models.items():
+        surprises = [look.surprises[name if name in latest.surprises else PARETO] for look in earlier]
+        assert model.recalibration == find_factor(surprises) > 1
+        again = model.predict(latest.customers, horizon_days=latest.days)["spend_expected"]
+        pd.testing.assert_series_equal(again, latest.spends[name], check_names=False)
 
 
 # Correction
@@ -283,14 +312,14 @@ def test_one_spend_beyond_all_measure_does_not_teach(lessons):
 def test_a_trend_that_goes_with_a_trait_is_learned_from_the_past():
     orders = draw_orders(900, seed=2, boost=1.8)
     contest = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
-    assert contest.champion == tournament.CORRECTED
+    assert contest.champion == standings.CORRECTED
     losses = contest.standings.set_index("model")["loss"]
-    assert losses[tournament.CORRECTED] < 0.97 * losses[PARETO]
+    assert losses[standings.CORRECTED] < 0.97 * losses[PARETO]
 
 
 def test_the_whole_model_survives_json(orders, contest):
     customers = summarise_customers(engine_of(orders), as_of=AS_OF)
-    model = replace(contest, champion=tournament.CORRECTED).crown(customers)
+    model = replace(contest, champion=standings.CORRECTED).crown(customers)
     assert model.correction is not None
     assert model.name.endswith("corrected")
     again = ValueModel.from_json(model.to_json())

@@ -11,7 +11,7 @@ import pandas as pd
 from crcm_lib.data.costs import COSTS, Remains, trace_remains
 from crcm_lib.data.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.language import _
-from crcm_lib.models.value.tournament import Look
+from crcm_lib.models.value.looks import Look
 
 UNITS = 10_000  # of the smallest amount in one of the currency: sums of whole numbers do not depend on order
 LARGE = 0.8  # large: in the top fifth by gross sales

@@ -11,9 +11,9 @@ import pandas as pd
 
 from crcm_lib.language import _
 from crcm_lib.models.value.gamma_gamma import gamma_gamma_objective
+from crcm_lib.models.value.looks import Look
 from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel, find_histories, mean_spend
 from crcm_lib.models.value.search import Numbers, find_distinct, find_spread
-from crcm_lib.models.value.tournament import Look
 
 SHARE = 0.80  # of possible futures inside a range
 DRAWS = 200
@@ -92,8 +92,7 @@ def check_ranges(look: Look | None, champion: str, *, seed: int = 0) -> str:
     """Whether the ranges would have held in a window of the past: of customers, and of the total."""
     if look is None:
         return _("Cannot tell whether ranges hold: no window of the past could be held out.")
-    days = (look.until - look.cut).days
-    ranges = draw_ranges(look.models[champion], look.customers, horizon_days=days, seed=seed)
+    ranges = draw_ranges(look.models[champion], look.customers, horizon_days=look.days, seed=seed)
     actual, total = look.spends["actual"], ranges.totals.iloc[-1]
     some = ranges.customers["spend_high"] > 0  # nothing but 0 is expected of the others
     return _(
@@ -101,7 +100,7 @@ def check_ranges(look: Look | None, champion: str, *, seed: int = 0) -> str:
         "({some:.0%} of those whose range is wider than zero). All together spent {actual:,.0f}; the range "
         "was {low:,.0f} to {high:,.0f}{missed}."
     ).format(
-        days=days, cut=look.cut, share=cover(actual, ranges.customers), actual=actual.sum(),
+        days=look.days, cut=look.cut, share=cover(actual, ranges.customers), actual=actual.sum(),
         some=cover(actual[some], ranges.customers[some]), low=total["spend_low"], high=total["spend_high"],
         missed="" if total["spend_low"] <= actual.sum() <= total["spend_high"]
         else _(": missed, as ranges know nothing of season and trend"),

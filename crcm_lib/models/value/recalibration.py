@@ -1,52 +1,90 @@
-"""Totals that were off in the same direction again and again are brought nearer to what came.
+"""How far totals were off before, and how much of that is taken to last.
 
-One window that was off may be a season or chance. Only where every window of the past was off in the same
-direction, and the windows cover a whole year between them, is the next total expected to be off as well.
+By how much a total was off may be a season or chance, which do not last, or what the model overlooks, which
+does. A window that is over shows the sum of both.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from crcm_lib.language import _
 from crcm_lib.models.value.search import Numbers
 
-FEWEST_WINDOWS, FEWEST_DAYS = 3, 365
+LASTING = 0.25  # share of one window's surprise that is taken to last
+FEWEST_WINDOWS, YEAR = 3, 365  # windows and days between them from which on seasons can be told from the rest
 
 
-def find_factor(predicted: Numbers, actual: Numbers, days: float) -> float:
-    """The factor on totals: the mean logarithm of actual / predicted, shrunk by how much windows disagree.
+@dataclass(frozen=True)
+class Surprise:
+    """One window of the past, predicted from what was known before it.
 
-    Shrinkage is 1 - (variance of the mean) / (mean squared), as far as that is above 0 (James & Stein 1961).
+    Attributes
+    ----------
+    days
+        Its length.
+    off
+        Logarithm of actual / predicted total.
+    chance
+        Variance of `off` by the chance of who buys and how much alone.
+    """
+
+    days: int
+    off: float
+    chance: float
+
+
+def measure_surprise(actual: Numbers, predicted: Numbers, days: int) -> Surprise | None:
+    """By how much a window's total surprised; None where nothing was spent or expected.
 
     Parameters
     ----------
-    predicted, actual
-        Totals of windows of the past, each predicted from what was known before it; in currency.
-    days
-        That the windows cover between them.
+    actual, predicted
+        Spend of each customer in the window (currency).
+    """
+    total, expected = float(actual.sum()), float(predicted.sum())
+    if not (total > 0 and expected > 0):
+        return None
+    error = actual - predicted * (total / expected)
+    return Surprise(days, float(np.log(total / expected)), float((error**2).sum()) / total**2)
 
-    Returns
-    -------
-    1 where there are fewer than three windows or less than a year, or where they do not agree.
+
+def find_factor(surprises: list[Surprise]) -> float:
+    """The factor on the totals to come.
+
+    Of one window's surprise a quarter is taken to last, as far as it is more than chance. Where there are
+    three windows or more that cover a year between them, they decide: if all were off in the same direction,
+    by their mean, shrunk by how much they disagree, otherwise not at all. Both are shrunk by 1 - (variance) /
+    (square), as far as that is above 0 (James & Stein 1961).
+
+    Parameters
+    ----------
+    surprises
+        The latest first.
 
     Examples
     --------
-    >>> find_factor(np.array([100.0, 100, 100]), np.array([110.0, 110, 110]), 400)
-    1.1
-    >>> find_factor(np.array([100.0, 100, 100]), np.array([110.0, 110, 98]), 400)
-    1.0
+    >>> once = Surprise(100, np.log(1.2), 0.0)
+    >>> round(find_factor([once]), 4), round(find_factor(4 * [once]), 4)
+    (1.0466, 1.2)
     """
-    if len(actual) < FEWEST_WINDOWS or days < FEWEST_DAYS or not ((predicted > 0) & (actual > 0)).all():
+    if not surprises:
         return 1.0
-    off = np.log(actual / predicted)
+    off = np.array([one.off for one in surprises])
+    if len(off) < FEWEST_WINDOWS or sum(one.days for one in surprises) < YEAR:
+        return float(np.exp(LASTING * _shrink(off[0], surprises[0].chance)))
     if not (off > 0).all() and not (off < 0).all():
         return 1.0
-    mean, variance = off.mean(), off.var(ddof=1) / len(off)
-    return round(float(np.exp(mean * max(0.0, 1 - variance / mean**2))), 12)
+    return float(np.exp(_shrink(off.mean(), off.var(ddof=1) / len(off))))
 
 
-def tell_factor(factor: float, predicted: Numbers, actual: Numbers) -> str:
+def _shrink(value: float, variance: float) -> float:
+    return value * max(0.0, 1 - variance / value**2) if value else 0.0
+
+
+def tell_factor(factor: float, surprises: list[Surprise]) -> str:
     """Why totals are changed, in a sentence."""
-    off = ", ".join(f"{share:+.1%}" for share in predicted / actual - 1)
+    off = ", ".join(f"{np.expm1(-one.off):+.1%}" for one in surprises)
     words = _("totals are recalibrated by {change:+.1%}: in the windows of the past they were off by {off}, "
               "the latest first")  # fmt: skip
     return words.format(change=factor - 1, off=off)
