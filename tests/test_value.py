@@ -28,6 +28,7 @@ from crcm_lib.models.value.search import find_distinct
 
 fit_bgnbd, find_alive, count_stays = (getattr(PROCESSES[BGNBD], name) for name in ("fit", "alive", "stays"))
 PARAMS = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
+SPEND = 6.25, 3.74, 15.44
 AWKWARD = [
     PARAMS,
     {"r": 1.41, "alpha": 9.7, "a": 0.16, "b": 220.0},
@@ -59,21 +60,31 @@ def as_customers(x, t_x, age, mean) -> pd.DataFrame:
     )
 
 
-def simulate(n: int, seed: int, params=PARAMS, spend=(6.25, 3.74, 15.44), days=730) -> pd.DataFrame:
+def simulate(n: int, seed: int, spend=SPEND) -> pd.DataFrame:
     """Customers who buy by BG/NBD and spend by Gamma-Gamma, whole days not enforced."""
+    return simulate_ahead(n, seed, ahead=0.0, spend=spend)[0]
+
+
+def simulate_ahead(n: int, seed: int, *, ahead: float, spend=SPEND, days=730.0) -> tuple[pd.DataFrame, float]:
+    """Such customers, and what they then spend in the days `ahead`."""
     rng = np.random.default_rng(seed)
-    pace = rng.gamma(params["r"], 1 / params["alpha"], n)
-    leave = rng.beta(params["a"], params["b"], n)
+    pace = rng.gamma(PARAMS["r"], 1 / PARAMS["alpha"], n)
+    lives = rng.geometric(np.maximum(rng.beta(PARAMS["a"], PARAMS["b"], n), 1e-12))
     age = rng.integers(days // 3, days, n).astype(float)
-    x, t_x = np.zeros(n), np.zeros(n)
-    for i in range(n):
-        lives = rng.geometric(max(leave[i], 1e-12))  # purchases after the first one until leaving
-        when = np.cumsum(rng.exponential(1 / max(pace[i], 1e-9), min(lives, 2000)))
-        when = when[when <= age[i]]
-        x[i], t_x[i] = len(when), when[-1] if len(when) else 0.0
+    x, t_x, later, now = np.zeros((4, n))
+    active = np.arange(n)
+    while len(active):
+        now[active] += rng.exponential(1 / np.maximum(pace[active], 1e-12))
+        active = active[now[active] <= age[active] + ahead]
+        seen = now[active] <= age[active]
+        x[active] += seen
+        later[active] += ~seen
+        t_x[active[seen]] = now[active[seen]]
+        active = active[(x + later)[active] < lives[active]]
     p, q, v = spend
     scale = rng.gamma(q, 1 / v, n)
-    return as_customers(x, t_x, age, rng.gamma(p * (x + 1), 1 / scale) / (x + 1))
+    customers = as_customers(x, t_x, age, rng.gamma(p * (x + 1)) / scale / (x + 1))
+    return customers, float((rng.gamma(p * later) / scale).sum())
 
 
 @pytest.fixture(scope="module")
@@ -239,12 +250,18 @@ def test_customers_who_tie_share_a_decile():
 # Truth and invariance
 
 
-def test_parameters_are_recovered_from_simulated_customers():
-    found = [fit_value(simulate(8000, seed=seed), purchases=BGNBD) for seed in range(3)]
-    mean = {name: np.mean([one.params[name] for one in found]) for name in PARAMS}
-    assert mean == pytest.approx(PARAMS, rel=0.1)
-    spend = [np.mean([one.spend_params[name] for one in found]) for name in "pqv"]
-    assert spend == pytest.approx([6.25, 3.74, 15.44], rel=0.1)
+def test_parameters_and_totals_to_come_are_recovered_from_simulated_customers():
+    params, spends, off = [], [], []
+    for seed in range(20):
+        customers, later = simulate_ahead(8000, seed, ahead=182.0)
+        found = fit_value(customers, purchases=BGNBD)
+        params.append([found.params[name] for name in PARAMS])
+        spends.append([found.spend_params[name] for name in "pqv"])
+        off.append(found.predict(customers, horizon_days=182)["spend_expected"].sum() / later - 1)
+    assert np.mean(params, axis=0) == pytest.approx(list(PARAMS.values()), rel=0.03)
+    assert np.mean(spends, axis=0) == pytest.approx(SPEND, rel=0.03)
+    assert np.abs(off).mean() < 0.05
+    assert abs(np.mean(off)) < 0.02
 
 
 def test_row_order_ids_and_amounts_do_not_change_the_answer(model, simulated):
