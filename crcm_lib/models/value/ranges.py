@@ -156,13 +156,17 @@ def _draw_spends(model, buyers: pd.DataFrame, pace: Numbers, settings, days: flo
     """Spend over the horizon: one row per draw, one column per customer."""
     histories, mean = find_histories(buyers), mean_spend(buyers)
     x, t_x, age = (column[histories.which] for column in histories.columns)
-    found = np.empty((DRAWS, len(buyers)))
+    found = np.zeros((DRAWS, len(buyers)))
     for number, (params, spend_params) in enumerate(settings):
         alive = np.nan_to_num(model.process.alive(params, *histories.columns), nan=1.0)[histories.which]
         for draw in range(number, DRAWS, len(settings)):
-            count = model.process.sample(params, x, t_x, age, days, pace, random)
-            count = count * (random.random(len(x)) < alive)
-            found[draw] = _draw_amounts(model, spend_params, count, x + 1, mean, random)
+            here = np.flatnonzero(random.random(len(x)) < alive)
+            parts = (column[here] for column in (x, t_x, age))
+            count = model.process.sample(params, *parts, days, pace[here], random)
+            some = here[count > 0]
+            found[draw, some] = _draw_amounts(
+                model, spend_params, count[count > 0], x[some] + 1, mean[some], random
+            )
     return found
 
 
