@@ -1,5 +1,6 @@
 """Rolling origins choose the model; the correction learns what a model misses; nothing sees the future."""
 
+import itertools
 from dataclasses import replace
 
 import duckdb
@@ -9,7 +10,7 @@ import pytest
 
 from crcm_lib.data.customers import summarise_customers
 from crcm_lib.data.tables import check
-from crcm_lib.models.value import ValueModel, accuracy, compete, correction, standings
+from crcm_lib.models.value import ValueModel, accuracy, compete, correction, looks, standings
 from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE
 from crcm_lib.models.value.processes import BGNBD, MBGNBD, PARETO, REGULAR
 from crcm_lib.models.value.recalibration import Surprise, find_factor, measure_surprise
@@ -111,6 +112,16 @@ def test_nothing_after_as_of_is_seen(orders, contest):
     later = orders.tail(200).assign(day=day, purchase_day=day, amount=9999.0)
     again = compete(engine_of(pd.concat([orders, later])), as_of=AS_OF, horizon_days=120)
     pd.testing.assert_frame_equal(again.standings, contest.standings)
+
+
+def test_of_very_many_customers_the_same_sample_is_judged_in_every_window(orders, contest, monkeypatch):
+    monkeypatch.setattr(looks, "SAMPLE", 400)
+    some = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
+    seen = [set(look.customers.index) for look in some.looks]
+    assert 380 < len(seen[0]) <= 400  # those not yet known at its start are not in a window
+    assert all(later >= earlier for later, earlier in itertools.pairwise(seen))
+    whole = contest.looks[0].customers
+    assert some.looks[0].customers["spend_total"].equals(whole.loc[sorted(seen[0]), "spend_total"])
 
 
 def test_row_order_and_names_of_customers_change_nothing(orders, contest):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import pandas as pd
 
+from crcm_lib.data.customer_sql import date
 from crcm_lib.data.customers import spend_between, summarise_customers
 from crcm_lib.errors import DataError
 from crcm_lib.models.value import correction
@@ -15,7 +16,7 @@ from crcm_lib.models.value.processes import MBGNBD, PARETO, REGULAR
 from crcm_lib.models.value.recalibration import Surprise, find_factor, measure_surprise, tell_factor
 from crcm_lib.models.value.standings import PLAIN
 
-SAMPLE = 50_000  # customers that a window is judged on, at most
+SAMPLE = 50_000  # customers that windows are judged on, at most
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,11 @@ class Look:
 
 
 def look_back_on_all(engine, until: pd.Timestamp, step: int, count: int, seed: int) -> list[Look]:
-    """The windows, the latest first, as far back as somebody had bought before them."""
-    looks: list[Look] = []
+    """The windows, the latest first, as far back as somebody had bought before them.
+
+    Of more than 50,000 customers a random sample of as many is looked at, the same in every window.
+    """
+    engine, looks = _take_sample(engine, until, seed), []
     for back in range(1, count + 1):
         start = until - pd.Timedelta(days=step * back)
         look = _look_back(engine, start, start + pd.Timedelta(days=step), seed)
@@ -76,6 +80,21 @@ def look_back_on_all(engine, until: pd.Timestamp, step: int, count: int, seed: i
     return looks
 
 
+def _take_sample(engine, until: pd.Timestamp, seed: int):
+    """An engine with the lines of some customers, drawn by a hash of their ids; the same one where few do."""
+    known = f"select distinct customer_id from transactions where day <= {date(until)}"
+    if engine.execute(f"select count(*) as n from ({known})").df()["n"].item() <= SAMPLE:
+        return engine
+    schema = f"sample_{seed}"
+    engine.execute(f"create schema if not exists {schema}")
+    engine.execute(f"""
+        create or replace table {schema}.transactions as select * from transactions where customer_id in (
+            select customer_id from ({known}) order by md5(customer_id || '|{seed}') limit {SAMPLE})""")
+    cursor = engine.cursor()
+    cursor.execute(f"set search_path = '{schema},main'")
+    return cursor
+
+
 def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Look | None:
     """What the plain models and the baselines would have predicted on `cut`; None where nobody had bought."""
     try:
@@ -83,8 +102,6 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
     except DataError:
         return None
     customers = customers[customers["purchases"] > 0]
-    if len(customers) > SAMPLE:
-        customers = customers.sample(SAMPLE, random_state=seed).sort_index()
     if customers.empty:
         return None
     days = (until - cut).days
