@@ -123,16 +123,22 @@ def _climb(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
 
 
 def _polish(objective: Objective, point: Numbers) -> Numbers:
-    """A few Newton steps, so that the optimum does not depend on the path that led there."""
+    """A few Newton steps, so that the optimum does not depend on the path that led there.
+
+    A parameter that ran to its limit stays there.
+    """
     for _round in range(4):
-        slope = objective(point)[1]
-        if abs(slope).max() < 1e-11 or abs(point).max() > LIMIT - 0.01:
+        slope, free = objective(point)[1], abs(point) <= LIMIT - 0.01
+        if abs(slope[free]).max(initial=0) < 1e-11:
             break
-        bend = _bend(objective, point)
+        bend = _bend(objective, point)[np.ix_(free, free)]
         if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend).min() <= 0:
             break
-        better = point - np.linalg.solve(bend, slope)
-        if not abs(better).max() < LIMIT or not abs(objective(better)[1]).max() < abs(slope).max():
+        better = point.copy()
+        better[free] -= np.linalg.solve(bend, slope[free])
+        if not abs(better[free]).max() < LIMIT:
+            break
+        if not abs(objective(better)[1][free]).max() < abs(slope[free]).max():
             break
         point = better
     return point

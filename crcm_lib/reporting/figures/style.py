@@ -188,7 +188,7 @@ def _is_numeric(values: pd.Series) -> bool:
 
 def _cell(shown: str, raw, number: bool) -> str:
     if number and pd.notna(raw):
-        return f'<td class=num data-value="{float(raw):.10g}">{html.escape(shown)}</td>'
+        return f'<td class=num data-value="{float(raw):.7g}">{html.escape(shown)}</td>'
     whole = "-" in shown and " " not in shown and len(shown) <= 20  # a day, a pseudonym: not to be broken
     kind = "num" if number else "whole" if whole else "long" if len(shown) > 30 else ""
     return f"<td{f' class={kind}' if kind else ''}>{html.escape(shown)}</td>"
