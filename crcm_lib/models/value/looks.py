@@ -12,7 +12,7 @@ from crcm_lib.models.value import correction
 from crcm_lib.models.value.ladder import fit_value, refit_purchases
 from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE, last_period, same_rate
 from crcm_lib.models.value.model import ValueModel
-from crcm_lib.models.value.processes import MBGNBD, PARETO, REGULAR
+from crcm_lib.models.value.processes import MBGNBD, PARETO, REGULAR, name_regular
 from crcm_lib.models.value.recalibration import Surprise, find_factor, measure_surprise, tell_factor
 from crcm_lib.models.value.standings import PLAIN
 
@@ -106,10 +106,10 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
         return None
     days = (until - cut).days
     simplest = fit_value(customers, purchases=PLAIN[0], seed=seed)
-    others = {name: refit_purchases(simplest, customers, name, seed=seed) for name in PLAIN[1:]}
-    models = {PLAIN[0]: simplest, **others}
-    if models[REGULAR].purchases == models[MBGNBD].purchases:  # customers without a rhythm
-        del models[REGULAR]
+    rhythm = name_regular(simplest.facts.get("regularity", 1.0)) != MBGNBD
+    others = [name for name in PLAIN[1:] if name != REGULAR or rhythm]
+    models = {name: refit_purchases(simplest, customers, name, seed=seed) for name in others}
+    models = {PLAIN[0]: simplest, **models}
     later = spend_between(engine, after=cut, until=until).reindex(customers.index).fillna(0)
     spends = {"actual": later["spend"].astype(float)} | {
         name: model.predict(customers, horizon_days=days)["spend_expected"] for name, model in models.items()
