@@ -219,8 +219,9 @@ def test_a_season_is_not_taken_for_a_trend(orders):
         ([80, 80, 80, 80], 100, 0.8),
         ([240, 101, 101], 122, 1.0198),  # windows that hardly agree
         ([120, 120, 99], 122, 1.0),  # not all in one direction: seasons
-        ([120, 120, 120], 100, 1.2**0.25),  # less than a year: a quarter of the latest
-        ([120, 99], 500, 1.2**0.25),
+        ([120, 115, 90], 100, 1.2**0.2),  # less than a year: a fifth of the latest
+        ([120], 500, 1.2**0.2),
+        ([120, 99], 500, 1.0),  # unless the one before was off in the other direction
         ([100, 120], 100, 1.0),
         ([], 0, 1.0),
     ],

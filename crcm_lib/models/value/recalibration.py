@@ -11,7 +11,7 @@ import numpy as np
 from crcm_lib.language import _
 from crcm_lib.models.value.search import Numbers
 
-LASTING = 0.25  # share of one window's surprise that is taken to last
+LASTING = 0.2  # share of one window's surprise that is taken to last
 FEWEST_WINDOWS, YEAR = 3, 365  # windows and days between them from which on seasons can be told from the rest
 
 
@@ -52,10 +52,11 @@ def measure_surprise(actual: Numbers, predicted: Numbers, days: int) -> Surprise
 def find_factor(surprises: list[Surprise]) -> float:
     """The factor on the totals to come.
 
-    Of one window's surprise a quarter is taken to last, as far as it is more than chance. Where there are
-    three windows or more that cover a year between them, they decide: if all were off in the same direction,
-    by their mean, shrunk by how much they disagree, otherwise not at all. Both are shrunk by 1 - (variance) /
-    (square), as far as that is above 0 (James & Stein 1961).
+    Of the latest window's surprise a fifth is taken to last, as far as it is more than chance and unless the
+    window before was off in the other direction. Where there are three windows or more that cover a year
+    between them, they decide: if all were off in the same direction, by their mean, shrunk by how much they
+    disagree, otherwise not at all. Both are shrunk by 1 - (variance) / (square), as far as that is above 0
+    (James & Stein 1961).
 
     Parameters
     ----------
@@ -66,16 +67,18 @@ def find_factor(surprises: list[Surprise]) -> float:
     --------
     >>> once = Surprise(100, np.log(1.2), 0.0)
     >>> round(find_factor([once]), 4), round(find_factor(4 * [once]), 4)
-    (1.0466, 1.2)
+    (1.0371, 1.2)
     """
     if not surprises:
         return 1.0
     off = np.array([one.off for one in surprises])
     if len(off) < FEWEST_WINDOWS or sum(one.days for one in surprises) < YEAR:
-        return float(np.exp(LASTING * _shrink(off[0], surprises[0].chance)))
-    if not (off > 0).all() and not (off < 0).all():
-        return 1.0
-    return float(np.exp(_shrink(off.mean(), off.var(ddof=1) / len(off))))
+        agreed, lasting = off[:2], LASTING * _shrink(off[0], surprises[0].chance)
+    else:
+        agreed, lasting = off, _shrink(off.mean(), off.var(ddof=1) / len(off))
+    if not (agreed > 0).all() and not (agreed < 0).all():
+        return 1.0  # windows that contradict each other speak of seasons
+    return float(np.exp(lasting))
 
 
 def _shrink(value: float, variance: float) -> float:
