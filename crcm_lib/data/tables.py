@@ -64,6 +64,14 @@ def open_engine(folder: str | Path, *, threads: int | None = None) -> duckdb.Duc
     return engine
 
 
+def open_beside(engine: duckdb.DuckDBPyConnection, schema: str) -> duckdb.DuckDBPyConnection:
+    """The same engine seen with other tables: those made here go to `schema` and come before its own."""
+    engine.execute(f"create schema if not exists {schema}")
+    cursor = engine.cursor()
+    cursor.execute(f"set search_path = '{schema},main'")
+    return cursor
+
+
 def has(engine: duckdb.DuckDBPyConnection, table: str) -> bool:
     """Is this input table there?"""
     query = "select count(*) from information_schema.tables where table_name = ?"

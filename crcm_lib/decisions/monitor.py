@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from crcm_lib.data.tables import open_beside
 from crcm_lib.decisions.policy import Policy
 from crcm_lib.language import _
 
@@ -83,17 +84,14 @@ def split_history(engine, *, as_of, seed: int) -> list:
     """
     day, halves = f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", []
     for number in (0, 1):
-        schema = f"half_{number}_of_{seed}"
-        engine.execute(f"create schema if not exists {schema}")
-        engine.execute(f"""
-            create or replace view {schema}.transactions as
+        half = open_beside(engine, f"half_{number}_of_{seed}")
+        half.execute(f"""
+            create or replace view transactions as
             select * exclude (bought) from (
                 select *, coalesce(purchase_day, day) as bought from main.transactions where day <= {day})
             qualify bought = min(bought) over (partition by customer_id)
                 or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2""")
-        cursor = engine.cursor()
-        cursor.execute(f"set search_path = '{schema},main'")
-        halves.append(cursor)
+        halves.append(half)
     return halves
 
 

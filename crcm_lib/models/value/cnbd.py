@@ -18,7 +18,7 @@ from functools import cache
 import numpy as np
 
 from crcm_lib.models.value import expectations
-from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective, find_distinct, maximise
+from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective, find_distinct, fit_histories
 
 NAMES = ("r", "alpha", "a", "b")
 SMALL = 1e-9  # share of the purchases found so far below which those still to come are not looked for
@@ -57,14 +57,8 @@ class Leaving:
         or b ran to its limit (nobody is seen to leave, or all are equally likely to) is a remark: a simpler
         model lies there. That r or alpha did (all buy at one pace) is a problem.
         """
-        x, t_x, age = histories.columns
-        scale = float(np.average(age, weights=histories.weight)) or 1.0
-        scaled = (x, t_x / scale, age / scale, histories.weight)
-        best = maximise(self.objective, scaled, NAMES, seed, may_run_off=("a", "b"))
-        # A density per scaled time is `scale` times one per day.
-        shift = self.k * float(histories.weight @ x) * np.log(scale)
-        params = {**best.params, "alpha": best.params["alpha"] * scale}
-        return Fit(params, float(best.loglik - shift), best.problems, best.remarks)
+        edge = ("a", "b")
+        return fit_histories(self.objective, histories, NAMES, seed, may_run_off=edge, phases=self.k)
 
     def objective(self, x: Numbers, t_x: Numbers, age: Numbers, weight: Numbers) -> Objective:
         """The negative mean log-likelihood and its gradient, as a function of log(r, alpha, a, b)."""

@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.data.customer_sql import date
 from crcm_lib.data.customers import spend_between, summarise_customers
+from crcm_lib.data.tables import open_beside
 from crcm_lib.errors import DataError
 from crcm_lib.models.value import correction
 from crcm_lib.models.value.ladder import fit_value, refit_purchases
@@ -83,16 +84,15 @@ def look_back_on_all(engine, until: pd.Timestamp, step: int, count: int, seed: i
 def _take_sample(engine, until: pd.Timestamp, seed: int):
     """An engine with the lines of some customers, drawn by a hash of their ids; the same one where few do."""
     known = f"select distinct customer_id from transactions where day <= {date(until)}"
-    if engine.execute(f"select count(*) as n from ({known})").df()["n"].item() <= SAMPLE:
+    if engine.execute(f"select count(*) as n from ({known}) as known").df()["n"].item() <= SAMPLE:
         return engine
     schema = f"sample_{seed}"
-    engine.execute(f"create schema if not exists {schema}")
+    sample = open_beside(engine, schema)
+    # Made by the engine given, which may itself see other transactions than `main` holds.
     engine.execute(f"""
         create or replace table {schema}.transactions as select * from transactions where customer_id in (
-            select customer_id from ({known}) order by md5(customer_id || '|{seed}') limit {SAMPLE})""")
-    cursor = engine.cursor()
-    cursor.execute(f"set search_path = '{schema},main'")
-    return cursor
+            select customer_id from ({known}) as known order by md5(customer_id || '|{seed}') limit {SAMPLE})""")
+    return sample
 
 
 def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Look | None:

@@ -40,7 +40,7 @@ class ValueModel:
     correction
         What the purchase model misses, where it was learned.
     recalibration
-        Factor on all expected purchases, where totals were off in the same direction again and again.
+        Factor on all expected purchases: what of the totals' surprises in the past is taken to last.
     """
 
     purchases: str

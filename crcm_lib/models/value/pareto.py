@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective, maximise
+from crcm_lib.models.value.search import Distinct, Fit, Numbers, Objective, fit_histories
 
 NAMES = ("r", "alpha", "s", "beta")
 NODES = 16
@@ -36,13 +36,7 @@ def fit(histories: Distinct, *, seed: int = 0) -> Fit:
     Schmittlein, Morrison & Colombo (1987), Management Science 33(1); Fader & Hardie (2005), A note on
     deriving the Pareto/NBD model, brucehardie.com/notes/009, eq. 18.
     """
-    x, t_x, age = histories.columns
-    scale = float(np.average(age, weights=histories.weight)) or 1.0
-    scaled = (x, t_x / scale, age / scale, histories.weight)
-    best = maximise(objective, scaled, NAMES, seed, may_run_off=("s", "beta"))
-    shift = float(histories.weight @ x) * np.log(scale)
-    params = {**best.params, "alpha": best.params["alpha"] * scale, "beta": best.params["beta"] * scale}
-    return Fit(params, float(best.loglik - shift), best.problems, best.remarks)
+    return fit_histories(objective, histories, NAMES, seed, may_run_off=("s", "beta"))
 
 
 def objective(x: Numbers, t_x: Numbers, age: Numbers, weight: Numbers) -> Objective:

@@ -140,4 +140,4 @@ PROCESSES = {
         *(_process(f"BG/CNBD-{k}", Leaving(k, 0)) for k in range(2, MOST_REGULAR + 1)),
         *(_process(name_regular(k), Leaving(k, 1)) for k in range(2, MOST_REGULAR + 1)),
     )
-}  # from the simplest to the least simple
+}

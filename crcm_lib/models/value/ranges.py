@@ -13,7 +13,7 @@ from crcm_lib.language import _
 from crcm_lib.models.value.gamma_gamma import gamma_gamma_objective
 from crcm_lib.models.value.looks import Look
 from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel, find_histories, mean_spend
-from crcm_lib.models.value.search import Numbers, find_distinct, find_spread
+from crcm_lib.models.value.search import Numbers, find_distinct, find_spread, scale_histories, scale_times
 
 SHARE = 0.80  # of possible futures inside a range
 DRAWS = 200
@@ -130,16 +130,10 @@ def _draw_settings(model: ValueModel, buyers: pd.DataFrame, random) -> list[tupl
     sets = DRAWS if len(histories) <= SAMPLE else DRAWS // 10
     purchases = [model.params] * sets
     if model.process.objective is not None and len(buyers):
-        (x, t_x, age), weight = histories.columns, histories.weight
-        scale = max(float(np.average(age, weights=weight)), 1.0)
-        timed = {name for name in model.process.names if name in ("alpha", "beta")}
-        scaled = {name: model.params[name] / (scale if name in timed else 1) for name in model.process.names}
-        columns = (x, t_x / scale, age / scale, weight)
+        columns, scale = scale_histories(histories)
+        scaled = scale_times({name: model.params[name] for name in model.process.names}, 1 / scale)
         drawn = find_spread(model.process.objective, columns, scaled, random, draws=sets, sample=SAMPLE)
-        purchases = [
-            {name: value * (scale if name in timed else 1) for name, value in params.items()}
-            for params in drawn
-        ]
+        purchases = [scale_times(params, scale) for params in drawn]
     spends = [model.spend_params] * sets
     if model.spend == GAMMA_GAMMA:
         mean, n = mean_spend(buyers), buyers["purchases"].to_numpy(float)

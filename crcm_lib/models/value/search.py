@@ -18,6 +18,7 @@ Objective = Callable[[Numbers], tuple[float, Numbers]]
 LIMIT = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
 PILOT = 1500  # customers on whom the starting points compete
 BOOTSTRAPS = 60  # resamples that the spread of parameters is learned from
+TIMED = {"alpha", "beta"}  # parameters in the unit of time
 STEEP = 1e-5  # largest gradient of the mean log-likelihood at an optimum
 
 
@@ -64,6 +65,41 @@ class Fit:
     loglik: float
     problems: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+
+
+def fit_histories(
+    likelihood: Callable[..., Objective],
+    histories: Distinct,
+    names: tuple[str, ...],
+    seed: int,
+    *,
+    may_run_off: tuple[str, ...],
+    phases: int = 1,
+) -> Fit:
+    """Fit a purchase model to different (x, t_x, T) in any unit of time, as `maximise` does in scaled time.
+
+    Parameters
+    ----------
+    phases
+        Densities per unit of time that each repeat purchase brings into the likelihood.
+    """
+    columns, scale = scale_histories(histories)
+    best = maximise(likelihood, columns, names, seed, may_run_off=may_run_off)
+    # A density per scaled time is `scale` times one per day.
+    shift = phases * float(histories.weight @ histories.columns[0]) * np.log(scale)
+    return Fit(scale_times(best.params, scale), float(best.loglik - shift), best.problems, best.remarks)
+
+
+def scale_histories(histories: Distinct) -> tuple[tuple[Numbers, ...], float]:
+    """(x, t_x, T, weight) with the mean T as the unit of time, and that unit."""
+    x, t_x, age = histories.columns
+    scale = float(np.average(age, weights=histories.weight)) or 1.0
+    return (x, t_x / scale, age / scale, histories.weight), scale
+
+
+def scale_times(params: dict[str, float], factor: float) -> dict[str, float]:
+    """The parameters with those in the unit of time times a factor."""
+    return {name: value * factor if name in TIMED else value for name, value in params.items()}
 
 
 def maximise(
