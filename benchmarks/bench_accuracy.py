@@ -13,13 +13,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.cleaning import clean
-from crcm_lib.data.customers import spend_between, summarise_customers
-from crcm_lib.data.sources import read_source
-from crcm_lib.data.tables import open_engine
-from crcm_lib.models.value import accuracy, compete, expectations
-from crcm_lib.models.value.processes import BGNBD, PROCESSES
-from crcm_lib.models.value.search import find_distinct
+from crcm_lib.features.customers import spend_between, summarise_customers
+from crcm_lib.ingest.cleaning import clean
+from crcm_lib.ingest.sources import read_source
+from crcm_lib.models import metrics
+from crcm_lib.models.clv import compete, lifetimes_adapter
+from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
+from crcm_lib.models.mle import find_distinct
+from crcm_lib.schema.engine import open_engine
 
 ORIGINS = {
     "cdnow": [("1997-09-30", "1998-06-30"), ("1997-09-30", "1997-12-31"), ("1997-12-31", "1998-06-30"),
@@ -32,7 +33,7 @@ RESAMPLES = 200
 
 def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray, bool]:
     """Expected spend by lifetimes' own fits, and whether they converged; time in weeks, as it prefers."""
-    lifetimes = expectations._lifetimes()
+    lifetimes = lifetimes_adapter._lifetimes()
     x = customers["purchases"] - 1
     t_x, age = customers["days_first_to_last"] / 7, customers["days_observed"] / 7
     buying, spending = lifetimes.BetaGeoFitter(), lifetimes.GammaGammaFitter()
@@ -53,7 +54,7 @@ def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray
 
 
 def compare(actual: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
-    one, other = accuracy.measure(actual, ours), accuracy.measure(actual, theirs)
+    one, other = metrics.measure(actual, ours), metrics.measure(actual, theirs)
     return {
         "rmse": one["rmse"] / other["rmse"] - 1, "gini": one["gini"] - other["gini"],
         "bias": one["bias"], "their_bias": other["bias"],

@@ -42,7 +42,7 @@ def make(path: Path, lines: int) -> None:
 
 def run_ours(path: Path, repeats: int) -> list[tuple[float, float]]:
     """Seconds of `summarise_purchases`, from the file to a data frame ordered by customer."""
-    from crcm_lib.data.customers import summarise_purchases
+    from crcm_lib.features.customers import summarise_purchases
 
     return [timed(lambda: summarise_purchases(open_engine(path), as_of=LAST)) for _repeat in range(repeats)]
 

@@ -47,9 +47,9 @@ def make(path: Path, customers: int) -> None:
 
 def run_stage(path: Path) -> dict[str, float]:
     """Seconds of each step."""
-    from crcm_lib.data.customers import summarise_customers
-    from crcm_lib.models.value import compete, draw_ranges
-    from crcm_lib.models.value.standings import CORRECTED
+    from crcm_lib.features.customers import summarise_customers
+    from crcm_lib.models.clv import compete, draw_ranges
+    from crcm_lib.models.clv.model_selection import CORRECTED
 
     engine = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(path.parent / "spill")})
     engine.execute(f"create view transactions as from '{path}'")

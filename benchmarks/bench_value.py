@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.value.processes import BGNBD, PROCESSES
+from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
 
 CUSTOMERS = 1_000_000
 TRUTH = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}  # CDNOW, in days
@@ -53,7 +53,7 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.value.search import find_distinct
+    from crcm_lib.models.mle import find_distinct
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
     histories = len(find_distinct(*columns))
@@ -67,14 +67,14 @@ def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
 def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     import lifetimes
 
-    from crcm_lib.models.value import expectations
-    from crcm_lib.models.value.model import GAMMA_GAMMA, ValueModel
-    from crcm_lib.models.value.processes import BGNBD
-    from crcm_lib.models.value.search import find_distinct
+    from crcm_lib.models.clv import lifetimes_adapter
+    from crcm_lib.models.clv.purchase_models import BGNBD
+    from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel
+    from crcm_lib.models.mle import find_distinct
 
-    buying = expectations.purchase_fitter(TRUTH)
+    buying = lifetimes_adapter.purchase_fitter(TRUTH)
     buying.predict = buying.conditional_expected_number_of_purchases_up_to_time
-    spending: lifetimes.GammaGammaFitter = expectations.spend_fitter(SPEND)
+    spending: lifetimes.GammaGammaFitter = lifetimes_adapter.spend_fitter(SPEND)
     x, t_x, age, mean = (rows[name] for name in rows)
 
     def theirs():
@@ -86,7 +86,9 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
         histories = find_distinct(*(column.to_numpy() for column in (x, t_x, age)))
         pairs = find_distinct(histories.columns[0], histories.columns[2])
         ends = STEP * np.arange(STEPS + 1.0)
-        bought = expectations.alive_purchases(TRUTH, *(column[:, None] for column in pairs.columns), ends)
+        bought = lifetimes_adapter.alive_purchases(
+            TRUTH, *(column[:, None] for column in pairs.columns), ends
+        )
         worth = np.diff(bought) @ (1 + MONTHLY) ** -np.arange(1.0, STEPS + 1)
         alive = PROCESSES[BGNBD].alive(TRUTH, *histories.columns)
         spend = spending.conditional_expected_average_profit(x.to_numpy(), mean.to_numpy())

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from crcm_lib.errors import CrcmError, GateError, list_problems
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 
 app = typer.Typer(
     help=_("Raw customer records to tiers, reasons, actions and reports."),
@@ -42,8 +42,8 @@ def run(
 ) -> None:
     """Run the notebooks on a source and publish their report."""
     with _honest_exit(log_json):
-        from crcm_lib.reporting.plans import Settings
-        from crcm_lib.reporting.runs import run as run_notebooks
+        from crcm_lib.pipeline.plan import Settings
+        from crcm_lib.pipeline.run import run as run_notebooks
 
         settings = Settings(source, policy, as_of, out, seed, resume, cell_timeout=cell_timeout)
         with _listener(log_json) as listener:
@@ -56,7 +56,7 @@ def run(
 def check(source: Source, policy: Policy = "policy.yaml") -> None:
     """Check a source and a policy; run nothing."""
     with _honest_exit():
-        from crcm_lib.reporting.plans import Settings, plan_run
+        from crcm_lib.pipeline.plan import Settings, plan_run
 
         plan = plan_run(Settings(source, policy))
         typer.echo(_("{path}: {count} table(s): {tables}").format(
@@ -70,8 +70,8 @@ def check(source: Source, policy: Policy = "policy.yaml") -> None:
 def verify(run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))]) -> None:
     """Prove that a published run is complete and unchanged."""
     with _honest_exit():
-        from crcm_lib.reporting.gates import verify as find_problems
-        from crcm_lib.reporting.plans import locate
+        from crcm_lib.pipeline.checks import verify as find_problems
+        from crcm_lib.pipeline.plan import locate
 
         folder = locate(run).resolve()
         if problems := find_problems(folder):
@@ -93,7 +93,7 @@ def sample(
 ) -> None:
     """Simulate the synthetic company and write its input tables."""
     with _honest_exit():
-        from crcm_lib.data.samples import write_sample
+        from crcm_lib.samples import write_sample
 
         write_sample(Path(out), seed=seed, customers=customers, days=days)
 
@@ -102,7 +102,7 @@ def sample(
 def refresh() -> None:
     """Execute the committed notebooks again, in place, and renew the golden tables."""
     with _honest_exit():
-        from crcm_lib.reporting.refresh import refresh_notebooks
+        from crcm_lib.pipeline.refresh import refresh_notebooks
 
         refresh_notebooks(typer.echo)
 

@@ -2,7 +2,7 @@
 
 from difflib import get_close_matches
 
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 
 
 class CrcmError(Exception):

@@ -11,8 +11,8 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crcm_lib.data.schema import INPUTS
-from crcm_lib.data.tables import ROOT
+from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.tables import ROOT
 
 SOURCE = """\
 name: corner_shop
@@ -99,7 +99,7 @@ class Shop:
 
     def settings(self, **changes):
         """Settings of a run of this shop."""
-        from crcm_lib.reporting.plans import Settings
+        from crcm_lib.pipeline.plan import Settings
 
         given = {"source": str(self.source), "policy": str(self.policy), "out": str(self.out)}
         given |= {"notebooks": str(self.notebooks), "cell_timeout": 60}
@@ -107,7 +107,7 @@ class Shop:
 
     def run(self, listener=lambda event: None, **changes) -> Path:
         """Run it in this process."""
-        from crcm_lib.reporting.runs import run
+        from crcm_lib.pipeline.run import run
 
         return run(self.settings(**changes), listener)
 
@@ -142,7 +142,7 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path, monkeypatch) -> Shop:
-    monkeypatch.setattr("crcm_lib.reporting.engine.AHEAD", ())  # the fakes need no pandas; save its seconds
+    monkeypatch.setattr("crcm_lib.pipeline.kernel.AHEAD", ())  # the fakes need no pandas; save its seconds
     return Shop(tmp_path)
 
 
@@ -171,8 +171,8 @@ def list_kernels(shop: Shop) -> set[int]:
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory) -> Path:
     """The synthetic company through the real notebooks, published once for every test that looks at it."""
-    from crcm_lib.reporting.plans import Settings
-    from crcm_lib.reporting.runs import run
+    from crcm_lib.pipeline.plan import Settings
+    from crcm_lib.pipeline.run import run
 
     out = tmp_path_factory.mktemp("sample")
     return run(Settings(source=str(ROOT / "data" / "sources" / "sample.yaml"), out=str(out)))

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from test_tournament import AS_OF, draw_orders, engine_of
 
-from crcm_lib.data.customers import summarise_customers
-from crcm_lib.models.value import assumptions, fit_value, ladder, tell_assumptions
+from crcm_lib.features.customers import summarise_customers
+from crcm_lib.models.clv import diagnostics, fit, fit_value, tell_assumptions
 
 
 def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("shape", [0.6, 1.0, 3.0])
 def test_the_regularity_of_purchases_is_recovered(shape):
-    assert ladder.measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
+    assert fit.measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.3])
@@ -36,7 +36,7 @@ def test_a_change_of_purchases_size_is_recovered(factor):
             "spend_total": recent * now + earlier * typical * random.gamma(50, 1 / 50, 4000),
         }
     )  # fmt: skip
-    middle, low, high = assumptions.measure_drift(rows)
+    middle, low, high = diagnostics.measure_drift(rows)
     assert low < factor - 1 < high
     assert middle == pytest.approx(factor - 1, abs=0.02)
 
@@ -45,11 +45,11 @@ def test_a_season_is_found_where_there_is_one():
     months = pd.period_range("2022-01", periods=30, freq="M")
     growth = np.exp(0.03 * np.arange(30)) * np.random.default_rng(2).normal(1000, 15, 30)
     december = np.where(months.month == 12, 1.6, 1.0)
-    correlation, lead = assumptions.measure_season(pd.Series(growth * december, months))
+    correlation, lead = diagnostics.measure_season(pd.Series(growth * december, months))
     assert correlation > 0.9
     assert 0.3 < lead < 0.6
-    assert assumptions.measure_season(pd.Series(growth, months))[0] < assumptions.SEASON
-    assert np.isnan(assumptions.measure_season(pd.Series(growth[:23], months[:23]))).all()
+    assert diagnostics.measure_season(pd.Series(growth, months))[0] < diagnostics.SEASON
+    assert np.isnan(diagnostics.measure_season(pd.Series(growth[:23], months[:23]))).all()
 
 
 def test_a_cohort_that_buys_twice_as_often_is_seen():
@@ -64,13 +64,13 @@ def test_a_cohort_that_buys_twice_as_often_is_seen():
         },
         index=pd.Index([f"c{n}" for n in range(1800)], name="customer_id"),
     )  # fmt: skip
-    early, middle, late = assumptions.compare_cohorts(fit_value(rows), rows)
+    early, middle, late = diagnostics.compare_cohorts(fit_value(rows), rows)
     assert early > 1.25 * max(middle, late)
 
 
 def test_months_that_are_not_over_are_not_counted():
     engine = engine_of(draw_orders(50, seed=3))
-    months = assumptions.count_months(engine, as_of="2024-06-15")
+    months = diagnostics.count_months(engine, as_of="2024-06-15")
     assert str(months.index[0]) == "2023-02"  # the first may be cut off
     assert str(months.index[-1]) == "2024-05"
 

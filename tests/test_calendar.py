@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.tables import check
+from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import calendar
-from crcm_lib.decisions.policy import read_policy
+from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
 AS_OF = "2025-12-31"  # a Wednesday

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.tables import check
 from crcm_lib.models import churn
 from crcm_lib.models.churn import look_back, measure_rhythm, summarise_alerts, tell_look_back, vary, warn
+from crcm_lib.schema.tables import check
 
 COLUMNS = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "spend_total", "spend_90d"]
 

@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from crcm_lib.data import tables
-from crcm_lib.data.cleaning import check_source, clean
-from crcm_lib.data.costs import trace_remains
-from crcm_lib.data.dictionary import README, renew
-from crcm_lib.data.schema import INPUTS
-from crcm_lib.data.sources import read_source
 from crcm_lib.errors import DataError, UsageError
+from crcm_lib.features.cost_to_serve import trace_remains
+from crcm_lib.ingest.cleaning import check_source, clean
+from crcm_lib.ingest.sources import read_source
+from crcm_lib.schema import tables
+from crcm_lib.schema.dictionary import README, renew
+from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.inputs import INPUTS
 
 HEADER = "id,when,item,price"
 GOOD = [
@@ -382,7 +383,7 @@ def test_what_tickets_and_contacts_cost_is_kept_and_counts_as_cost_to_serve(shop
     shop.part("contacts", path="served.csv", columns=columns | {"time": "at", "channel": "'phone'"})
     out = shop.clean()
     assert kept(out, "cost", "tickets") == [(Decimal("2.5"),), (None,), (None,)]
-    engine = tables.open_engine(out)
+    engine = open_engine(out)
     remains = trace_remains(engine, as_of="2024-01-31", annual_interest_rate=0.1)
     assert remains.rows["cost_to_serve"].to_dict() == {"7": 5}
     assert remains.rows["contribution"].to_dict() == {"7": 40 - 25 - 5}
@@ -742,11 +743,11 @@ def test_cdnow_is_read_to_the_last_record(tmp_path):
 
 def test_the_data_dictionary_is_in_step():
     page = README.read_text(encoding="utf-8")
-    assert page == renew(page), "run python -m crcm_lib.data.dictionary"
+    assert page == renew(page), "run python -m crcm_lib.schema.dictionary"
 
 
 def test_every_input_table_has_a_date_that_as_of_bounds():
-    from crcm_lib.data.cleaning.accounting import EVENT
+    from crcm_lib.ingest.cleaning.ledger import EVENT
 
     assert EVENT.keys() == INPUTS.keys()
     assert all(EVENT[table] in INPUTS[table].columns for table in INPUTS)

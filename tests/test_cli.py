@@ -13,20 +13,20 @@ from typer.testing import CliRunner
 
 from crcm_lib import errors
 from crcm_lib.cli import app
-from crcm_lib.data.tables import ROOT
+from crcm_lib.schema.tables import ROOT
 
 
 @pytest.fixture
 def crcm(shop, monkeypatch):
     """Call the command on the small shop's notebooks."""
-    from crcm_lib.reporting import plans
+    from crcm_lib.pipeline import plan
 
-    settings = plans.Settings
+    settings = plan.Settings
 
     def make(*given, **named):
         return replace(settings(*given, **named), notebooks=str(shop.notebooks))
 
-    monkeypatch.setattr(plans, "Settings", make)
+    monkeypatch.setattr(plan, "Settings", make)
 
     def call(*words):
         return CliRunner().invoke(app, [str(word) for word in words])
@@ -79,8 +79,8 @@ def test_a_terminal_shows_a_bar_and_the_report(shop):
     program = f"""if True:
         from dataclasses import replace
         from crcm_lib.reporting import engine, plans
-        engine.AHEAD, settings = (), plans.Settings
-        plans.Settings = lambda *a, **k: replace(settings(*a, **k), notebooks={str(shop.notebooks)!r})
+        engine.AHEAD, settings = (), plan.Settings
+        plan.Settings = lambda *a, **k: replace(settings(*a, **k), notebooks={str(shop.notebooks)!r})
         from crcm_lib.cli import app
         app(prog_name="crcm")"""
     words = ["run", "--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
@@ -114,7 +114,7 @@ def test_our_errors_are_words_and_an_exit_code(run, monkeypatch, error, code):
     def fail(*_ignored):
         raise error("shop.yaml: 2 problems")
 
-    monkeypatch.setattr("crcm_lib.reporting.runs.run", fail)
+    monkeypatch.setattr("crcm_lib.pipeline.run.run", fail)
     done = run()
     assert (done.exit_code, done.stderr, done.stdout) == (code, "shop.yaml: 2 problems\n", "")
 
@@ -123,7 +123,7 @@ def test_a_bug_keeps_its_traceback(run, monkeypatch):
     def fail(*_ignored):
         raise ZeroDivisionError
 
-    monkeypatch.setattr("crcm_lib.reporting.runs.run", fail)
+    monkeypatch.setattr("crcm_lib.pipeline.run.run", fail)
     assert isinstance(run().exception, ZeroDivisionError)
 
 

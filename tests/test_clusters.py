@@ -4,10 +4,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
-from crcm_lib.data import tables
 from crcm_lib.errors import DataError
-from crcm_lib.models.clusters import GroupModel, choose_features, find_groups, name_groups, profile
-from crcm_lib.models.clusters.evidence import (
+from crcm_lib.models.clustering import GroupModel, choose_features, find_groups, name_groups, profile
+from crcm_lib.models.clustering.null_reference import (
     adjusted_rand,
     cross,
     fit_mixture,
@@ -16,6 +15,7 @@ from crcm_lib.models.clusters.evidence import (
     permute_columns,
     silhouette,
 )
+from crcm_lib.schema import tables
 
 BEHAVIOUR = ("purchases", "spend_mean", "days_since_last", "categories", "discount_share")
 CENTRES = np.array([[1.3, 1, -1, 1, -1], [-1, 1, 1, -1, 1], [-1, -1, -1, 1, 1.0]]) * 1.2
@@ -95,7 +95,7 @@ def test_neither_row_order_nor_thread_count_changes_a_label(three):
 
 
 def test_row_order_does_not_change_who_is_sampled(three, monkeypatch):
-    from crcm_lib.models.clusters import search
+    from crcm_lib.models.clustering import search
 
     monkeypatch.setattr(search, "SAMPLE", 150)
     customers = three[0]
@@ -129,7 +129,7 @@ def test_one_customer_alone_gets_the_group_of_the_batch_from_the_kept_ruler(thre
 
 
 def test_the_ruler_assigns_as_the_mixture_that_it_was_made_from():
-    from crcm_lib.models.clusters.search import _by_mixture
+    from crcm_lib.models.clustering.search import _by_mixture
 
     points = planted(4)[0][["spend_mean", "days_since_last"]].apply(np.log).to_numpy()
     ruler = _by_mixture(GroupModel({}), points, 3, np.random.default_rng(0))
@@ -197,7 +197,7 @@ def test_customers_without_a_needed_column_are_refused(three):
 
 
 def test_groups_that_only_one_sample_shows_are_not_believed(monkeypatch):
-    from crcm_lib.models.clusters import search
+    from crcm_lib.models.clustering import search
 
     mixed = pd.concat([planted(1)[0], one_cloud_of_customers(1, 0.0)]).set_axis(
         [f"c{i:04}" for i in range(600)], axis=0)  # fmt: skip
@@ -208,7 +208,7 @@ def test_groups_that_only_one_sample_shows_are_not_believed(monkeypatch):
 
 
 def test_further_samples_share_no_customer():
-    from crcm_lib.models.clusters.search import _disjoint_samples
+    from crcm_lib.models.clustering.search import _disjoint_samples
 
     samples = _disjoint_samples(np.arange(3500.0).reshape(-1, 1), np.random.default_rng(0))
     assert [len(sample) for sample in samples] == [1000] * 3

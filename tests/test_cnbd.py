@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.models.value import expectations
-from crcm_lib.models.value.cnbd import Leaving
-from crcm_lib.models.value.processes import PROCESSES, name_regular
-from crcm_lib.models.value.search import find_distinct
+from crcm_lib.models.clv import lifetimes_adapter
+from crcm_lib.models.clv.bgnbd import Leaving
+from crcm_lib.models.clv.purchase_models import PROCESSES, name_regular
+from crcm_lib.models.mle import find_distinct
 
 BG, MBG = Leaving(1, 0), Leaving(1, 1)
 PARAMS = {"r": 0.8, "alpha": 12.0, "a": 0.9, "b": 4.0}
@@ -78,12 +78,12 @@ def test_mbg_on_cdnow_is_lifetimes_own_fit():
 
 def test_one_phase_is_bg_nbd():
     x, t_x, age = np.array([0.0, 1, 7, 90]), np.array([0.0, 20, 80, 280]), np.full(4, 300.0)
-    theirs = expectations.purchase_fitter(PARAMS)
+    theirs = lifetimes_adapter.purchase_fitter(PARAMS)
     assert BG.alive(PARAMS, x, t_x, age) == pytest.approx(
         theirs.conditional_probability_alive(x, t_x, age), rel=1e-12
     )
     assert BG.stays(PARAMS, x, t_x, age, 90.0) == pytest.approx(
-        expectations.alive_purchases(PARAMS, x, age, 90.0), rel=1e-12
+        lifetimes_adapter.alive_purchases(PARAMS, x, age, 90.0), rel=1e-12
     )
 
 

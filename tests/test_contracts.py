@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 from scipy.special import hyp2f1
 
-from crcm_lib.data.contracts import Subscriptions, tell_contracts, trace_subscriptions
-from crcm_lib.models.value.contracts import (
+from crcm_lib.features.contract_periods import Subscriptions, tell_contracts, trace_subscriptions
+from crcm_lib.models.subscriptions.renewal_backtest import SAME_RATE, SBG, backtest_retention
+from crcm_lib.models.subscriptions.renewals import Renewals, predict_renewals, tell_renewals, value_renewals
+from crcm_lib.models.subscriptions.sbg import (
     Retention,
     compare_survival,
     discount_lifetime,
@@ -15,9 +17,7 @@ from crcm_lib.models.value.contracts import (
     sbg_objective,
     survive,
 )
-from crcm_lib.models.value.renewals import Renewals, predict_renewals, tell_renewals, value_renewals
-from crcm_lib.models.value.renewals_lookback import SAME_RATE, SBG, backtest_retention
-from crcm_lib.reporting.figures.profit import show_retention
+from crcm_lib.reporting.charts.margin import show_retention
 
 # Fader & Hardie (2007), How to project customer retention, table 1: % surviving after 0, 1, … 12 years
 HIGH_END = [100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.9, 39.4]

@@ -8,15 +8,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data import cohorts, tables
-from crcm_lib.data.customers import (
+from crcm_lib.errors import DataError
+from crcm_lib.features.customers import (
     list_absent,
     purchase_gaps,
     spend_between,
     summarise_customers,
     summarise_purchases,
 )
-from crcm_lib.errors import DataError
+from crcm_lib.models import customer_base
+from crcm_lib.schema import tables
 
 CDNOW = Path(lifetimes.__file__).parent / "datasets"
 LINES = [  # customer, day, purchase day, amount, order, product, category, channel, discount, cost
@@ -145,7 +146,7 @@ def test_a_day_given_away_for_nothing_is_a_purchase():
 
 def test_nothing_after_as_of_changes_anything():
     known = [line for line in LINES if line[1] <= "2024-02-09"]
-    for found in (summarise_purchases, summarise_customers, purchase_gaps, cohorts.follow_cohorts):
+    for found in (summarise_purchases, summarise_customers, purchase_gaps, customer_base.follow_cohorts):
         with_future, without = (
             found(open_with(), as_of="2024-02-09"),
             found(open_with(known), as_of="2024-02-09"),
@@ -158,7 +159,7 @@ def test_row_order_and_threads_change_nothing(cdnow, threads):
     log = read_log("CDNOW_master.txt", "customer_id", skiprows=1).sample(frac=1, random_state=threads)
     shuffled = open_log(log)
     shuffled.execute(f"set threads = {threads}")
-    for found in (summarise_customers, purchase_gaps, cohorts.follow_cohorts):
+    for found in (summarise_customers, purchase_gaps, customer_base.follow_cohorts):
         pd.testing.assert_frame_equal(
             found(cdnow, as_of="1998-06-30"), found(shuffled, as_of="1998-06-30"), check_exact=True
         )
@@ -243,42 +244,46 @@ def test_gaps_add_up(cdnow):
 
 
 def test_cohorts_count_everybody_once_in_their_first_month(cdnow):
-    followed = cohorts.follow_cohorts(cdnow, as_of="1998-06-30")
+    followed = customer_base.follow_cohorts(cdnow, as_of="1998-06-30")
     first = followed[followed["months_later"] == 0]
     assert first["active"].sum() == 23_570
     assert first["cohort"].dt.strftime("%Y-%m").to_list() == ["1997-01", "1997-02", "1997-03"]
     assert followed["complete"].all()
-    assert not cohorts.follow_cohorts(cdnow, as_of="1998-06-15")["complete"].all()
+    assert not customer_base.follow_cohorts(cdnow, as_of="1998-06-15")["complete"].all()
 
 
 def test_a_month_in_which_nobody_of_the_cohort_bought_counts_zero():
-    followed = cohorts.follow_cohorts(open_with(LINES[:4]), as_of="2024-03-31")
+    followed = customer_base.follow_cohorts(open_with(LINES[:4]), as_of="2024-03-31")
     assert followed["active"].to_list() == [1, 0, 0]
     assert followed["retained_share"].to_list() == [1, 0, 0]
 
 
 def test_retention_is_a_share_of_the_cohort():
-    followed = cohorts.follow_cohorts(open_with(), as_of="2024-03-31")  # b returned all: never bought
+    followed = customer_base.follow_cohorts(open_with(), as_of="2024-03-31")  # b returned all: never bought
     jan = followed[followed["cohort"] == pd.Timestamp("2024-01-01")]
     assert jan["customers"].to_list() == [3, 3, 3]
     assert jan["retained_share"].to_list() == [1, 0, 0]
     later = [*LINES, ("a", "2024-02-02", "2024-02-02", "1", "o", "p", "food", "web", "0", "1")]
-    again = cohorts.follow_cohorts(open_with(later), as_of="2024-03-31")
+    again = customer_base.follow_cohorts(open_with(later), as_of="2024-03-31")
     assert again["retained_share"].to_list()[:3] == [1, pytest.approx(1 / 3), 0]
 
 
 def test_concentration_of_equal_and_of_one_sided_spend():
     equal = pd.DataFrame({"purchases": 1, "spend_total": [5.0] * 100})
     one = pd.DataFrame({"purchases": 1, "spend_total": [100.0] + [0.0] * 99})
-    assert cohorts.measure_concentration(equal) == pytest.approx(
+    assert customer_base.measure_concentration(equal) == pytest.approx(
         {"top_10_share": 0.1, "gini": 0, "hhi": 0.01}
     )
-    assert cohorts.measure_concentration(one) == pytest.approx({"top_10_share": 1, "gini": 0.99, "hhi": 1})
-    assert np.isnan(cohorts.measure_concentration(equal.head(40))["top_10_share"])  # 4 customers: too few
+    assert customer_base.measure_concentration(one) == pytest.approx(
+        {"top_10_share": 1, "gini": 0.99, "hhi": 1}
+    )
+    assert np.isnan(
+        customer_base.measure_concentration(equal.head(40))["top_10_share"]
+    )  # 4 customers: too few
 
 
 def test_lorenz_runs_from_nothing_to_everything_below_the_diagonal(cdnow):
-    points = cohorts.draw_lorenz(summarise_purchases(cdnow, as_of="1998-06-30"))
+    points = customer_base.draw_lorenz(summarise_purchases(cdnow, as_of="1998-06-30"))
     assert points.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert (points["share_of_spend"] <= points["share_of_customers"]).all()
     assert points["share_of_spend"].is_monotonic_increasing
@@ -293,21 +298,21 @@ def test_small_levels_lose_their_name():
             "name": list("stuvwxyz"),
         }
     )
-    groups = cohorts.break_down_all(customers, as_of="2024-01-31")
+    groups = customer_base.break_down_all(customers, as_of="2024-01-31")
     assert groups["attribute"].unique().tolist() == ["city"]  # names of persons make no groups
-    assert groups["level"].to_list() == ["York", cohorts.OTHERS]
+    assert groups["level"].to_list() == ["York", customer_base.OTHERS]
     assert groups["customers"].to_list() == [6, 2]
 
 
 def test_age_groups_count_birthdays_that_have_been():
     born = pd.to_datetime(["1994-01-31"] * 6 + ["1994-02-01"] * 7 + [None] * 5)
     customers = pd.DataFrame({"purchases": 1, "spend_total": 2.0, "birthday": born})
-    groups = cohorts.break_down_all(customers, as_of="2024-01-31").set_index("level")["customers"]
-    assert groups.to_dict() == {"30 to 44": 6, "under 30": 7, cohorts.NOT_GIVEN: 5}
+    groups = customer_base.break_down_all(customers, as_of="2024-01-31").set_index("level")["customers"]
+    assert groups.to_dict() == {"30 to 44": 6, "under 30": 7, customer_base.NOT_GIVEN: 5}
 
 
 def test_categories_are_absent_or_add_up():
-    found = cohorts.sum_categories(open_with(), as_of="2024-01-31").set_index("category")
+    found = customer_base.sum_categories(open_with(), as_of="2024-01-31").set_index("category")
     assert found["spend_total"].to_dict() == {"food": 68, "home": 7}
     assert found.loc["food", "largest_share"] == pytest.approx(30 / 68)
-    assert cohorts.sum_categories(open_with(columns=NAMES[:4]), as_of="2024-01-31").empty
+    assert customer_base.sum_categories(open_with(columns=NAMES[:4]), as_of="2024-01-31").empty

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data import tables
-from crcm_lib.data.schema import RESULTS
-from crcm_lib.data.tables import ROOT
-from crcm_lib.reporting import gates, leaks, stages
-from crcm_lib.reporting.plans import Settings
-from crcm_lib.reporting.runs import run
+from crcm_lib.pipeline import cache, checks, leak_check
+from crcm_lib.pipeline.plan import Settings
+from crcm_lib.pipeline.run import run
+from crcm_lib.schema import tables
+from crcm_lib.schema.results import RESULTS
+from crcm_lib.schema.tables import ROOT
 
 NAMES = [
     "01_data_cleaning", "02_customer_profile", "03_rfm", "04_clv", "05_churn_warning", "06_clustering",
@@ -29,7 +29,7 @@ def test_every_notebook_ran_and_every_table_keeps_its_contract(sample_run):
     assert [notebook["name"] for notebook in record["notebooks"]] == NAMES
     for name in RESULTS:
         tables.read(sample_run, name)
-    assert gates.verify(sample_run) == []
+    assert checks.verify(sample_run) == []
     assert all(notebook["headline"] for notebook in record["notebooks"])
 
 
@@ -42,9 +42,9 @@ def test_the_run_finds_what_the_committed_golden_tables_say(sample_run, name):
 
 
 def test_no_page_and_no_notebook_shows_a_customer(sample_run):
-    ids = leaks.read_ids(sample_run)
-    assert sum(map(leaks.is_telling, ids)) > 1000  # so that the next line can fail
-    assert leaks.find_leaks(sample_run, ids) == []
+    ids = leak_check.read_ids(sample_run)
+    assert sum(map(leak_check.is_telling, ids)) > 1000  # so that the next line can fail
+    assert leak_check.find_leaks(sample_run, ids) == []
 
 
 def test_the_same_facts_told_otherwise_give_the_same_tables(sample_run, tmp_path):
@@ -59,7 +59,7 @@ def test_the_same_facts_told_otherwise_give_the_same_tables(sample_run, tmp_path
         )
     finally:
         os.sched_setaffinity(0, cores)
-    before, after = stages.hash_outputs(sample_run), stages.hash_outputs(other)
+    before, after = cache.hash_outputs(sample_run), cache.hash_outputs(other)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert changed <= {f"tables/{name}.parquet" for name in OF_FILES}
     _assert_same_accounts(sample_run, other)
@@ -114,7 +114,7 @@ def test_a_shop_of_three_customers_is_told_honestly(tmp_path):
     assert set(tables.read(published, "verdict")["verdict"]) & {"no", "limited"}
     assert record["warnings"]
     assert "not available: no `tickets` table" in record["not_available"]
-    assert gates.verify(published) == []
+    assert checks.verify(published) == []
     assert "00123" not in (published / "index.html").read_text("utf-8")
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 import pytest
 from ruamel.yaml import YAML
 
-from crcm_lib.data.tables import ROOT
+from crcm_lib.schema.tables import ROOT
 
 LOCK = (ROOT / "requirements.lock").read_text()
 LOCKED = re.findall(r"^([a-z0-9][^\\\n]*==[^\\\n]*?) *\\?$", LOCK, re.M)

@@ -5,9 +5,8 @@ import pandas as pd
 import pytest
 from conftest import engine_of
 
-from crcm_lib.data import tables
-from crcm_lib.data.customers import purchase_gaps, summarise_customers
 from crcm_lib.errors import DataError
+from crcm_lib.features.customers import purchase_gaps, summarise_customers
 from crcm_lib.models.lifecycle import (
     STAGES,
     Windows,
@@ -16,6 +15,7 @@ from crcm_lib.models.lifecycle import (
     find_borders,
     learn_windows,
 )
+from crcm_lib.schema import tables
 
 WINDOWS = Windows(
     customers=100, gaps=400, credibility_gaps=1.0, new_days=30.0, at_risk_days=100.0, lost_days=200.0,

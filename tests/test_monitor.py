@@ -5,10 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.customers import summarise_purchases
-from crcm_lib.data.tables import check
-from crcm_lib.decisions import effects, intervals, monitor
-from crcm_lib.decisions.policy import read_policy
+from crcm_lib import stats
+from crcm_lib.config.policy import read_policy
+from crcm_lib.decisions import outcomes, tier_moves
+from crcm_lib.features.customers import summarise_purchases
+from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
 NAMES = [tier.name for tier in POLICY.tiers]
@@ -47,42 +48,42 @@ def test_moves_name_both_tiers_the_change_and_what_waits_for_a_person():
     before = placed(["key", "watch", "growth"], [80, 20, 50])
     now = placed(["regular", "watch", "key"], [60, 21, 82])
     cards = (before.assign(loyalty=[90.0, 20.0, 50.0]), now.assign(loyalty=[55.0, 20.0, np.nan]))
-    moves = check(monitor.compare_tiers(before, now, cards, POLICY), "moves")
+    moves = check(tier_moves.compare_tiers(before, now, cards, POLICY), "moves")
     assert moves["waits_for_review"].to_list() == [True, False, False]
     assert moves["because"].to_list() == [
         "score 80.0 → 60.0; loyalty -35.0", "score 20.0 → 21.0; no criterion moved",
         "score 50.0 → 82.0; no criterion moved"]  # fmt: skip
-    assert monitor.cross_moves(moves, POLICY).loc["key", "regular"] == 1
+    assert tier_moves.cross_moves(moves, POLICY).loc["key", "regular"] == 1
 
 
 def test_only_who_was_known_on_both_days_is_compared():
     before, now = placed(["key"] * 2, [80, 80]), placed(["key"] * 3, [80, 80, 80])
-    assert len(monitor.compare_tiers(before, now, (before, now), POLICY)) == 2
+    assert len(tier_moves.compare_tiers(before, now, (before, now), POLICY)) == 2
 
 
 def test_the_past_day_lies_inside_a_short_history():
-    assert monitor.choose_past("2025-01-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-07-04")
-    assert monitor.choose_past("2025-12-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-16")
-    assert monitor.choose_past("2025-12-31", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-31")
+    assert tier_moves.choose_past("2025-01-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-07-04")
+    assert tier_moves.choose_past("2025-12-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-16")
+    assert tier_moves.choose_past("2025-12-31", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-31")
 
 
 def test_a_short_history_is_measured_with_each_days_own_ruler_and_told():
     past = pd.Timestamp("2025-07-04")
-    assert monitor.choose_ruler(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
-    ruler, words = monitor.choose_ruler(("then", "now"), first_day="2025-01-01", past=past)
+    assert tier_moves.choose_ruler(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
+    ruler, words = tier_moves.choose_ruler(("then", "now"), first_day="2025-01-01", past=past)
     assert ruler == "now"
     assert "184 days" in words
 
 
 def test_chance_moves_nobody_when_a_score_repeats_itself_perfectly():
     crossed = matrix(np.diag([5, 20, 30, 40, 60]))
-    expected = monitor.expect_moves(crossed, 1.0)
+    expected = tier_moves.expect_moves(crossed, 1.0)
     assert np.allclose(expected, crossed, atol=0.2)
 
 
 def test_chance_places_everyone_at_random_when_a_score_never_repeats_itself():
     sizes = np.array([5, 20, 30, 40, 60])
-    expected = monitor.expect_moves(matrix(np.diag(sizes)), 0.0)
+    expected = tier_moves.expect_moves(matrix(np.diag(sizes)), 0.0)
     assert np.allclose(expected, np.outer(sizes, sizes) / sizes.sum(), rtol=1e-3)
 
 
@@ -92,12 +93,14 @@ def test_chance_agrees_with_a_simulation_of_two_measurements():
     one, two = (np.sqrt(r) * truth + np.sqrt(1 - r) * random.standard_normal(400_000) for _draw in range(2))
     edges = np.quantile(one, np.cumsum(sizes)[:-1] / sizes.sum())
     seen = pd.crosstab(np.searchsorted(edges, one), np.searchsorted(edges, two)).to_numpy() / 400
-    assert np.allclose(monitor.expect_moves(matrix(np.diag(sizes)), r), seen, atol=1.5)
+    assert np.allclose(tier_moves.expect_moves(matrix(np.diag(sizes)), r), seen, atol=1.5)
 
 
 def test_the_extremes_fall_back_by_chance_alone():
     crossed = matrix(np.diag([50, 150, 150, 250, 400]))
-    summary = monitor.summarise_moves(crossed, monitor.expect_moves(crossed, 0.8)).set_index("tier_before")
+    summary = tier_moves.summarise_moves(crossed, tier_moves.expect_moves(crossed, 0.8)).set_index(
+        "tier_before"
+    )
     assert summary.loc["strategic", "fell_by_chance"] > 0.2
     assert summary.loc["strategic", "rose_by_chance"] == 0
     assert (summary["stayed"] == 1).all()
@@ -105,12 +108,12 @@ def test_the_extremes_fall_back_by_chance_alone():
 
 
 def test_windows_that_overlap_repeat_themselves_more():
-    assert monitor.share_evidence(0.5, days_apart=0) == 1
-    assert monitor.share_evidence(0.5, days_apart=400) == 0.5
+    assert tier_moves.share_evidence(0.5, days_apart=0) == 1
+    assert tier_moves.share_evidence(0.5, days_apart=400) == 0.5
 
 
 def test_each_half_has_the_first_purchase_and_every_later_one_is_in_exactly_one(engine):
-    halves = monitor.split_history(engine, as_of="2025-12-31", seed=0)
+    halves = tier_moves.split_history(engine, as_of="2025-12-31", seed=0)
     found = [summarise_purchases(half, as_of="2025-12-31")["purchases"] for half in halves]
     assert [half["one"] for half in found] == [1, 1]
     assert found[0]["many"] + found[1]["many"] == 41
@@ -119,7 +122,7 @@ def test_each_half_has_the_first_purchase_and_every_later_one_is_in_exactly_one(
 
 
 def test_halves_do_not_look_past_the_day(engine):
-    halves = monitor.split_history(engine, as_of="2025-02-28", seed=0)
+    halves = tier_moves.split_history(engine, as_of="2025-02-28", seed=0)
     assert max(half.execute("select max(day) from transactions").fetchone()[0] for half in halves).month == 2
 
 
@@ -127,8 +130,8 @@ def test_reliability_of_halves_is_stepped_up_to_the_whole():
     random = np.random.default_rng(0)
     truth = random.standard_normal(20_000)
     halves = [pd.Series(truth + random.standard_normal(20_000)) for _half in range(2)]
-    assert monitor.measure_reliability(*halves) == pytest.approx(2 / 3, abs=0.02)  # half: 1/2, whole: 2/3
-    assert np.isnan(monitor.measure_reliability(pd.Series([1.0, 1.0]), pd.Series([1.0, 2.0])))
+    assert tier_moves.measure_reliability(*halves) == pytest.approx(2 / 3, abs=0.02)  # half: 1/2, whole: 2/3
+    assert np.isnan(tier_moves.measure_reliability(pd.Series([1.0, 1.0]), pd.Series([1.0, 2.0])))
 
 
 @pytest.fixture
@@ -143,7 +146,7 @@ def followed():
 
 def test_past_tiers_are_followed_with_intervals(followed):
     before, later = followed
-    shown = check(effects.follow_tiers(before, later, POLICY), "effects").set_index("tier_before")
+    shown = check(outcomes.follow_tiers(before, later, POLICY), "effects").set_index("tier_before")
     assert shown["customers"].to_list() == [60, 60]
     assert shown.loc["strategic", "spend_later_mean"] == pytest.approx(100, abs=5)
     assert shown.loc["watch", "retained_share"] == 0.5
@@ -153,25 +156,25 @@ def test_past_tiers_are_followed_with_intervals(followed):
 
 def test_who_did_not_buy_again_counts_as_zero(followed):
     before, later = followed
-    shown = effects.follow_tiers(before, later, POLICY).set_index("tier_before")
+    shown = outcomes.follow_tiers(before, later, POLICY).set_index("tier_before")
     assert shown.loc["watch", "spend_later_mean"] == pytest.approx(later["spend"].iloc[60:].sum() / 60)
 
 
 def test_the_order_is_kept_partly_or_cannot_be_told(followed):
     before, later = followed
-    pairs = effects.compare_neighbours(before, later, effects.follow_tiers(before, later, POLICY))
-    assert effects.judge_order(pairs, "spend") == "kept"
-    assert effects.judge_order(pairs.assign(verdict=["kept", "reversed"]), "bought again") == "partly"
+    pairs = outcomes.compare_neighbours(before, later, outcomes.follow_tiers(before, later, POLICY))
+    assert outcomes.judge_order(pairs, "spend") == "kept"
+    assert outcomes.judge_order(pairs.assign(verdict=["kept", "reversed"]), "bought again") == "partly"
     nobody = later.iloc[:0]
-    pairs = effects.compare_neighbours(before, nobody, effects.follow_tiers(before, nobody, POLICY))
-    assert effects.judge_order(pairs, "spend") == "cannot tell"
+    pairs = outcomes.compare_neighbours(before, nobody, outcomes.follow_tiers(before, nobody, POLICY))
+    assert outcomes.judge_order(pairs, "spend") == "cannot tell"
 
 
 def test_one_tier_alone_has_no_order():
     before = placed(["watch"] * 3, [1, 2, 3])
     later = pd.DataFrame({"spend": [1.0], "purchases": [1]}, index=before.index[:1])
-    shown = effects.follow_tiers(before, later, POLICY)
-    assert effects.compare_neighbours(before, later, shown).empty
+    shown = outcomes.follow_tiers(before, later, POLICY)
+    assert outcomes.compare_neighbours(before, later, shown).empty
 
 
 def arms(*rows) -> pd.DataFrame:
@@ -181,7 +184,7 @@ def arms(*rows) -> pd.DataFrame:
 
 def test_without_a_control_group_nothing_is_said_of_an_effect(engine):
     shown = check(
-        effects.measure_actions(engine, arms(("many", "call", "treatment")), as_of="2025-12-31"),
+        outcomes.measure_actions(engine, arms(("many", "call", "treatment")), as_of="2025-12-31"),
         "action_effects",
     )
     assert shown["verdict"].str.startswith("no control group").all()
@@ -200,19 +203,19 @@ def test_a_planted_effect_is_found_and_a_few_customers_are_not_compared():
         *[(f"T{n}", "call", "treatment") for n in range(100)],
         *[(f"C{n}", "call", "control") for n in range(100)],
     )
-    shown = effects.measure_actions(engine, given, as_of="2025-12-31").set_index("outcome")
+    shown = outcomes.measure_actions(engine, given, as_of="2025-12-31").set_index("outcome")
     assert shown.loc["bought again", "difference"] == 1  # the controls bought only after the wave's end
     assert set(shown["verdict"]) == {"higher with the action"}
-    few = effects.measure_actions(engine, given.iloc[98:103], as_of="2025-12-31")
+    few = outcomes.measure_actions(engine, given.iloc[98:103], as_of="2025-12-31")
     assert set(few["verdict"]) == {"too few to compare"}
 
 
 def test_no_earlier_actions_give_an_empty_table(engine):
-    shown = effects.measure_actions(engine, arms(), as_of="2025-12-31")
+    shown = outcomes.measure_actions(engine, arms(), as_of="2025-12-31")
     check(shown, "action_effects")
     assert shown.empty
 
 
 def test_the_interval_of_a_mean_is_students():
-    mean, low, high = intervals.student(np.array([1.0, 2.0, 3.0]))
+    mean, low, high = stats.student(np.array([1.0, 2.0, 3.0]))
     assert (mean, round(low, 4), round(high, 4)) == (2.0, -0.4841, 4.4841)  # 2 ± 4.3027 / √3

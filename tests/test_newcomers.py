@@ -7,10 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.first_days import read_profile, summarise_first_days
-from crcm_lib.data.tables import check
-from crcm_lib.models.value.newcomer_trial import BEATS, NO_BETTER, UNKNOWN
-from crcm_lib.models.value.newcomers import (
+from crcm_lib.features.first_purchase import read_profile, summarise_first_days
+from crcm_lib.models.newcomers.classes import (
     NEWCOMER,
     PROSPECT,
     Newcomers,
@@ -19,6 +17,8 @@ from crcm_lib.models.value.newcomers import (
     read_facts,
     summarise_classes,
 )
+from crcm_lib.models.newcomers.holdout import BEATS, NO_BETTER, UNKNOWN
+from crcm_lib.schema.tables import check
 
 START, AS_OF, DAYS = pd.Timestamp("2023-01-01"), pd.Timestamp("2024-12-31"), 90
 WEB, HEALTH = 3.0, 2.0  # true factors on later spend

@@ -7,9 +7,9 @@ import nbformat
 import papermill
 import pytest
 
-from crcm_lib.data.schema import RESULTS
-from crcm_lib.data.tables import ROOT
-from crcm_lib.reporting.plans import PARAMETERS, read_notebooks
+from crcm_lib.pipeline.plan import PARAMETERS, read_notebooks
+from crcm_lib.schema.results import RESULTS
+from crcm_lib.schema.tables import ROOT
 
 NAMES = (
     "01_data_cleaning",

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from crcm_lib.data.tables import ROOT
-from crcm_lib.decisions.policy import read_policy
+from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import PolicyError
+from crcm_lib.schema.tables import ROOT
 
 GIVEN = (ROOT / "policy.yaml").read_text(encoding="utf-8")
 

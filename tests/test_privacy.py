@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crcm_lib.data.privacy import (
-    cells,
-    find_identifiers,
-    hide_small,
-    keys,
-    make_private,
-    pseudonyms,
-    say_hidden,
-)
-from crcm_lib.data.tables import About
 from crcm_lib.errors import GateError, UsageError
+from crcm_lib.privacy import cells, find_identifiers, hide_small, keys, make_private, pseudonyms, say_hidden
+from crcm_lib.schema.tables import About
 
 SYNTHETIC = About("sample", "Sample", "2025-12-31", "2023-07-01", "CNY", synthetic=True)
 REAL = replace(SYNTHETIC, synthetic=False)

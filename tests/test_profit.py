@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from conftest import engine_of
 
-from crcm_lib.data import tables
-from crcm_lib.data.costs import Remains, trace_remains
-from crcm_lib.data.customers import spend_between, summarise_customers
 from crcm_lib.errors import DataError
-from crcm_lib.models.value.profit import (
+from crcm_lib.features.cost_to_serve import Remains, trace_remains
+from crcm_lib.features.customers import spend_between, summarise_customers
+from crcm_lib.models.clv.model_selection import Look
+from crcm_lib.models.profitability import (
     list_unprofitable,
     reconcile,
     sum_remains,
@@ -19,8 +19,9 @@ from crcm_lib.models.value.profit import (
     tell_remains,
     trace_whale,
 )
-from crcm_lib.models.value.tournament import Look
-from crcm_lib.reporting.figures import profit as draw
+from crcm_lib.reporting.charts import margin as draw
+from crcm_lib.schema import tables
+from crcm_lib.schema.engine import open_engine
 
 AS_OF = "2024-12-31"
 GOLDEN = "data/sample/golden"
@@ -89,7 +90,7 @@ def everything() -> Remains:
 
 @pytest.fixture(scope="module")
 def golden() -> Remains:
-    return trace_remains(tables.open_engine(GOLDEN), as_of="2025-12-31", annual_interest_rate=0.1)
+    return trace_remains(open_engine(GOLDEN), as_of="2025-12-31", annual_interest_rate=0.1)
 
 
 # To the cent
@@ -290,7 +291,7 @@ def test_without_a_margin_only_spend_is_compared():
 
 
 def test_the_actual_spend_is_that_of_the_window_held_out():
-    engine, cut, until = tables.open_engine(GOLDEN), "2025-05-20", "2025-12-31"
+    engine, cut, until = open_engine(GOLDEN), "2025-05-20", "2025-12-31"
     known = summarise_customers(engine, as_of=cut).query("purchases > 0").index
     look = look_at(dict.fromkeys(known, 1.0), 0.3, cut, until)
     found = reconcile(engine, look, "champion", annual_interest_rate=0.1).set_index("what")

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.models.value import fit_value
-from crcm_lib.models.value.processes import BGNBD, PROCESSES
-from crcm_lib.models.value.ranges import SHARE, cover, draw_ranges
-from crcm_lib.models.value.search import find_distinct, find_spread
-from crcm_lib.reporting.figures.value import WIDEST, show_ranges
+from crcm_lib.models.clv import fit_value
+from crcm_lib.models.clv.prediction_intervals import SHARE, cover, draw_ranges
+from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
+from crcm_lib.models.mle import find_distinct, find_spread
+from crcm_lib.reporting.charts.value_charts import WIDEST, show_ranges
 
 PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
 SPEND = {"p": 4.0, "q": 4.0, "v": 60.0}
@@ -50,7 +50,9 @@ def world():
 
 
 def test_ranges_hold_in_four_of_five_futures_of_fifty_worlds(monkeypatch):
-    monkeypatch.setattr("crcm_lib.models.value.ranges.DRAWS", 100)  # half as many tell as much here
+    monkeypatch.setattr(
+        "crcm_lib.models.clv.prediction_intervals.DRAWS", 100
+    )  # half as many tell as much here
     total, people = [], []
     for seed in range(50):
         customers, later = draw_world(1000, seed, futures=50)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from crcm_lib.data.tables import ROOT
 from crcm_lib.errors import CrcmError
+from crcm_lib.schema.tables import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 

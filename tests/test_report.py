@@ -9,9 +9,10 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crcm_lib.data import tables
-from crcm_lib.reporting import figures, kpis, report
-from crcm_lib.reporting.figures import style
+from crcm_lib.reporting import charts, kpis
+from crcm_lib.reporting import pages as rendering
+from crcm_lib.reporting.charts import style
+from crcm_lib.schema import tables
 
 IMG = "<img src=x onerror=alert(1)>"
 END = "</script><script>alert(2)</script>"
@@ -96,7 +97,7 @@ def notebook():
         text(f"## Where is spend?\n\nProse with {IMG} and {LINK} and ![x](https://example.org/x.png)."),
         code("draw(x)", show(style.Picture(figure, f"Spend of {IMG} and 华东."))),
         text("## Which regions?"),
-        code("table", show(figures.table(frame, f"Regions {IMG}", spend="money"))),
+        code("table", show(charts.table(frame, f"Regions {IMG}", spend="money"))),
         text("## Which regions?\n\n[Value](04_clv.ipynb)"),
         code(
             "raw", show({"text/html": f"<style>p{{color:red}}</style><p onclick='alert(4)'>{IMG}{END}</p>"})
@@ -106,7 +107,7 @@ def notebook():
         code(f"print('{END}')", nbformat.v4.new_output("stream", name="stdout", text=f"{END}\n")),
         text("## Takeaway"),
         code(
-            "t", show(figures.takeaway("**{who}** bring {share:.0%}.", who=IMG, share=0.5)), tags=["headline"]
+            "t", show(charts.takeaway("**{who}** bring {share:.0%}.", who=IMG, share=0.5)), tags=["headline"]
         ),
     )
 
@@ -156,7 +157,7 @@ def write(place: Path, name: str, page: str) -> str:
 
 
 def test_a_page_is_small_and_complete(notebook):
-    page = report.render_notebook(notebook, run=make_run())
+    page = rendering.render_notebook(notebook, run=make_run())
     assert len(re.sub(r"data:image/png;base64,[^\"]+", "", page).encode()) < 60_000
     assert page.startswith("<!doctype html>\n<html lang=")
     fetched = re.findall(r"<(?:link|script|img|iframe|source|video)\b[^>]*?\s(?:src|href)=\"([^\"]*)", page)
@@ -166,25 +167,25 @@ def test_a_page_is_small_and_complete(notebook):
 
 
 def test_equal_content_gives_equal_pages(notebook):
-    assert report.render_notebook(notebook, run=make_run()) == report.render_notebook(
+    assert rendering.render_notebook(notebook, run=make_run()) == rendering.render_notebook(
         notebook, run=make_run()
     )
 
 
 def test_rendering_leaves_the_notebook_alone(notebook):
     before = nbformat.writes(notebook)
-    report.render_notebook(notebook, run=make_run())
+    rendering.render_notebook(notebook, run=make_run())
     assert nbformat.writes(notebook) == before
 
 
 def test_headline_is_the_tagged_cells_markdown(notebook):
-    assert report.headline(notebook).endswith("** bring 50%.")
-    assert report.headline(make_notebook(code("1"))) == ""
-    assert report.headline(make_notebook(code("1", tags=["headline"], number=None))) == ""
+    assert rendering.headline(notebook).endswith("** bring 50%.")
+    assert rendering.headline(make_notebook(code("1"))) == ""
+    assert rendering.headline(make_notebook(code("1", tags=["headline"], number=None))) == ""
 
 
 def test_headline_comes_first_and_parameters_are_folded(notebook):
-    page = report.render_notebook(notebook, run=make_run())
+    page = rendering.render_notebook(notebook, run=make_run())
     assert page.index('class="lead"') < page.index("Where is spend?</h2>")
     assert re.search(r"<summary>Parameters</summary><pre[^>]*><code>.*?seed", page)
     assert "<summary>Parameters of this run</summary>" in page
@@ -192,7 +193,7 @@ def test_headline_comes_first_and_parameters_are_folded(notebook):
 
 
 def test_links_go_to_the_pages_of_this_run(notebook):
-    page = report.render_notebook(notebook, run=make_run())
+    page = rendering.render_notebook(notebook, run=make_run())
     assert '<a href="index.html"' in page.replace('class="home" ', "")
     assert 'rel="prev" href="02_customer_profile.html"' in page
     assert 'rel="next" href="04_clv.html"' in page
@@ -200,13 +201,13 @@ def test_links_go_to_the_pages_of_this_run(notebook):
 
 
 def test_a_notebook_outside_a_run_renders_too(notebook):
-    page = report.render_notebook(notebook, run={"run": "by hand"})
+    page = rendering.render_notebook(notebook, run={"run": "by hand"})
     assert "by hand" in page
     assert '<a rel="next"' not in page
 
 
 def test_headings_with_equal_words_have_their_own_anchors(notebook):
-    anchors = re.findall(r'<h2 id="([^"]+)"', report.render_notebook(notebook, run=make_run()))
+    anchors = re.findall(r'<h2 id="([^"]+)"', rendering.render_notebook(notebook, run=make_run()))
     assert len(anchors) == len(set(anchors)) == 4
 
 
@@ -215,7 +216,7 @@ def test_a_partly_executed_notebook_shows_the_error_and_what_did_not_run():
         "error", ename="DataError", evalue=IMG, traceback=["\x1b[31mDataError\x1b[0m: " + IMG]
     )
     broken = make_notebook(code("1 / 0", error), code("later()", number=None))
-    page = report.render_notebook(broken, run=make_run())
+    page = rendering.render_notebook(broken, run=make_run())
     assert "This notebook did not finish" in page
     assert "<strong>DataError</strong>" in page
     assert "Not run: an earlier cell failed." in page
@@ -225,14 +226,14 @@ def test_a_partly_executed_notebook_shows_the_error_and_what_did_not_run():
 
 def test_a_picture_without_words_of_its_own_still_has_some():
     png = {"image/png": "iVBORw0KGgo="}
-    page = report.render_notebook(
+    page = rendering.render_notebook(
         make_notebook(code("a", show(png)), code("b", show(png | {"text/plain": "<Figure>"}))), run=make_run()
     )
     assert re.findall(r'alt="([^"]*)"', page) == ["A picture without a description.", "&lt;Figure&gt;"]
 
 
 def test_an_empty_notebook_renders():
-    assert "<h1>" in report.render_notebook(nbformat.v4.new_notebook(), run=make_run())
+    assert "<h1>" in rendering.render_notebook(nbformat.v4.new_notebook(), run=make_run())
 
 
 def test_cards_say_the_numbers(folder):
@@ -251,11 +252,11 @@ def test_cards_of_absent_tables_are_absent(folder):
         tables.table_path(folder, name).unlink()
     shutil.rmtree(folder / "clean")
     assert [card.label for card in kpis.cards(folder, make_run())] == ["Customers", "Repeat customers"]
-    assert "Tiers" not in report.render_index(folder, make_run(warnings=[]))
+    assert "Tiers" not in rendering.render_index(folder, make_run(warnings=[]))
 
 
 def test_an_empty_run_has_a_page(tmp_path):
-    page = report.render_index(tmp_path, {"run": "empty"})
+    page = rendering.render_index(tmp_path, {"run": "empty"})
     assert "The run left no table" in page
 
 
@@ -283,7 +284,7 @@ def test_small_tiers_are_hidden_and_cannot_be_computed(folder):
 
 
 def test_what_is_missing_says_why_and_is_said_once(folder):
-    page = report.render_index(folder, make_run(warnings=[f"value: {IMG}"]))
+    page = rendering.render_index(folder, make_run(warnings=[f"value: {IMG}"]))
     assert page.count("&lt;img src=x onerror=alert(1)&gt;</td>") == 1
     assert 'id="warnings"' not in page
     assert "tickets" not in page, "the verdict speaks for the tables; they are not listed a second time"
@@ -336,8 +337,8 @@ def pages(tmp_path_factory, notebook):
     """The addresses of both kinds of page, which no browser changes."""
     folder = fill(tmp_path_factory.mktemp("pages"))
     return {
-        "index": write(folder, "index.html", report.render_index(folder, make_run())),
-        "notebook": write(folder, "03_rfm.html", report.render_notebook(notebook, run=make_run())),
+        "index": write(folder, "index.html", rendering.render_index(folder, make_run())),
+        "notebook": write(folder, "03_rfm.html", rendering.render_notebook(notebook, run=make_run())),
     }
 
 
@@ -370,7 +371,7 @@ def test_the_datas_words_are_shown_and_never_run(chromium, url):
 
 def test_the_policy_of_the_page_stops_what_slips_through(chromium, tmp_path, notebook):
     """Even if a hole were found in the cleaning, the browser itself refuses."""
-    page = report.render_notebook(notebook, run=make_run())
+    page = rendering.render_notebook(notebook, run=make_run())
     hole = f"<img src='https://example.org/x.png'><script>window.broken = 1</script>{IMG}"
     tab = Tab(chromium, write(tmp_path, "hole.html", page.replace("</main>", f"{hole}</main>")))
     tab.page.wait_for_timeout(200)

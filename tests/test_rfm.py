@@ -8,8 +8,8 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
-from crcm_lib.data.bands import Band, Segment
-from crcm_lib.decisions.policy import read_policy
+from crcm_lib.config.bands import Band, Segment
+from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
 from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, describe_cuts, name_segments
 

@@ -12,7 +12,7 @@ from conftest import is_running, list_kernels, write_notebook
 from filelock import FileLock
 
 from crcm_lib.errors import CrcmError, DataError, GateError, LockedError, PolicyError, RunError, UsageError
-from crcm_lib.reporting import gates, leaks
+from crcm_lib.pipeline import checks, leak_check
 
 WAIT = "import time; time.sleep(60)"
 
@@ -37,7 +37,7 @@ def test_a_run_publishes_everything_under_a_name_that_follows_from_its_content(s
         "about.json", "run.json", "clean/seed.json", "tables/copy.json",
     }  # fmt: skip
     assert {path.name for path in shop.out.iterdir()} == {".lock", "latest", published.name}
-    assert gates.verify(published) == []
+    assert checks.verify(published) == []
     record = json.loads((published / "run.json").read_text())
     assert [entry["status"] for entry in record["notebooks"]] == ["completed", "completed"]
     assert {"parameters", "source", "inputs", "policy", "code", "lock"} <= record["evidence"].keys()
@@ -63,7 +63,7 @@ def test_another_seed_is_another_run_and_both_stay(shop):
     first, second = shop.run(), shop.run(seed=1)
     assert first != second
     assert (shop.out / "latest").resolve() == second
-    assert gates.verify(first) == []
+    assert checks.verify(first) == []
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_our_own_errors_keep_their_exit_code(shop, notebook, raised, expected):
 
 
 def test_every_problem_is_reported_at_once_and_before_any_kernel(shop, monkeypatch):
-    monkeypatch.setattr("crcm_lib.reporting.runs.Kernel", None)
+    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
     shop.policy.write_text(shop.policy.read_text().replace("horizon_days", "horizn_days"))
     shop.source.write_text(shop.source.read_text().replace("currency", "curency"))
     write_notebook(shop.second, "02", 'output_dirr = "data/scratch"', "!rm nothing")
@@ -239,7 +239,7 @@ def test_resume_does_not_trust_a_damaged_stage(shop):
     published = shop.run()
     (published / "clean" / "seed.json").write_text("[]")
     assert reused(shop) == [False, True]
-    assert gates.verify(published) == []
+    assert checks.verify(published) == []
 
 
 def test_a_notebook_may_not_change_what_an_earlier_one_wrote(shop):
@@ -262,9 +262,9 @@ def test_the_same_run_with_another_result_is_refused(shop):
 def test_a_published_run_that_somebody_changed_is_replaced_by_the_same_run(shop):
     published = shop.run()
     (published / "about.json").write_text("{}")
-    assert gates.verify(published)
+    assert checks.verify(published)
     assert shop.run() == published
-    assert gates.verify(published) == []
+    assert checks.verify(published) == []
     assert {path.name for path in shop.out.iterdir()} == {".lock", "latest", published.name}
 
 
@@ -281,20 +281,20 @@ def test_verify_says_what_changed(shop):
     published = shop.run()
     page = published / "02_copy.html"
     page.write_bytes(page.read_bytes() + b" ")
-    assert gates.verify(published) == ["02_copy.html: changed since it was published"]
+    assert checks.verify(published) == ["02_copy.html: changed since it was published"]
     page.unlink()
     (published / "extra.txt").write_text("x")
-    assert set(gates.verify(published)) == {"02_copy.html: missing", "extra.txt: not part of the run"}
+    assert set(checks.verify(published)) == {"02_copy.html: missing", "extra.txt: not part of the run"}
     notebook = nbformat.read(published / "01_about.ipynb", as_version=4)
     notebook.cells[-1].execution_count = None
     nbformat.write(notebook, published / "01_about.ipynb")
-    assert any("01_about.ipynb, cell [3]: not executed" in problem for problem in gates.verify(published))
+    assert any("01_about.ipynb, cell [3]: not executed" in problem for problem in checks.verify(published))
     (published / "run.json").unlink()
-    assert gates.verify(published) == ["run.json is missing: not a published run"]
+    assert checks.verify(published) == ["run.json is missing: not a published run"]
 
 
 def test_tables_that_a_notebook_owes_are_missed(tmp_path):
-    problems = gates.find_bad_tables(tmp_path, "03_rfm")
+    problems = checks.find_bad_tables(tmp_path, "03_rfm")
     assert len(problems) == 1
     assert "rfm.parquet: not there" in problems[0]
 
@@ -341,9 +341,9 @@ def test_a_report_that_shows_somebody_is_refused_without_repeating_whom(shop, ce
 def test_ordinary_numbers_are_no_leaks(tmp_path):
     page = "<style>#00123</style><p>In 2017, 77 customers spent 12,346.50 (0.00123) on K-9 food; C-00123AB"
     (tmp_path / "02_copy.html").write_text(page)
-    assert leaks.find_leaks(tmp_path, {"77", "2017", "00123", "12346", "food", "K-9", "50"}) == []
+    assert leak_check.find_leaks(tmp_path, {"77", "2017", "00123", "12346", "food", "K-9", "50"}) == []
     (tmp_path / "02_copy.html").write_text("<p>and 00123")
-    assert len(leaks.find_leaks(tmp_path, {"00123"})) == 1
+    assert len(leak_check.find_leaks(tmp_path, {"00123"})) == 1
 
 
 def test_the_machine_does_not_leak_into_the_kernel(shop, monkeypatch):

@@ -5,11 +5,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.cleaning import clean
-from crcm_lib.data.samples import GROUPS, LAST_DAY, SEASON_SWING, mess, purchases, simulate, write_sample
-from crcm_lib.data.schema import INPUTS
-from crcm_lib.data.sources import read_source
-from crcm_lib.data.tables import find_problems, resolve
+from crcm_lib.ingest.cleaning import clean
+from crcm_lib.ingest.sources import read_source
+from crcm_lib.samples import GROUPS, LAST_DAY, SEASON_SWING, defects, purchases, simulate, write_sample
+from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.tables import find_problems, resolve
 
 SAMPLE = resolve("data/sample")
 
@@ -253,7 +253,7 @@ def test_the_truth_is_in_no_table_that_a_source_reads(few):
 
 def test_spoilt_records_are_additions(few):
     texts = {"transactions": few["transactions"].to_csv(index=False, lineterminator="\n")}
-    spoilt, log = mess.spoil(texts)
+    spoilt, log = defects.spoil(texts)
     before, after = texts["transactions"].split("\n"), iter(spoilt["transactions"].split("\n"))
     assert all(line in after for line in before)
     added = spoilt["transactions"].count("\n") - texts["transactions"].count("\n")
@@ -280,7 +280,7 @@ def test_unusual_ids_and_hostile_text_reach_the_files_as_they_are():
     }
     assert {"00123", "123", "NA"} <= ids
     text = (SAMPLE / "tickets.csv").read_text(encoding="utf-8")
-    for hostile in mess.HOSTILE_TEXTS:
+    for hostile in defects.HOSTILE_TEXTS:
         assert hostile.replace('"', '""') in text
     assert "华东" in (SAMPLE / "customers.csv").read_text(encoding="utf-8")
 

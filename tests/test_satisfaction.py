@@ -3,8 +3,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data import tables
 from crcm_lib.models import satisfaction as service
+from crcm_lib.schema import tables
 
 AS_OF = "2024-06-30"
 

@@ -10,7 +10,7 @@ import pytest
 from conftest import list_kernels, write_notebook
 
 from crcm_lib.errors import RunError, UsageError
-from crcm_lib.reporting import desks, imports, schedule, stages
+from crcm_lib.pipeline import cache, preload, sandbox, schedule
 
 PARAMETERS = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
 WRITE = """\
@@ -77,7 +77,7 @@ def test_a_notebook_sees_what_it_comes_after_and_nothing_else(shop, monkeypatch)
     assert printed(published, "03_late") == f"{['02_copy.json', '03_late.json', *common]}\n"
     assert printed(published, "04_early") == f"{['04_early.json', *common]}\n"
     assert printed(published, "05_last") == f"{['02_copy.json', '03_late.json', '05_last.json', *common]}\n"
-    assert not (published / desks.DESKS).exists()
+    assert not (published / sandbox.DESKS).exists()
 
 
 def test_a_notebook_waits_for_those_it_names(shop):
@@ -99,7 +99,7 @@ def test_a_notebook_waits_for_those_it_names(shop):
     ],
 )
 def test_a_wait_that_cannot_be_is_refused_before_any_kernel(shop, monkeypatch, crcm, words):
-    monkeypatch.setattr("crcm_lib.reporting.runs.Kernel", None)
+    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
     notebook = nbformat.read(shop.second, as_version=4)
     notebook.metadata.crcm = crcm
     nbformat.write(notebook, shop.second)
@@ -119,7 +119,7 @@ def test_a_failure_stops_the_notebook_beside_it(shop, failing, other):
     (kept,) = (shop.out / "failed").iterdir()
     assert statuses(kept / f"{other}.ipynb")[-2:] == ["failed", "pending"]
     assert statuses(kept / "01_about.ipynb") == ["completed"] * 4
-    assert not (kept / desks.DESKS).exists()
+    assert not (kept / sandbox.DESKS).exists()
     assert str(shop.out / ".staging") not in (kept / f"{other}.ipynb").read_text()
 
 
@@ -220,7 +220,7 @@ def test_a_file_that_a_reused_notebook_wrote_is_not_written_over(shop):
 def test_what_a_notebook_comes_after_is_part_of_what_it_asks():
     plain = nbformat.v4.new_notebook()
     told = nbformat.v4.new_notebook(metadata={"crcm": {"after": []}})
-    assert stages.hash_notebook(plain) != stages.hash_notebook(told)
+    assert cache.hash_notebook(plain) != cache.hash_notebook(told)
 
 
 def test_a_kernel_has_what_its_notebook_imports_before_its_turn(shop):
@@ -233,6 +233,6 @@ def test_a_kernel_has_what_its_notebook_imports_before_its_turn(shop):
     assert printed(published, "03_look") == "False False ''\n"
 
 
-@pytest.mark.parametrize("module", sorted({*imports.LATER, *sum(imports.LATER.values(), ())}))
+@pytest.mark.parametrize("module", sorted({*preload.LATER, *sum(preload.LATER.values(), ())}))
 def test_what_is_imported_ahead_is_there(module):
     __import__(module)

@@ -6,11 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from crcm_lib.data.cleaning import check_source
-from crcm_lib.data.sources import expressions, find_files, read_source
-from crcm_lib.data.sources.expressions import ExpressionError, Field, compile_sql, parse
-from crcm_lib.data.tables import ROOT
 from crcm_lib.errors import DataError
+from crcm_lib.ingest.cleaning import check_source
+from crcm_lib.ingest.sources import expressions, find_files, read_source
+from crcm_lib.ingest.sources.expressions import ExpressionError, Field, compile_sql, parse
+from crcm_lib.schema.tables import ROOT
 
 HEAD = "name: shop\ntitle: A shop\ncurrency: EUR\ntime_zone: Europe/Berlin\n"
 PART = """\

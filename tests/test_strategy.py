@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.tables import check
-from crcm_lib.decisions import overview, strategy
-from crcm_lib.decisions.policy import Terms, read_policy
+from crcm_lib.config.policy import Terms, read_policy
+from crcm_lib.decisions import plan_summary, strategy
+from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
 AS_OF = "2025-12-31"
@@ -191,17 +191,17 @@ def test_without_value_stage_or_alert_only_the_standard_offer_is_left():
 
 
 def test_the_overview_adds_up(chosen, situation):
-    summary = overview.summarise_actions(chosen, POLICY)
-    reasons = overview.count_reasons(chosen)
+    summary = plan_summary.summarise_actions(chosen, POLICY)
+    reasons = plan_summary.count_reasons(chosen)
     taken = summary["treated"].sum() + summary["control"].sum()
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
     actions = strategy.write_actions(chosen, situation, POLICY)
-    levers = overview.cross_levers(actions, situation, POLICY)
+    levers = plan_summary.cross_levers(actions, situation, POLICY)
     assert levers.drop(columns="lever").to_numpy().sum() == summary["treated"].sum()
 
 
 def test_the_playbook_matrix_names_every_action_under_its_lever_and_tiers():
-    matrix = overview.list_levers(POLICY).set_index("lever")
+    matrix = plan_summary.list_levers(POLICY).set_index("lever")
     assert "framework terms (terms)" in matrix.loc["price", "strategic"]
     assert matrix.loc["price", "watch"] == "–"
     assert "standard offer" in matrix.loc["service", "watch"]

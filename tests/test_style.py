@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from crcm_lib.reporting import figures
-from crcm_lib.reporting.figures import style
+from crcm_lib.reporting import charts
+from crcm_lib.reporting.charts import style
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
@@ -23,7 +23,7 @@ def draw(*names: str) -> style.Picture:
 
 
 def html_of(frame: pd.DataFrame, caption: str = "", **formats: str) -> str:
-    return figures.table(frame, caption, **formats)._repr_mimebundle_()["text/html"]
+    return charts.table(frame, caption, **formats)._repr_mimebundle_()["text/html"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_numbers_keep_their_value_for_sorting():
     ],
 )
 def test_a_value_reads_well_without_a_format(value, shown):
-    assert figures.table(pd.DataFrame({"x": [value]})).cells.iloc[0, 0] == shown
+    assert charts.table(pd.DataFrame({"x": [value]})).cells.iloc[0, 0] == shown
 
 
 def test_decimals_are_numbers_and_flags_are_not():
@@ -143,7 +143,7 @@ def test_days_and_pseudonyms_are_not_broken_and_long_reasons_have_room():
 
 
 def test_a_long_table_says_how_many_rows_are_left_out():
-    view = figures.table(pd.DataFrame({"n": range(1000)}))
+    view = charts.table(pd.DataFrame({"n": range(1000)}))
     words = view._repr_mimebundle_()
     assert words["text/html"].count("<tr>") == style.MOST_ROWS + 2  # head and foot
     assert "… and 970 more rows" in words["text/html"]
@@ -162,11 +162,11 @@ def test_an_empty_table_has_its_heads_and_says_so():
 
 def test_an_unknown_format_names_the_nearest():
     with pytest.raises(ValueError, match="unknown format 'mony'. Did you mean 'money'"):
-        figures.table(pd.DataFrame({"x": [1]}), x="mony")
+        charts.table(pd.DataFrame({"x": [1]}), x="mony")
 
 
 def test_a_takeaway_formats_numbers_and_days_and_disarms_all_else():
-    words = figures.takeaway(
+    words = charts.takeaway(
         "**{share:.0%}** on {day:%d.%m.} by {name}, {list}",
         share=0.25,
         day=date(2024, 2, 1),
@@ -179,7 +179,7 @@ def test_a_takeaway_formats_numbers_and_days_and_disarms_all_else():
 
 
 def test_a_takeaway_value_stays_on_its_line():
-    assert "\n" not in figures.takeaway("{name}", name="a\n\n# b").markdown
+    assert "\n" not in charts.takeaway("{name}", name="a\n\n# b").markdown
 
 
 MARKUP = ["# a", "- a", "+ a", "-", "--", "=", "*a*", "_a_", "~~a~~", "`a`", "a|b", "$a$", "&lt;b>", "<b>"]
@@ -194,13 +194,13 @@ def test_a_takeaway_value_reads_as_it_is(value):
 
     from nbconvert.filters import markdown2html
 
-    from crcm_lib.reporting.markup import Page
+    from crcm_lib.reporting.sanitize import Page
 
-    words = figures.takeaway("{value}", value=value).markdown
+    words = charts.takeaway("{value}", value=value).markdown
     for page in (markdown2html(words), Page().render(words)):
         assert re.fullmatch(r"<p>[^<]*</p>", page.strip()), page
         assert html.unescape(page.strip()[3:-4]) == value
 
 
 def test_a_takeaway_leaves_signs_and_brackets_of_numbers_readable():
-    assert figures.takeaway("by {share} {note}", share="-19.3%", note="(RMSE)").markdown == "by -19.3% (RMSE)"
+    assert charts.takeaway("by {share} {note}", share="-19.3%", note="(RMSE)").markdown == "by -19.3% (RMSE)"

@@ -4,9 +4,12 @@ import duckdb
 import pandas as pd
 import pytest
 
-from crcm_lib.data import tables
-from crcm_lib.data.schema import INPUTS, RESULTS
 from crcm_lib.errors import DataError
+from crcm_lib.schema import tables
+from crcm_lib.schema.dictionary import dictionary
+from crcm_lib.schema.engine import has, open_engine
+from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.results import RESULTS
 
 
 @pytest.fixture
@@ -84,9 +87,9 @@ def test_the_engine_sees_each_clean_table_as_a_view(tmp_path):
     (tmp_path / "clean").mkdir()
     path = tmp_path / "clean" / "contacts.parquet"
     duckdb.connect().execute(f"copy (select '1' as customer_id) to '{path}' (format parquet)")
-    engine = tables.open_engine(tmp_path)
-    assert tables.has(engine, "contacts")
-    assert not tables.has(engine, "tickets")
+    engine = open_engine(tmp_path)
+    assert has(engine, "contacts")
+    assert not has(engine, "tickets")
 
 
 def test_relative_paths_start_at_the_project_and_not_where_one_stands(tmp_path, monkeypatch):
@@ -103,7 +106,7 @@ def test_every_column_says_what_it_means(name):
 
 
 def test_the_dictionary_lists_every_column():
-    text = tables.dictionary()
+    text = dictionary()
     for group in (INPUTS, RESULTS):
         for table in group.values():
             assert all(f"| `{column}`" in text for column in table.columns)
@@ -112,4 +115,4 @@ def test_the_dictionary_lists_every_column():
 def test_a_registered_frame_counts_as_there():
     engine = duckdb.connect()
     engine.register("tickets", pd.DataFrame({"customer_id": ["1"]}))
-    assert tables.has(engine, "tickets")
+    assert has(engine, "tickets")

@@ -7,11 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data import tables
-from crcm_lib.data.tables import check
-from crcm_lib.decisions import evidence, fairness, scorecard, tiers
-from crcm_lib.decisions.policy import read_policy
+from crcm_lib.config.policy import read_policy
+from crcm_lib.decisions import fairness, scorecard, tiers
 from crcm_lib.errors import DataError
+from crcm_lib.features import decision_inputs
+from crcm_lib.schema import tables
+from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
 GOLDEN = tables.ROOT / "data/sample/golden"
@@ -260,16 +262,16 @@ def test_age_is_audited_from_the_birthday(placed, customers):
 
 
 def test_input_tables_become_indicators_and_nothing_later_counts():
-    engine = tables.open_engine(GOLDEN)
-    derived = evidence.derive(engine, as_of="2025-06-30")
+    engine = open_engine(GOLDEN)
+    derived = decision_inputs.derive(engine, as_of="2025-06-30")
     assert derived["payments"]["paid_on_time_share"].between(0, 1).all()
-    later = evidence.derive(engine, as_of="2025-12-31")["judgements"]
+    later = decision_inputs.derive(engine, as_of="2025-12-31")["judgements"]
     assert len(derived.get("judgements", [])) < len(later)
     paid_later = "select * replace (case when paid <= date '2025-06-30' then paid end as paid) from invoices"
     engine.execute(f"create table unpaid as {paid_later}")
     engine.execute("create or replace view invoices as from unpaid")
     pd.testing.assert_frame_equal(
-        evidence.derive(engine, as_of="2025-06-30")["payments"], derived["payments"]
+        decision_inputs.derive(engine, as_of="2025-06-30")["payments"], derived["payments"]
     )
 
 
@@ -280,7 +282,7 @@ def test_payments_are_on_time_or_late_by_days_and_open_invoices_late_until_the_d
         ('late', date '2025-01-01', date '2025-01-31', date '2025-02-10'),
         ('open', date '2025-01-01', date '2025-02-18', null),
         ('not due', date '2025-02-01', date '2025-03-31', null)) as t(invoice_id, issued, due, paid)""")
-    found = evidence.derive(engine, as_of="2025-02-28")["payments"].loc["a"]
+    found = decision_inputs.derive(engine, as_of="2025-02-28")["payments"].loc["a"]
     assert found["paid_on_time_share"] == pytest.approx(1 / 3)
     assert found["days_late_mean"] == pytest.approx((0 + 10 + 10) / 3)
 
@@ -290,13 +292,13 @@ def test_the_latest_word_counts_per_matter_and_not_one_that_comes_later():
     engine.execute("""create table judgements as select 'a' as customer_id, * from (values
         ('fit', 10, date '2025-01-01'), ('fit', 40, date '2025-02-01'), ('fit', 60, date '2025-02-01'),
         ('fit', 90, date '2025-04-01'), ('growth', 20, date '2025-01-01')) as t(indicator, value, date)""")
-    judged = evidence.derive(engine, as_of="2025-03-01")["judgements"]
+    judged = decision_inputs.derive(engine, as_of="2025-03-01")["judgements"]
     assert judged.loc["a"].to_dict() == {"fit": 50, "growth": 20}
     engine.execute("""create table consents as select 'a' as customer_id, * from (values
         ('email', 'refused', date '2025-01-01'), ('email', 'granted', date '2025-02-01'),
         ('phone', 'granted', date '2025-02-01'), ('phone', 'refused', date '2025-02-01'),
         ('email', 'refused', date '2025-04-01')) as t(purpose, status, date)""")
-    told = evidence.find_consents(engine, as_of="2025-03-01")
+    told = decision_inputs.find_consents(engine, as_of="2025-03-01")
     assert told.to_dict("list") == {
         "customer_id": ["a", "a"], "purpose": ["email", "phone"], "status": ["granted", "refused"],
     }  # fmt: skip
@@ -304,6 +306,6 @@ def test_the_latest_word_counts_per_matter_and_not_one_that_comes_later():
 
 def test_absent_input_tables_give_no_evidence():
     engine = duckdb.connect()
-    assert evidence.derive(engine, as_of="2025-06-30") == {}
-    assert evidence.find_consents(engine, as_of="2025-06-30") is None
-    assert evidence.find_arms(engine, as_of="2025-06-30").empty
+    assert decision_inputs.derive(engine, as_of="2025-06-30") == {}
+    assert decision_inputs.find_consents(engine, as_of="2025-06-30") is None
+    assert decision_inputs.find_arms(engine, as_of="2025-06-30").empty

@@ -8,12 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.data.customers import summarise_customers
-from crcm_lib.data.tables import check
-from crcm_lib.models.value import ValueModel, accuracy, compete, correction, looks, standings
-from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE
-from crcm_lib.models.value.processes import BGNBD, MBGNBD, PARETO, REGULAR
-from crcm_lib.models.value.recalibration import Surprise, find_factor, measure_surprise
+from crcm_lib.features.customers import summarise_customers
+from crcm_lib.models import metrics
+from crcm_lib.models.clv import ValueModel, compete, residual_boosting, standings
+from crcm_lib.models.clv.backtest import LAST_PERIOD, SAME_RATE
+from crcm_lib.models.clv.calibration import Surprise, find_factor, measure_surprise
+from crcm_lib.models.clv.purchase_models import BGNBD, MBGNBD, PARETO, REGULAR
+from crcm_lib.schema.tables import check
 
 FIRST, AS_OF = pd.Timestamp("2023-01-01"), "2024-12-30"
 DAYS = 730
@@ -115,7 +116,7 @@ def test_nothing_after_as_of_is_seen(orders, contest):
 
 
 def test_of_very_many_customers_the_same_sample_is_judged_in_every_window(orders, contest, monkeypatch):
-    monkeypatch.setattr(looks, "SAMPLE", 400)
+    monkeypatch.setattr(backtest, "SAMPLE", 400)
     some = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
     seen = [set(look.customers.index) for look in some.looks]
     assert 380 < len(seen[0]) <= 400  # those not yet known at its start are not in a window
@@ -145,7 +146,7 @@ def test_amounts_ten_times_as_large_make_values_ten_times_as_large(orders, conte
 
 
 def test_the_grade_compares_with_the_naive_baselines(contest):
-    assert contest.grade in (accuracy.GOOD, accuracy.FAIR, accuracy.WEAK)
+    assert contest.grade in (metrics.GOOD, metrics.FAIR, metrics.WEAK)
     assert "naive" in contest.told
 
 
@@ -153,7 +154,7 @@ def test_the_grade_compares_with_the_naive_baselines(contest):
 def test_a_short_history_cannot_tell(orders, days):
     until = FIRST + pd.Timedelta(days=days)
     short = compete(engine_of(orders), as_of=until, horizon_days=365)
-    assert (short.grade, short.latest, short.champion) == (accuracy.UNKNOWN, None, PARETO)
+    assert (short.grade, short.latest, short.champion) == (metrics.UNKNOWN, None, PARETO)
     assert "history" in short.because
     assert short.deciles().empty
     check(short.scores(), "backtest")
@@ -161,7 +162,7 @@ def test_a_short_history_cannot_tell(orders, days):
 
 def test_few_buyers_cannot_tell(orders):
     few = orders[orders["customer_id"] < "K0020"]
-    assert compete(engine_of(few), as_of=AS_OF, horizon_days=120).grade == accuracy.UNKNOWN
+    assert compete(engine_of(few), as_of=AS_OF, horizon_days=120).grade == metrics.UNKNOWN
 
 
 def test_customers_with_a_rhythm_are_told_by_a_model_that_knows_it():
@@ -256,7 +257,7 @@ def test_windows_are_recalibrated_by_earlier_ones_alone(growing):
 
 
 @pytest.fixture(scope="module")
-def lessons() -> tuple[list[correction.Lesson], pd.DataFrame, np.ndarray]:
+def lessons() -> tuple[list[residual_boosting.Lesson], pd.DataFrame, np.ndarray]:
     """Customers of kind A spend twice, of kind B half of what was predicted."""
     random = np.random.default_rng(5)
     traits = pd.DataFrame(
@@ -265,12 +266,12 @@ def lessons() -> tuple[list[correction.Lesson], pd.DataFrame, np.ndarray]:
     traits.loc[::7, "noise"] = np.nan
     predicted = random.gamma(2, 40, 6000)
     actual = random.gamma(1.5, predicted * np.where(traits["kind"] == 1, 2, 0.5) / 1.5)
-    return [correction.Lesson(traits, predicted, actual)], traits, predicted
+    return [residual_boosting.Lesson(traits, predicted, actual)], traits, predicted
 
 
 def test_a_correction_learns_by_which_factor_kinds_differ(lessons):
     taught, traits, predicted = lessons
-    found = correction.learn(taught, traits, predicted)
+    found = residual_boosting.learn(taught, traits, predicted)
     factor = 2 * found.factor(traits) - 1  # before averaging with 1
     assert (
         3.2 < factor[traits["kind"] == 1].mean() / factor[traits["kind"] == 0].mean() < 4.1
@@ -279,7 +280,7 @@ def test_a_correction_learns_by_which_factor_kinds_differ(lessons):
 
 def test_a_correction_leaves_the_total_as_it_is(lessons):
     taught, traits, predicted = lessons
-    factor = correction.learn(taught, traits, predicted).factor(traits)
+    factor = residual_boosting.learn(taught, traits, predicted).factor(traits)
     assert predicted @ factor == pytest.approx(predicted.sum())
 
 
@@ -295,7 +296,7 @@ def test_kept_trees_say_what_scikit_learns_say(lessons, monkeypatch):
         return original(self, *args, **kwargs)
 
     monkeypatch.setattr(HistGradientBoostingRegressor, "fit", remember)
-    found = correction.learn(taught, traits, predicted)
+    found = residual_boosting.learn(taught, traits, predicted)
     theirs = np.log(fitted[0].predict(traits[list(found.names)].to_numpy()))
     ours = np.log(2 * found.factor(traits) - 1)
     assert np.ptp(theirs - ours) < 1e-9  # the same but for the level
@@ -303,8 +304,8 @@ def test_kept_trees_say_what_scikit_learns_say(lessons, monkeypatch):
 
 def test_a_correction_scores_one_customer_alone_as_in_a_batch_and_survives_json(lessons):
     taught, traits, predicted = lessons
-    found = correction.learn(taught, traits, predicted)
-    kept = correction.Correction.from_state(found.to_state())
+    found = residual_boosting.learn(taught, traits, predicted)
+    kept = residual_boosting.Correction.from_state(found.to_state())
     alone = [kept.factor(traits.iloc[[place]])[0] for place in range(5)]
     assert alone == found.factor(traits)[:5].tolist()
 
@@ -313,10 +314,10 @@ def test_one_spend_beyond_all_measure_does_not_teach(lessons):
     (lesson,), traits, predicted = lessons
     wild = lesson.actual.copy()
     wild[0] = 1000 * wild.sum()
-    usual = correction.learn([lesson], traits, predicted).factor(traits)
-    upset = correction.learn([correction.Lesson(traits, lesson.predicted, wild)], traits, predicted).factor(
-        traits
-    )
+    usual = residual_boosting.learn([lesson], traits, predicted).factor(traits)
+    upset = residual_boosting.learn(
+        [residual_boosting.Lesson(traits, lesson.predicted, wild)], traits, predicted
+    ).factor(traits)
     assert np.isfinite(upset).all()
     assert upset.max() < 10 * usual.max()
 

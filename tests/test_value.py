@@ -11,20 +11,12 @@ import pytest
 from conftest import engine_of
 
 from crcm_lib.errors import DataError
-from crcm_lib.models.value import (
-    ValueModel,
-    accuracy,
-    backtest,
-    compete,
-    expectations,
-    fit_value,
-    tell_model,
-    vary,
-)
-from crcm_lib.models.value.gamma_gamma import fit_gamma_gamma, gamma_gamma_objective
-from crcm_lib.models.value.lookback import LAST_PERIOD, SAME_RATE
-from crcm_lib.models.value.processes import BGNBD, PARETO, PROCESSES
-from crcm_lib.models.value.search import find_distinct
+from crcm_lib.models import metrics
+from crcm_lib.models.clv import ValueModel, backtest, compete, fit_value, lifetimes_adapter, tell_model, vary
+from crcm_lib.models.clv.backtest import LAST_PERIOD, SAME_RATE
+from crcm_lib.models.clv.gamma_gamma import fit_gamma_gamma, gamma_gamma_objective
+from crcm_lib.models.clv.purchase_models import BGNBD, PARETO, PROCESSES
+from crcm_lib.models.mle import find_distinct
 
 fit_bgnbd, find_alive, count_stays = (getattr(PROCESSES[BGNBD], name) for name in ("fit", "alive", "stays"))
 PARAMS = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}
@@ -122,7 +114,7 @@ def test_gamma_gamma_on_cdnow_is_fader_hardie_2013_note_025():
 
 
 def test_parameters_are_those_of_lifetimes_own_fits_to_four_digits():
-    lifetimes = expectations._lifetimes()
+    lifetimes = lifetimes_adapter._lifetimes()
     cdnow = pd.read_csv(cdnow_file("cdnow_customers_summary_with_transactions.csv"))
     columns = [cdnow[name].to_numpy() for name in ("x", "t_x", "T")]
     theirs = lifetimes.BetaGeoFitter().fit(*columns, tol=1e-9).params_
@@ -137,16 +129,16 @@ def test_parameters_are_those_of_lifetimes_own_fits_to_four_digits():
 def test_predictions_are_those_of_lifetimes_where_its_formula_is_safe():
     x, age = (grid.ravel().astype(float) for grid in np.meshgrid(np.arange(20), np.arange(30, 700, 30)))
     t_x = np.where(x > 0, 0.7 * age, 0.0)
-    theirs = expectations.purchase_fitter(PARAMS)
+    theirs = lifetimes_adapter.purchase_fitter(PARAMS)
     theirs = theirs.conditional_expected_number_of_purchases_up_to_time(90, x, t_x, age)
     alive = find_alive(PARAMS, x, t_x, age)
-    for expected in (expectations.alive_purchases, expectations.safe_alive_purchases):
+    for expected in (lifetimes_adapter.alive_purchases, lifetimes_adapter.safe_alive_purchases):
         assert alive * expected(PARAMS, x, age, np.full_like(x, 90.0)) == pytest.approx(theirs, rel=1e-9)
 
 
 def test_using_lifetimes_leaves_warnings_and_pandas_as_they_were():
     script = (
-        "import warnings, pandas; from crcm_lib.models.value import expectations\n"
+        "import warnings, pandas; from crcm_lib.models.clv import expectations\n"
         "def world(): return list(warnings.filters), pandas.options.mode.copy_on_write, "
         "pandas.options.mode.chained_assignment\n"
         "warnings.simplefilter('ignore', DeprecationWarning); before = world()\n"
@@ -178,15 +170,15 @@ def test_expectations_equal_a_simulation_of_the_remaining_customer(params):
     leave = rng.beta(params["a"], params["b"] + x, n)
     leave = np.maximum(leave, 1e-15)
     bought = -np.expm1(-pace * leave * days) / leave  # mean of a Poisson process that stops
-    expected = float(expectations.alive_purchases(params, x, age, days))
+    expected = float(lifetimes_adapter.alive_purchases(params, x, age, days))
     assert expected == pytest.approx(bought.mean(), abs=4 * bought.std() / n**0.5)
 
 
 @pytest.mark.parametrize("params", AWKWARD)
 def test_the_form_without_traps_is_the_one_that_is_handed_out(params):
     x, age = (grid.ravel() for grid in np.meshgrid([0.0, 1, 5, 90], [0.0, 40, 900]))
-    found = expectations.alive_purchases(params, x, age, 365.0)
-    safe = expectations.safe_alive_purchases(params, x, age, np.full_like(x, 365.0))
+    found = lifetimes_adapter.alive_purchases(params, x, age, 365.0)
+    safe = lifetimes_adapter.safe_alive_purchases(params, x, age, np.full_like(x, 365.0))
     assert found == pytest.approx(safe, rel=1e-8)
 
 
@@ -194,7 +186,7 @@ def test_the_form_without_traps_is_the_one_that_is_handed_out(params):
 def test_no_prediction_is_missing_even_for_the_heaviest_buyers(params):
     x, age = (grid.ravel() for grid in np.meshgrid([0.0, 1, 5, 90, 400, 3000], [0.0, 1, 40, 900]))
     for days in (1.0, 365.0, 3650.0):
-        plain = expectations.alive_purchases(params, x, age, days)
+        plain = lifetimes_adapter.alive_purchases(params, x, age, days)
         discounted = count_stays(params, x, x, age, days, 0.1 / 365)
         ceiling = (params["r"] + x) / (params["alpha"] + age) * days
         assert np.isfinite(plain).all()
@@ -207,7 +199,7 @@ def test_no_prediction_is_missing_even_for_the_heaviest_buyers(params):
 def test_discounting_counts_each_purchase_from_its_own_day():
     days, rate = 365.0, np.log(1.2) / 365
     edges = np.linspace(0, days, 20_001)
-    bought = expectations.alive_purchases(PARAMS, 3.0, 100.0, edges)
+    bought = lifetimes_adapter.alive_purchases(PARAMS, 3.0, 100.0, edges)
     by_hand = float((np.diff(bought) * np.exp(-rate * (edges[1:] + edges[:-1]) / 2)).sum())
     found = float(count_stays(PARAMS, *np.array([[3.0], [80.0], [100.0]]), days, rate)[0])
     assert found == pytest.approx(by_hand, rel=1e-7)
@@ -236,13 +228,13 @@ def test_expected_counts_are_shares_and_match_the_simulated_customers(model, sim
 
 def test_normalised_gini_on_paper():
     actual = np.array([0.0, 0.0, 0.0, 8.0])
-    assert accuracy.normalised_gini(actual, np.array([1.0, 2, 3, 4])) == 1
-    assert accuracy.normalised_gini(actual, np.array([4.0, 3, 2, 1])) == -1
-    assert accuracy.normalised_gini(actual, np.ones(4)) == 0  # ties say nothing
+    assert metrics.normalised_gini(actual, np.array([1.0, 2, 3, 4])) == 1
+    assert metrics.normalised_gini(actual, np.array([4.0, 3, 2, 1])) == -1
+    assert metrics.normalised_gini(actual, np.ones(4)) == 0  # ties say nothing
 
 
 def test_customers_who_tie_share_a_decile():
-    table = accuracy.tabulate_deciles(np.arange(20.0), np.r_[np.ones(12), np.arange(2.0, 10.0)])
+    table = metrics.tabulate_deciles(np.arange(20.0), np.r_[np.ones(12), np.arange(2.0, 10.0)])
     assert table["customers"].max() == 12
     assert table["customers"].sum() == 20
 
@@ -449,10 +441,10 @@ def test_on_cdnow_the_champion_beats_the_naive_baselines():
 def test_a_model_worse_than_naive_is_called_weak():
     good = {"rmse": 1.0, "gini": 0.9, "bias": 0.0}
     poor = {"rmse": 1.2, "gini": 0.8, "bias": 0.0}
-    assert accuracy.grade({"ours": good, "naive": poor}, 100)[0] == "good"
-    assert accuracy.grade({"ours": {**good, "bias": 0.2}, "naive": poor}, 100)[0] == "fair"
-    assert accuracy.grade({"ours": poor, "naive": good}, 100)[0] == "weak"
-    assert accuracy.grade({"ours": good, "naive": poor}, 3)[0] == "cannot tell"
+    assert metrics.grade({"ours": good, "naive": poor}, 100)[0] == "good"
+    assert metrics.grade({"ours": {**good, "bias": 0.2}, "naive": poor}, 100)[0] == "fair"
+    assert metrics.grade({"ours": poor, "naive": good}, 100)[0] == "weak"
+    assert metrics.grade({"ours": good, "naive": poor}, 3)[0] == "cannot tell"
 
 
 def test_spends_too_different_for_gamma_gamma_step_down_to_own_means():

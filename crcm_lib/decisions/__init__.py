@@ -1,1 +1,1 @@
-"""What we do about it: policy, tiers, strategy, monitoring."""
+"""Scores -> tiers with reasons -> actions within budget -> what moved and whether it worked."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.decisions.policy import Policy
+from crcm_lib.config.policy import Policy
 
 ONE_WEEK = pd.Timedelta(weeks=1)
 

@@ -2,9 +2,9 @@
 
 import pandas as pd
 
-from crcm_lib.decisions.intervals import wilson
-from crcm_lib.decisions.policy import Policy
-from crcm_lib.language import _
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
+from crcm_lib.stats import wilson
 
 AGES, AGE_GROUPS = (0, 30, 45, 60, 200), ("under 30", "30–44", "45–59", "60 and over")
 MANY = 8  # an attribute with more numbers than this is compared in four equal parts

@@ -5,10 +5,10 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.bands import Strict
-from crcm_lib.decisions.policy import Condition, Criterion, Indicator, Policy
+from crcm_lib.config.bands import Strict
+from crcm_lib.config.policy import Condition, Criterion, Indicator, Policy
 from crcm_lib.errors import DataError
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 
 KNOTS = 200  # places kept of a learned percentile curve, half a percentile apart
 VARIATION = 0.10  # how far each criterion's weight is moved, to see how firm a tier is

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pandas as pd
 
-from crcm_lib.decisions.policy import Action, Policy
-from crcm_lib.language import _
+from crcm_lib.config.policy import Action, Policy
+from crcm_lib.i18n import _
 
 BASES = ("value", "spend_expected", "revenue_at_risk")
 

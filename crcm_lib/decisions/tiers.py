@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.decisions.policy import Policy
-from crcm_lib.language import _
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
 
 A_SHARE, B_SHARE = 0.80, 0.95  # of the spend: A customers make the first 80 %, B the next 15 %, C the rest
 

@@ -1,1 +1,1 @@
-"""What it means: lifecycle, RFM, value, churn, groups, satisfaction."""
+"""Customers -> what they are, what they are worth, who is leaving, what groups they form."""

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.tables import check
-from crcm_lib.language import _
+from crcm_lib.i18n import _
+from crcm_lib.schema.tables import check
 
 ALERTS = ("none", "watch", "warning", "urgent")
 GRADES = {  # the same as in policy.yaml, for use without one

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.errors import DataError, list_problems
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 
 STAGES = ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")
 ENOUGH_GAPS = 3  # fewer say little about a customer's own rhythm

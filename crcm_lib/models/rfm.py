@@ -8,9 +8,9 @@ import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from crcm_lib.data.bands import Segment, all_hold
+from crcm_lib.config.bands import Segment, all_hold
 from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 
 SCORES = {  # column of `customers`: its score, and whether more is better
     "days_since_last": ("recency_score", False),
@@ -94,7 +94,7 @@ def name_segments(scores: pd.DataFrame, segments: Sequence[Segment]) -> pd.Serie
 
     Examples
     --------
-    >>> from crcm_lib.data.bands import Band
+    >>> from crcm_lib.config.bands import Band
     >>> rules = [
     ...     Segment(name="recent", when={"recency_score": Band(at_least=4)}, because="came lately"),
     ...     Segment(name="others", because="everyone else"),

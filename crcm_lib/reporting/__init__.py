@@ -1,1 +1,1 @@
-"""How it is told: figures, reports, runs."""
+"""Facts -> what people see: charts, tables, sentences, pages."""

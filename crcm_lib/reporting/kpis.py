@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from crcm_lib.data import tables
-from crcm_lib.data.privacy import LARGEST_SHARE, hide_small
-from crcm_lib.language import _
+from crcm_lib.i18n import _
+from crcm_lib.privacy import LARGEST_SHARE, hide_small
+from crcm_lib.schema import tables
+from crcm_lib.schema.engine import has, open_engine
 
 YEAR = 365  # days
 ACTIVE = ("new", "growing", "loyal", "won back")
@@ -107,8 +108,8 @@ def _spend(folder: Path, run: dict, buyers: pd.DataFrame) -> Card | None:
 
 def _spend_by_year(folder: Path, run: dict) -> tuple[float | None, float | None, int]:
     """Money received in the last year and in the year before it, and the days of history."""
-    engine = tables.open_engine(folder)
-    if not tables.has(engine, "transactions"):
+    engine = open_engine(folder)
+    if not has(engine, "transactions"):
         return None, None, 0
     until = tables.read_about(folder).as_of
     now, before, history = engine.execute(

@@ -2,8 +2,7 @@
 
 import pandas as pd
 
-from crcm_lib.data.tables import has
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 from crcm_lib.models.satisfaction.answers import answers_per_customer
 from crcm_lib.models.satisfaction.answers import compare_promoters as compare_promoters
 from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale
@@ -18,6 +17,7 @@ from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
 from crcm_lib.models.satisfaction.sql import until_sql
+from crcm_lib.schema.engine import has
 
 
 def say_missing(engine) -> dict[str, str]:

@@ -5,9 +5,9 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from crcm_lib.data.tables import has
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 from crcm_lib.models.satisfaction.sql import columns_of, until_sql
+from crcm_lib.schema.engine import has
 
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 PROMOTER, DETRACTOR = 9, 6

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.language import _
+from crcm_lib.i18n import _
 from crcm_lib.models.satisfaction.sql import columns_of, until_sql
 
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}

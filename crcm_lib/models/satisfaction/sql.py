@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crcm_lib.data.tables import has
+from crcm_lib.schema.engine import has
 
 
 def until_sql(as_of) -> str:

@@ -1,0 +1,1 @@
+"""Settings that people edit: the classification policy and its rules, and the YAML loader."""

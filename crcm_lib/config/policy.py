@@ -1,0 +1,217 @@
+"""The classification policy, typed. A manager owns `policy.yaml`; this module owns its meaning."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from crcm_lib.config.bands import Segment, Strict
+from crcm_lib.config.policy_rules import CHECKS
+from crcm_lib.config.yaml_loader import build, read_settings
+from crcm_lib.errors import PolicyError
+from crcm_lib.i18n import _
+from crcm_lib.schema.tables import resolve
+
+Name = Annotated[str, Field(min_length=1, max_length=80)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
+Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Days = Annotated[int, Field(ge=1, le=36_500)]
+Lever = Literal["product", "price", "service", "communication", "marketing"]
+Stage = Literal["prospect", "new", "growing", "loyal", "at risk", "lost", "won back"]
+
+
+class RFM(Strict):
+    """How recency, frequency and spend become scores and segments."""
+
+    bins: Annotated[int, Field(ge=2, le=10)]
+    cuts: dict[str, tuple[float, ...]] | None = None
+    compare_days: Days
+    segments: tuple[Segment, ...]
+
+
+class Lifecycle(Strict):
+    """Windows of the lifecycle, learned from the customers' own days between purchases."""
+
+    new_share: Share
+    at_risk_quantile: Share
+    lost_quantile: Share
+
+
+class Alert(Strict):
+    """When an alert is raised: overdue against the own rhythm, a drop in spend, or P(alive) below this."""
+
+    overdue_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    spend_drop: Share
+    p_alive: Share | None = None
+
+
+class Churn(Strict):
+    """The three grades of a churn warning."""
+
+    watch: Alert
+    warning: Alert
+    urgent: Alert
+
+
+class Indicator(Strict):
+    """One measured thing and how it becomes 0…100.
+
+    Without `points` and `levels` the raw number becomes its percentile among the customers the ruler was
+    learned from; equal numbers share a percentile. `points` are fixed anchors [[raw, points], …], straight
+    between and level outside; `levels` give points to words.
+    """
+
+    name: Name
+    zh: str = ""
+    table: Name
+    column: Name
+    weight: Weight
+    better: Literal["higher", "lower"] = "higher"
+    points: tuple[tuple[float, Points], ...] | None = None
+    levels: dict[str, Points] | None = None
+
+
+class Criterion(Strict):
+    """One of the criteria, with its share of the score."""
+
+    name: Name
+    zh: str
+    weight: Weight
+    indicators: tuple[Indicator, ...]
+
+
+class Condition(Strict):
+    """What a tier asks of the score or of a criterion: given points, or a place among the top buyers."""
+
+    at_least: Points | None = None
+    below: Points | None = None
+    top_share: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] | None = None
+
+
+class Tier(Strict):
+    """A tier; ordered from the best, the first whose `when` holds wins, the last has none."""
+
+    name: Name
+    zh: str
+    when: dict[str, Condition] = Field(default_factory=dict)
+    because: Name
+
+
+class Terms(Strict):
+    """What a price, discount, fee or credit action needs before it may reach natural persons."""
+
+    approver: Name
+    disclosure: Name
+    start: date
+    end: date
+
+
+class Action(Strict):
+    """Something to do for the customers of some tiers and stages.
+
+    `cost` is per customer; `effect` is the assumed share of `of` that the action wins, an assumption until
+    earlier `assignments` have measured it; `days` is how long the comparison with the control group runs;
+    `contact: false` marks what the customer need not be approached for, outside the contact cap;
+    `every_weeks` repeats the contact until `days` are over.
+    """
+
+    name: Name
+    zh: str = ""
+    lever: Lever
+    terms: bool = False
+    for_persons: Terms | None = None
+    standard: bool = False
+    tiers: tuple[Name, ...]
+    stages: tuple[Stage, ...] = ()
+    alerts: tuple[Literal["watch", "warning", "urgent"], ...] = ()
+    channel: Name
+    owner_role: Name
+    cost: Amount
+    capacity: Annotated[int, Field(ge=0)] | None = None
+    effect: Share
+    of: Literal["value", "spend_expected", "revenue_at_risk"] = "value"
+    days: Days = 90
+    every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
+    contact: bool = True
+    because: Name
+
+
+class Contact(Strict):
+    """How often one customer may be approached, and how many contacts of a channel one role does in a day.
+
+    A channel that `per_day` does not name has no limit.
+    """
+
+    max_actions: Annotated[int, Field(ge=1)]
+    per_day: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+
+
+class Control(Strict):
+    """The random part of those chosen for an action who do not get it, so that its effect can be seen."""
+
+    share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
+
+
+class Monitoring(Strict):
+    """How far back 10 looks."""
+
+    compare_days: Days
+
+
+class Privacy(Strict):
+    """Below how many customers a cell is hidden."""
+
+    min_cell: Annotated[int, Field(ge=2)]
+
+
+class Fairness(Strict):
+    """Attributes whose tier shares are compared, and attributes that may never be scored."""
+
+    audit: tuple[Name, ...]
+    protected: tuple[Name, ...]
+
+
+class Policy(Strict):
+    """The whole policy. `currency: source` means the currency of the data."""
+
+    version: Annotated[int, Field(ge=1)]
+    goal: Name | Annotated[str, Field(max_length=500)]
+    owner: Name
+    review_by: date
+    currency: Annotated[str, Field(pattern="^(source|[A-Z]{3})$")]
+    horizon_days: Days
+    annual_discount_rate: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)]
+    margin_rate: Share | None = None
+    rfm: RFM
+    lifecycle: Lifecycle
+    churn: Churn
+    criteria: tuple[Criterion, ...]
+    tiers: tuple[Tier, ...]
+    playbook: tuple[Action, ...]
+    contact: Contact
+    control: Control
+    monitoring: Monitoring
+    privacy: Privacy
+    fairness: Fairness
+
+
+def read_policy(path: str | Path) -> Policy:
+    """Read and check a policy; a relative path starts at the project's root.
+
+    Raises
+    ------
+    PolicyError
+        Listing every problem of the file at once, each with its line and, for a name, the nearest known one.
+    """
+    settings = read_settings(resolve(path))
+    if settings.content is None and not settings.problems:
+        settings.say((), _("the file is empty"))
+    policy = build(settings, Policy) if settings.content is not None else None
+    for check in CHECKS:
+        check(settings)
+    if settings.problems or policy is None:
+        raise PolicyError(settings.report())
+    return policy

@@ -1,0 +1,174 @@
+"""Settings files that people edit: YAML read with line numbers, and every problem found in one go."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from crcm_lib.errors import list_problems, unknown_name
+from crcm_lib.i18n import _
+
+LARGEST = 1_000_000  # characters; a settings file is read by people
+OCTAL = re.compile(r"[-+]?0[0-9_]+")
+SWITCHES = {"yes", "no", "on", "off", "y", "n"}
+Model = TypeVar("Model", bound=BaseModel)
+
+
+@dataclass
+class Settings:
+    """A file's content, the line of every entry (by its path of keys and numbers), and its problems."""
+
+    path: Path
+    content: Any = None
+    lines: dict[tuple, int] = field(default_factory=dict)
+    problems: list[tuple[int, str]] = field(default_factory=list)
+
+    def say(self, where: tuple, problem: str, **values) -> None:
+        """Note a problem of the entry at `where`, or of the nearest entry around it."""
+        self.problems.append((self.line(where), problem.format(**values) if values else problem))
+
+    def line(self, where: tuple) -> int:
+        """The line of an entry, or of the nearest entry around it."""
+        while where and where not in self.lines:
+            where = where[:-1]
+        return self.lines.get(where, 1)
+
+    def rows(self, *where) -> list[tuple[tuple, dict]]:
+        """The mappings of a list with their places; nothing where the file holds something else."""
+        found = self.content
+        for key in where:
+            found = found.get(key) if isinstance(found, dict) else None
+        if not isinstance(found, list):
+            return []
+        return [((*where, n), row) for n, row in enumerate(found) if isinstance(row, dict)]
+
+    def report(self) -> str:
+        """All problems, in the order of the file."""
+        ordered = [
+            _("line {line}: {problem}").format(line=n, problem=p) for n, p in sorted(set(self.problems))
+        ]
+        return list_problems(self.path.name, ordered)
+
+
+def read_settings(path: str | Path) -> Settings:
+    """Read a YAML file with its line numbers; traps and repeated keys are noted as problems.
+
+    YAML 1.2 by ruamel.yaml. Refused because other readers take them for something else: `NO`, `yes`,
+    `on` without quotes (false or true in YAML 1.1) and numbers with a leading zero (octal in YAML 1.1).
+    """
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import YAMLError
+
+    settings = Settings(Path(path))
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        settings.say(
+            (), _("cannot be read: {why}").format(why=getattr(error, "strerror", None) or _("not UTF-8"))
+        )
+        return settings
+    if len(text) > LARGEST:
+        settings.say((), _("has {size} characters; {most} at most").format(size=len(text), most=LARGEST))
+        return settings
+    reader = YAML(typ="safe", pure=True)
+    reader.allow_duplicate_keys = True
+    try:
+        root = reader.compose(text)
+        if root is not None:
+            _walk(root, (), settings, set())
+            settings.content = reader.constructor.construct_document(root)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = mark.line + 1 if mark else 1
+        settings.problems.append(
+            (line, _("not YAML: {why}").format(why=getattr(error, "problem", None) or _("unreadable")))
+        )
+    return settings
+
+
+def _walk(node, where: tuple, settings: Settings, seen: set) -> None:
+    settings.lines.setdefault(where, node.start_mark.line + 1)
+    if id(node) in seen:
+        settings.say(where, _("an alias (*name); write the entry out"))
+        return
+    seen.add(id(node))
+    if isinstance(node.value, str):
+        _check_scalar(node, where, settings)
+    elif node.id == "sequence":
+        for n, item in enumerate(node.value):
+            _walk(item, (*where, n), settings, seen)
+    else:
+        first: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in first:
+                settings.problems.append((line, _("{key!r} is given twice; first on line {line}").format(
+                    key=name, line=first[name])))  # fmt: skip
+            first.setdefault(name, line)
+            settings.lines[(*where, name)] = line
+            _walk(value, (*where, name), settings, seen)
+
+
+def _check_scalar(node, where: tuple, settings: Settings) -> None:
+    if node.style is not None:
+        return
+    if node.value.lower() in SWITCHES:
+        problem = _(
+            '{value} is text to some readers, true or false to others; write true, false or "{value}"'
+        )
+        settings.say(where, problem, value=node.value)
+    elif OCTAL.fullmatch(node.value):
+        problem = _(
+            '{value} has a leading zero, octal to some readers; leave the zero out or write "{value}"'
+        )
+        settings.say(where, problem, value=node.value)
+
+
+def build(settings: Settings, model: type[Model]) -> Model | None:
+    """Check the content against a pydantic model, strictly; None, and problems noted, if it misfits."""
+    try:
+        return model.model_validate_json(json.dumps(settings.content, default=str), strict=True)
+    except ValidationError as error:
+        for problem in error.errors():
+            where = tuple(problem["loc"])
+            settings.say(where, _in_words(problem, where, model))
+    return None
+
+
+def _in_words(problem: dict, where: tuple, model: type[BaseModel]) -> str:
+    name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or _("the file")
+    if problem["type"] == "extra_forbidden":
+        return unknown_name(_("key"), str(where[-1]), known_keys(model, where[:-1]))
+    if problem["type"] == "missing":
+        return _("{name}: missing").format(name=name)
+    given = problem.get("input")
+    shown = "" if isinstance(given, dict | list) else _(", not {given!r}").format(given=given)
+    wanted = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{name}: {wanted}{shown}"
+
+
+def known_keys(model: type[BaseModel], where: tuple) -> list[str]:
+    """The keys that an entry of a model's file may have.
+
+    >>> from crcm_lib.config.bands import Band
+    >>> known_keys(Band, ())
+    ['at_least', 'below']
+    """
+    kind: Any = model
+    for part in where:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            kind = kind.model_fields[part].annotation if part in kind.model_fields else None
+        else:
+            kind = next(iter(get_args(kind)[-1:] if get_origin(kind) is dict else get_args(kind)), None)
+        kind = _without_none(kind)
+    return list(kind.model_fields) if isinstance(kind, type) and issubclass(kind, BaseModel) else []
+
+
+def _without_none(kind: Any) -> Any:
+    if get_origin(kind) in (Union, UnionType):
+        return next(choice for choice in get_args(kind) if choice is not type(None))
+    return kind

@@ -1,1 +1,0 @@
-"""What came in: sources, cleaning, one row per customer, samples, privacy."""

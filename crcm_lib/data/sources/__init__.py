@@ -1,5 +1,0 @@
-"""Source descriptions: which files and databases hold which input table, and how to read them."""
-
-from crcm_lib.data.sources.description import Source as Source
-from crcm_lib.data.sources.description import read_source as read_source
-from crcm_lib.data.sources.places import find_files as find_files

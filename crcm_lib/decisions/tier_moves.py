@@ -1,0 +1,168 @@
+"""Who moved between tiers since a past day, and what chance alone would have moved."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
+from crcm_lib.schema.engine import open_beside
+
+SLICES = 400  # per tier, of the normal distribution that chance is drawn from
+YEAR = 365  # days that the scorecard's longest sums look back
+
+
+def choose_past(first_day, as_of, *, compare_days: int) -> pd.Timestamp:
+    """The day to compare with: `compare_days` before `as_of`, or the middle of a shorter history.
+
+    >>> choose_past("2024-01-01", "2024-01-31", compare_days=180).date().isoformat()
+    '2024-01-16'
+    """
+    start, end = pd.Timestamp(first_day), pd.Timestamp(as_of)
+    return max(end - pd.Timedelta(days=compare_days), start + (end - start).days // 2 * pd.Timedelta(days=1))
+
+
+def compare_tiers(before: pd.DataFrame, now: pd.DataFrame, cards: tuple, policy: Policy) -> pd.DataFrame:
+    """The table `moves`: everyone with a tier on both days, measured with one ruler.
+
+    Parameters
+    ----------
+    before, now
+        The table `tiers` on either day.
+    cards
+        The scorecards of either day; `because` names the criteria that changed most.
+    policy
+        Orders the tiers; a move down waits for a named person.
+    """
+    both = before.index.intersection(now.index)
+    order = {tier.name: number for number, tier in enumerate(policy.tiers)}
+    moves = pd.DataFrame({"tier_before": before["tier"].reindex(both), "tier_now": now["tier"].reindex(both)})
+    names = [name.name for name in policy.criteria if name.name in cards[0] and name.name in cards[1]]
+    changes = (cards[1].reindex(both)[names] - cards[0].reindex(both)[names]).to_dict("records")
+    scores = (frame["score"].reindex(both) for frame in (before, now))
+    reasons = [_say_change(*row) for row in zip(*scores, changes, strict=True)]
+    moves["because"] = pd.Series(reasons, index=both, dtype="str")
+    moves["waits_for_review"] = moves["tier_now"].map(order) > moves["tier_before"].map(order)
+    return moves
+
+
+def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """Tier before (rows) by tier now (columns): how many customers."""
+    order = [tier.name for tier in policy.tiers]
+    crossed = pd.crosstab(moves["tier_before"], moves["tier_now"])
+    return crossed.reindex(index=order, columns=order, fill_value=0)
+
+
+def choose_ruler(rulers: tuple, *, first_day, past) -> tuple:
+    """The ruler to measure today with, and a sentence that says which.
+
+    The past day's ruler, unless the history was then shorter than the year that the scorecard looks back:
+    sums over a year would grow for everyone, and everyone would seem to rise. Then today's own ruler: what is
+    compared is the standing among the customers of the day.
+
+    Parameters
+    ----------
+    rulers
+        The past day's ruler and today's.
+    first_day, past
+        First day of the history, and the day to compare with.
+    """
+    day, days = f"{past:%Y-%m-%d}", (pd.Timestamp(past) - pd.Timestamp(first_day)).days
+    if days >= YEAR:
+        return rulers[0], _("Both days are measured with the ruler of {past}.").format(past=day)
+    words = _(
+        "On {past} the history was {days} days long, less than the year that the scorecard looks back: with "
+        "one ruler everyone would seem to rise. Each day has its own ruler, so this compares standings."
+    )
+    return rulers[1], words.format(past=day, days=days)
+
+
+def split_history(engine, *, as_of, seed: int) -> list:
+    """Two engines with a random half of every customer's repeat purchases: the same behaviour, seen twice.
+
+    Both see the first purchase day, which makes someone a customer, and the other input tables. A later
+    purchase day, with all its lines, goes to one half by a hash of customer, day and `seed`.
+    """
+    day, halves = f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", []
+    for number in (0, 1):
+        half = open_beside(engine, f"half_{number}_of_{seed}")
+        half.execute(f"""
+            create or replace view transactions as
+            select * exclude (bought) from (
+                select *, coalesce(purchase_day, day) as bought from main.transactions where day <= {day})
+            qualify bought = min(bought) over (partition by customer_id)
+                or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2""")
+        halves.append(half)
+    return halves
+
+
+def measure_reliability(one: pd.Series, other: pd.Series) -> float:
+    """How well a score repeats itself on another sample of the same behaviour, 0…1; NaN if unseen.
+
+    The rank correlation of the two halves' scores, stepped up to the full history by Spearman and Brown
+    (1910, British Journal of Psychology 3, 271-322).
+    """
+    both = one.index.intersection(other.index)
+    ranks = [scores.reindex(both).rank() for scores in (one, other)]
+    if min(rank.nunique() for rank in ranks) < 2:
+        return float("nan")
+    correlation = float(np.clip(np.corrcoef(*ranks)[0, 1], 0, 1))
+    return round(2 * correlation / (1 + correlation), 6)
+
+
+def share_evidence(reliability: float, *, days_apart: int, window_days: int = YEAR) -> float:
+    """Correlation of two measurements of an unchanged customer whose windows of `window_days` overlap.
+
+    What both windows saw is in both measurements; only the rest is drawn anew.
+
+    >>> share_evidence(0.6, days_apart=365), round(share_evidence(0.6, days_apart=73), 2)
+    (0.6, 0.92)
+    """
+    overlap = max(0.0, 1 - days_apart / window_days)
+    return reliability + (1 - reliability) * overlap
+
+
+def expect_moves(crossed: pd.DataFrame, correlation: float) -> pd.DataFrame:
+    """The movement matrix that chance alone would show: nobody changed, everyone is merely measured again.
+
+    Two measurements of an unchanged customer are taken as bivariate normal with this `correlation`,
+    the tiers as steps of one scale with the sizes they had before. That is regression to the mean: the
+    top tier can only lose.
+    """
+    from scipy.special import ndtr, ndtri
+
+    sizes = crossed.sum(axis=1).to_numpy(dtype=float)
+    edges = np.append(0.0, np.cumsum(sizes) / max(sizes.sum(), 1.0))
+    cuts, spread = ndtri(np.clip(edges, 0, 1)), np.sqrt(max(1 - correlation**2, 1e-12))
+    expected = np.zeros((len(sizes), len(sizes)))
+    for row in np.flatnonzero(sizes):
+        inside = edges[row] + (np.arange(SLICES) + 0.5) / SLICES * (edges[row + 1] - edges[row])
+        reached = ndtr((cuts - correlation * ndtri(inside)[:, None]) / spread)
+        expected[row] = sizes[row] * np.diff(reached, axis=1).mean(axis=0)
+    return pd.DataFrame(expected, index=crossed.index, columns=crossed.columns).round(6)
+
+
+def summarise_moves(crossed: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:
+    """Per tier: customers before, the shares that stayed, rose and fell, each beside chance's."""
+    counts, expected = crossed.to_numpy(dtype=float), chance.to_numpy(dtype=float)
+    sizes = counts.sum(axis=1)
+    share = np.where(sizes > 0, 1 / np.maximum(sizes, 1), np.nan)
+    shown = {"tier_before": list(crossed.index), "customers": sizes.astype(int)}
+    for name, part in (("stayed", np.diag), ("rose", _lower), ("fell", _upper)):
+        shown[name], shown[f"{name}_by_chance"] = part(counts) * share, part(expected) * share
+    return pd.DataFrame(shown)
+
+
+def _say_change(was: float, now: float, changes: dict) -> str:
+    parts = sorted(((abs(v), k, v) for k, v in changes.items() if v == v and abs(v) >= 0.05), reverse=True)
+    told = ", ".join(f"{name} {value:+.1f}" for _size, name, value in parts[:3])
+    return _("score {was:.1f} → {now:.1f}; {told}").format(
+        was=was, now=now, told=told or _("no criterion moved")
+    )
+
+
+def _lower(matrix: np.ndarray) -> np.ndarray:
+    return np.tril(matrix, -1).sum(axis=1)
+
+
+def _upper(matrix: np.ndarray) -> np.ndarray:
+    return np.triu(matrix, 1).sum(axis=1)

@@ -1,0 +1,162 @@
+"""Transactions -> first days: what was known of each customer at the end of the first purchase day."""
+
+import pandas as pd
+
+from crcm_lib.features import customer_sql as sql
+from crcm_lib.schema.engine import has
+
+DISTINCT = {"first_products": "product_id", "first_categories": "category"}
+MOST_SOLD = ("channel", "region")
+SET_BY_US = ("owner", "credit_rating")  # undated, and changed as a customer grows: they would tell of later
+DATES = ("DATE", "TIMESTAMP")
+
+
+def summarise_first_days(engine, *, as_of, days: int) -> pd.DataFrame:
+    """Each customer's first purchase day as it was known that evening, and what came in the `days` after it.
+
+    A first day has a sale, and what was returned that very day left something of it.
+
+    Parameters
+    ----------
+    engine
+        Holds the clean table `transactions`.
+    as_of
+        Last day observed, inclusive. Nothing dated later counts.
+    days
+        How many days after the first one are added up.
+
+    Returns
+    -------
+    One row per buyer, indexed and ordered by `customer_id`: `first_day`; `first_amount` (currency, of the
+    lines of that day), `first_lines` (sales), `first_products`, `first_categories`, `first_discount_share`,
+    `first_channel` and `first_region` (those with most sales that day), each where transactions have the
+    column for it; `first_weekday` (1 is Monday); `spend_after` (currency, all lines of the `days` after the
+    first day, returns included, as far as they are over); `again_after_days` (days to the second day with a
+    purchase, empty if there was none by `as_of`); `holds` (not everything of the first day came back by
+    `as_of`).
+
+    Examples
+    --------
+    >>> import duckdb
+    >>> engine = duckdb.connect()
+    >>> when = pd.to_datetime(["2024-01-01", "2024-01-11", "2024-03-01"]).date
+    >>> log = pd.DataFrame({"customer_id": "a", "day": when, "purchase_day": when, "kind": "sale"})
+    >>> _registered = engine.register("transactions", log.assign(amount=[5.0, 20.0, 40.0]))
+    >>> row = summarise_first_days(engine, as_of="2024-03-31", days=30).loc["a"]
+    >>> row[["first_amount", "spend_after", "again_after_days"]].astype(int).to_list()
+    [5, 20, 10]
+    """
+    until = pd.Timestamp(as_of).normalize()
+    columns = set(engine.execute("select * from transactions limit 0").df())
+    parts = _first(until) | {"facts": _facts(columns), "later": _later(until, days)}
+    wanted = "select first.customer_id, first_day, first_amount, first_lines, facts.*, later.*"
+    joins = """ from first
+        join facts on facts.customer_id = first.customer_id
+        join later on later.customer_id = first.customer_id"""
+    for name in [column for column in MOST_SOLD if column in columns]:
+        parts |= _most_sold(name)
+        wanted += f", first_{name}"
+        joins += f" left join {name}_first on {name}_first.customer_id = first.customer_id"
+    found = engine.execute(sql.query(parts, f"{wanted}{joins} order by first.customer_id")).df()
+    found = found.loc[:, ~found.columns.str.match(r"customer_id_\d+$")].set_index("customer_id")
+    first_day = pd.to_datetime(found["first_day"])
+    numbers = found.drop(columns=["first_day", "holds"]).select_dtypes("number").astype("float64")
+    return found.assign(
+        **numbers, first_day=first_day, holds=found["holds"] == 1,
+        first_weekday=first_day.dt.day_of_week.add(1).astype(str),
+    )  # fmt: skip
+
+
+def read_profile(engine, *, as_of, protected: tuple[str, ...] = ()) -> pd.DataFrame:
+    """What the input table `customers` says of each customer and prospect, as text, less what may not count.
+
+    Dates, ids, protected attributes and what we set ourselves (`SET_BY_US`) are not even read. The attributes
+    are undated: they are taken to have held on the first day already.
+
+    Parameters
+    ----------
+    as_of
+        Who signed up later is not known yet.
+    protected
+        Columns that must not count, in any case of letters (the policy's `fairness.protected`).
+
+    Returns
+    -------
+    One row per customer or prospect, indexed by `customer_id`; empty where there is no table `customers`.
+    """
+    if not has(engine, "customers"):
+        return pd.DataFrame(index=pd.Index([], name="customer_id", dtype="str"))
+    described = engine.execute("describe customers").fetchall()
+    kinds = {name: kind for name, kind, *_rest in described}
+    barred = {name.lower() for name in (*protected, *SET_BY_US, "customer_id")}
+    wanted = [
+        name for name, kind in kinds.items() if name.lower() not in barred and not kind.startswith(DATES)
+    ]
+    listed = "".join(f', cast("{name}" as varchar) as "{name}"' for name in wanted)
+    known = ""
+    if "signup" in kinds:
+        known = f" where signup is null or signup <= {sql.date(pd.Timestamp(as_of).normalize())}"
+    return (
+        engine.execute(f"select customer_id{listed} from customers{known} order by customer_id")
+        .df()
+        .set_index("customer_id")
+    )
+
+
+def _first(until: pd.Timestamp) -> dict[str, str]:
+    """The first day of each customer that was a purchase as known that evening, and the day of the next."""
+    return {
+        "evenings": f"""
+            select customer_id, day, {sql.money(f"sum({sql.money('amount')})")} as net,
+                count(case when kind = 'sale' then 1 end) as sales,
+                count(case when kind = 'return' then 1 end) as returns
+            from transactions where day <= {sql.date(until)} and cast(purchase_day as date) = day
+            group by customer_id, day""",
+        "bought": """
+            select *, row_number() over (partition by customer_id order by day) as place,
+                lead(day) over (partition by customer_id order by day) as next_day
+            from evenings where sales > 0 and (net > 0 or returns = 0)""",
+        "first": """
+            select customer_id, day as first_day, next_day, net as first_amount, sales as first_lines
+            from bought where place = 1""",
+        "first_sales": """
+            select transactions.* from transactions
+                join first on first.customer_id = transactions.customer_id and first_day = day
+            where kind = 'sale'""",
+    }
+
+
+def _facts(columns: set[str]) -> str:
+    """How broad the first day was, and how much of the list price was taken off."""
+    found = [f"count(distinct {column}) as {name}" for name, column in DISTINCT.items() if column in columns]
+    if "discount" in columns:
+        off, sold = (f"sum({sql.money(name)})" for name in ("discount", "amount"))
+        found.append(f"{off} / nullif({off} + {sold}, 0) as first_discount_share")
+    return f"select {', '.join(['customer_id', *found])} from first_sales group by customer_id"
+
+
+def _later(until: pd.Timestamp, days: int) -> str:
+    after = f"day > first_day and day - first_day <= {int(days)}"
+    of_first = "cast(purchase_day as date) = first_day"
+    return f"""
+        select transactions.customer_id,
+            sum(case when {after} then {sql.money("amount")} else 0 end) as spend_after,
+            max(next_day - first_day) as again_after_days,
+            case when sum(case when {of_first} then {sql.money("amount")} else 0 end) > 0
+                or count(case when {of_first} and kind = 'return' then 1 end) = 0
+                then 1 else 0 end as holds
+        from transactions join first on first.customer_id = transactions.customer_id
+        where day <= {sql.date(until)} group by transactions.customer_id"""
+
+
+def _most_sold(column: str) -> dict[str, str]:
+    """The value of a column that most of the first day's sales have."""
+    return {
+        f"{column}_sold": f"""
+            select customer_id, {column} as used, sum({sql.money("amount")}) as sold
+            from first_sales where {column} is not null group by customer_id, {column}""",
+        f"{column}_place": f"""
+            select *, row_number() over (partition by customer_id order by sold desc, used) as place
+            from {column}_sold""",
+        f"{column}_first": f"select customer_id, used as first_{column} from {column}_place where place = 1",
+    }

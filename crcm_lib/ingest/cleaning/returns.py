@@ -1,0 +1,71 @@
+"""Returns netted against their sale: which sale does a return undo?
+
+A return is matched to the latest earlier sale of the same customer and product whose amount, less what
+earlier
+returns took from it, covers the return. Where the source has no products, only a sale of exactly the returned
+amount counts. Returns take their turn by time; what finds no sale stays unmatched, on the customer's account.
+"""
+
+from datetime import date
+
+import duckdb
+import pyarrow as pa
+
+from crcm_lib.ingest.sources.expressions import name
+
+BATCH = 100_000  # lines fetched at a time
+
+
+def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str]) -> None:
+    """Make the table `matched` (`_at`, `purchase_day`) of the matched returns among the lines of `table`.
+
+    Parameters
+    ----------
+    engine
+        Holds `table` with a unique `_at` per row.
+    table
+        Judged transactions; rows with a `_rule` are not looked at.
+    order
+        All columns that make a line what it is; they settle which of two returns at one time comes first.
+    """
+    columns = {row[0] for row in engine.execute(f"describe {name(table)}").fetchall()}
+    product = "coalesce(product_id, '')" if "product_id" in columns else "''"
+    lines = engine.execute(
+        f"with kept as (select *, {product} as _product from {name(table)} where _rule is null), "
+        "touched as (select distinct customer_id, _product from kept where kind = 'return') "
+        "select _at, customer_id, _product, kind = 'return', (amount * 10000)::bigint, time::date "
+        "from kept semi join touched using (customer_id, _product) "
+        f"order by customer_id, _product, time, kind desc, {', '.join(order)}"
+    )
+    found: list[tuple[int, date]] = []
+    group, open_sales = None, []
+    while batch := lines.fetchmany(BATCH):
+        for line, customer, item, is_return, amount, day in batch:
+            if (customer, item) != group:
+                group, open_sales = (customer, item), []
+            if not is_return:
+                open_sales.append([amount, day])
+            elif (sold := _take(open_sales, -amount, exact=not item)) is not None:
+                found.append((line, sold))
+    days = pa.table({"_at": pa.array([line for line, _day in found], pa.int64()),
+                     "purchase_day": pa.array([day for _at, day in found], pa.date32())})  # fmt: skip
+    engine.register("found", days)
+    engine.execute("create or replace table matched as from found")
+    engine.unregister("found")
+
+
+def _take(open_sales: list[list], amount: int, *, exact: bool) -> date | None:
+    """Take `amount` (in 1/10,000) from the latest sale that covers it; the day of that sale.
+
+    >>> sales = [[500, date(2024, 1, 1)], [300, date(2024, 2, 1)]]
+    >>> _take(sales, 400, exact=False), sales
+    (datetime.date(2024, 1, 1), [[100, datetime.date(2024, 1, 1)], [300, datetime.date(2024, 2, 1)]])
+    """
+    for n in range(len(open_sales) - 1, -1, -1):
+        left, day = open_sales[n]
+        if left == amount or (left > amount and not exact):
+            open_sales[n][0] = left - amount
+            if left == amount:
+                del open_sales[n]
+            return day
+    return None

@@ -1,0 +1,1 @@
+"""What customers of one order, and prospects, may become."""

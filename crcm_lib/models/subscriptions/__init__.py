@@ -1,0 +1,1 @@
+"""How long contracts last, and what their renewals are worth."""

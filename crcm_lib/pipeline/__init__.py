@@ -1,0 +1,1 @@
+"""Notebooks -> a published run: planned, executed, cached, checked, published. Knows nothing of customers."""

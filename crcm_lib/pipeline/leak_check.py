@@ -1,0 +1,104 @@
+"""The privacy gate: no raw id, e-mail address or phone number in what people read."""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from crcm_lib.i18n import _
+from crcm_lib.privacy import find_identifiers
+
+PSEUDONYM = re.compile(r"\bC-[0-9A-Z]{6,}\b")
+TABLE = re.compile(r"<table.*?</table>", re.S | re.I)
+ID_HEADING = re.compile(r"<th[^>]*>\s*(?:<[^>]+>\s*)*customer_id\s*<", re.I)
+NAMED_ID = re.compile(r"\bcustomer_id[\s:=\"'\[(]{1,4}(\d+)\b", re.I)
+MACHINERY = re.compile(
+    r"<style.*?</style>|<script.*?</script>|<meta[^>]*>|data:[\w/+.-]+;base64,[\w+/=]+", re.S
+)
+FRACTION = re.compile(r"(?<!\w)(\d+)[.,]\d[\d.,]*")  # 0.00123 does not speak of customer 00123
+
+
+def read_ids(folder: Path) -> set[str]:
+    """Return every customer id in a run's clean tables, exactly as given."""
+    ids = set()
+    engine = duckdb.connect()
+    for file in sorted((folder / "clean").glob("*.parquet")):
+        columns = engine.execute("select name from parquet_schema(?)", [str(file)]).fetchall()
+        if ("customer_id",) in columns:
+            rows = engine.execute("select distinct customer_id::varchar from read_parquet(?)", [str(file)])
+            ids.update(value for (value,) in rows.fetchall() if value)
+    return ids
+
+
+def is_telling(name: str) -> bool:
+    """Is this id so unlike a number or a word of a report that finding it anywhere is a leak?
+
+    Examples
+    --------
+    >>> [is_telling(name) for name in ("K1042", "00123", "123456789", "Jane Doe", "a@b.org")]
+    [True, True, True, True, True]
+    >>> [is_telling(name) for name in ("123", "18287", "North", "C1")]
+    [False, False, False, False]
+    """
+    if name.isdecimal():
+        return len(name) >= 9 or (name.startswith("0") and len(name) >= 5)
+    mixed = any(sign.isdigit() for sign in name) and any(sign.isalpha() for sign in name)
+    return len(name) >= 4 and (mixed or not name.isalnum())
+
+
+def find_leaks(folder: Path, ids: set[str]) -> list[str]:
+    """List where a run's pages and executed notebooks show somebody, without repeating whom.
+
+    Three nets:
+
+    - e-mail addresses, phone numbers, and ids that are like no number and no word (`is_telling`): anywhere;
+    - numbers that are ids: where the text says `customer_id: 18287`;
+    - every id: a table with a column `customer_id` must hold pseudonyms.
+
+    Not looked for: other short or purely numeric ids in running text, ids that are a plain word, what is
+    drawn inside a picture, and the private folders (clean, tables, models), which hold ids on purpose.
+    """
+    texts = dict(_read_texts(folder))
+    telling = {name for name in ids if is_telling(name)}
+    suspects = set(find_identifiers("\n".join(texts.values()), telling))  # one pass; mostly the last
+    problems = []
+    for place, text in texts.items():
+        found = find_identifiers(text, telling & suspects) if suspects else []
+        named = ids.intersection(NAMED_ID.findall(text))
+        tables = [table for table in TABLE.findall(text) if ID_HEADING.search(table)]
+        bare = [table for table in tables if len(PSEUDONYM.findall(table)) < table.count("<tr") - 1]
+        if found or named:
+            problems.append(
+                _("{place}: {count} raw id(s), e-mail address(es) or phone number(s)").format(
+                    place=place, count=len({*found, *named})
+                )
+            )
+        if bare:
+            problems.append(
+                _("{place}: a table shows the column customer_id; show pseudonyms").format(place=place)
+            )
+    return problems
+
+
+def _read_texts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Yield what each page and each notebook cell says, without pictures, styles and digits behind a mark."""
+    for file in sorted([*folder.glob("*.html"), folder / "about.json"]):
+        if file.exists():
+            yield file.name, FRACTION.sub(r"\1", MACHINERY.sub(" ", file.read_text("utf-8")))
+    for file in sorted(folder.glob("*.ipynb")):
+        for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"], 1):
+            where = _("{file}, cell {number} from the top").format(file=file.name, number=number)
+            yield where, FRACTION.sub(r"\1", MACHINERY.sub(" ", _spoken(cell)))
+
+
+def _spoken(cell: dict) -> str:
+    """Everything a cell says, as one text: source and outputs, alternative texts included."""
+    parts = ["".join(cell["source"])]
+    for output in cell.get("outputs", []):
+        said = {kind: value for kind, value in output.get("data", {}).items() if "image/" not in kind}
+        said |= {kind: output.get(kind, "") for kind in ("text", "evalue", "traceback")}
+        parts += ["".join(value) for value in said.values() if isinstance(value, str | list)]
+        parts.append(json.dumps(output.get("metadata", {}), ensure_ascii=False))
+    return "\n".join(parts)

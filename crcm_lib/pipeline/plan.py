@@ -1,0 +1,256 @@
+"""What a run is asked to do, checked completely before the first kernel starts."""
+
+import os
+import platform
+import re
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import nbformat
+from papermill import inspect_notebook
+
+from crcm_lib.config.policy import Policy, read_policy
+from crcm_lib.errors import CrcmError, DataError, RunError, UsageError, list_problems, unknown_name
+from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning import check_source
+from crcm_lib.ingest.sources import Source, find_files, read_source
+from crcm_lib.pipeline import cache, checks, schedule
+from crcm_lib.pipeline.kernel import KERNEL
+from crcm_lib.privacy import pseudonyms
+from crcm_lib.schema.tables import ROOT, About
+
+PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "seed")  # there are no others
+LARGEST_SEED = 2**32 - 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything a run may be told.
+
+    `as_of` is a day like 2017-12-31, or empty for the last day in the data. `cell_timeout` is in seconds.
+    """
+
+    source: str
+    policy: str = "policy.yaml"
+    as_of: str = ""
+    out: str = "reports"
+    seed: int = 0
+    resume: bool = False
+    notebooks: str = "notebooks"
+    cell_timeout: int = 1800
+
+
+@dataclass(frozen=True)
+class Notebook:
+    """A notebook as it was when the run began: an edit during the run changes nothing."""
+
+    content: nbformat.NotebookNode
+    parameters: tuple[str, ...]
+    title: str
+    after: frozenset[str]  # the notebooks it comes after: it sees what they wrote and nothing else
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A checked run: nothing about it can still be misspelt, missing or malformed."""
+
+    settings: Settings
+    out: Path
+    source: Source
+    policy: Policy
+    notebooks: dict[str, Notebook]
+    evidence: dict  # all that can change a result, as hashes
+
+    @property
+    def key(self) -> str:
+        """Eight hexadecimal digits of everything that can change a result."""
+        return cache.hash_content(self.evidence)[:8]
+
+    def run_id(self, as_of: str) -> str:
+        """Return the run's name; it follows from its content, so the same run has the same name."""
+        return f"{self.source.name}-{as_of or 'undated'}-{self.key}"
+
+
+def plan_run(settings: Settings) -> Plan:
+    """Check parameters, source, inputs, policy and notebooks; report every problem of all of them at once.
+
+    Raises
+    ------
+    CrcmError
+        Of the class with the lowest exit code among the problems: usage or policy (2) before data (3).
+    """
+    problems: list[CrcmError] = []
+
+    def attempt(work, *arguments):
+        try:
+            return work(*arguments)
+        except CrcmError as error:
+            problems.append(error)
+            return None
+
+    attempt(_check_parameters, settings)
+    source, inputs = attempt(read_source, locate(settings.source)), None
+    if source is not None:
+        inputs = attempt(_check_inputs, source)
+        attempt(pseudonyms, [], _describe(source))
+    policy = attempt(read_policy, locate(settings.policy))
+    notebooks = attempt(read_notebooks, locate(settings.notebooks))
+    raise_together(problems)
+    return Plan(
+        settings=settings,
+        out=Path(settings.out).resolve(),
+        source=source,
+        policy=policy,
+        notebooks=notebooks,
+        evidence=_gather_evidence(settings, source, inputs, notebooks),
+    )
+
+
+def check_unchanged(plan: Plan) -> None:
+    """Make sure that what the run was planned on is still there: an export job may have come between.
+
+    Raises
+    ------
+    RunError
+        Naming what changed: inputs, source, policy, code or lock.
+    """
+    now = _gather_evidence(plan.settings, plan.source, _hash_inputs(plan.source), plan.notebooks)
+    if changed := sorted(name for name in now if now[name] != plan.evidence[name]):
+        words = _("changed while the run was at work: {names}. Run again when they rest.")
+        raise RunError(words.format(names=", ".join(changed)))
+
+
+def raise_together(problems: list[CrcmError]) -> None:
+    """Raise one error that says everything; a breach that two checks found is said once."""
+    if problems:
+        gravest = min(problems, key=lambda problem: problem.exit_code)
+        raise type(gravest)("\n".join(dict.fromkeys(str(problem) for problem in problems)))
+
+
+def locate(path: str) -> Path:
+    """Find what a user named: from the current folder first, then from the project's root."""
+    given = Path(path).expanduser()
+    return given.resolve() if given.exists() else ROOT / given
+
+
+def display(path: Path) -> str:
+    """Name a path for people: from the project's root where it lies inside."""
+    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
+
+
+def read_notebooks(folder: Path) -> dict[str, Notebook]:
+    """Read the numbered notebooks of a folder in their order.
+
+    Raises
+    ------
+    UsageError
+        If there are none, or one asks for a parameter that no run has, comes after a notebook that is not
+        there, or hides failures in shell lines.
+    """
+    found, direct, problems = {}, {}, []
+    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    for number, path in enumerate(paths):
+        try:
+            content = nbformat.read(path, as_version=4)
+        except (ValueError, nbformat.ValidationError) as error:
+            problems.append(f"{path.name}: {error}")
+            continue
+        # Whatever kernel an analyst's Jupyter wrote here, a run has only one.
+        content.metadata.language_info = {"name": "python"}
+        content.metadata.kernelspec = {"name": KERNEL, "display_name": "Python 3", "language": "python"}
+        wanted = tuple(inspect_notebook(content))
+        problems += [
+            f"{path.name}: {unknown_name(_('parameter'), name, PARAMETERS)}"
+            for name in wanted
+            if name not in PARAMETERS
+        ]
+        direct[path.stem], unknown = schedule.read_after(content, [other.stem for other in paths[:number]])
+        problems += [f"{path.name}: {problem}" for problem in unknown]
+        problems += checks.find_shell_lines(content, path.stem)
+        title = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), path.stem)
+        found[path.stem] = content, wanted, title.splitlines()[0].lstrip("# ").strip()
+    if problems:
+        raise UsageError(list_problems(display(folder), problems))
+    if not found:
+        words = _("{folder}: no notebooks like 01_data_cleaning.ipynb")
+        raise UsageError(words.format(folder=display(folder)))
+    after = schedule.follow(direct)
+    return {name: Notebook(*parts, after=after[name]) for name, parts in found.items()}
+
+
+def _check_parameters(settings: Settings) -> None:
+    problems = []
+    if settings.as_of and not _is_day(settings.as_of):
+        problems.append(
+            _("--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data")
+            .format(day=settings.as_of)
+        )  # fmt: skip
+    if not 0 <= settings.seed <= LARGEST_SEED:
+        problems.append(
+            _("--seed {seed}: from 0 to {largest}").format(seed=settings.seed, largest=LARGEST_SEED)
+        )
+    if settings.cell_timeout < 1:
+        problems.append(
+            _("--cell-timeout {seconds}: at least 1 second").format(seconds=settings.cell_timeout)
+        )
+    out = Path(settings.out).resolve()
+    nearest = next(place for place in [out, *out.parents] if place.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        problems.append(_("--out {out}: cannot be written to").format(out=settings.out))
+    if (out / "latest").exists() and not (out / "latest").is_symlink():
+        problems.append(_("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
+                        .format(out=settings.out))  # fmt: skip
+    if problems:
+        raise UsageError(list_problems(_("parameters"), problems))
+
+
+def _is_day(text: str) -> bool:
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return False
+    try:
+        return date.fromisoformat(text) is not None
+    except ValueError:
+        return False
+
+
+def _check_inputs(source: Source) -> list[dict]:
+    """Try the first records of every file, then hash them all."""
+    if problems := check_source(source):
+        raise DataError(list_problems(display(source.path), problems))
+    return _hash_inputs(source)
+
+
+def _hash_inputs(source: Source) -> list[dict]:
+    """Hash every file that the description names, lookups included."""
+    entries = [part for parts in source.tables.values() for part in parts]
+    entries += [lookup for part in entries for lookup in part.lookups.values()]
+    files = {path.resolve() for entry in entries for path in find_files(entry, source)}
+    inputs = [
+        {"file": path.name, "bytes": path.stat().st_size, "sha256": cache.hash_file(path)} for path in files
+    ]
+    return sorted(inputs, key=lambda entry: (entry["file"], entry["sha256"]))
+
+
+def _describe(source: Source) -> About:
+    """What is known before cleaning; enough to choose the key of the pseudonyms."""
+    return About(source.name, source.title, "", "", source.currency, synthetic=source.synthetic)
+
+
+def _gather_evidence(settings: Settings, source: Source, inputs: list[dict], notebooks: dict) -> dict:
+    lock = ROOT / "requirements.lock"
+    if not lock.exists():
+        raise RunError(_("requirements.lock is missing; the run could not say what it ran on"))
+    return {
+        "parameters": {"as_of": settings.as_of, "seed": settings.seed},
+        "source": cache.hash_file(source.path),
+        "inputs": inputs,
+        "policy": cache.hash_file(locate(settings.policy)),
+        "code": cache.hash_code(),
+        "lock": cache.hash_file(lock),
+        "python": platform.python_version(),
+        "versions": cache.installed_versions(),
+        "pseudonyms": pseudonyms(["with which key"], _describe(source))[0],
+        "language": os.environ.get("CRCM_LANGUAGE", "en"),
+        "notebooks": {name: cache.hash_notebook(notebook.content) for name, notebook in notebooks.items()},
+    }

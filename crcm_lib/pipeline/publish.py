@@ -1,0 +1,153 @@
+"""The reports folder: one writer, private until finished, one atomic publish, nothing lost on failure.
+
+reports/
+  latest -> <run>        swapped in one step
+  <run>/                 published, never touched again
+  failed/<run>/          the last failed run of a source until it succeeds, for the analyst and --resume
+  .staging-<key>-…/      at work, or left behind by a killed run
+  .lock                  held by the run at work
+"""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from crcm_lib.errors import GateError, LockedError, list_problems
+from crcm_lib.i18n import _
+from crcm_lib.pipeline import cache, checks, sandbox
+from crcm_lib.pipeline.plan import Plan, display
+from crcm_lib.schema import tables
+
+STAGING, PARTED = ".staging-", ".parted-"
+
+
+def list_earlier(out: Path) -> list[Path]:
+    """List the folders whose stages may be reused: left behind, failed, published."""
+    places = [*out.glob(f"{STAGING}*"), *(out / "failed").glob("*"), *out.glob("[!.]*")]
+    return sorted(place for place in places if (place / cache.RECORDS).is_dir() and not place.is_symlink())
+
+
+def read_as_of(folder: Path) -> str:
+    """Return the last day that a working folder knows, empty where 01 has not said so yet."""
+    return tables.read_about(folder).as_of if (folder / "about.json").exists() else ""
+
+
+def rename_inside(notebook: Path, final: Path) -> None:
+    """Let an executed notebook name the folder where its run will lie, so that it runs again by hand."""
+    desk = sandbox.find(notebook.parent, notebook.stem)
+    cache.save_atomically(notebook.read_text("utf-8").replace(str(desk), display(final)), notebook)
+
+
+def publish(plan: Plan, staging: Path, run_id: str) -> Path:
+    """Give the finished folder its public name and point `latest` at it, each in one step.
+
+    A run of the same name has the same content. Where it is already there and whole, it stays as it is.
+
+    Raises
+    ------
+    GateError
+        If the same inputs, policy, code and parameters gave other tables than before.
+    """
+    final = plan.out / run_id
+    if final.exists() and not checks.verify(final):
+        before, now = (json.loads((place / "run.json").read_text("utf-8")) for place in (final, staging))
+        if changed := _other_tables(before["artefacts"], now["artefacts"]):
+            problems = [_("{table}: other content than before").format(table=name) for name in changed]
+            heading = _("{run}: the same run gave another result; the earlier one stays").format(run=run_id)
+            raise GateError(list_problems(heading, problems))
+        shutil.rmtree(staging)
+    elif final.exists():  # somebody changed it since; it makes way
+        os.rename(final, plan.out / f"{PARTED}{staging.name.removeprefix(STAGING)}")
+        os.rename(staging, final)
+    else:
+        os.rename(staging, final)
+    pointer = plan.out / f"{PARTED}latest"
+    pointer.unlink(missing_ok=True)
+    pointer.symlink_to(run_id)
+    os.replace(pointer, plan.out / "latest")
+    cache.settle(plan.out)
+    return final
+
+
+def _other_tables(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    names = {name for name in {**before, **now} if name.split("/")[0] in cache.DATA}
+    return sorted(name for name in names if before.get(name) != now.get(name))
+
+
+def keep_failed(plan: Plan, staging: Path) -> Path:
+    """Keep what a failed run had done, for the analyst and for --resume; only the last one of each source."""
+    failed = plan.out / "failed"
+    failed.mkdir(mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):
+        sandbox.clear_all(staging)
+    kept = failed / plan.run_id(read_as_of(staging))
+    for old in failed.glob(f"{plan.source.name}-*"):
+        shutil.rmtree(old, ignore_errors=True)
+    if staging.exists():
+        for path in staging.glob("*.ipynb"):
+            with contextlib.suppress(OSError, ValueError):
+                rename_inside(path, kept)
+        os.rename(staging, kept)
+    return kept
+
+
+def tidy(plan: Plan) -> None:
+    """Remove what killed runs left half-done, and this source's last failure, now that it has succeeded."""
+    leftovers = [*plan.out.glob(f"{STAGING}*"), *plan.out.glob(f"{PARTED}*")]
+    for path in [*leftovers, *(plan.out / "failed").glob(f"{plan.source.name}-*")]:
+        shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (plan.out / "failed").rmdir()
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the reports folder. The kernel drops a dead run's lock, so nobody has to."""
+    out.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(out / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        words = _("{out}: another run is at work here. Wait for it, or give another --out.")
+        raise LockedError(words.format(out=display(out))) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def private_umask() -> Iterator[int]:
+    """Whatever is written, by us or by a kernel, is private until published; tells the user's own umask."""
+    mask = os.umask(0o077)
+    try:
+        yield mask
+    finally:
+        os.umask(mask)
+
+
+@contextlib.contextmanager
+def leave_on_signal() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into an orderly exit with 128 + signal: kernels ended, partial work kept."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number, _frame):
+        for each in earlier:
+            signal.signal(each, signal.SIG_IGN)  # once is enough
+        raise SystemExit(128 + number)
+
+    earlier = {each: signal.signal(each, leave) for each in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for each, before in earlier.items():
+            signal.signal(each, before)

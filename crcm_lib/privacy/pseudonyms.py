@@ -1,0 +1,106 @@
+"""Keyed pseudonyms for customers' ids, and files that only their owner can read."""
+
+import hmac
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+import pandas as pd
+
+from crcm_lib.errors import GateError, UsageError
+from crcm_lib.i18n import _
+from crcm_lib.schema.tables import ROOT, About
+
+DEMO_KEY = b"crcm demo key: published, for synthetic data, protects nobody"
+SHORTEST_KEY = 32  # bytes, the length of the hash: RFC 2104, section 3
+DIGITS = 12  # hexadecimal; among a million customers two share a pseudonym with probability 0.002
+
+
+def load_key(about: About) -> bytes:
+    """The key that pseudonyms are made with: the published one for synthetic data, else a secret one.
+
+    The secret is the file that the environment variable CRCM_KEY_FILE names, or `.crcm/key` under the
+    project's root, made at first use. It is never written to a run: who has only the run cannot undo it.
+    """
+    if about.synthetic:
+        return DEMO_KEY
+    if named := os.environ.get("CRCM_KEY_FILE"):
+        return _read_key(Path(named))
+    path = ROOT / ".crcm" / "key"
+    if not path.exists():
+        _make_key(path)
+    return _read_key(path)
+
+
+def pseudonyms(ids: Iterable[str], about: About) -> list[str]:
+    """One pseudonym per id, in order: equal for equal ids and keys, without the key not to be undone.
+
+    Raises
+    ------
+    GateError
+        If two ids would share a pseudonym.
+
+    Examples
+    --------
+    >>> demo = About("s", "t", "2025-12-31", "2025-01-01", "CNY", synthetic=True)
+    >>> pseudonyms(["00123", "123", "00123"], demo)
+    ['C-727C8B7D0FE2', 'C-8D7E9E48FA34', 'C-727C8B7D0FE2']
+    """
+    key, names = load_key(about), pd.Series(list(ids), dtype="str")
+    if gaps := int(names.isna().sum()):
+        raise ValueError(f"{gaps} of {len(names)} ids are missing; a missing id has no pseudonym.")
+    made = {name: f"C-{keyed_hash(key, name)[:DIGITS].upper()}" for name in names.unique()}
+    if shared := len(made) - len(set(made.values())):
+        raise GateError(
+            _("{count} pseudonym(s) stand for two customers. Use another key (CRCM_KEY_FILE).").format(
+                count=shared
+            )
+        )
+    return [made[name] for name in names]
+
+
+def keyed_hash(key: bytes, text: str) -> str:
+    """HMAC-SHA-256 (RFC 2104) of `text` in UTF-8, hexadecimal."""
+    return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
+
+
+def make_private(folder: str | Path) -> None:
+    """Let only the owner in: 0700 for the folder and those in it, 0600 for the files."""
+    for path in [Path(folder), *Path(folder).rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key, mode = path.read_bytes().strip(), path.stat().st_mode
+    except OSError as error:
+        raise UsageError(
+            _("key file {path}: cannot be read ({why}). Set CRCM_KEY_FILE to a file of your own.").format(
+                path=path, why=error.strerror
+            )
+        ) from None
+    if len(key) < SHORTEST_KEY:
+        raise UsageError(
+            _("key file {path}: {count} bytes; at least {needed} random bytes are needed.").format(
+                path=path, count=len(key), needed=SHORTEST_KEY
+            )
+        )
+    if mode & 0o077:
+        raise UsageError(_("key file {path}: others can read it. Run chmod 600 on it.").format(path=path))
+    return key
+
+
+def _make_key(path: Path) -> None:
+    """Write a new key in one step, so that of two processes at once both read the same."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    draft = path.with_name(f"key.{os.getpid()}")
+    with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
+        file.write(secrets.token_hex(SHORTEST_KEY) + "\n")
+    try:
+        os.link(draft, path)
+    except FileExistsError:
+        pass
+    finally:
+        draft.unlink()

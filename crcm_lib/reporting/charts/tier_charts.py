@@ -1,0 +1,297 @@
+"""Pictures of the tiers (08) and of the actions (09)."""
+
+from itertools import cycle
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.charts.style import (
+    INK,
+    MUTED,
+    PALETTE,
+    Picture,
+    Takeaway,
+    new_figure,
+    nothing,
+    takeaway,
+)
+
+BINS = np.arange(0, 101, 4)  # points
+SHARES = {
+    "customers_share": _("share of customers"), "spend_share": _("share of last year's spend"),
+    "value_share": _("share of predicted value"),
+}  # fmt: skip
+
+
+def hide_tiers(summary: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """The tiers' sizes and amounts as people may see them."""
+    money = [name for name in ("spend", "spend_share", "value", "value_share") if name in summary]
+    return hide_small(summary, money=money, at_least=at_least)
+
+
+def show_tiers(shown: pd.DataFrame) -> Picture:
+    """Share of customers beside share of spend and of value, per tier, the best on top.
+
+    `shown` comes from `tiers.summarise_tiers`, after `hide_tiers`.
+    """
+    columns = [column for column in SHARES if column in shown]
+    figure, axes = new_figure(height=1.4 + 0.75 * len(shown))
+    places, height = np.arange(len(shown)), 0.8 / len(columns)
+    for step, (column, colour) in enumerate(zip(columns, PALETTE, strict=False)):
+        shares = shown[column].to_numpy(dtype=float, na_value=np.nan)
+        at = places + height * (step - (len(columns) - 1) / 2)
+        axes.barh(at, np.nan_to_num(shares), height=height * 0.92, color=colour, label=SHARES[column])
+        for place, share in zip(at, shares, strict=True):
+            axes.annotate(_share(share), (np.nan_to_num(share), place), xytext=(3, 0),
+                          textcoords="offset points", va="center", fontsize=10, color=MUTED)  # fmt: skip
+    axes.set_yticks(places, [f"{name}\n{zh}" for name, zh in zip(shown["tier"], shown["zh"], strict=True)])
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.14)
+    _percent(axes.xaxis)
+    axes.set_xlabel(_("share of all, 0 to 100 %"))
+    _legend_above(figure, axes)
+    told = "; ".join(
+        f"{row['tier']}: " + ", ".join(f"{SHARES[column]} {_share(row[column])}" for column in columns)
+        for _place, row in shown.iterrows()
+    )
+    return Picture(figure, _("Bars per tier. {told}.").format(told=told))
+
+
+def show_scores(tiers: pd.DataFrame, policy: Policy, ruler) -> Picture:
+    """How the scores spread, coloured by tier, with the borders that ask for the score alone."""
+    figure, axes = new_figure(height=4.2)
+    least, below = policy.privacy.min_cell, np.zeros(len(BINS) - 1)
+    for tier, colour in zip(policy.tiers, PALETTE, strict=False):
+        counts, _edges = np.histogram(tiers.loc[tiers["tier"] == tier.name, "score"], BINS)
+        counts = np.where(counts < least, 0, counts)
+        axes.bar(BINS[:-1], counts, width=3.7, align="edge", bottom=below, color=colour, label=tier.name)
+        below += counts
+    borders = {
+        name: asked["score"].at_least
+        for name, asked in ruler.borders[0].items()
+        if list(asked) == ["score"] and asked["score"].at_least <= 100
+    }
+    for name, border in borders.items():
+        axes.axvline(border, color=INK, linewidth=1, linestyle="--")
+        axes.annotate(_("{name} from {border:.1f}").format(name=name, border=border), (border, 0.99),
+                      xycoords=("data", "axes fraction"), xytext=(3, 0), textcoords="offset points",
+                      rotation=90, va="top", fontsize=10, color=INK,
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85})  # fmt: skip
+    axes.set_xlim(0, 100)
+    axes.set_ylim(0, max(below.max(), 1) * 1.35)
+    axes.set_xlabel(_("score, 0 to 100 points"))
+    axes.set_ylabel(_("customers per 4 points"))
+    _legend_above(figure, axes)
+    told = ", ".join(f"{name} {border:.1f}" for name, border in borders.items()) or _("none")
+    middle = f"{tiers['score'].median():.1f}" if len(tiers) >= least else _("hidden")
+    return Picture(
+        figure,
+        _("Columns of customers by score, coloured by tier; median {middle} points. Borders: {told}. "
+          "Columns of fewer than {least} customers are not drawn.").format(
+              middle=middle, told=told, least=least),
+    )  # fmt: skip
+
+
+def show_reasons(parts: pd.DataFrame) -> Picture:
+    """Example customers' scores, added up from their criteria.
+
+    `parts` has the columns `customer` (a pseudonym and the tier), `criterion`, `adds` (points).
+    """
+    customers = list(dict.fromkeys(parts["customer"]))
+    figure, axes = new_figure(height=1.9 + 0.55 * len(customers))
+    adds = parts.pivot_table(index="customer", columns="criterion", values="adds", sort=False, dropna=False)
+    adds, left = adds.reindex(customers), np.zeros(len(customers))
+    for criterion, colour in zip(dict.fromkeys(parts["criterion"]), PALETTE, strict=False):
+        widths = adds[criterion].fillna(0).to_numpy()
+        axes.barh(np.arange(len(customers)), widths, left=left, color=colour, label=criterion, height=0.62)
+        for place, (start, width) in enumerate(zip(left, widths, strict=True)):
+            if width >= 5:
+                axes.text(start + width / 2, place, f"{width:.0f}", ha="center", va="center",
+                          color="white", fontsize=10.5)  # fmt: skip
+        left = left + widths
+    for place, total in enumerate(left):
+        axes.annotate(f"{total:.1f}", (total, place), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set_yticks(np.arange(len(customers)), customers)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 100)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(_("points that each criterion adds to the score"))
+    _legend_above(figure, axes)
+    told = "; ".join(f"{name} {total:.1f}" for name, total in zip(customers, left, strict=True))
+    told = told.replace("\n", ", ")
+    return Picture(figure, _("Bars, the scores of example customers added up: {told}.").format(told=told))
+
+
+def show_sensitivity(changes: pd.DataFrame) -> Picture:
+    """Share of customers whose tier would change if one criterion weighed 10 % more, or less."""
+    figure, axes = new_figure(height=1.4 + 0.55 * len(changes))
+    places = np.arange(len(changes))
+    sides = (("changed_up", _("weighs 10 % more"), -0.2), ("changed_down", _("weighs 10 % less"), 0.2))
+    for (column, words, shift), colour in zip(sides, PALETTE, strict=False):
+        axes.barh(places + shift, changes[column], height=0.36, color=colour, label=words)
+        for place, share in zip(places, changes[column], strict=True):
+            axes.annotate(f"{share:.1%}", (share, place + shift), xytext=(3, 0), textcoords="offset points",
+                          va="center", fontsize=10, color=MUTED)  # fmt: skip
+    names = [f"{row.criterion} ({row.weight:.0%})" for row in changes.itertuples()]
+    axes.set_yticks(places, names)
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    axes.margins(x=0.14)
+    _percent(axes.xaxis, 1)
+    axes.set_xlabel(_("share of customers whose tier changes"))
+    _legend_above(figure, axes)
+    told = "; ".join(
+        f"{name} {row.changed_up:.1%} / {row.changed_down:.1%}"
+        for name, row in zip(names, changes.itertuples(), strict=True)
+    )
+    return Picture(figure, _("Bars, tiers changed by 10 % more / less weight: {told}.").format(told=told))
+
+
+def show_audit(audit: pd.DataFrame) -> Picture:
+    """Share of each group in the two best tiers, with 95 % intervals, beside everyone else's share."""
+    if audit.empty:
+        return nothing(_("the data have none of the policy's audit attributes"))
+    figure, axes = new_figure(height=1.3 + 0.34 * len(audit))
+    places = np.arange(len(audit))
+    colours = np.where(audit["differs"], PALETTE[5], PALETTE[0])
+    axes.hlines(places, audit["low"], audit["high"], color=colours, linewidth=2.5)
+    axes.scatter(audit["share"], places, color=colours, s=42, zorder=3, label=_("this group"))
+    axes.scatter(audit["others_share"], places, marker="|", s=160, color=INK, label=_("everyone else"))
+    axes.set_yticks(places, [f"{row.attribute}: {row.group}" for row in audit.itertuples()], fontsize=10)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    _percent(axes.xaxis)
+    axes.set_xlabel(_("share in the two best tiers, with 95 % interval"))
+    _legend_above(figure, axes)
+    different = [f"{r.attribute} {r.group} {r.share:.1%}" for r in audit[audit["differs"]].itertuples()]
+    told = ", ".join(different) or _("none")
+    return Picture(
+        figure,
+        _("Points with intervals for {groups} groups. Clearly different from everyone else: {told}.").format(
+            groups=len(audit), told=told),
+    )  # fmt: skip
+
+
+def hide_actions(summary: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """The planned actions as people may see them: what tells of few customers is missing."""
+    shown = hide_small(
+        summary.drop(columns="zh"), counts="treated", money=["cost", "gain"], at_least=at_least
+    )
+    for name in ("asked", "control"):
+        shown[name] = hide_small(summary[[name]], counts=name, at_least=at_least)[name]
+    return shown.assign(capacity=summary["capacity"])
+
+
+def show_actions(shown: pd.DataFrame) -> Picture:
+    """For how many customers each action is planned, and how many are left out at random as controls.
+
+    `shown` comes from `hide_actions`.
+    """
+    shown = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
+    if shown.empty:
+        return nothing(_("no action is planned for enough customers to show"))
+    figure, axes = new_figure(height=1.5 + 0.42 * len(shown))
+    places, treated = np.arange(len(shown)), shown["treated"].astype("float64")
+    control = shown["control"].astype("float64").fillna(0.0)
+    axes.barh(places, treated, color=PALETTE[0], height=0.6, label=_("treatment"))
+    axes.barh(places, control, left=treated, color=PALETTE[4], height=0.6, label=_("control"))
+    axes.scatter(shown["capacity"], places, marker="|", s=260, color=PALETTE[5], linewidth=2.5,
+                 label=_("capacity"), zorder=3)  # fmt: skip
+    axes.set_yticks(places, [f"{row.action} ({row.lever})" for row in shown.itertuples()], fontsize=10.5)
+    axes.invert_yaxis()
+    axes.set_xlim(left=0)
+    axes.grid(visible=False, axis="y")
+    axes.set_xlabel(_("customers"))
+    _legend_above(figure, axes)
+    told = "; ".join(f"{row.action}: {row.treated:,.0f}" for row in shown.itertuples())
+    return Picture(
+        figure, _("Bars, customers treated and left out, per action. Treated: {told}.").format(told=told)
+    )
+
+
+def show_workload(workload: pd.DataFrame, *, at_least: int = 5) -> Picture:
+    """How many contacts each week brings each role.
+
+    `workload` comes from `calendar.count_workload`; a role's week of fewer than `at_least` is not drawn.
+    """
+    if workload.empty:
+        return nothing(_("no contact is planned"))
+    shown = workload.where(workload >= at_least, 0)
+    sums = shown.sum().sort_values(ascending=False, kind="stable")
+    shown = shown[sums.index[sums > 0]]
+    figure, axes = new_figure(height=3.8)
+    places, below = np.arange(len(shown)), np.zeros(len(shown))
+    for role, colour in zip(shown, cycle(PALETTE), strict=False):
+        axes.bar(places, shown[role], bottom=below, color=colour, width=0.8, label=role)
+        below = below + shown[role].to_numpy()
+    every = -(-len(shown) // 8)
+    axes.set_xticks(places[::every], [f"{week:%d %b}" for week in shown.index[::every]])
+    axes.grid(visible=False, axis="x")
+    axes.set_ylim(bottom=0)
+    axes.set_xlabel(_("week that begins on"))
+    axes.set_ylabel(_("contacts per week"))
+    _legend_above(figure, axes)
+    told = "; ".join(f"{role}: {shown[role].sum():,.0f}, {shown[role].max():,.0f}" for role in shown)
+    return Picture(
+        figure,
+        _("Columns per week, stacked by role, from {first:%Y-%m-%d} to {last:%Y-%m-%d}. Contacts in all, "
+          "in the fullest week: {told}.").format(first=shown.index[0], last=shown.index[-1], told=told),
+    )  # fmt: skip
+
+
+def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
+    """How large the best two tiers are, what they bring, and how firm all tiers are."""
+    top = shown.head(2)
+    names = _(" and ").join(top["tier"])
+    firm = float((tiers["firmness"] == 1).mean()) if len(tiers) else 0.0
+    if top[["customers_share", "spend_share"]].isna().any(axis=None):
+        words = _("{count:,} customers have a tier and a reason; **{names}** are too few to be shown. ")
+    else:
+        words = _(
+            "**{names}** are {people:.0%} of {count:,} customers and {spend:.0%} of last year's spend. "
+        )
+    return takeaway(
+        words + _("{firm:.0%} keep their tier under every 10 % change of the weights."),
+        names=names, count=len(tiers), people=float(top["customers_share"].sum()), firm=firm,
+        spend=float(top["spend_share"].sum()),
+    )  # fmt: skip
+
+
+def tell_actions(
+    summary: pd.DataFrame, silent: int, currency: str, *, late: int = 0, at_least: int = 5
+) -> Takeaway:
+    """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late."""
+    treated, control = int(summary["treated"].sum()), int(summary["control"].sum())
+    words = _(
+        "{treated:,} actions are planned at a cost of {cost:,.0f} {currency}, for an assumed gain of "
+        "{gain:,.0f} {currency}; {control:,} customers chosen at random are left out, to see if it works."
+    )
+    if 0 < treated < at_least:
+        words = _("Fewer than {at_least} actions are planned: too few to show.")
+    if silent:
+        words += _(" {silent:,} customers refused or never consented and get the standard offer.")
+    if late:
+        words += _(
+            " {late:,} first contacts fit only after their comparison ends: lower `capacity` or raise "
+            "`per_day`."
+        )
+    return takeaway(
+        words, treated=treated, control=control, late=late, cost=float(summary["cost"].sum()), silent=silent,
+        gain=float(summary["gain"].sum()), currency=currency, at_least=at_least,
+    )  # fmt: skip
+
+
+def _legend_above(figure, axes) -> None:
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=3)
+
+
+def _percent(axis, digits: int = 0) -> None:
+    axis.set_major_formatter(lambda value, _place: f"{value:.{digits}%}")
+
+
+def _share(share) -> str:
+    return _("hidden") if pd.isna(share) else f"{share:.1%}"

@@ -1,0 +1,190 @@
+"""An executed notebook -> one HTML page; a run -> its executive page. One file each, no requests."""
+
+import base64
+import hashlib
+import os
+import re
+from functools import cache
+from pathlib import Path
+
+from nbformat import NotebookNode
+
+from crcm_lib.i18n import _
+from crcm_lib.reporting import kpis, sanitize
+from crcm_lib.schema import tables
+
+TEMPLATE = Path(__file__).parent / "template"
+SHOWN = [
+    "text/html",
+    "image/png",
+    "text/markdown",
+    "text/plain",
+]  # the first that an output has; no scripts, no SVG
+UNTROUBLED = ("completed", "reused", "published", "done", "ok", "")
+
+
+def render_notebook(notebook: NotebookNode, *, run: dict) -> str:
+    """Return one self-contained HTML page of an executed, or partly executed, notebook.
+
+    Parameters
+    ----------
+    notebook
+        As papermill left it; its first cell is the title.
+    run
+        The content of `run.json`, for the page's links, day and source.
+    """
+    page = sanitize.Page()
+    intro, *rest = notebook.cells or [NotebookNode(cell_type="markdown", source="", metadata={})]
+    heading, _newline, under = intro.source.partition("\n")
+    title = split_title(heading)
+    broken = any(output.output_type == "error" for cell in rest for output in cell.get("outputs", []))
+    body = NotebookNode(notebook | {"cells": rest})
+    before, after = _neighbours(run, title)
+    return _fill(
+        "report.html.j2",
+        run=run,
+        title=title,
+        broken=broken,
+        intro=_safe(page.render(under)),
+        headline=_safe(page.render(headline(notebook))),
+        body=_safe(_render_cells(body, page, broken)),
+        headings=[(anchor, _safe(text)) for anchor, text in page.headings],
+        before=before,
+        after=after,
+    )
+
+
+def headline(notebook: NotebookNode) -> str:
+    """Return the Markdown of the cell tagged `headline`, "" if there is none or it did not run."""
+    for cell in notebook.cells:
+        if "headline" in cell.metadata.get("tags", []):
+            for output in cell.get("outputs", []):
+                if words := output.get("data", {}).get("text/markdown"):
+                    return words
+    return ""
+
+
+def render_index(folder: Path, run: dict) -> str:
+    """Return the executive page of a run: cards, tiers, each notebook's answer, what was missing, facts."""
+    page = sanitize.Page()
+    listed = [
+        entry
+        | {
+            "title": split_title(entry.get("title") or entry["name"]),
+            "headline": _safe(page.render(entry.get("headline") or "")),
+            "trouble": "" if entry.get("status", "") in UNTROUBLED else entry["status"],
+        }
+        for entry in run.get("notebooks", [])
+    ]
+    lacking = kpis.missing(folder, run)
+    told = {f"{row['part']}: {row['because']}" for row in lacking}
+    has_about = (tables.resolve(folder) / "about.json").exists()
+    return _fill(
+        "index.html.j2",
+        run=run,
+        finished=run.get("status", "") in UNTROUBLED,
+        synthetic=has_about and tables.read_about(folder).synthetic,
+        cards=kpis.cards(folder, run),
+        tiers=kpis.tiers(folder, run),
+        pages=listed,
+        missing=lacking,
+        warnings=[warning for warning in run.get("warnings", []) if warning not in told],
+        reading=kpis.reading(run),
+        facts=kpis.facts(run),
+    )
+
+
+def split_title(heading: str) -> dict[str, str]:
+    """Split a notebook's title into its label and its question.
+
+    >>> split_title("# 03 · RFM — who is recent, frequent, valuable?")
+    {'label': '03 · RFM', 'question': 'Who is recent, frequent, valuable?'}
+    >>> split_title("03_rfm")
+    {'label': '03 · rfm', 'question': 'Rfm'}
+    """
+    words = heading.lstrip("# ").strip()
+    if found := re.fullmatch(r"(\d\d)_(\w+)", words):
+        name = found[2].replace("_", " ")
+        return {"label": f"{found[1]} · {name}", "question": name.capitalize()}
+    label, dash, question = words.partition(" — ")
+    question = question.strip() if dash else label.partition(" · ")[2] or label
+    return {"label": label.strip(), "question": question[:1].upper() + question[1:]}
+
+
+def _neighbours(run: dict, title: dict[str, str]) -> list[dict | None]:
+    """The pages before and after this one, found by the number that title and file name begin with."""
+    pages = [
+        {
+            "html": entry["html"],
+            "title": split_title(entry.get("title") or entry["name"]),
+            "name": entry["name"],
+        }
+        for entry in run.get("notebooks", [])
+        if entry.get("html")
+    ]
+    here = [n for n, entry in enumerate(pages) if entry["name"][:2] == title["label"][:2]]
+    if not here:
+        return [None, None]
+    return [pages[n] if 0 <= n < len(pages) else None for n in (here[0] - 1, here[0] + 1)]
+
+
+def _render_cells(notebook: NotebookNode, page: sanitize.Page, broken: bool) -> str:
+    exporter = _exporter()
+    exporter.register_filter("prose", page.render)
+    return exporter.from_notebook_node(notebook, resources={"broken": broken})[0]
+
+
+@cache
+def _exporter():
+    from nbconvert import HTMLExporter
+    from traitlets.config import Config
+
+    exporter = HTMLExporter(
+        config=Config({"NbConvertBase": {"display_data_priority": SHOWN}}),
+        template_name="base",
+        template_file=str(TEMPLATE / "notebook.html.j2"),
+    )
+    for name, function in {
+        "python": sanitize.highlight_code,
+        "inert": sanitize.clean_html,
+        "plain": sanitize.plain,
+    }.items():
+        exporter.register_filter(name, function)
+    exporter.environment.globals["_"] = _
+    return exporter
+
+
+@cache
+def _pages():
+    """The page templates, with what each page carries inside: style, script, the script's hash."""
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    pages = Environment(
+        loader=FileSystemLoader(TEMPLATE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    script = (TEMPLATE / "report.js").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    pages.globals |= {
+        "_": _,
+        "css": _safe((TEMPLATE / "report.css").read_text("utf-8")),
+        "script": _safe(script),
+        "script_hash": f"sha256-{digest}",
+        "language": os.environ.get("CRCM_LANGUAGE", "en").replace("_", "-"),
+    }
+    return pages
+
+
+def _fill(template: str, *, run: dict, **values) -> str:
+    facts = {"run": "", "title": "", "as_of": "", "status": "", "warnings": []} | run
+    return _pages().get_template(template).render(run=facts, **values)
+
+
+def _safe(html: str):
+    """Mark HTML that `markup` has made inert, or that ships with the library, as ready to use."""
+    from markupsafe import Markup
+
+    return Markup(html)

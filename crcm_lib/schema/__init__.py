@@ -1,0 +1,1 @@
+"""The contract of every table, and the only way to read and write them."""

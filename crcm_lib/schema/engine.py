@@ -1,0 +1,66 @@
+"""The engine behind every `engine` argument: SQL in, Arrow tables or data frames out.
+
+DuckDB in memory is the only implementation. SQL outside `ingest` keeps to what PostgreSQL and Spark also
+read, which `tests/test_sql.py` checks.
+"""
+
+from pathlib import Path
+from typing import Protocol
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from crcm_lib.schema.tables import resolve
+
+
+class Result(Protocol):
+    """The rows of a query."""
+
+    def df(self) -> pd.DataFrame:
+        """All rows as a data frame."""
+        ...
+
+    def to_arrow_table(self) -> pa.Table:
+        """All rows as an Arrow table."""
+        ...
+
+    def fetchone(self) -> tuple | None:
+        """The next row, or None after the last."""
+        ...
+
+
+class Engine(Protocol):
+    """Something that answers SQL over the clean input tables."""
+
+    def execute(self, query: str, parameters: object = ...) -> Result:
+        """Run one statement; values for its `?` come in `parameters`."""
+        ...
+
+    def cursor(self) -> "Engine":
+        """The same database seen by a session of its own."""
+        ...
+
+
+def open_engine(folder: str | Path, *, threads: int | None = None) -> Engine:
+    """Open DuckDB in memory with one view per clean input table of `folder`."""
+    engine = duckdb.connect(config={"threads": threads} if threads else {})
+    for file in sorted((resolve(folder) / "clean").glob("*.parquet")):
+        path = str(file).replace("'", "''")
+        engine.execute(f"create view {file.stem} as from read_parquet('{path}')")
+    return engine
+
+
+def open_beside(engine: Engine, schema: str) -> Engine:
+    """The same engine seen with other tables: those made here go to `schema` and come before its own."""
+    engine.execute(f"create schema if not exists {schema}")
+    cursor = engine.cursor()
+    cursor.execute(f"set search_path = '{schema},main'")
+    return cursor
+
+
+def has(engine: Engine, table: str) -> bool:
+    """Is this input table there?"""
+    query = "select count(*) from information_schema.tables where table_name = ?"
+    row = engine.execute(query, [table]).fetchone()
+    return row is not None and row[0] > 0

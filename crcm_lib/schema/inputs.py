@@ -1,0 +1,142 @@
+"""The input tables after cleaning, as plain data; `tables` validates with them, `dictionary` prints them."""
+
+from crcm_lib.schema.columns import CURRENCY, ID, Column, Table, text_column
+
+INPUTS = {
+    "transactions": Table(
+        "a line of an order, sale or return", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "time": Column("time", "local time", "when it happened", True),
+            "amount": Column("money", CURRENCY, "what was paid for the line; below zero for a return", True),
+            "order_id": text_column("the order or basket"),
+            "product_id": text_column("the product"),
+            "category": text_column("the product's category"),
+            "quantity": Column("number", "pieces", "how many; below zero for a return"),
+            "unit_price": Column("money", CURRENCY, "price of one piece"),
+            "cost": Column("money", CURRENCY, "what the line cost us"),
+            "discount": Column("money", CURRENCY, "what was taken off the list price, zero or above"),
+            "channel": text_column("where it was bought"),
+            "region": text_column("where the customer or shop is"),
+            "currency": text_column("ISO 4217 code, where a file mixes currencies"),
+            "kind": text_column("sale or return", one_of=("sale", "return")),
+            "day": Column("day", "date", "the calendar day of `time`; made by cleaning"),
+            "purchase_day": Column(
+                "day", "date", "the day of the purchase that the line belongs to: a sale's own day, a matched "
+                "return's sale day, empty for an unmatched return; made by cleaning"),
+        },
+    ),
+    "customers": Table(
+        "a customer or a prospect", ("customer_id",), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "subject_type": text_column("company or person; unknown counts as person", one_of=("company", "person")),
+            "industry": text_column("industry"),
+            "size": text_column("size class of a company"),
+            "region": text_column("region"),
+            "city": text_column("city"),
+            "founded": Column("day", "date", "when the company was founded"),
+            "signup": Column("day", "date", "when the customer registered"),
+            "owner": text_column("account owner's role or code"),
+            "birthday": Column("day", "date", "day of birth"),
+            "credit_rating": text_column("credit rating, AAA … D"),
+        }, open=True,
+    ),
+    "contacts": Table(
+        "an interaction", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "time": Column("time", "local time", "when", True),
+            "channel": text_column("phone, email, social, chat, visit, event or campaign", True),
+            "direction": text_column("inbound or outbound"),
+            "outcome": text_column("what came of it"),
+            "cost": Column("money", CURRENCY, "what it cost us"),
+        },
+    ),
+    "tickets": Table(
+        "a service request or complaint", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "opened": Column("time", "local time", "when it was opened", True),
+            "kind": text_column("request or complaint"),
+            "cause": text_column("cause code"),
+            "responded": Column("time", "local time", "first response"),
+            "resolved": Column("time", "local time", "when it was resolved; empty while open"),
+            "text": text_column("what was said"),
+            "satisfaction": Column("number", "1…5", "satisfaction with the handling", at_least=1, at_most=5),
+            "cost": Column("money", CURRENCY, "what handling it cost us"),
+        },
+    ),
+    "surveys": Table(
+        "an answer", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "time": Column("time", "local time", "when", True),
+            "instrument": text_column("nps, csat, ces or item", True, ("nps", "csat", "ces", "item")),
+            "score": Column("number", "nps 0…10, csat 1…5, ces 1…7", "the answer", True, at_least=0, at_most=10),
+            "item": text_column("which question"),
+            "text": text_column("free text"),
+            "mode": text_column("online, phone or face to face"),
+        },
+    ),
+    "invoices": Table(
+        "an invoice", ("invoice_id",), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "invoice_id": text_column("the invoice", True),
+            "issued": Column("day", "date", "issued", True),
+            "due": Column("day", "date", "due", True),
+            "amount": Column("money", CURRENCY, "invoiced", True),
+            "paid": Column("day", "date", "when it was paid; empty while open"),
+        },
+    ),
+    "contracts": Table(
+        "a contract period", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "start": Column("day", "date", "first day", True),
+            "end": Column("day", "date", "last day", True),
+            "renewed": Column("flag", "", "was it renewed"),
+            "value": Column("money", CURRENCY, "value of the period"),
+        },
+    ),
+    "loyalty": Table(
+        "a points movement", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "time": Column("time", "local time", "when", True),
+            "points": Column("number", "points", "earned above zero, redeemed below", True),
+            "reason": text_column("why"),
+        },
+    ),
+    "judgements": Table(
+        "a human evaluation", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "indicator": text_column("strategic_fit, benchmark_customer, growth_outlook …", True),
+            "value": Column("number", "0…100", "the judgement", True, at_least=0, at_most=100),
+            "author": text_column("who judged", True),
+            "date": Column("day", "date", "when", True),
+        },
+    ),
+    "assignments": Table(
+        "a treatment or control of an earlier run", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "action": text_column("the action's name in the policy", True),
+            "arm": text_column("treatment or control", True, ("treatment", "control")),
+            "start": Column("day", "date", "from", True),
+            "end": Column("day", "date", "until", True),
+            "cost": Column("money", CURRENCY, "cost of the action for this customer"),
+        },
+    ),
+    "consents": Table(
+        "a permission or objection", (), "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "purpose": text_column("profiling, marketing or a channel", True),
+            "status": text_column("granted or refused", True, ("granted", "refused")),
+            "date": Column("day", "date", "when", True),
+        },
+    ),
+}  # fmt: skip
