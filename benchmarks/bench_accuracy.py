@@ -17,9 +17,9 @@ from crcm_lib.features.customers import spend_between, summarise_customers
 from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.sources import read_source
 from crcm_lib.models import metrics
-from crcm_lib.models.clv import compete, lifetimes_adapter
+from crcm_lib.models.clv import lifetimes_adapter, select_model
 from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
-from crcm_lib.models.mle import find_distinct
+from crcm_lib.models.mle import weighted_histories
 from crcm_lib.schema.engine import open_engine
 
 ORIGINS = {
@@ -43,7 +43,7 @@ def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray
             buying.fit(x, t_x, age)
             converged = True
         except lifetimes.utils.ConvergenceError:
-            histories = find_distinct(*(column.to_numpy(float) for column in (x, t_x, age)))
+            histories = weighted_histories(*(column.to_numpy(float) for column in (x, t_x, age)))
             buying.params_, converged = pd.Series(PROCESSES[BGNBD].fit(histories).params), False
         mean = customers["spend_mean_repeat"].fillna(0).astype(float)
         again = (x > 0) & (mean > 0)
@@ -89,8 +89,8 @@ def main() -> None:
                 customers = customers[customers["purchases"] > 0]
                 later = spend_between(engine, after=cut, until=until)["spend"]
                 actual = later.reindex(customers.index).fillna(0).to_numpy(float)
-                contest = compete(engine, as_of=cut, horizon_days=days)
-                model = contest.crown(customers)
+                contest = select_model(engine, as_of=cut, horizon_days=days)
+                model = contest.refit_selected(customers)
                 ours = model.predict(customers, horizon_days=days)["spend_expected"].to_numpy(float)
                 theirs, converged = predict_by_lifetimes(customers, days)
                 found = compare(actual, ours, theirs)

@@ -48,7 +48,7 @@ def make(path: Path, customers: int) -> None:
 def run_stage(path: Path) -> dict[str, float]:
     """Seconds of each step."""
     from crcm_lib.features.customers import summarise_customers
-    from crcm_lib.models.clv import compete, draw_ranges
+    from crcm_lib.models.clv import predict_intervals, select_model
     from crcm_lib.models.clv.model_selection import CORRECTED
 
     engine = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(path.parent / "spill")})
@@ -56,13 +56,13 @@ def run_stage(path: Path) -> dict[str, float]:
     as_of = pd.Timestamp(FIRST) + pd.Timedelta(days=DAYS - 1)
     customers = summarise_customers(engine, as_of=as_of)
     clock = [time.perf_counter()]
-    contest = compete(engine, as_of=as_of, horizon_days=HORIZON)
+    contest = select_model(engine, as_of=as_of, horizon_days=HORIZON)
     clock.append(time.perf_counter())
-    model = replace(contest, champion=CORRECTED).crown(customers)
+    model = replace(contest, champion=CORRECTED).refit_selected(customers)
     clock.append(time.perf_counter())
     model.predict(customers, horizon_days=HORIZON, annual_discount_rate=0.1)
     clock.append(time.perf_counter())
-    draw_ranges(model, customers, horizon_days=HORIZON)
+    predict_intervals(model, customers, horizon_days=HORIZON)
     clock.append(time.perf_counter())
     steps = dict(zip(("tournament", "fit", "scores", "ranges"), np.diff(clock).tolist(), strict=True))
     return {**steps, "all": clock[-1] - clock[0]}

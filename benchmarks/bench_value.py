@@ -53,11 +53,11 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.mle import find_distinct
+    from crcm_lib.models.mle import weighted_histories
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
-    histories = len(find_distinct(*columns))
-    ours, our_time = timed(lambda: PROCESSES[BGNBD].fit(find_distinct(*columns)), repeats)
+    histories = len(weighted_histories(*columns))
+    ours, our_time = timed(lambda: PROCESSES[BGNBD].fit(weighted_histories(*columns)), repeats)
     theirs, their_time = timed(lambda: lifetimes.BetaGeoFitter().fit(*columns))
     assert not ours.problems
     off = max(abs(ours.params[name] / theirs.params_[name] - 1) for name in ours.params)
@@ -70,7 +70,7 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     from crcm_lib.models.clv import lifetimes_adapter
     from crcm_lib.models.clv.purchase_models import BGNBD
     from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel
-    from crcm_lib.models.mle import find_distinct
+    from crcm_lib.models.mle import weighted_histories
 
     buying = lifetimes_adapter.purchase_fitter(TRUTH)
     buying.predict = buying.conditional_expected_number_of_purchases_up_to_time
@@ -83,10 +83,10 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
         )
 
     def ours():
-        histories = find_distinct(*(column.to_numpy() for column in (x, t_x, age)))
-        pairs = find_distinct(histories.columns[0], histories.columns[2])
+        histories = weighted_histories(*(column.to_numpy() for column in (x, t_x, age)))
+        pairs = weighted_histories(histories.columns[0], histories.columns[2])
         ends = STEP * np.arange(STEPS + 1.0)
-        bought = lifetimes_adapter.alive_purchases(
+        bought = lifetimes_adapter.expected_purchases_if_alive(
             TRUTH, *(column[:, None] for column in pairs.columns), ends
         )
         worth = np.diff(bought) @ (1 + MONTHLY) ** -np.arange(1.0, STEPS + 1)
@@ -108,7 +108,7 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     our_value, our_time = timed(ours, repeats)
     table, table_time = timed(whole_table, repeats)
     off = float(abs(our_value / their_value - 1).max())
-    row = {"histories": len(find_distinct(x, t_x, age)), "lifetimes": their_time}
+    row = {"histories": len(weighted_histories(x, t_x, age)), "lifetimes": their_time}
     return [
         {**row, "ours": our_time, "off": off},
         {**row, "ours": table_time, "off": float(abs(table.sum() / their_value.sum() - 1))},

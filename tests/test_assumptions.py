@@ -6,7 +6,7 @@ import pytest
 from test_tournament import AS_OF, draw_orders, engine_of
 
 from crcm_lib.features.customers import summarise_customers
-from crcm_lib.models.clv import diagnostics, fit, fit_value, tell_assumptions
+from crcm_lib.models.clv import check_assumptions, diagnostics, fit, fit_value
 
 
 def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
@@ -48,7 +48,7 @@ def test_a_season_is_found_where_there_is_one():
     correlation, lead = diagnostics.measure_season(pd.Series(growth * december, months))
     assert correlation > 0.9
     assert 0.3 < lead < 0.6
-    assert diagnostics.measure_season(pd.Series(growth, months))[0] < diagnostics.SEASON
+    assert diagnostics.measure_season(pd.Series(growth, months))[0] < diagnostics.MIN_SEASON_CORRELATION
     assert np.isnan(diagnostics.measure_season(pd.Series(growth[:23], months[:23]))).all()
 
 
@@ -80,7 +80,7 @@ def test_every_assumption_has_a_finding_and_a_consequence(customers):
     orders = draw_orders(customers, seed=4)
     engine = engine_of(orders)
     rows = summarise_customers(engine, as_of=AS_OF)
-    told = tell_assumptions(fit_value(rows), rows, engine, as_of=AS_OF)
+    told = check_assumptions(fit_value(rows), rows, engine, as_of=AS_OF)
     assert len(told) == 6
     assert (told.map(len) > 0).all(axis=None)
     assert not told["found"].str.contains("nan").any()

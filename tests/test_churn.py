@@ -5,7 +5,14 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models import churn
-from crcm_lib.models.churn import look_back, measure_rhythm, summarise_alerts, tell_look_back, vary, warn
+from crcm_lib.models.churn import (
+    describe_alert_backtest,
+    look_back,
+    measure_rhythm,
+    score_churn_risk,
+    summarise_alerts,
+    vary,
+)
 from crcm_lib.schema.tables import check
 
 COLUMNS = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "spend_total", "spend_90d"]
@@ -37,7 +44,7 @@ def company():
 
 
 def test_each_ground_raises_its_alert_and_says_why(company):
-    found = check(warn(*company), "churn")
+    found = check(score_churn_risk(*company), "churn")
     assert found["alert"].to_dict() == {
         "punctual": "none",
         "late": "warning",  # three times its gap
@@ -59,13 +66,13 @@ def test_each_ground_raises_its_alert_and_says_why(company):
 def test_a_one_time_buyer_is_watched_and_never_more(company):
     customers, value = company
     for away in (10.0, 100.0, 10_000.0):
-        found = warn(customers.assign(days_since_last=away), value)
+        found = score_churn_risk(customers.assign(days_since_last=away), value)
         assert found.loc["once", "alert"] in ("none", "watch")
         assert np.isnan(found.loc["once", "p_alive"])
 
 
 def test_revenue_at_risk_is_spend_if_stayed_times_the_chance_of_having_left(company):
-    found = warn(*company)
+    found = score_churn_risk(*company)
     assert found.loc["gone", "revenue_at_risk"] == pytest.approx(800 * 0.95)
     assert found.loc["once", "revenue_at_risk"] == pytest.approx(20 * (1 - 10 / 400))  # 40 gaps overdue
     assert (found["revenue_at_risk"] >= 0).all()
@@ -86,31 +93,31 @@ def test_a_quiet_window_says_nothing_of_a_rare_buyer():
     customers, value = make(
         rare=(4, 120, 360, 480, 400, 0, 0.9, 100.0), usual=(2, 1, 120, 121, 20, 20, 0.9, 10.0)
     )
-    assert np.isnan(warn(customers, value).loc["rare", "spend_drop"])
+    assert np.isnan(score_churn_risk(customers, value).loc["rare", "spend_drop"])
 
 
 def test_the_shortest_window_that_can_show_a_drop_is_used(company):
     customers, value = company
     spends = customers.assign(spend_30d=customers["spend_90d"] / 3, spend_180d=customers["spend_90d"] * 2)
-    assert "in 90 days" in warn(spends, value).loc["quieter", "because"]
+    assert "in 90 days" in score_churn_risk(spends, value).loc["quieter", "because"]
     faster = spends.assign(days_first_to_last=spends["days_first_to_last"] / 4)
-    assert "in 30 days" in warn(faster, value).loc["quieter", "because"]
+    assert "in 30 days" in score_churn_risk(faster, value).loc["quieter", "because"]
 
 
 def test_limits_come_from_the_caller_and_a_missing_ground_does_not_count(company):
     lax = {name: {"overdue_ratio": 1e6, "spend_drop": None} for name in churn.ALERTS[1:]}
-    assert set(warn(*company, lax)["alert"]) == {"none"}
+    assert set(score_churn_risk(*company, lax)["alert"]) == {"none"}
     strict = {"urgent": {"overdue_ratio": 0.0}}
-    assert (warn(*company, strict)["alert"].drop("once") == "urgent").all()
+    assert (score_churn_risk(*company, strict)["alert"].drop("once") == "urgent").all()
 
 
 def test_row_order_and_units_of_money_do_not_change_an_alert(company):
     customers, value = company
-    found = warn(customers, value)
-    turned = warn(customers[::-1], value)
+    found = score_churn_risk(customers, value)
+    turned = score_churn_risk(customers[::-1], value)
     pd.testing.assert_frame_equal(turned.loc[found.index], found)
     money = [column for column in customers if column.startswith("spend")]
-    dearer = warn(
+    dearer = score_churn_risk(
         customers.assign(**customers[money] * 9), value.assign(spend_if_stays=value["spend_if_stays"] * 9)
     )
     assert dearer["alert"].equals(found["alert"])
@@ -118,13 +125,13 @@ def test_row_order_and_units_of_money_do_not_change_an_alert(company):
 
 
 def test_summary_counts_everybody_once_most_pressing_first(company):
-    found = summarise_alerts(warn(*company))
+    found = summarise_alerts(score_churn_risk(*company))
     assert found["alert"].to_list() == ["urgent", "warning", "watch", "none"]
     assert found["customers"].sum() == 7
 
 
 def test_pressing_customers_are_listed_by_revenue_at_risk(company):
-    found = churn.list_pressing(warn(*company), most=2)
+    found = churn.list_urgent(score_churn_risk(*company), most=2)
     assert found.index.to_list() == ["gone", "doubted"]
 
 
@@ -138,7 +145,7 @@ def test_look_back_counts_who_bought_again_with_intervals():
     assert found.loc["urgent", ["low", "high"]].to_list() == pytest.approx(
         [0.0552, 0.1744], abs=1e-4
     )  # Wilson
-    assert tell_look_back(found.reset_index()) == (
+    assert describe_alert_backtest(found.reset_index()) == (
         "Looking back, 10% of those with alert urgent bought again; of those with none, 100%."
     )
 
@@ -147,7 +154,7 @@ def test_nothing_to_look_back_on_is_said():
     nobody = pd.DataFrame({"alert": pd.Series(dtype="str"), "purchases": pd.Series(dtype=float)})
     found = look_back(nobody, nobody, pd.Series(dtype=float))
     assert found.empty
-    assert "too little history" in tell_look_back(found)
+    assert "too little history" in describe_alert_backtest(found)
 
 
 def test_stricter_limits_alert_more_customers(company):
@@ -158,9 +165,11 @@ def test_stricter_limits_alert_more_customers(company):
 
 def test_no_customers_no_repeat_buyers_no_windows_end_without_a_traceback(company):
     customers, value = company
-    assert warn(customers[:0], value[:0]).empty
+    assert score_churn_risk(customers[:0], value[:0]).empty
     once = customers.loc[["once"]]
-    assert warn(once, value)["alert"].to_list() == ["none"]  # away as long as everybody: the usual
-    bare = warn(customers.drop(columns="spend_90d"), value)
+    assert score_churn_risk(once, value)["alert"].to_list() == [
+        "none"
+    ]  # away as long as everybody: the usual
+    bare = score_churn_risk(customers.drop(columns="spend_90d"), value)
     assert bare["spend_drop"].isna().all()
     assert bare.loc["gone", "alert"] == "urgent"

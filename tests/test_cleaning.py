@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crcm_lib.errors import DataError, UsageError
-from crcm_lib.features.cost_to_serve import trace_remains
+from crcm_lib.features.cost_to_serve import contribution_waterfall
 from crcm_lib.ingest.cleaning import check_source, clean
 from crcm_lib.ingest.sources import read_source
 from crcm_lib.schema import tables
@@ -384,7 +384,7 @@ def test_what_tickets_and_contacts_cost_is_kept_and_counts_as_cost_to_serve(shop
     out = shop.clean()
     assert kept(out, "cost", "tickets") == [(Decimal("2.5"),), (None,), (None,)]
     engine = open_engine(out)
-    remains = trace_remains(engine, as_of="2024-01-31", annual_interest_rate=0.1)
+    remains = contribution_waterfall(engine, as_of="2024-01-31", annual_interest_rate=0.1)
     assert remains.rows["cost_to_serve"].to_dict() == {"7": 5}
     assert remains.rows["contribution"].to_dict() == {"7": 40 - 25 - 5}
     assert "not available: cost to serve from `assignments` (no `cost` there)" in remains.absent

@@ -5,15 +5,15 @@ from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
 
 from crcm_lib.errors import DataError
-from crcm_lib.models.clustering import GroupModel, choose_features, find_groups, name_groups, profile
+from crcm_lib.models.clustering import GroupModel, choose_features, find_clusters, name_groups, profile
 from crcm_lib.models.clustering.null_reference import (
     adjusted_rand,
     cross,
+    fit_latent_normal,
     fit_mixture,
-    learn_latent,
-    one_cloud,
     permute_columns,
     silhouette,
+    single_component_reference,
 )
 from crcm_lib.schema import tables
 
@@ -50,7 +50,7 @@ def one_cloud_of_customers(seed: int, related: float, size: int = 300) -> pd.Dat
 
 
 def find(customers, **options):
-    return find_groups(customers, most=4, **options)
+    return find_clusters(customers, most=4, **options)
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +99,7 @@ def test_row_order_does_not_change_who_is_sampled(three, monkeypatch):
 
     monkeypatch.setattr(search, "SAMPLE", 150)
     customers = three[0]
-    found = [find_groups(c, most=3) for c in (customers, customers.sample(frac=1, random_state=3))]
+    found = [find_clusters(c, most=3) for c in (customers, customers.sample(frac=1, random_state=3))]
     pd.testing.assert_frame_equal(found[0].criteria, found[1].criteria)
 
 
@@ -239,7 +239,7 @@ def test_references_keep_every_column_and_one_cloud_keeps_the_correlations():
     rng = np.random.default_rng(0)
     points = rng.standard_normal((2000, 3)) @ np.linalg.cholesky(np.full((3, 3), 0.8) + 0.2 * np.eye(3)).T
     points[:, 2] = np.maximum(points[:, 2], 0.5)  # most customers have the same value
-    cloud = one_cloud(points, rng, learn_latent(points, rng))
+    cloud = single_component_reference(points, rng, fit_latent_normal(points, rng))
     permuted = permute_columns(points, rng)
     for reference in (cloud, permuted):
         np.testing.assert_array_equal(np.sort(reference, axis=0), np.sort(points, axis=0))

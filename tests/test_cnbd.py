@@ -8,16 +8,16 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.clv import lifetimes_adapter
-from crcm_lib.models.clv.bgnbd import Leaving
-from crcm_lib.models.clv.purchase_models import PROCESSES, name_regular
-from crcm_lib.models.mle import find_distinct
+from crcm_lib.models.clv.bgnbd import BGCNBD
+from crcm_lib.models.clv.purchase_models import PROCESSES, name_cnbd
+from crcm_lib.models.mle import weighted_histories
 
-BG, MBG = Leaving(1, 0), Leaving(1, 1)
+BG, MBG = BGCNBD(1, 0), BGCNBD(1, 1)
 PARAMS = {"r": 0.8, "alpha": 12.0, "a": 0.9, "b": 4.0}
-FAMILY = [Leaving(k, chances) for k in (1, 2, 4) for chances in (0, 1)]
+FAMILY = [BGCNBD(k, chances) for k in (1, 2, 4) for chances in (0, 1)]
 
 
-def simulate(model: Leaving, n: int, *, seed: int, days=300.0, params=PARAMS):
+def simulate(model: BGCNBD, n: int, *, seed: int, days=300.0, params=PARAMS):
     """Purchase days after the first one, by the model: one array each; who is still there at the end."""
     random = np.random.default_rng(seed)
     speed = random.gamma(params["r"], 1 / params["alpha"], n)
@@ -38,7 +38,7 @@ def as_histories(moments, until):
     return x, t_x, np.full(len(x), float(until))
 
 
-def brute_force(model: Leaving, x: float, t_x: float, age: float, params=PARAMS):
+def brute_force(model: BGCNBD, x: float, t_x: float, age: float, params=PARAMS):
     """Likelihoods of having stayed and of having left, by fine grids over pace and the chance to leave."""
     from scipy.stats import beta, gamma
 
@@ -57,16 +57,21 @@ def brute_force(model: Leaving, x: float, t_x: float, age: float, params=PARAMS)
 # lifetimes
 
 
+# lifetimes 0.11.3's own fit of the CDNOW summary it packs, `fit(…, tol=1e-9)`; kept, because its optimiser
+# raises ConvergenceError with some of OpenBLAS's kernels.
+LIFETIMES_MBG = {"r": 0.524837982, "alpha": 6.182992015, "a": 0.891356155, "b": 1.613999338}
+
+
 def test_mbg_on_cdnow_is_lifetimes_own_fit():
     from lifetimes import ModifiedBetaGeoFitter
 
     (folder,) = find_spec("lifetimes").submodule_search_locations
     cdnow = pd.read_csv(Path(folder) / "datasets" / "cdnow_customers_summary.csv")
     columns = [cdnow[name].to_numpy() for name in ("frequency", "recency", "T")]
-    theirs = ModifiedBetaGeoFitter().fit(*columns, tol=1e-9)
-    ours = MBG.fit(find_distinct(*columns))
+    theirs = ModifiedBetaGeoFitter()
+    ours = MBG.fit(weighted_histories(*columns))
     assert ours.problems == ()
-    assert list(ours.params.values()) == pytest.approx(theirs.params_[list(ours.params)].to_list(), rel=1e-4)
+    assert ours.params == pytest.approx(LIFETIMES_MBG, rel=1e-4)
     assert list(ours.params.values()) == pytest.approx([0.525, 6.183, 0.891, 1.614], abs=0.0011)
     x, t_x, age = (column[:300].astype(float) for column in columns)
     alive = MBG.alive(ours.params, x, t_x, age)
@@ -83,7 +88,7 @@ def test_one_phase_is_bg_nbd():
         theirs.conditional_probability_alive(x, t_x, age), rel=1e-12
     )
     assert BG.stays(PARAMS, x, t_x, age, 90.0) == pytest.approx(
-        lifetimes_adapter.alive_purchases(PARAMS, x, age, 90.0), rel=1e-12
+        lifetimes_adapter.expected_purchases_if_alive(PARAMS, x, age, 90.0), rel=1e-12
     )
 
 
@@ -141,7 +146,7 @@ def test_draws_average_to_the_expectation(model):
 
 def test_who_has_a_rhythm_buys_next_when_it_is_time():
     """The same four purchases in 90 days: right after the last one a regular buyer first waits."""
-    weekly = Leaving(5, 0)
+    weekly = BGCNBD(5, 0)
     params = {"r": 8.0, "alpha": 40.0, "a": 0.01, "b": 4.0}
     x, age = np.full(2, 20.0), np.full(2, 500.0)
     fresh, due = weekly.stays(params, x, np.array([500.0, 480.0]), age, 5.0)
@@ -149,7 +154,7 @@ def test_who_has_a_rhythm_buys_next_when_it_is_time():
 
 
 def test_discounting_counts_each_purchase_from_its_own_day():
-    days, rate, model = 365.0, np.log(1.2) / 365, Leaving(3, 1)
+    days, rate, model = 365.0, np.log(1.2) / 365, BGCNBD(3, 1)
     edges, one = np.linspace(0, days, 4001), np.ones(1)
     bought = model.stays(PARAMS, np.full(4001, 3.0), np.full(4001, 80.0), np.full(4001, 100.0), edges)
     by_hand = float((np.diff(bought) * np.exp(-rate * (edges[1:] + edges[:-1]) / 2)).sum())
@@ -159,21 +164,21 @@ def test_discounting_counts_each_purchase_from_its_own_day():
 # Truth and limits
 
 
-@pytest.mark.parametrize("model", [Leaving(1, 1), Leaving(2, 0), Leaving(3, 1)])
+@pytest.mark.parametrize("model", [BGCNBD(1, 1), BGCNBD(2, 0), BGCNBD(3, 1)])
 def test_parameters_are_recovered_from_simulated_customers(model):
     found = []
     for seed in range(3):
         moments, _here = simulate(model, 8000, seed=seed)
-        fit = model.fit(find_distinct(*as_histories(moments, 300.0)))
+        fit = model.fit(weighted_histories(*as_histories(moments, 300.0)))
         assert fit.problems == ()
         found.append(list(fit.params.values()))
     assert np.mean(found, axis=0) == pytest.approx(list(PARAMS.values()), rel=0.1)
 
 
 def test_the_unit_of_time_is_no_news():
-    moments, _here = simulate(Leaving(3, 1), 2000, seed=5)
+    moments, _here = simulate(BGCNBD(3, 1), 2000, seed=5)
     x, t_x, age = as_histories(moments, 300.0)
-    days, weeks = (Leaving(3, 1).fit(find_distinct(x, t_x / unit, age / unit)) for unit in (1, 7))
+    days, weeks = (BGCNBD(3, 1).fit(weighted_histories(x, t_x / unit, age / unit)) for unit in (1, 7))
     assert weeks.params["alpha"] * 7 == pytest.approx(days.params["alpha"], rel=1e-6)
     assert weeks.loglik - 3 * x.sum() * np.log(7) == pytest.approx(days.loglik, rel=1e-9)
 
@@ -195,6 +200,6 @@ def test_no_prediction_is_missing_even_for_the_heaviest_buyers(model, params):
 def test_each_name_is_its_model():
     assert PROCESSES["BG/NBD"].fit.__self__ == BG
     assert PROCESSES["MBG/NBD"].fit.__self__ == MBG
-    assert PROCESSES[name_regular(3.2)].fit.__self__ == Leaving(3, 1)
-    assert PROCESSES["BG/CNBD-4"].fit.__self__ == Leaving(4, 0)
-    assert name_regular(99.0) == "MBG/CNBD-8"
+    assert PROCESSES[name_cnbd(3.2)].fit.__self__ == BGCNBD(3, 1)
+    assert PROCESSES["BG/CNBD-4"].fit.__self__ == BGCNBD(4, 0)
+    assert name_cnbd(99.0) == "MBG/CNBD-8"

@@ -6,16 +6,21 @@ import pandas as pd
 import pytest
 from scipy.special import hyp2f1
 
-from crcm_lib.features.contract_periods import Subscriptions, tell_contracts, trace_subscriptions
-from crcm_lib.models.subscriptions.renewal_backtest import SAME_RATE, SBG, backtest_retention
-from crcm_lib.models.subscriptions.renewals import Renewals, predict_renewals, tell_renewals, value_renewals
+from crcm_lib.features.contract_periods import Subscriptions, describe_contracts, trace_subscriptions
+from crcm_lib.models.subscriptions.renewal_backtest import SAME_RATE, SBG, backtest_renewals
+from crcm_lib.models.subscriptions.renewals import (
+    Renewals,
+    describe_renewals,
+    predict_renewals,
+    value_renewals,
+)
 from crcm_lib.models.subscriptions.sbg import (
     Retention,
     compare_survival,
     discount_lifetime,
     fit_retention,
     sbg_objective,
-    survive,
+    survival_curve,
 )
 from crcm_lib.reporting.charts.margin import show_retention
 
@@ -86,7 +91,7 @@ def tell(contracts: pd.DataFrame | None, **settings) -> str:
     engine = duckdb.connect() if contracts is None else engine_of(contracts)
     subscriptions = trace_subscriptions(engine, as_of=AS_OF)
     ahead = value(fit_retention(subscriptions), subscriptions)
-    return tell_renewals(ahead, backtest_retention(engine, as_of=AS_OF), "EUR", **settings)
+    return describe_renewals(ahead, backtest_renewals(engine, as_of=AS_OF), "EUR", **settings)
 
 
 def trace(contracts: pd.DataFrame, as_of=AS_OF) -> Subscriptions:
@@ -126,7 +131,7 @@ def test_parameters_of_seven_years_are_those_of_fader_hardie_2007(segment):
 def test_projections_to_year_12_follow_fader_hardie_2007(segment, within):
     percent, _alpha, _beta = PAPER[segment]
     retention = fit_retention(from_survival(percent))
-    projected = 100 * survive(retention.params, 0, np.arange(8, 13))
+    projected = 100 * survival_curve(retention.params, 0, np.arange(8, 13))
     assert projected == pytest.approx(percent[8:], abs=within)  # percentage points
     if segment == "High End":
         assert projected == pytest.approx([46.0, 43.6, 41.4, 39.5, 37.8], abs=0.06)
@@ -143,13 +148,13 @@ def test_residual_lifetime_is_the_hypergeometric_function_of_fader_hardie_2010_e
 def test_residual_lifetime_is_the_discounted_series_even_where_scipy_gives_none(params):
     later = np.arange(1, 800)
     for renewals in (0, 3, 40):
-        series = (survive(params, renewals, later) * 1.1 ** -(later - 1.0)).sum()
+        series = (survival_curve(params, renewals, later) * 1.1 ** -(later - 1.0)).sum()
         assert discount_lifetime(params, renewals, 0.1) == pytest.approx(series, rel=1e-7)
 
 
 def test_retention_and_residual_lifetime_rise_with_age_as_in_fader_hardie_2010():
     ages = np.arange(30)
-    chance = survive(PARAMS, ages, 1)
+    chance = survival_curve(PARAMS, ages, 1)
     assert chance == pytest.approx((3.806 + ages) / (0.668 + 3.806 + ages))
     assert (np.diff(chance) > 0).all()
     assert (np.diff(discount_lifetime(PARAMS, ages, 0.1)) > 0).all()
@@ -158,7 +163,9 @@ def test_retention_and_residual_lifetime_rise_with_age_as_in_fader_hardie_2010()
 def test_without_discount_residual_lifetime_is_finite_only_above_alpha_1():
     later = np.arange(1, 200_000)
     steady = {"alpha": 3.0, "beta": 6.0}
-    assert discount_lifetime(steady, 2, 0.0) == pytest.approx(survive(steady, 2, later).sum(), rel=1e-4)
+    assert discount_lifetime(steady, 2, 0.0) == pytest.approx(
+        survival_curve(steady, 2, later).sum(), rel=1e-4
+    )
     assert np.isinf(discount_lifetime(PARAMS, 2, 0.0))
 
 
@@ -177,7 +184,7 @@ def test_customers_who_are_all_alike_renew_at_one_rate():
     rng = np.random.default_rng(3)
     contracts = rng.geometric(0.2, 20_000)
     retention = fit_retention(as_subscriptions(np.minimum(contracts - 1, 9), contracts <= 9))
-    assert survive(retention.params, np.array([0, 8]), 1) == pytest.approx(0.8, abs=0.01)
+    assert survival_curve(retention.params, np.array([0, 8]), 1) == pytest.approx(0.8, abs=0.01)
 
 
 def test_renewals_within_the_horizon_are_counted_and_discounted_from_their_own_days():
@@ -263,7 +270,9 @@ def test_a_contract_that_followed_counts_though_it_was_marked_as_not_renewed():
     log = terms(("2023-01-01", "2023-12-31"), ("2024-01-01", "2024-12-31"), renewed=[False, True])
     found = trace(log, "2024-12-31")
     assert found.rows["renewals"].tolist() == [2]
-    assert "1 contracts are marked as not renewed, but another followed" in " ".join(tell_contracts(found))
+    assert "1 contracts are marked as not renewed, but another followed" in " ".join(
+        describe_contracts(found)
+    )
     early = terms(("2023-01-01", "2024-01-10"), ("2024-01-01", "2024-12-31"), renewed=[False, None])
     assert trace(early, "2024-01-05").counts["contradicted"] == 0  # the mark is of a later day
 
@@ -275,7 +284,7 @@ def test_a_contract_of_another_length_was_signed_but_is_not_followed():
     row = found.rows.set_index("customer_id").loc["a"]
     assert (row["renewals"], row["lost"]) == (1, False)
     assert pd.isna(row["next_end"])
-    assert tell_contracts(found)[0].startswith("1 of 5 contracts do not last about 365 days")
+    assert describe_contracts(found)[0].startswith("1 of 5 contracts do not last about 365 days")
 
 
 def test_contracts_side_by_side_are_left_out_and_said():
@@ -283,7 +292,7 @@ def test_contracts_side_by_side_are_left_out_and_said():
     double = terms(("2023-01-01", "2023-12-31"), ("2023-06-01", "2024-05-31"))
     found = trace(pd.concat([single, double]))
     assert found.rows["customer_id"].tolist() == ["b"]
-    assert "1 customers hold contracts side by side" in " ".join(tell_contracts(found))
+    assert "1 customers hold contracts side by side" in " ".join(describe_contracts(found))
 
 
 def test_monthly_contracts_are_one_length():
@@ -361,9 +370,9 @@ def test_what_cannot_be_told_ends_in_words(why):
     retention = fit_retention(subscriptions)
     assert not retention.known
     assert why in " ".join(retention.reasons)
-    ahead, past = value(retention, subscriptions), backtest_retention(duckdb.connect(), as_of=AS_OF)
+    ahead, past = value(retention, subscriptions), backtest_renewals(duckdb.connect(), as_of=AS_OF)
     assert list(ahead.customers) == []  # no column to join where nothing is known
-    told = tell_renewals(ahead, past, "EUR")
+    told = describe_renewals(ahead, past, "EUR")
     assert why.lower() in told.lower()
     table = predict_renewals(
         retention, subscriptions, as_of=AS_OF, horizon_days=365, annual_discount_rate=0.1
@@ -388,8 +397,8 @@ def as_one_cohort(subscriptions: Subscriptions) -> Subscriptions:
 def test_without_the_table_there_are_no_subscriptions_and_the_picture_names_it():
     found = trace_subscriptions(duckdb.connect(), as_of=AS_OF)
     assert found.rows.empty
-    assert tell_contracts(found) == []
-    assert backtest_retention(duckdb.connect(), as_of=AS_OF).scores.empty
+    assert describe_contracts(found) == []
+    assert backtest_renewals(duckdb.connect(), as_of=AS_OF).scores.empty
     picture = show_retention(compare_survival(fit_retention(found), found), tell(None))
     assert picture.alt == "No picture: There is no table `contracts`."
 
@@ -468,18 +477,18 @@ def test_a_reader_is_told_the_worth_the_chance_and_whether_chances_would_have_be
 
 def test_where_everybody_left_that_is_said(learned):
     everybody = as_subscriptions([1] * 40, [1] * 40)
-    past = backtest_retention(duckdb.connect(), as_of=AS_OF)
-    assert tell_renewals(value(learned[0], everybody), past, "EUR") == "No subscription is running."
+    past = backtest_renewals(duckdb.connect(), as_of=AS_OF)
+    assert describe_renewals(value(learned[0], everybody), past, "EUR") == "No subscription is running."
 
 
 def test_what_tells_of_few_subscriptions_or_of_one_is_hidden(learned):
     retention, subscriptions = learned
-    past = backtest_retention(duckdb.connect(), as_of=AS_OF)
+    past = backtest_renewals(duckdb.connect(), as_of=AS_OF)
     few = Subscriptions(subscriptions.rows.query("next_end.notna()").head(4), 365, subscriptions.counts)
-    assert "Fewer than 5 subscriptions are running." in tell_renewals(value(retention, few), past, "EUR")
+    assert "Fewer than 5 subscriptions are running." in describe_renewals(value(retention, few), past, "EUR")
     rows = subscriptions.rows.query("next_end.notna()").head(9)
     alone = Subscriptions(rows.assign(value=[1e6, *[1.0] * 8]), 365, subscriptions.counts)
-    words = tell_renewals(value(retention, alone), past, "EUR")
+    words = describe_renewals(value(retention, alone), past, "EUR")
     assert "One of them dominates" in words
     assert "EUR" not in words
 
@@ -488,7 +497,7 @@ def test_what_tells_of_few_subscriptions_or_of_one_is_hidden(learned):
 
 
 def test_held_out_renewals_are_nearer_to_the_model_than_to_one_rate_for_all():
-    past = backtest_retention(engine_of(draw_contracts(8000, seed=5)), as_of=AS_OF)
+    past = backtest_renewals(engine_of(draw_contracts(8000, seed=5)), as_of=AS_OF)
     scores = past.scores.set_index("model")
     assert scores.loc[SBG, "brier"] < scores.loc[SAME_RATE, "brier"]
     assert scores.loc[SBG, "loglik"] > scores.loc[SAME_RATE, "loglik"]
@@ -498,11 +507,11 @@ def test_held_out_renewals_are_nearer_to_the_model_than_to_one_rate_for_all():
 
 
 def test_the_model_learns_nothing_from_the_days_held_out(drawn):
-    past = backtest_retention(engine_of(drawn), as_of=AS_OF)
+    past = backtest_renewals(engine_of(drawn), as_of=AS_OF)
     after = (drawn["end"] > past.cut) & (drawn["end"] <= AS_OF)
     changed = drawn.assign(renewed=drawn["renewed"].mask(after, False))
     changed = changed[changed["start"] <= past.cut]  # nobody renews after the cut
-    again = backtest_retention(engine_of(changed), as_of=AS_OF)
+    again = backtest_renewals(engine_of(changed), as_of=AS_OF)
     assert again.retention == past.retention
     assert not again.decisions["renewed"].any()
     assert past.decisions["renewed"].any()
@@ -510,9 +519,9 @@ def test_the_model_learns_nothing_from_the_days_held_out(drawn):
 
 def test_a_look_back_that_has_too_little_says_why(drawn):
     short = drawn[drawn["start"] <= AS_OF - pd.Timedelta(days=3 * 365)]  # the first five years' contracts
-    nobody_due = backtest_retention(engine_of(short), as_of=AS_OF)
+    nobody_due = backtest_renewals(engine_of(short), as_of=AS_OF)
     assert "0 contracts came up for renewal in the days held out" in nobody_due.because
-    few = backtest_retention(engine_of(drawn[drawn["customer_id"] < "c00010"]), as_of=AS_OF)
+    few = backtest_renewals(engine_of(drawn[drawn["customer_id"] < "c00010"]), as_of=AS_OF)
     assert "nothing could be learned: 10 subscriptions" in few.because
     assert few.scores.empty
     assert nobody_due.scores.empty

@@ -69,8 +69,8 @@ def test_the_past_day_lies_inside_a_short_history():
 
 def test_a_short_history_is_measured_with_each_days_own_ruler_and_told():
     past = pd.Timestamp("2025-07-04")
-    assert tier_moves.choose_ruler(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
-    ruler, words = tier_moves.choose_ruler(("then", "now"), first_day="2025-01-01", past=past)
+    assert tier_moves.choose_scorecard_model(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
+    ruler, words = tier_moves.choose_scorecard_model(("then", "now"), first_day="2025-01-01", past=past)
     assert ruler == "now"
     assert "184 days" in words
 
@@ -108,8 +108,8 @@ def test_the_extremes_fall_back_by_chance_alone():
 
 
 def test_windows_that_overlap_repeat_themselves_more():
-    assert tier_moves.share_evidence(0.5, days_apart=0) == 1
-    assert tier_moves.share_evidence(0.5, days_apart=400) == 0.5
+    assert tier_moves.expected_autocorrelation(0.5, days_apart=0) == 1
+    assert tier_moves.expected_autocorrelation(0.5, days_apart=400) == 0.5
 
 
 def test_each_half_has_the_first_purchase_and_every_later_one_is_in_exactly_one(engine):
@@ -163,11 +163,11 @@ def test_who_did_not_buy_again_counts_as_zero(followed):
 def test_the_order_is_kept_partly_or_cannot_be_told(followed):
     before, later = followed
     pairs = outcomes.compare_neighbours(before, later, outcomes.follow_tiers(before, later, POLICY))
-    assert outcomes.judge_order(pairs, "spend") == "kept"
-    assert outcomes.judge_order(pairs.assign(verdict=["kept", "reversed"]), "bought again") == "partly"
+    assert outcomes.tier_order_verdict(pairs, "spend") == "kept"
+    assert outcomes.tier_order_verdict(pairs.assign(verdict=["kept", "reversed"]), "bought again") == "partly"
     nobody = later.iloc[:0]
     pairs = outcomes.compare_neighbours(before, nobody, outcomes.follow_tiers(before, nobody, POLICY))
-    assert outcomes.judge_order(pairs, "spend") == "cannot tell"
+    assert outcomes.tier_order_verdict(pairs, "spend") == "cannot tell"
 
 
 def test_one_tier_alone_has_no_order():

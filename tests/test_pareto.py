@@ -10,7 +10,7 @@ import pytest
 from scipy.integrate import quad
 
 from crcm_lib.models.clv import lifetimes_adapter, pareto_nbd
-from crcm_lib.models.mle import find_distinct
+from crcm_lib.models.mle import weighted_histories
 
 PARAMS = {"r": 0.553, "alpha": 10.578, "s": 0.606, "beta": 11.669}
 AWKWARD = [
@@ -27,7 +27,7 @@ def cdnow():
     (folder,) = find_spec("lifetimes").submodule_search_locations
     rows = pd.read_csv(Path(folder) / "datasets" / "cdnow_customers_summary.csv")
     assert len(rows) == 2357
-    return find_distinct(*(rows[name].to_numpy(float) for name in ("frequency", "recency", "T")))
+    return weighted_histories(*(rows[name].to_numpy(float) for name in ("frequency", "recency", "T")))
 
 
 def simulate(customers: int, seed: int, params=PARAMS, weeks: float = 60.0, ahead: float = 0.0):
@@ -85,7 +85,7 @@ def test_predictions_are_those_of_lifetimes_where_its_formula_is_safe(cdnow):
     x, t_x, age = cdnow.columns
     alive = pareto_nbd.probability_alive(PARAMS, x, t_x, age)
     assert alive == pytest.approx(fitter.conditional_probability_alive(x, t_x, age), rel=1e-9)
-    ahead = alive * pareto_nbd.alive_purchases(PARAMS, x, age, 39.0)
+    ahead = alive * pareto_nbd.expected_purchases_if_alive(PARAMS, x, age, 39.0)
     theirs = fitter.conditional_expected_number_of_purchases_up_to_time(39.0, x, t_x, age)
     assert ahead == pytest.approx(theirs, rel=1e-9)
 
@@ -95,20 +95,20 @@ def test_no_prediction_is_missing_even_for_the_heaviest_buyers(params):
     x, share, age = np.array([*product([0.0, 1.0, 90.0, 5000.0], [0.01, 1], [1, 900])]).T
     t_x = np.where(x > 0, share * age, 0)
     alive = pareto_nbd.probability_alive(params, x, t_x, age)
-    ahead = pareto_nbd.alive_purchases(params, x, age, 365.0)
+    ahead = pareto_nbd.expected_purchases_if_alive(params, x, age, 365.0)
     assert ((alive >= 0) & (alive <= 1)).all()
     assert ((ahead >= 0) & (ahead <= (params["r"] + x) / (params["alpha"] + age) * 365 * (1 + 1e-9))).all()
 
 
 def test_parameters_are_recovered_from_simulated_customers():
     *columns, _later = simulate(60_000, seed=3)
-    found = pareto_nbd.fit(find_distinct(*columns)).params
+    found = pareto_nbd.fit(weighted_histories(*columns)).params
     assert list(found.values()) == pytest.approx(list(PARAMS.values()), rel=0.1)
 
 
 def test_expected_purchases_are_those_of_simulated_customers():
     x, t_x, age, later = simulate(200_000, seed=4, ahead=39.0)
-    expected = pareto_nbd.probability_alive(PARAMS, x, t_x, age) * pareto_nbd.alive_purchases(
+    expected = pareto_nbd.probability_alive(PARAMS, x, t_x, age) * pareto_nbd.expected_purchases_if_alive(
         PARAMS, x, age, 39.0
     )
     for group in (x == 0, x == 1, x >= 5):
@@ -128,17 +128,17 @@ def test_expected_counts_are_those_of_simulated_customers():
 @pytest.mark.parametrize("params", AWKWARD)
 def test_discounting_counts_each_purchase_from_its_own_day(params):
     rate, days = 0.002, np.linspace(0, 365, 4001)
-    bought = pareto_nbd.alive_purchases(params, np.full(4001, 3.0), np.full(4001, 200.0), days)
+    bought = pareto_nbd.expected_purchases_if_alive(params, np.full(4001, 3.0), np.full(4001, 200.0), days)
     worth = (np.diff(bought) * np.exp(-rate * (days[:-1] + days[1:]) / 2)).sum()
-    found = pareto_nbd.alive_purchases(params, np.array([3.0]), np.array([200.0]), 365.0, rate)
+    found = pareto_nbd.expected_purchases_if_alive(params, np.array([3.0]), np.array([200.0]), 365.0, rate)
     assert found[0] == pytest.approx(worth, rel=1e-4)
 
 
 def test_the_unit_of_time_does_not_change_the_answer(cdnow):
     x, t_x, age = cdnow.columns
-    weeks, days = pareto_nbd.fit(cdnow), pareto_nbd.fit(find_distinct(x, 7 * t_x, 7 * age))
+    weeks, days = pareto_nbd.fit(cdnow), pareto_nbd.fit(weighted_histories(x, 7 * t_x, 7 * age))
     # the same different histories, each once
-    one = pareto_nbd.fit(find_distinct(x, t_x, age))
+    one = pareto_nbd.fit(weighted_histories(x, t_x, age))
     assert days.params["alpha"] == pytest.approx(7 * one.params["alpha"], rel=1e-5)
     assert days.params["r"] == pytest.approx(one.params["r"], rel=1e-5)
     assert weeks.problems == days.problems == ()
@@ -148,7 +148,7 @@ def test_where_nobody_leaves_that_is_a_remark_and_not_a_problem():
     random = np.random.default_rng(0)
     x = random.poisson(random.gamma(2, 3, 3000)).astype(float)
     t_x = np.where(x > 0, random.random(3000) ** (1 / np.maximum(x, 1)), 0)
-    fit = pareto_nbd.fit(find_distinct(x, t_x, np.ones(3000)))
+    fit = pareto_nbd.fit(weighted_histories(x, t_x, np.ones(3000)))
     assert fit.problems == ()
     assert (
         pareto_nbd.probability_alive(fit.params, np.array([3.0]), np.array([0.9]), np.array([1.0]))[0] > 0.97

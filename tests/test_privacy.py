@@ -10,7 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from crcm_lib.errors import GateError, UsageError
-from crcm_lib.privacy import cells, find_identifiers, hide_small, keys, make_private, pseudonyms, say_hidden
+from crcm_lib.privacy import (
+    find_identifiers,
+    hide_small,
+    make_private,
+    pseudonymise,
+    pseudonyms,
+    say_hidden,
+    suppression,
+)
 from crcm_lib.schema.tables import About
 
 SYNTHETIC = About("sample", "Sample", "2025-12-31", "2023-07-01", "CNY", synthetic=True)
@@ -29,7 +37,7 @@ def key_file(tmp_path, monkeypatch):
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     monkeypatch.delenv("CRCM_KEY_FILE", raising=False)
-    monkeypatch.setattr(keys, "ROOT", tmp_path)
+    monkeypatch.setattr(pseudonyms, "ROOT", tmp_path)
     return tmp_path
 
 
@@ -37,54 +45,54 @@ def project(tmp_path, monkeypatch):
 
 
 def test_the_hash_is_hmac_sha_256_of_rfc_4231_test_cases_1_and_2():
-    assert keys.keyed_hash(b"\x0b" * 20, "Hi There") == (
+    assert pseudonyms.keyed_hash(b"\x0b" * 20, "Hi There") == (
         "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
     )
-    assert keys.keyed_hash(b"Jefe", "what do ya want for nothing?") == (
+    assert pseudonyms.keyed_hash(b"Jefe", "what do ya want for nothing?") == (
         "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
     )
 
 
 def test_a_pseudonym_is_the_hash_of_the_id_under_the_key_file(key_file):
     key_file.write_bytes(b"Jefe" + b"\0" * 60)  # HMAC fills a short key with zeros, so this is RFC 4231's key
-    assert pseudonyms(["what do ya want for nothing?"], REAL) == ["C-5BDCC146BF60"]
+    assert pseudonymise(["what do ya want for nothing?"], REAL) == ["C-5BDCC146BF60"]
 
 
 def test_ids_are_exact_text():
-    assert len(set(pseudonyms(["00123", "123", "123 ", "NA", "na", "客户"], SYNTHETIC))) == 6
+    assert len(set(pseudonymise(["00123", "123", "123 ", "NA", "na", "客户"], SYNTHETIC))) == 6
 
 
 def test_a_customer_has_one_pseudonym_wherever_listed(key_file):
-    alone, among = pseudonyms(["K7"], REAL), pseudonyms(["K1", "K7", "K1", "K7"], REAL)
+    alone, among = pseudonymise(["K7"], REAL), pseudonymise(["K1", "K7", "K1", "K7"], REAL)
     assert among[1] == among[3] == alone[0]
 
 
 def test_another_key_gives_other_pseudonyms(key_file):
-    before = pseudonyms(["K7"], REAL)
+    before = pseudonymise(["K7"], REAL)
     key_file.write_bytes(b"j" * 32)
-    assert pseudonyms(["K7"], REAL) != before
+    assert pseudonymise(["K7"], REAL) != before
 
 
 def test_synthetic_data_never_use_the_secret_key(key_file):
-    assert pseudonyms(["K7"], SYNTHETIC) != pseudonyms(["K7"], REAL)
+    assert pseudonymise(["K7"], SYNTHETIC) != pseudonymise(["K7"], REAL)
     key_file.unlink()
-    assert pseudonyms(["K7"], SYNTHETIC)
+    assert pseudonymise(["K7"], SYNTHETIC)
 
 
 def test_two_customers_never_share_a_pseudonym(monkeypatch):
-    monkeypatch.setattr(keys, "DIGITS", 1)
+    monkeypatch.setattr(pseudonyms, "DIGITS", 1)
     with pytest.raises(GateError, match=r"1[0-9] pseudonym\(s\) stand for two customers"):
-        pseudonyms([f"K{number}" for number in range(30)], SYNTHETIC)
+        pseudonymise([f"K{number}" for number in range(30)], SYNTHETIC)
 
 
 def test_a_missing_id_has_no_pseudonym():
     with pytest.raises(ValueError, match="1 of 2 ids are missing"):
-        pseudonyms(["K1", None], SYNTHETIC)
+        pseudonymise(["K1", None], SYNTHETIC)
 
 
 def test_the_first_use_makes_a_private_key_and_the_next_use_reads_it(project):
-    first = pseudonyms(["K7"], REAL)
-    assert pseudonyms(["K7"], REAL) == first
+    first = pseudonymise(["K7"], REAL)
+    assert pseudonymise(["K7"], REAL) == first
     files = list((project / ".crcm").iterdir())
     assert [file.name for file in files] == ["key"]
     assert stat.S_IMODE(files[0].stat().st_mode) == 0o600
@@ -92,28 +100,28 @@ def test_the_first_use_makes_a_private_key_and_the_next_use_reads_it(project):
 
 
 def test_a_key_that_another_process_made_meanwhile_is_kept(project):
-    pseudonyms(["K7"], REAL)
+    pseudonymise(["K7"], REAL)
     key = (project / ".crcm" / "key").read_bytes()
-    keys._make_key(project / ".crcm" / "key")
+    pseudonyms._make_key(project / ".crcm" / "key")
     assert (project / ".crcm" / "key").read_bytes() == key
 
 
 def test_a_missing_key_file_is_named(key_file):
     key_file.unlink()
     with pytest.raises(UsageError, match="cannot be read"):
-        pseudonyms(["K7"], REAL)
+        pseudonymise(["K7"], REAL)
 
 
 def test_a_short_key_is_refused(key_file):
     key_file.write_bytes(b"secret")
     with pytest.raises(UsageError, match="6 bytes; at least 32"):
-        pseudonyms(["K7"], REAL)
+        pseudonymise(["K7"], REAL)
 
 
 def test_a_key_file_that_others_can_read_is_refused(key_file):
     key_file.chmod(0o644)
     with pytest.raises(UsageError, match="others can read it"):
-        pseudonyms(["K7"], REAL)
+        pseudonymise(["K7"], REAL)
 
 
 # Small cells in a list of groups
@@ -228,10 +236,10 @@ def test_hidden_money_taken_together_is_not_dominated_either(money):
     counts, spend, largest = (np.array(column) for column in zip(*money, strict=True))
     frame = groups(counts, spend=spend, largest_share=largest)
     hidden = hide_small(frame, money=["spend"])["spend"].isna().to_numpy()
-    assert hidden[largest > cells.DOMINATES].all()
+    assert hidden[largest > suppression.MAX_DOMINANT_SHARE].all()
     if hidden.any() and not hidden.all():
         assert hidden.sum() >= 2
-        assert (spend * largest)[hidden].max() <= cells.DOMINATES * spend[hidden].sum()
+        assert (spend * largest)[hidden].max() <= suppression.MAX_DOMINANT_SHARE * spend[hidden].sum()
 
 
 # Two-way tables
@@ -327,7 +335,7 @@ def test_identifiers_are_found_and_nothing_else(text, found):
 
 def test_pseudonyms_are_not_mistaken_for_ids():
     ids = [f"K{number}" for number in range(10_000, 12_000)]
-    assert find_identifiers(" ".join(pseudonyms(ids, SYNTHETIC)), ids) == []
+    assert find_identifiers(" ".join(pseudonymise(ids, SYNTHETIC)), ids) == []
 
 
 def test_private_means_for_the_owner_only(tmp_path):

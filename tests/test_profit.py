@@ -8,16 +8,16 @@ import pytest
 from conftest import engine_of
 
 from crcm_lib.errors import DataError
-from crcm_lib.features.cost_to_serve import Remains, trace_remains
+from crcm_lib.features.cost_to_serve import ContributionWaterfall, contribution_waterfall
 from crcm_lib.features.customers import spend_between, summarise_customers
-from crcm_lib.models.clv.model_selection import Look
+from crcm_lib.models.clv.model_selection import BacktestWindow
 from crcm_lib.models.profitability import (
+    describe_reconciliation,
+    describe_waterfall,
     list_unprofitable,
     reconcile,
-    sum_remains,
-    tell_reconciled,
-    tell_remains,
-    trace_whale,
+    sum_waterfall,
+    whale_curve,
 )
 from crcm_lib.reporting.charts import margin as draw
 from crcm_lib.schema import tables
@@ -53,11 +53,11 @@ ACTIONS = pd.DataFrame(
 MONEY = ("amount", "discount", "cost")
 
 
-def trace(lines: pd.DataFrame = LINES, *, rate: float = 0.1, **others: pd.DataFrame) -> Remains:
-    return trace_remains(engine_of(lines, **others), as_of=AS_OF, annual_interest_rate=rate)
+def trace(lines: pd.DataFrame = LINES, *, rate: float = 0.1, **others: pd.DataFrame) -> ContributionWaterfall:
+    return contribution_waterfall(engine_of(lines, **others), as_of=AS_OF, annual_interest_rate=rate)
 
 
-def as_remains(contribution, gross=None, **steps) -> Remains:
+def as_remains(contribution, gross=None, **steps) -> ContributionWaterfall:
     """Customers whose gross sales and contribution are given."""
     contribution = np.asarray(contribution, float)
     gross = np.full(len(contribution), 100.0) if gross is None else np.asarray(gross, float)
@@ -67,15 +67,17 @@ def as_remains(contribution, gross=None, **steps) -> Remains:
          "cost_of_goods": goods, **steps, "contribution": contribution},
         index=pd.Index([f"c{i:05d}" for i in range(len(gross))], name="customer_id"),
     )  # fmt: skip
-    return Remains(rows, ())
+    return ContributionWaterfall(rows, ())
 
 
-def look_at(predicted: dict[str, float], margin: float | None, cut="2024-02-20", until=AS_OF) -> Look:
+def look_at(
+    predicted: dict[str, float], margin: float | None, cut="2024-02-20", until=AS_OF
+) -> BacktestWindow:
     """A window for which the champion had predicted so much spend of each customer."""
     spends = pd.DataFrame({"actual": 0.0, "champion": pd.Series(predicted)})
     models = {"champion": SimpleNamespace(margin=margin)}
     days = (pd.Timestamp(day) for day in (cut, until))
-    return Look(*days, spends[[]], models, spends, spends["actual"], {})
+    return BacktestWindow(*days, spends[[]], models, spends, spends["actual"], {})
 
 
 def reconcile_on_paper(predicted, margin, lines=LINES, **others) -> pd.DataFrame:
@@ -84,13 +86,13 @@ def reconcile_on_paper(predicted, margin, lines=LINES, **others) -> pd.DataFrame
 
 
 @pytest.fixture(scope="module")
-def everything() -> Remains:
+def everything() -> ContributionWaterfall:
     return trace(invoices=INVOICES, assignments=ACTIONS)
 
 
 @pytest.fixture(scope="module")
-def golden() -> Remains:
-    return trace_remains(open_engine(GOLDEN), as_of="2025-12-31", annual_interest_rate=0.1)
+def golden() -> ContributionWaterfall:
+    return contribution_waterfall(open_engine(GOLDEN), as_of="2025-12-31", annual_interest_rate=0.1)
 
 
 # To the cent
@@ -126,20 +128,20 @@ def test_rows_reconcile_to_the_cent_with_the_customers_table(golden):
     )
     after = rows["spend_total"] - rows[STEPS[2:]].sum(axis=1)
     assert rows["contribution"][bought].to_numpy() == pytest.approx(after[bought].to_numpy(), abs=1e-6)
-    everybody = sum_remains(golden)
+    everybody = sum_waterfall(golden)
     assert round(everybody["spend_total"].iloc[0] * 100) == round(spend.sum() * 100)
 
 
 def test_sums_per_group_add_up_to_the_sum_of_all(golden):
     tiers = tables.read(GOLDEN, "tiers")["tier"]
-    whole, parts = sum_remains(golden), sum_remains(golden, tiers)
+    whole, parts = sum_waterfall(golden), sum_waterfall(golden, tiers)
     for column in ("customers", "gross_sales", *STEPS, "spend_total", "contribution"):
         assert round(parts[column].sum(), 4) == whole[column].iloc[0], column
     assert set(parts["group"]) == set(tiers)
 
 
 def test_a_customer_without_a_group_is_counted_under_none(everything):
-    parts = sum_remains(everything, pd.Series({"a": "key"}))
+    parts = sum_waterfall(everything, pd.Series({"a": "key"}))
     assert dict(zip(parts["group"], parts["customers"], strict=True)) == {"key": 1, "none": 3}
 
 
@@ -148,22 +150,22 @@ def test_a_customer_without_a_group_is_counted_under_none(everything):
 
 def test_customers_of_unknown_cost_are_set_aside_and_said(everything):
     assert np.isnan(everything.rows.loc["c", "contribution"])
-    whole = sum_remains(everything).iloc[0]
+    whole = sum_waterfall(everything).iloc[0]
     assert whole["sales_of_unknown_cost"] == 20 + 70
     assert whole["contribution"] == pytest.approx(everything.rows["contribution"].sum())
     after = whole["gross_sales"] - whole[STEPS].sum()
     assert whole["contribution"] == pytest.approx(after)
-    told = tell_remains(everything, at_least=1)
+    told = describe_waterfall(everything, at_least=1)
     assert "Set aside: 1 customers, the cost of most of whose sales is unknown." in told  # 70 of 70 is one's
 
 
 def test_the_spend_of_customers_set_aside_is_told_unless_they_are_few_or_one_dominates():
     remains = as_remains([np.nan] * 6 + [40.0] * 20)
-    assert "Set aside: 6 customers" in tell_remains(remains)
-    assert "they spent 600." in tell_remains(remains)
-    assert "fewer than 7 customers" in tell_remains(remains, at_least=7)
-    assert "600" not in tell_remains(remains, at_least=7)
-    assert tell_remains(as_remains([40.0] * 20)) == ""
+    assert "Set aside: 6 customers" in describe_waterfall(remains)
+    assert "they spent 600." in describe_waterfall(remains)
+    assert "fewer than 7 customers" in describe_waterfall(remains, at_least=7)
+    assert "600" not in describe_waterfall(remains, at_least=7)
+    assert describe_waterfall(as_remains([40.0] * 20)) == ""
 
 
 def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
@@ -174,7 +176,7 @@ def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
     served = pd.DataFrame({"customer_id": ["e"], "opened": ["2024-05-01"], "cost": [3.0]})
     remains = trace(pd.concat([LINES.iloc[:2], half]), tickets=served)
     assert remains.rows.loc["e", ["cost_of_goods", "cost_to_serve"]].to_list() == [4, 3]
-    row = sum_remains(remains, pd.Series({"a": "known", "e": "unknown"})).set_index("group").loc["unknown"]
+    row = sum_waterfall(remains, pd.Series({"a": "known", "e": "unknown"})).set_index("group").loc["unknown"]
     assert row[["sales_of_unknown_cost", "cost_of_goods", "cost_to_serve", "contribution"]].to_list() == [
         100, 0, 0, 0,
     ]  # fmt: skip
@@ -193,13 +195,13 @@ def test_without_cost_nobody_speaks_of_profit(lines):
     remains = trace(lines, invoices=INVOICES, assignments=ACTIONS)
     assert not remains.known
     assert list(remains.rows) == ["gross_sales", "discounts", "returns", "spend_total"]
-    sums = sum_remains(remains)
+    sums = sum_waterfall(remains)
     off = reconcile(engine_of(lines), look_at({"a": 10, "b": 5}, 0.3), "champion", annual_interest_rate=0.1)
     told = [
-        draw.show_waterfall(sums, tell_reconciled(off, "EUR", at_least=1), "EUR", at_least=1).alt,
-        draw.table_remains(sums, tell_remains(remains), "EUR", at_least=1)._text(),
-        draw.show_whale(trace_whale(remains), list_unprofitable(remains), "EUR").alt,
-        draw.tell_whale(trace_whale(remains)), *remains.absent,
+        draw.show_waterfall(sums, describe_reconciliation(off, "EUR", at_least=1), "EUR", at_least=1).alt,
+        draw.table_waterfall(sums, describe_waterfall(remains), "EUR", at_least=1)._text(),
+        draw.show_whale(whale_curve(remains), list_unprofitable(remains), "EUR").alt,
+        draw.tell_whale(whale_curve(remains)), *remains.absent,
     ]  # fmt: skip
     words = " ".join(told)
     assert "Not available: what remains after cost" in told[1]
@@ -254,13 +256,13 @@ def test_late_payment_costs_nothing_where_money_costs_nothing():
 def test_spend_is_that_of_the_customers_table_whatever_is_known():
     engine = engine_of(LINES.assign(time=LINES["day"]))
     spend = summarise_customers(engine, as_of=AS_OF)["spend_total"]
-    found = trace_remains(engine, as_of=AS_OF, annual_interest_rate=0.1).rows["spend_total"]
+    found = contribution_waterfall(engine, as_of=AS_OF, annual_interest_rate=0.1).rows["spend_total"]
     assert found.to_dict() == spend.to_dict()
 
 
 def test_a_day_before_all_transactions_is_refused():
     with pytest.raises(DataError, match="none on or before as_of=2020-01-01"):
-        trace_remains(engine_of(LINES), as_of="2020-01-01", annual_interest_rate=0.1)
+        contribution_waterfall(engine_of(LINES), as_of="2020-01-01", annual_interest_rate=0.1)
 
 
 # Predicted, and what came
@@ -301,15 +303,15 @@ def test_the_actual_spend_is_that_of_the_window_held_out():
 
 
 def test_how_far_off_predictions_were_is_said_or_why_it_cannot_be():
-    assert "cannot be told: no window" in tell_reconciled(
+    assert "cannot be told: no window" in describe_reconciliation(
         reconcile(None, None, "champion", annual_interest_rate=0.1), "EUR"
     )
     found = reconcile_on_paper({"a": 25.0, "b": 4.0}, 0.3, assignments=ACTIONS)
-    assert tell_reconciled(found, "EUR", at_least=2) == (
+    assert describe_reconciliation(found, "EUR", at_least=2) == (
         "Held out, the 315 days after 2024-02-20, 2 customers known by then: 29 EUR of spend had been "
         "predicted and 20 came (+45.0%); 9 EUR of contribution had been predicted and -5 came (–)."
     )
-    assert "29" not in tell_reconciled(found, "EUR", at_least=3)
+    assert "29" not in describe_reconciliation(found, "EUR", at_least=3)
 
 
 # The whale
@@ -320,7 +322,7 @@ def show(whale, costly: pd.DataFrame | None = None) -> str:
 
 
 def test_the_whale_on_paper():
-    whale = trace_whale(as_remains([50.0] * 10 + [10] * 5 + [-30] * 5), at_least=5)
+    whale = whale_curve(as_remains([50.0] * 10 + [10] * 5 + [-30] * 5), at_least=5)
     assert (whale.total, whale.peak, whale.negative) == (400, 550, 5)
     assert whale.peak_share == pytest.approx(550 / 400)
     assert whale.negative_share == 0.25
@@ -331,19 +333,19 @@ def test_the_whale_on_paper():
 
 
 def test_a_company_that_loses_on_the_whole_has_no_share_of_its_peak():
-    whale = trace_whale(as_remains([10.0] * 10 + [-90] * 10))
+    whale = whale_curve(as_remains([10.0] * 10 + [-90] * 10))
     assert np.isnan(whale.peak_share)
     assert "nan" not in show(whale)
     assert "without them contribution would be 100." in draw.tell_whale(whale)
 
 
 def test_the_whale_hides_few_customers_and_one_who_dominates():
-    assert show(trace_whale(as_remains([5.0] * 4))).startswith("No picture: too few")
-    assert show(trace_whale(as_remains([]))).startswith("No picture: too few")
-    assert "Fewer than 5 customers cost" in draw.tell_whale(trace_whale(as_remains([5.0] * 40 + [-1.0])))
-    alone = trace_whale(as_remains([1e6, *np.linspace(60, 1, 99)]))
+    assert show(whale_curve(as_remains([5.0] * 4))).startswith("No picture: too few")
+    assert show(whale_curve(as_remains([]))).startswith("No picture: too few")
+    assert "Fewer than 5 customers cost" in draw.tell_whale(whale_curve(as_remains([5.0] * 40 + [-1.0])))
+    alone = whale_curve(as_remains([1e6, *np.linspace(60, 1, 99)]))
     assert "one dominates them" in show(alone)
-    shown = draw.list_points(trace_whale(as_remains([2000.0, *np.linspace(60, 1, 99)])))
+    shown = draw.list_points(whale_curve(as_remains([2000.0, *np.linspace(60, 1, 99)])))
     assert 0.05 not in shown["customer_share"].to_list()  # the first twentieth is almost all one customer's
     assert shown["customer_share"].iloc[-1] == 1
 
@@ -356,7 +358,7 @@ def test_large_customers_who_cost_money_are_listed_with_what_costs_most():
     found = list_unprofitable(remains)
     assert found.index.to_list() == ["c00000"]  # the last one is not large, the second one pays
     assert found["mostly"].iloc[0] == "late payment: 50% of gross sales, 13% of everybody's"
-    picture = draw.show_whale(trace_whale(remains), found.set_axis(["C-1"]), "EUR")
+    picture = draw.show_whale(whale_curve(remains), found.set_axis(["C-1"]), "EUR")
     assert "C-1: -200 (late payment: 50% of gross sales, 13% of everybody's)" in picture.alt
     assert "the 1 below cost 200 EUR more than they bring" in picture.alt
     assert [label.get_text() for label in picture.figure.axes[1].get_yticklabels()] == [
@@ -366,7 +368,7 @@ def test_large_customers_who_cost_money_are_listed_with_what_costs_most():
 
 def test_where_no_large_customer_costs_money_that_is_said():
     remains = as_remains([*[50.0] * 40, *[-5.0] * 10], [*[200.0] * 40, *[10.0] * 10])
-    picture = draw.show_whale(trace_whale(remains), list_unprofitable(remains), "EUR")
+    picture = draw.show_whale(whale_curve(remains), list_unprofitable(remains), "EUR")
     assert "None of the fifth with the largest gross sales does." in picture.alt
     assert len(picture.figure.axes) == 1
 
@@ -375,7 +377,7 @@ def test_where_no_large_customer_costs_money_that_is_said():
 
 
 def test_the_waterfall_says_every_step_and_ends_where_the_sums_do(golden):
-    sums = sum_remains(golden)
+    sums = sum_waterfall(golden)
     bars = draw.list_bars(sums.iloc[0])
     assert bars["end"].iloc[-1] == sums["contribution"].iloc[0]
     taken = bars[bars["kind"] == "taken"]
@@ -388,17 +390,17 @@ def test_the_waterfall_says_every_step_and_ends_where_the_sums_do(golden):
 
 
 def test_few_customers_are_hidden_in_pictures_and_tables(everything):
-    sums = sum_remains(everything)
+    sums = sum_waterfall(everything)
     assert draw.show_waterfall(sums, "", "EUR").alt.startswith("No picture: too few")
-    assert "120" not in draw.table_remains(sums, "", "EUR")._text()
+    assert "120" not in draw.table_waterfall(sums, "", "EUR")._text()
     assert draw.show_waterfall(sums.iloc[:0], "", "EUR").alt.startswith("No picture")
 
 
 def test_the_table_by_stage_says_what_is_unknown_and_adds_up_to_the_waterfall(golden):
     stages = tables.read(GOLDEN, "stages")["stage"]
-    view = draw.table_remains(sum_remains(golden, stages), tell_remains(golden), "CNY")
+    view = draw.table_waterfall(sum_waterfall(golden, stages), describe_waterfall(golden), "CNY")
     assert view.caption == (
         "Amounts in CNY. Not available: cost to serve from `tickets`, `contacts` (no `cost` there)."
     )
     assert set(view.raw["group"]) <= {*stages, "none"}
-    assert view.raw["contribution"].sum() == pytest.approx(sum_remains(golden)["contribution"].iloc[0])
+    assert view.raw["contribution"].sum() == pytest.approx(sum_waterfall(golden)["contribution"].iloc[0])

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.clv import fit_value
-from crcm_lib.models.clv.prediction_intervals import SHARE, cover, draw_ranges
+from crcm_lib.models.clv.prediction_intervals import SHARE, coverage, predict_intervals
 from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
-from crcm_lib.models.mle import find_distinct, find_spread
+from crcm_lib.models.mle import sample_parameters, weighted_histories
 from crcm_lib.reporting.charts.value_charts import WIDEST, show_ranges
 
 PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
@@ -56,18 +56,18 @@ def test_ranges_hold_in_four_of_five_futures_of_fifty_worlds(monkeypatch):
     total, people = [], []
     for seed in range(50):
         customers, later = draw_world(1000, seed, futures=50)
-        ranges = draw_ranges(fit_value(customers), customers, horizon_days=HORIZON, seed=seed)
+        ranges = predict_intervals(fit_value(customers), customers, horizon_days=HORIZON, seed=seed)
         everybody = ranges.totals.iloc[-1]
         total.append(later.sum(axis=1).between(everybody["spend_low"], everybody["spend_high"]).mean())
         some = ranges.customers["spend_high"] > 0  # a range that is nothing but 0 holds more often
-        people.append(cover(later.loc[0, some], ranges.customers[some]))
+        people.append(coverage(later.loc[0, some], ranges.customers[some]))
     assert 0.76 <= np.mean(people) <= 0.84
     assert 0.74 <= np.mean(total) <= 0.88  # 50 worlds of 50 futures tell the share to within 0.06
 
 
 def test_who_hardly_buys_again_has_a_range_from_zero(world):
     customers, later, model = world
-    found = draw_ranges(model, customers, horizon_days=HORIZON).customers
+    found = predict_intervals(model, customers, horizon_days=HORIZON).customers
     assert (found["spend_low"] <= found["spend_high"]).all()
     silent = found["spend_high"] == 0
     assert 0.2 < silent.mean() < 0.9
@@ -77,7 +77,7 @@ def test_who_hardly_buys_again_has_a_range_from_zero(world):
 def test_groups_add_up_to_the_total(world):
     customers, _later, model = world
     groups = pd.Series(np.where(customers["purchases"] > 2, "often", "seldom"), index=customers.index)
-    totals = draw_ranges(model, customers, horizon_days=HORIZON, groups=groups).totals
+    totals = predict_intervals(model, customers, horizon_days=HORIZON, groups=groups).totals
     assert totals["group"].to_list() == ["often", "seldom", ""]
     assert totals["customers"].to_list()[-1] == len(customers)
     assert totals["spend_expected"].iloc[:2].sum() == pytest.approx(totals["spend_expected"].iloc[2])
@@ -87,16 +87,16 @@ def test_groups_add_up_to_the_total(world):
 
 def test_the_expected_total_lies_in_the_middle_of_its_range(world):
     customers, _later, model = world
-    everybody = draw_ranges(model, customers, horizon_days=HORIZON).totals.iloc[-1]
+    everybody = predict_intervals(model, customers, horizon_days=HORIZON).totals.iloc[-1]
     assert everybody["spend_low"] < everybody["spend_expected"] < everybody["spend_high"]
 
 
 def test_the_same_seed_draws_the_same_and_amounts_scale(world):
     customers, _later, model = world
-    first, again = (draw_ranges(model, customers, horizon_days=90, seed=4).customers for _i in range(2))
+    first, again = (predict_intervals(model, customers, horizon_days=90, seed=4).customers for _i in range(2))
     pd.testing.assert_frame_equal(first, again)
     larger = customers.assign(**{name: customers[name] * 100 for name in ("spend_total", "spend_mean")})
-    ranges = draw_ranges(fit_value(larger), larger, horizon_days=90, seed=4).customers
+    ranges = predict_intervals(fit_value(larger), larger, horizon_days=90, seed=4).customers
     np.testing.assert_allclose(ranges.quantile(0.9), 100 * first.quantile(0.9), rtol=0.05)
 
 
@@ -104,7 +104,7 @@ def test_the_same_seed_draws_the_same_and_amounts_scale(world):
 def test_few_customers_have_ranges_too(many):
     customers, _later = draw_world(max(many, 1), seed=1)
     customers = customers.head(many)
-    found = draw_ranges(fit_value(customers), customers, horizon_days=90)
+    found = predict_intervals(fit_value(customers), customers, horizon_days=90)
     assert len(found.customers) == many
     assert np.isfinite(found.customers.to_numpy()).all()
     assert np.isfinite(found.totals[["spend_low", "spend_high"]].to_numpy(float)).all()
@@ -115,9 +115,9 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     columns = [customers["purchases"].to_numpy(float) - 1]
     columns += [customers[name].to_numpy() / 250 for name in ("days_first_to_last", "days_observed")]
     random = np.random.default_rng(2)
-    fitted = PROCESSES[BGNBD].fit(find_distinct(*columns)).params
-    different = find_distinct(*columns)
-    drawn = find_spread(
+    fitted = PROCESSES[BGNBD].fit(weighted_histories(*columns)).params
+    different = weighted_histories(*columns)
+    drawn = sample_parameters(
         PROCESSES[BGNBD].objective,
         (*different.columns, different.weight),
         fitted,
@@ -128,7 +128,9 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     refitted = []
     for _resample in range(40):
         rows = random.integers(len(customers), size=len(customers))
-        refitted.append(PROCESSES[BGNBD].fit(find_distinct(*(column[rows] for column in columns))).params)
+        refitted.append(
+            PROCESSES[BGNBD].fit(weighted_histories(*(column[rows] for column in columns))).params
+        )
     ours, theirs = (np.log(pd.DataFrame(some)).std() for some in (drawn, refitted))
     assert ours[["r", "alpha"]].to_list() == pytest.approx(theirs[["r", "alpha"]].to_list(), rel=0.35)
 

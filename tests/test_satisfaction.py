@@ -147,7 +147,9 @@ def test_columns_that_tickets_do_not_have_stay_absent():
 
 def test_nps_and_its_adjusted_wald_interval_worked_by_hand():
     """Rocks (2016): 3 pseudo-answers, 3/4 + 3/2 + 3/4. 60 promoters, 25 detractors, 15 others."""
-    found = service.net_promoter(pd.Series([10] * 40 + [9] * 20 + [7] * 10 + [8] * 5 + [6] * 20 + [0] * 5))
+    found = service.net_promoter_score(
+        pd.Series([10] * 40 + [9] * 20 + [7] * 10 + [8] * 5 + [6] * 20 + [0] * 5)
+    )
     up, down = 60.75 / 103, 25.75 / 103
     error = ((up + down - (up - down) ** 2) / 103) ** 0.5
     assert found["nps"] == 35
@@ -159,12 +161,12 @@ def test_nps_and_its_adjusted_wald_interval_worked_by_hand():
 def test_the_nps_interval_covers_the_truth_as_often_as_it_says(size):
     rng = np.random.default_rng(0)
     answers = rng.choice([10, 8, 3], p=[0.5, 0.3, 0.2], size=(1000, size))
-    found = [service.net_promoter(pd.Series(row)) for row in answers]
+    found = [service.net_promoter_score(pd.Series(row)) for row in answers]
     assert np.mean([one["low"] <= 30 <= one["high"] for one in found]) == pytest.approx(0.95, abs=0.025)
 
 
 def test_no_answers_give_no_number():
-    assert np.isnan(service.net_promoter(pd.Series(dtype=float))["nps"])
+    assert np.isnan(service.net_promoter_score(pd.Series(dtype=float))["nps"])
     assert np.isnan(service.mean_answer(pd.Series(dtype=float))["mean"])
 
 

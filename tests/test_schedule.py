@@ -77,7 +77,7 @@ def test_a_notebook_sees_what_it_comes_after_and_nothing_else(shop, monkeypatch)
     assert printed(published, "03_late") == f"{['02_copy.json', '03_late.json', *common]}\n"
     assert printed(published, "04_early") == f"{['04_early.json', *common]}\n"
     assert printed(published, "05_last") == f"{['02_copy.json', '03_late.json', '05_last.json', *common]}\n"
-    assert not (published / sandbox.DESKS).exists()
+    assert not (published / sandbox.SANDBOXES).exists()
 
 
 def test_a_notebook_waits_for_those_it_names(shop):
@@ -119,7 +119,7 @@ def test_a_failure_stops_the_notebook_beside_it(shop, failing, other):
     (kept,) = (shop.out / "failed").iterdir()
     assert statuses(kept / f"{other}.ipynb")[-2:] == ["failed", "pending"]
     assert statuses(kept / "01_about.ipynb") == ["completed"] * 4
-    assert not (kept / sandbox.DESKS).exists()
+    assert not (kept / sandbox.SANDBOXES).exists()
     assert str(shop.out / ".staging") not in (kept / f"{other}.ipynb").read_text()
 
 
@@ -130,7 +130,7 @@ def test_of_two_failures_found_together_the_lowest_is_told():
         return future
 
     after = schedule.follow({"01": [], "02": [], "03": []})
-    turns = schedule.take_turns(after, begin)
+    turns = schedule.execute_in_order(after, begin)
     assert next(turns) == ("01", "01")
     with pytest.raises(RunError, match="02"):
         next(turns)
@@ -233,6 +233,6 @@ def test_a_kernel_has_what_its_notebook_imports_before_its_turn(shop):
     assert printed(published, "03_look") == "False False ''\n"
 
 
-@pytest.mark.parametrize("module", sorted({*preload.LATER, *sum(preload.LATER.values(), ())}))
+@pytest.mark.parametrize("module", sorted({*preload.LAZY_IMPORTS, *sum(preload.LAZY_IMPORTS.values(), ())}))
 def test_what_is_imported_ahead_is_there(module):
     __import__(module)

@@ -49,14 +49,14 @@ def test_a_long_sentence_is_written_on_lines_that_fit_and_the_figure_grows():
     words = "Of all that was predicted some came and some did not. " * 5
     picture = draw("North", "South")
     before = picture.figure.get_size_inches()[1]
-    style.say_above(picture.figure, words)
+    style.add_subtitle(picture.figure, words)
     picture.png()
     written = picture.figure._suptitle
     assert written.get_text().replace("\n", " ") == words.strip()
     box = written.get_window_extent()
     assert box.width < picture.figure.bbox.width
     assert box.height < (picture.figure.get_size_inches()[1] - before + 0.1) * picture.figure.dpi
-    assert len(style.nothing(words).figure.axes[0].texts[0].get_text().splitlines()) > 2
+    assert len(style.empty_figure(words).figure.axes[0].texts[0].get_text().splitlines()) > 2
 
 
 def test_text_is_at_least_10_points():

@@ -50,7 +50,7 @@ def raw(customers):
 
 @pytest.fixture(scope="module")
 def ruler(raw, customers):
-    return scorecard.learn_ruler(raw[customers["purchases"] > 0], POLICY, learned_on="2025-12-31")
+    return scorecard.fit_scorecard(raw[customers["purchases"] > 0], POLICY, learned_on="2025-12-31")
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +83,7 @@ def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customer
 def test_the_order_of_the_rows_changes_nothing(customers, placed):
     shuffled = customers.sample(frac=1, random_state=2)
     raw = scorecard.gather_indicators(POLICY, customers=shuffled)
-    ruler = scorecard.learn_ruler(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
+    ruler = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
     again = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
     pd.testing.assert_frame_equal(again.loc[placed.index], placed)
 
@@ -95,13 +95,13 @@ def test_equal_numbers_get_equal_points_and_larger_ones_never_fewer(raw, card):
 
 
 def test_points_are_the_middle_of_the_share_below_and_the_share_not_above():
-    scale = scorecard._learn_scale(pd.Series([0.0, 0.0, 10.0, 20.0]), POLICY.criteria[0].indicators[0])
+    scale = scorecard.fit_scale(pd.Series([0.0, 0.0, 10.0, 20.0]), POLICY.criteria[0].indicators[0])
     assert scale.measure(pd.Series([0.0, 10.0, 20.0, 99.0, -5.0])).to_list() == [25.0, 62.5, 87.5, 87.5, 25.0]
 
 
 def test_lower_is_better_turns_the_points_round():
     overdue = next(i for c in POLICY.criteria for i in c.indicators if i.column == "overdue_ratio")
-    scale = scorecard._learn_scale(pd.Series([1.0, 2.0]), overdue)
+    scale = scorecard.fit_scale(pd.Series([1.0, 2.0]), overdue)
     assert scale.measure(pd.Series([1.0, 2.0])).to_list() == [75.0, 25.0]
 
 
@@ -114,14 +114,14 @@ def test_given_anchors_and_words_are_taken_as_given(card, customers):
 
 def test_a_long_ruler_is_kept_short_and_stays_within_half_a_percentile():
     values = pd.Series(np.random.default_rng(5).lognormal(size=20_000))
-    scale = scorecard._learn_scale(values, POLICY.criteria[0].indicators[0])
+    scale = scorecard.fit_scale(values, POLICY.criteria[0].indicators[0])
     exact = 100 * (values.rank(method="average") - 0.5) / len(values)
     assert len(scale.raw) <= scorecard.KNOTS + 2
     assert (scale.measure(values) - exact).abs().max() < 0.5
 
 
 def test_the_kept_ruler_measures_one_customer_alone_as_with_all_others(raw, card, placed, ruler):
-    kept = scorecard.Ruler.model_validate_json(ruler.model_dump_json())
+    kept = scorecard.ScorecardModel.model_validate_json(ruler.model_dump_json())
     alone = scorecard.score(raw.loc[["K123"]], POLICY, kept)
     pd.testing.assert_frame_equal(alone, card.loc[["K123"]])
     pd.testing.assert_frame_equal(tiers.assign_tiers(alone, POLICY, kept), placed.loc[["K123"]])
@@ -206,7 +206,7 @@ def test_weights_are_varied_alone_and_together_and_still_add_up(ruler):
 
 def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
     raw = scorecard.gather_indicators(POLICY, customers=customers[["spend_365d"]])
-    ruler = scorecard.learn_ruler(raw, POLICY, learned_on="2025-12-31")
+    ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
     card = scorecard.score(raw, POLICY, ruler)
     assert (tiers.assign_tiers(card, POLICY, ruler)["firmness"] == 1).all()
     assert (tiers.compare_weights(card, POLICY, ruler)[["changed_up", "changed_down"]] == 0).all(axis=None)
@@ -215,7 +215,7 @@ def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
 def test_where_all_are_alike_nobody_is_in_the_top_share():
     alike = pd.DataFrame({"spend_365d": [5.0] * 50}, index=pd.Index(map(str, range(50)), name="customer_id"))
     raw = scorecard.gather_indicators(POLICY, customers=alike)
-    ruler = scorecard.learn_ruler(raw, POLICY, learned_on="2025-12-31")
+    ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
     placed = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
     assert set(placed["tier"]) == {"watch"}
     assert "score out of reach" in placed["because"].iloc[0]

@@ -10,10 +10,11 @@ import pytest
 
 from crcm_lib.features.customers import summarise_customers
 from crcm_lib.models import metrics
-from crcm_lib.models.clv import ValueModel, compete, residual_boosting, standings
+from crcm_lib.models.clv import ValueModel, residual_boosting, select_model
 from crcm_lib.models.clv.backtest import LAST_PERIOD, SAME_RATE
-from crcm_lib.models.clv.calibration import Surprise, find_factor, measure_surprise
-from crcm_lib.models.clv.purchase_models import BGNBD, MBGNBD, PARETO, REGULAR
+from crcm_lib.models.clv.calibration import CalibrationError, calibration_factor, measure_calibration_error
+from crcm_lib.models.clv.model_selection import measure_loss, rank
+from crcm_lib.models.clv.purchase_models import BGNBD, CANDIDATES, CORRECTED, MBGNBD, PARETO, REGULAR
 from crcm_lib.schema.tables import check
 
 FIRST, AS_OF = pd.Timestamp("2023-01-01"), "2024-12-30"
@@ -64,7 +65,7 @@ def orders() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def contest(orders):
-    return compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
+    return select_model(engine_of(orders), as_of=AS_OF, horizon_days=120)
 
 
 def test_windows_follow_each_other_and_end_on_the_last_day(contest):
@@ -75,7 +76,7 @@ def test_windows_follow_each_other_and_end_on_the_last_day(contest):
 
 
 def test_everybody_stands_in_the_standings_and_scores_keep_their_contract(contest):
-    expected = {BGNBD, MBGNBD, PARETO, standings.CORRECTED, SAME_RATE, LAST_PERIOD}
+    expected = {BGNBD, MBGNBD, PARETO, CORRECTED, SAME_RATE, LAST_PERIOD}
     assert set(contest.standings["model"]) == expected
     assert contest.standings["loss"].is_monotonic_increasing
     check(contest.scores(), "backtest")
@@ -83,7 +84,7 @@ def test_everybody_stands_in_the_standings_and_scores_keep_their_contract(contes
 
 def test_the_champion_is_the_simplest_within_one_standard_error(contest):
     behind = contest.standings.set_index("model")["behind"].to_dict()
-    near = [name for name in standings.CANDIDATES if behind.get(name, np.inf) <= 1]
+    near = [name for name in CANDIDATES if behind.get(name, np.inf) <= 1]
     assert contest.champion == near[0]
 
 
@@ -92,32 +93,30 @@ def test_a_model_that_knows_better_wins_and_one_that_ties_does_not():
     truth = random.gamma(1, 100, 4000)
     actual = random.gamma(2, truth / 2)
     noisy = truth * random.lognormal(0, 0.6, 4000)
-    better = pd.DataFrame({"actual": actual, BGNBD: noisy, PARETO: noisy, standings.CORRECTED: truth})
-    assert standings.rank([better])[1] == standings.CORRECTED
-    tied = pd.DataFrame(
-        {"actual": actual, BGNBD: truth, PARETO: truth * 1.000001, standings.CORRECTED: truth}
-    )
-    assert standings.rank([tied])[1] == BGNBD
+    better = pd.DataFrame({"actual": actual, BGNBD: noisy, PARETO: noisy, CORRECTED: truth})
+    assert rank([better])[1] == CORRECTED
+    tied = pd.DataFrame({"actual": actual, BGNBD: truth, PARETO: truth * 1.000001, CORRECTED: truth})
+    assert rank([tied])[1] == BGNBD
 
 
 def test_a_good_season_is_no_models_merit():
     actual = np.random.default_rng(1).gamma(1, 100, 500)
     predicted = actual + 30
-    doubled = standings.measure_loss(2 * actual, predicted)
-    assert doubled == pytest.approx(standings.measure_loss(actual, predicted))
-    assert standings.measure_loss(actual, 3 * actual) == pytest.approx(0, abs=1e-12)
+    doubled = measure_loss(2 * actual, predicted)
+    assert doubled == pytest.approx(measure_loss(actual, predicted))
+    assert measure_loss(actual, 3 * actual) == pytest.approx(0, abs=1e-12)
 
 
 def test_nothing_after_as_of_is_seen(orders, contest):
     day = pd.Timestamp(AS_OF) + pd.Timedelta(days=1)
     later = orders.tail(200).assign(day=day, purchase_day=day, amount=9999.0)
-    again = compete(engine_of(pd.concat([orders, later])), as_of=AS_OF, horizon_days=120)
+    again = select_model(engine_of(pd.concat([orders, later])), as_of=AS_OF, horizon_days=120)
     pd.testing.assert_frame_equal(again.standings, contest.standings)
 
 
 def test_of_very_many_customers_the_same_sample_is_judged_in_every_window(orders, contest, monkeypatch):
-    monkeypatch.setattr(backtest, "SAMPLE", 400)
-    some = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
+    monkeypatch.setattr("crcm_lib.models.clv.backtest.SAMPLE", 400)
+    some = select_model(engine_of(orders), as_of=AS_OF, horizon_days=120)
     seen = [set(look.customers.index) for look in some.looks]
     assert 380 < len(seen[0]) <= 400  # those not yet known at its start are not in a window
     assert all(later >= earlier for later, earlier in itertools.pairwise(seen))
@@ -128,16 +127,16 @@ def test_of_very_many_customers_the_same_sample_is_judged_in_every_window(orders
 def test_row_order_and_names_of_customers_change_nothing(orders, contest):
     shuffled = orders.sample(frac=1, random_state=3)
     renamed = shuffled.assign(customer_id="Z" + shuffled["customer_id"])
-    again = compete(engine_of(renamed), as_of=AS_OF, horizon_days=120)
+    again = select_model(engine_of(renamed), as_of=AS_OF, horizon_days=120)
     pd.testing.assert_frame_equal(again.standings, contest.standings)
 
 
 def test_amounts_ten_times_as_large_make_values_ten_times_as_large(orders, contest):
     larger = engine_of(orders.assign(amount=orders["amount"] * 10))
-    again = compete(larger, as_of=AS_OF, horizon_days=120)
+    again = select_model(larger, as_of=AS_OF, horizon_days=120)
     assert again.champion == contest.champion
     values = [
-        held.crown(summarise_customers(engine, as_of=AS_OF)).predict(
+        held.refit_selected(summarise_customers(engine, as_of=AS_OF)).predict(
             summarise_customers(engine, as_of=AS_OF), horizon_days=120
         )["value"]
         for held, engine in ((contest, engine_of(orders)), (again, larger))
@@ -153,7 +152,7 @@ def test_the_grade_compares_with_the_naive_baselines(contest):
 @pytest.mark.parametrize("days", [40, 100])
 def test_a_short_history_cannot_tell(orders, days):
     until = FIRST + pd.Timedelta(days=days)
-    short = compete(engine_of(orders), as_of=until, horizon_days=365)
+    short = select_model(engine_of(orders), as_of=until, horizon_days=365)
     assert (short.grade, short.latest, short.champion) == (metrics.UNKNOWN, None, PARETO)
     assert "history" in short.because
     assert short.deciles().empty
@@ -162,16 +161,16 @@ def test_a_short_history_cannot_tell(orders, days):
 
 def test_few_buyers_cannot_tell(orders):
     few = orders[orders["customer_id"] < "K0020"]
-    assert compete(engine_of(few), as_of=AS_OF, horizon_days=120).grade == metrics.UNKNOWN
+    assert select_model(engine_of(few), as_of=AS_OF, horizon_days=120).grade == metrics.UNKNOWN
 
 
 def test_customers_with_a_rhythm_are_told_by_a_model_that_knows_it():
     orders = draw_orders(500, seed=4, shape=4.0)
-    regular = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
+    regular = select_model(engine_of(orders), as_of=AS_OF, horizon_days=120)
     assert regular.champion == REGULAR
     losses = regular.standings.set_index("model")["loss"]
     assert losses[REGULAR] < 0.97 * min(losses[BGNBD], losses[PARETO])
-    model = regular.crown(summarise_customers(engine_of(orders), as_of=AS_OF))
+    model = regular.refit_selected(summarise_customers(engine_of(orders), as_of=AS_OF))
     assert model.purchases in ("MBG/CNBD-3", "MBG/CNBD-4", "MBG/CNBD-5")
 
 
@@ -189,13 +188,13 @@ def growing():
     """Orders that become larger by half each year, and the contest 80 days before they end."""
     orders = change_amounts(draw_orders(900, seed=6), lambda days: np.exp(0.4 * days / 365))
     cut = FIRST + pd.Timedelta(days=650)
-    return orders, cut, compete(engine_of(orders), as_of=cut, horizon_days=92)
+    return orders, cut, select_model(engine_of(orders), as_of=cut, horizon_days=92)
 
 
 def test_totals_that_were_always_too_low_are_raised_and_then_closer(growing):
     orders, cut, contest = growing
     customers = summarise_customers(engine_of(orders), as_of=cut)
-    model = contest.crown(customers)
+    model = contest.refit_selected(customers)
     later = orders.loc[orders["day"] > cut, "amount"].sum()
     off = [
         abs(one.predict(customers, horizon_days=79)["spend_expected"].sum() / later - 1)
@@ -208,9 +207,9 @@ def test_totals_that_were_always_too_low_are_raised_and_then_closer(growing):
 
 def test_a_season_is_not_taken_for_a_trend(orders):
     wave = change_amounts(orders, lambda days: 1 + 0.5 * np.sin(2 * np.pi * days / 365))
-    contest = compete(engine_of(wave), as_of=AS_OF, horizon_days=92)
+    contest = select_model(engine_of(wave), as_of=AS_OF, horizon_days=92)
     assert contest.origins == 4
-    assert contest.crown(summarise_customers(engine_of(wave), as_of=AS_OF)).recalibration == 1
+    assert contest.refit_selected(summarise_customers(engine_of(wave), as_of=AS_OF)).recalibration == 1
 
 
 @pytest.mark.parametrize(
@@ -228,27 +227,27 @@ def test_a_season_is_not_taken_for_a_trend(orders):
     ],
 )
 def test_what_lasts_of_surprises_recalibrates(actual, days, factor):
-    surprises = [Surprise(days, np.log(total / 100), 0.0) for total in actual]
-    assert find_factor(surprises) == pytest.approx(factor, rel=1e-4)
+    surprises = [CalibrationError(days, np.log(total / 100), 0.0) for total in actual]
+    assert calibration_factor(surprises) == pytest.approx(factor, rel=1e-4)
 
 
 def test_a_surprise_within_chance_recalibrates_nothing():
     random = np.random.default_rng(8)
     expected = np.full(400, 10.0)
-    found = [measure_surprise(random.exponential(10.0, 400), expected, 90) for _world in range(300)]
+    found = [measure_calibration_error(random.exponential(10.0, 400), expected, 90) for _world in range(300)]
     off, chance = (np.array([getattr(one, name) for one in found]) for name in ("off", "chance"))
     assert chance.mean() == pytest.approx(off.var(), rel=0.2)
-    factors = np.array([find_factor([one]) for one in found])
+    factors = np.array([calibration_factor([one]) for one in found])
     assert (factors == 1).mean() > 0.6
     assert abs(factors - 1).max() < 0.04
-    assert measure_surprise(np.zeros(3), np.ones(3), 90) is None
+    assert measure_calibration_error(np.zeros(3), np.ones(3), 90) is None
 
 
 def test_windows_are_recalibrated_by_earlier_ones_alone(growing):
     latest, *earlier = growing[-1].looks
     for name, model in latest.models.items():
         surprises = [look.surprises[name if name in latest.surprises else PARETO] for look in earlier]
-        assert model.recalibration == find_factor(surprises) > 1
+        assert model.recalibration == calibration_factor(surprises) > 1
         again = model.predict(latest.customers, horizon_days=latest.days)["spend_expected"]
         pd.testing.assert_series_equal(again, latest.spends[name], check_names=False)
 
@@ -257,7 +256,7 @@ def test_windows_are_recalibrated_by_earlier_ones_alone(growing):
 
 
 @pytest.fixture(scope="module")
-def lessons() -> tuple[list[residual_boosting.Lesson], pd.DataFrame, np.ndarray]:
+def lessons() -> tuple[list[residual_boosting.TrainingWindow], pd.DataFrame, np.ndarray]:
     """Customers of kind A spend twice, of kind B half of what was predicted."""
     random = np.random.default_rng(5)
     traits = pd.DataFrame(
@@ -266,7 +265,7 @@ def lessons() -> tuple[list[residual_boosting.Lesson], pd.DataFrame, np.ndarray]
     traits.loc[::7, "noise"] = np.nan
     predicted = random.gamma(2, 40, 6000)
     actual = random.gamma(1.5, predicted * np.where(traits["kind"] == 1, 2, 0.5) / 1.5)
-    return [residual_boosting.Lesson(traits, predicted, actual)], traits, predicted
+    return [residual_boosting.TrainingWindow(traits, predicted, actual)], traits, predicted
 
 
 def test_a_correction_learns_by_which_factor_kinds_differ(lessons):
@@ -316,7 +315,7 @@ def test_one_spend_beyond_all_measure_does_not_teach(lessons):
     wild[0] = 1000 * wild.sum()
     usual = residual_boosting.learn([lesson], traits, predicted).factor(traits)
     upset = residual_boosting.learn(
-        [residual_boosting.Lesson(traits, lesson.predicted, wild)], traits, predicted
+        [residual_boosting.TrainingWindow(traits, lesson.predicted, wild)], traits, predicted
     ).factor(traits)
     assert np.isfinite(upset).all()
     assert upset.max() < 10 * usual.max()
@@ -324,15 +323,15 @@ def test_one_spend_beyond_all_measure_does_not_teach(lessons):
 
 def test_a_trend_that_goes_with_a_trait_is_learned_from_the_past():
     orders = draw_orders(900, seed=2, boost=1.8)
-    contest = compete(engine_of(orders), as_of=AS_OF, horizon_days=120)
-    assert contest.champion == standings.CORRECTED
+    contest = select_model(engine_of(orders), as_of=AS_OF, horizon_days=120)
+    assert contest.champion == CORRECTED
     losses = contest.standings.set_index("model")["loss"]
-    assert losses[standings.CORRECTED] < 0.97 * losses[PARETO]
+    assert losses[CORRECTED] < 0.97 * losses[PARETO]
 
 
 def test_the_whole_model_survives_json(orders, contest):
     customers = summarise_customers(engine_of(orders), as_of=AS_OF)
-    model = replace(contest, champion=standings.CORRECTED).crown(customers)
+    model = replace(contest, champion=CORRECTED).refit_selected(customers)
     assert model.correction is not None
     assert model.name.endswith("corrected")
     again = ValueModel.from_json(model.to_json())
@@ -357,7 +356,7 @@ def test_what_data_cannot_carry_ends_in_words_and_finite_numbers(orders):
     for case, some in cases.items():
         engine = engine_of(some.reset_index(drop=True))
         customers = summarise_customers(engine, as_of=AS_OF)
-        model = compete(engine, as_of=AS_OF, horizon_days=365).crown(customers)
+        model = select_model(engine, as_of=AS_OF, horizon_days=365).refit_selected(customers)
         value = model.predict(customers, horizon_days=365, annual_discount_rate=0.1)
         numbers = value.drop(columns=["model", "p_alive"]).to_numpy(float)
         assert np.isfinite(numbers).all(), case

@@ -84,10 +84,10 @@ def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, followed: pd.D
     return pd.DataFrame(rows, columns=columns)
 
 
-def judge_order(pairs: pd.DataFrame, outcome: str) -> str:
+def tier_order_verdict(pairs: pd.DataFrame, outcome: str) -> str:
     """Did the tiers keep their order later? `kept`, `partly` or `cannot tell`.
 
-    >>> judge_order(pd.DataFrame({"outcome": ["spend"] * 2, "verdict": ["kept", "reversed"]}), "spend")
+    >>> tier_order_verdict(pd.DataFrame({"outcome": ["spend"] * 2, "verdict": ["kept", "reversed"]}), "spend")
     'partly'
     """
     verdicts = set(pairs.loc[pairs["outcome"] == outcome, "verdict"])

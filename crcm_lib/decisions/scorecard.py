@@ -12,7 +12,7 @@ from crcm_lib.i18n import _
 
 KNOTS = 200  # places kept of a learned percentile curve, half a percentile apart
 VARIATION = 0.10  # how far each criterion's weight is moved, to see how firm a tier is
-BEYOND = 101.0  # above every number of points: a border that nobody reaches
+UNREACHABLE = 101.0  # above every number of points: a border that nobody reaches
 
 
 class Scale(Strict):
@@ -32,14 +32,14 @@ class Scale(Strict):
         )
 
 
-class Border(Strict):
+class Cutoff(Strict):
     """What a tier asks in points: at least, and below."""
 
     at_least: float
     below: float
 
 
-class Ruler(Strict):
+class ScorecardModel(Strict):
     """What 08 learned: scales of the indicators the data have, and the tiers' borders in points.
 
     `weights[0]` and `borders[0]` are the policy's, over what the data have. The others are weight variations:
@@ -51,7 +51,7 @@ class Ruler(Strict):
     customers: int
     scales: dict[str, Scale]
     weights: tuple[dict[str, float], ...]
-    borders: tuple[dict[str, dict[str, Border]], ...]
+    borders: tuple[dict[str, dict[str, Cutoff]], ...]
 
 
 def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
@@ -123,31 +123,31 @@ def _remark(indicator: Indicator, raw: pd.DataFrame, frames: dict) -> str:
     return _("not available: `{column}` is empty").format(column=indicator.column)
 
 
-def learn_ruler(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> Ruler:
+def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> ScorecardModel:
     """Learn scales and borders from these customers (the buyers): the ruler to keep.
 
     A border given as `top_share` becomes the lowest points that at most this share of these customers reach;
     where ties let more of them reach even the best points, nobody does.
     """
     scales = {
-        indicator.name: _learn_scale(raw[indicator.name], indicator)
+        indicator.name: fit_scale(raw[indicator.name], indicator)
         for criterion in policy.criteria
         for indicator in criterion.indicators
         if indicator.name in raw
     }
     weights = _vary_weights(_criterion_weights(raw, policy))
-    unscored = Ruler(
+    unscored = ScorecardModel(
         policy_version=policy.version, learned_on=learned_on, customers=len(raw), scales=scales,
         weights=tuple(weights), borders=(),
     )  # fmt: skip
     points = score(raw, policy, unscored)
     borders = tuple(
-        _learn_borders(points.assign(score=weigh(points, variation)), policy) for variation in weights
+        _fit_cutoffs(points.assign(score=weigh(points, variation)), policy) for variation in weights
     )
     return unscored.model_copy(update={"borders": borders})
 
 
-def score(raw: pd.DataFrame, policy: Policy, ruler: Ruler) -> pd.DataFrame:
+def score(raw: pd.DataFrame, policy: Policy, ruler: ScorecardModel) -> pd.DataFrame:
     """The scorecard: `points_<indicator>`, one column per criterion (both 0…100), `weight_known`, `score`.
 
     What is unknown of a customer is left out of that customer's means, and `weight_known` (0…1) says how much
@@ -185,7 +185,8 @@ def _mean(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.S
     return (total / measured.where(measured > 0)).round(6), measured
 
 
-def _learn_scale(values: pd.Series, indicator: Indicator) -> Scale:
+def fit_scale(values: pd.Series, indicator: Indicator) -> Scale:
+    """How the raw numbers of one indicator become 0…100 points, learned from the values given."""
     if indicator.levels is not None:
         return Scale(levels=dict(indicator.levels))
     if indicator.points is not None:
@@ -201,31 +202,31 @@ def _learn_scale(values: pd.Series, indicator: Indicator) -> Scale:
     return Scale(raw=tuple(percentiles.index[kept]), points=tuple(points[kept]))
 
 
-def _learn_borders(points: pd.DataFrame, policy: Policy) -> dict[str, dict[str, Border]]:
+def _fit_cutoffs(points: pd.DataFrame, policy: Policy) -> dict[str, dict[str, Cutoff]]:
     return {
-        tier.name: {column: _learn_border(points, column, asked) for column, asked in tier.when.items()}
+        tier.name: {column: _fit_cutoff(points, column, asked) for column, asked in tier.when.items()}
         for tier in policy.tiers
     }
 
 
-def _learn_border(points: pd.DataFrame, column: str, asked: Condition) -> Border:
+def _fit_cutoff(points: pd.DataFrame, column: str, asked: Condition) -> Cutoff:
     if column not in points:  # nobody meets a condition on what the data do not have
-        return Border(at_least=BEYOND, below=BEYOND)
-    at_least = _learn_top(points[column], asked.top_share) if asked.top_share else asked.at_least or 0.0
-    return Border(at_least=at_least, below=BEYOND if asked.below is None else asked.below)
+        return Cutoff(at_least=UNREACHABLE, below=UNREACHABLE)
+    at_least = _fit_top_share(points[column], asked.top_share) if asked.top_share else asked.at_least or 0.0
+    return Cutoff(at_least=at_least, below=UNREACHABLE if asked.below is None else asked.below)
 
 
-def _learn_top(points: pd.Series, share: float) -> float:
+def _fit_top_share(points: pd.Series, share: float) -> float:
     """The lowest points that at most `share` of the customers reach.
 
-    >>> _learn_top(pd.Series([10.0, 20.0, 30.0, 40.0]), 0.5)
+    >>> _fit_top_share(pd.Series([10.0, 20.0, 30.0, 40.0]), 0.5)
     30.0
-    >>> _learn_top(pd.Series([10.0, 40.0, 40.0, 40.0]), 0.5)
+    >>> _fit_top_share(pd.Series([10.0, 40.0, 40.0, 40.0]), 0.5)
     101.0
     """
     counts = points.value_counts().sort_index(ascending=False)
     reached = counts.cumsum() <= share * len(points) + 1e-9
-    return float(counts.index[reached][-1]) if reached.any() else BEYOND
+    return float(counts.index[reached][-1]) if reached.any() else UNREACHABLE
 
 
 def _criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:

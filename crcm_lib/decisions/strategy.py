@@ -58,7 +58,7 @@ def list_candidates(situation, policy: Policy, *, as_of, consents=None, running=
     One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
     policy's assumed effect times the amount at stake, less the cost), `cost`, `barred` (why not, or empty).
     """
-    silent = find_silent(situation, consents)
+    silent = find_objectors(situation, consents)
     rows = []
     for action in policy.playbook:
         if action.standard:
@@ -77,7 +77,7 @@ def list_candidates(situation, policy: Policy, *, as_of, consents=None, running=
     return pd.concat(rows, ignore_index=True) if rows else empty
 
 
-def find_silent(situation: pd.DataFrame, consents: pd.DataFrame | None) -> set[str]:
+def find_objectors(situation: pd.DataFrame, consents: pd.DataFrame | None) -> set[str]:
     """Who gets the standard offer and nothing else.
 
     Whoever refused profiling or marketing; and, where consents are recorded at all, natural persons without

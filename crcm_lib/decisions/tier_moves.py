@@ -52,7 +52,7 @@ def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 
-def choose_ruler(rulers: tuple, *, first_day, past) -> tuple:
+def choose_scorecard_model(rulers: tuple, *, first_day, past) -> tuple:
     """The ruler to measure today with, and a sentence that says which.
 
     The past day's ruler, unless the history was then shorter than the year that the scorecard looks back:
@@ -109,12 +109,12 @@ def measure_reliability(one: pd.Series, other: pd.Series) -> float:
     return round(2 * correlation / (1 + correlation), 6)
 
 
-def share_evidence(reliability: float, *, days_apart: int, window_days: int = YEAR) -> float:
+def expected_autocorrelation(reliability: float, *, days_apart: int, window_days: int = YEAR) -> float:
     """Correlation of two measurements of an unchanged customer whose windows of `window_days` overlap.
 
     What both windows saw is in both measurements; only the rest is drawn anew.
 
-    >>> share_evidence(0.6, days_apart=365), round(share_evidence(0.6, days_apart=73), 2)
+    >>> expected_autocorrelation(0.6, days_apart=365), round(expected_autocorrelation(0.6, days_apart=73), 2)
     (0.6, 0.92)
     """
     overlap = max(0.0, 1 - days_apart / window_days)

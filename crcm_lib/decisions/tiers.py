@@ -19,7 +19,7 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, ruler) -> pd.DataFrame:
     policy
         Names the tiers, best first; the last takes everyone else.
     ruler
-        What `scorecard.learn_ruler` kept: `weights` and `borders`.
+        What `scorecard.fit_scorecard` kept: `weights` and `borders`.
 
     Returns
     -------

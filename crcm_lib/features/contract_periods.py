@@ -80,7 +80,7 @@ def trace_subscriptions(engine, *, as_of, period_days: int = 0) -> Subscriptions
     return Subscriptions(rows.astype(COLUMNS), period, {name: int(number) for name, number in known.items()})
 
 
-def tell_contracts(subscriptions: Subscriptions) -> list[str]:
+def describe_contracts(subscriptions: Subscriptions) -> list[str]:
     """Say in words what was left out, and what was taken for granted."""
     counts, days = subscriptions.counts, subscriptions.period_days
     words = [

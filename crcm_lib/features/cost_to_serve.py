@@ -9,14 +9,14 @@ from crcm_lib.features.customer_sql import Part, date, join_all, money, query
 from crcm_lib.i18n import _
 from crcm_lib.schema.engine import has
 
-LEAST_KNOWN = 0.5  # share of the sales whose cost must be known before anything is said of what remains
+MIN_KNOWN_SHARE = 0.5  # share of the sales whose cost must be known before anything is said of what remains
 SERVING = {"tickets": "opened", "contacts": "time", "assignments": "start"}  # tables that may have a `cost`
 STEPS = ("discounts", "returns", "sales_of_unknown_cost", "cost_of_goods", "cost_to_serve", "late_payment")
 COSTS = STEPS[2:]
 
 
 @dataclass(frozen=True)
-class Remains:
+class ContributionWaterfall:
     """What remains of gross sales.
 
     Attributes
@@ -44,7 +44,7 @@ class Remains:
         return [step for step in STEPS if step in self.rows]
 
 
-def trace_remains(engine, *, as_of, annual_interest_rate: float) -> Remains:
+def contribution_waterfall(engine, *, as_of, annual_interest_rate: float) -> ContributionWaterfall:
     """Follow each customer's money from gross sales to what remains, as known at the end of `as_of`.
 
     gross sales − discounts − returns = `spend_total` of the table `customers`; − sales of unknown cost (so
@@ -79,9 +79,9 @@ def trace_remains(engine, *, as_of, annual_interest_rate: float) -> Remains:
     if rows.empty:
         raise DataError(_("transactions: none on or before as_of={day}.").format(day=day[6:-1]))
     if "contribution" in rows:
-        unknown = (rows["sold"] > 0) & (rows["costed"] < LEAST_KNOWN * rows["sold"])
+        unknown = (rows["sold"] > 0) & (rows["costed"] < MIN_KNOWN_SHARE * rows["sold"])
         rows["contribution"] = rows["contribution"].mask(unknown)
-    return Remains(rows.drop(columns=["sold", "costed"], errors="ignore"), tuple(absent))
+    return ContributionWaterfall(rows.drop(columns=["sold", "costed"], errors="ignore"), tuple(absent))
 
 
 def _columns(engine, table: str) -> set[str]:
@@ -124,7 +124,9 @@ def _why_cost_is_unknown(engine, day: str) -> str:
         f"where day <= {day} and kind <> 'return'"
     ).fetchone()
     share = float(costed or 0) / float(sold) if sold else 0.0
-    return "" if share >= LEAST_KNOWN else _("it is known for {share:.0%} of the sales").format(share=share)
+    return (
+        "" if share >= MIN_KNOWN_SHARE else _("it is known for {share:.0%} of the sales").format(share=share)
+    )
 
 
 def _serving(engine, day: str) -> tuple[dict, list[str]]:

@@ -19,7 +19,7 @@ ENOUGH = 5  # purchases that the own rhythm must promise in a window before thei
 PRIOR_GAPS = 1  # how many gaps of the usual length every customer is credited with
 
 
-def warn(
+def score_churn_risk(
     customers: pd.DataFrame,
     value: pd.DataFrame,
     grades: Mapping[str, Mapping[str, float | None]] = GRADES,
@@ -112,12 +112,12 @@ def _grade(facts: pd.DataFrame, grades: Mapping[str, Mapping[str, float | None]]
     """0 for none … 3 for urgent; a missing number reaches no grade."""
     level = pd.Series(0, index=facts.index)
     for place, name in enumerate(ALERTS[1:], start=1):
-        for reached in _grounds(facts, grades.get(name, {})).values():
+        for reached in _alert_reasons(facts, grades.get(name, {})).values():
             level = level.mask(reached, place)
     return level
 
 
-def _grounds(facts: pd.DataFrame, least: Mapping[str, float | None]) -> dict[str, pd.Series]:
+def _alert_reasons(facts: pd.DataFrame, least: Mapping[str, float | None]) -> dict[str, pd.Series]:
     given = {name: limit for name, limit in least.items() if limit is not None}
     reached = {name: facts[name] >= given[name] for name in ("overdue_ratio", "spend_drop") if name in given}
     if "p_alive" in given:
@@ -129,7 +129,7 @@ def _explain(buyers: pd.DataFrame, facts: pd.DataFrame, level: pd.Series, grades
     """The grounds that reach at least the lowest grade, with the customer's numbers."""
     words = np.full(len(buyers), _("within the usual rhythm"), dtype=object)
     told = facts.assign(away=buyers["days_since_last"], once=buyers["purchases"] == 1)
-    for name, reached in _grounds(facts, grades.get("watch", {})).items():
+    for name, reached in _alert_reasons(facts, grades.get("watch", {})).items():
         told[f"{name}_told"] = reached
     alerted = np.flatnonzero(level.to_numpy())
     words[alerted] = ["; ".join(_reasons(row)) for row in told.iloc[alerted].to_dict("records")]
@@ -159,7 +159,7 @@ def summarise_alerts(churn: pd.DataFrame) -> pd.DataFrame:
     return found.reindex(ALERTS[::-1], fill_value=0).rename_axis("alert").reset_index()
 
 
-def list_pressing(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
+def list_urgent(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
     """The urgent alerts and warnings with most revenue at risk, the largest first."""
     pressing = churn[churn["alert"].isin(ALERTS[2:])].sort_index()
     return pressing.sort_values("revenue_at_risk", ascending=False, kind="stable").head(most)
@@ -196,7 +196,7 @@ def look_back(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Ser
     )  # fmt: skip
 
 
-def tell_look_back(found: pd.DataFrame) -> str:
+def describe_alert_backtest(found: pd.DataFrame) -> str:
     """One sentence: of those with the most pressing alert, how many bought again, against those with none."""
     shares = found.set_index("alert")
     pressing = [name for name in ALERTS[:0:-1] if name in shares.index]
@@ -214,9 +214,13 @@ def tell_look_back(found: pd.DataFrame) -> str:
 def vary(customers: pd.DataFrame, value: pd.DataFrame, grades=GRADES, by: float = 0.25) -> pd.DataFrame:
     """How many customers would have each alert if every threshold were stricter or looser by a share."""
     found = {
-        _("limits reached {by:.0%} sooner").format(by=by): warn(customers, value, _scale(grades, 1 - by)),
-        _("as the policy says"): warn(customers, value, grades),
-        _("limits reached {by:.0%} later").format(by=by): warn(customers, value, _scale(grades, 1 + by)),
+        _("limits reached {by:.0%} sooner").format(by=by): score_churn_risk(
+            customers, value, _scale(grades, 1 - by)
+        ),
+        _("as the policy says"): score_churn_risk(customers, value, grades),
+        _("limits reached {by:.0%} later").format(by=by): score_churn_risk(
+            customers, value, _scale(grades, 1 + by)
+        ),
     }
     counts = {
         name: churn["alert"].value_counts().reindex(ALERTS, fill_value=0) for name, churn in found.items()

@@ -16,7 +16,7 @@ BANDS = (
     (1.0, _("other half")),
 )
 AGES = ((0, 30), (30, 45), (45, 60), (60, 200))  # years, [from, below)
-MOST_LEVELS = 8
+MAX_LEVELS = 8
 NOT_GIVEN = _("(not given)")
 OTHERS = _("(small groups)")
 
@@ -174,7 +174,7 @@ def break_down(customers: pd.DataFrame, column: str, *, at_least: int = 5) -> pd
     levels = customers[column].astype("object").where(customers[column].notna(), NOT_GIVEN).astype("str")
     sizes = levels.value_counts()
     order = sorted(sizes.index, key=lambda level: (-sizes[level], level))
-    kept = [level for level in order[:MOST_LEVELS] if sizes[level] >= at_least]
+    kept = [level for level in order[:MAX_LEVELS] if sizes[level] >= at_least]
     levels = levels.where(levels.isin(kept), OTHERS).rename(column)
     return size_groups(customers, levels, kept + ([OTHERS] if (levels == OTHERS).any() else []))
 

@@ -7,7 +7,7 @@ from crcm_lib.i18n import _
 
 GOOD, FAIR, WEAK, UNKNOWN = "good", "fair", "weak", "cannot tell"
 SMALL_BIAS, LARGE_BIAS = 0.10, 0.25  # share by which a total may be off to be good, to be fair
-FEWEST_BUYERS = 30  # who must have bought after the cut before anything can be said
+MIN_BUYERS = 30  # who must have bought after the cut before anything can be said
 NEAR_RMSE, NEAR_GINI = 0.02, 0.02  # within which the model is about as good as a baseline
 MEASURES = ("mae", "rmse", "bias", "gini", "top_share", "top_missed")
 
@@ -94,9 +94,9 @@ def grade(scores: dict[str, dict[str, float]], buyers: int) -> tuple[str, str]:
     fair: about as good as each (within 2 % of RMSE and 2 points of Gini), and the total within 25 %;
     weak: the rest.
     """
-    if buyers < FEWEST_BUYERS:
+    if buyers < MIN_BUYERS:
         return UNKNOWN, _("{n} customers bought in the days held out, and a grade needs {fewest}").format(
-            n=buyers, fewest=FEWEST_BUYERS
+            n=buyers, fewest=MIN_BUYERS
         )
     model, *baselines = scores.values()
     closer = 1 - model["rmse"] / max(min(base["rmse"] for base in baselines), 1e-300)

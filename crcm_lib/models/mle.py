@@ -15,15 +15,15 @@ from crcm_lib.i18n import _
 
 Numbers = NDArray[np.float64]
 Objective = Callable[[Numbers], tuple[float, Numbers]]
-LIMIT = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
-PILOT = 1500  # customers on whom the starting points compete
-BOOTSTRAPS = 60  # resamples that the spread of parameters is learned from
-TIMED = {"alpha", "beta"}  # parameters in the unit of time
-STEEP = 1e-5  # largest gradient of the mean log-likelihood at an optimum
+LOG_PARAM_BOUND = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
+PILOT_CUSTOMERS = 1500  # customers on whom the starting points compete
+BOOTSTRAP_RESAMPLES = 60  # resamples that the spread of parameters is learned from
+TIME_PARAMETERS = {"alpha", "beta"}  # parameters in the unit of time
+GRADIENT_TOL = 1e-5  # largest gradient of the mean log-likelihood at an optimum
 
 
 @dataclass(frozen=True)
-class Distinct:
+class WeightedHistories:
     """The different rows among some columns, in sorted order."""
 
     columns: tuple[Numbers, ...]
@@ -34,12 +34,12 @@ class Distinct:
         return len(self.weight)
 
 
-def find_distinct(*columns: Numbers) -> Distinct:
+def weighted_histories(*columns: Numbers) -> WeightedHistories:
     """Collect the different rows; their order does not depend on the order of the rows.
 
     Examples
     --------
-    >>> different = find_distinct(np.array([2., 0., 2.]), np.array([7., 1., 7.]))
+    >>> different = weighted_histories(np.array([2., 0., 2.]), np.array([7., 1., 7.]))
     >>> different.weight.tolist(), different.which.tolist()
     ([1.0, 2.0], [1, 0, 1])
     """
@@ -54,7 +54,9 @@ def find_distinct(*columns: Numbers) -> Distinct:
     for levels in reversed(values):
         keys, codes = np.divmod(keys, max(len(levels), 1))
         rows.append(levels[codes])
-    return Distinct(tuple(reversed(rows)), np.bincount(which, minlength=len(keys)).astype(float), which)
+    return WeightedHistories(
+        tuple(reversed(rows)), np.bincount(which, minlength=len(keys)).astype(float), which
+    )
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Fit:
 
 def fit_histories(
     likelihood: Callable[..., Objective],
-    histories: Distinct,
+    histories: WeightedHistories,
     names: tuple[str, ...],
     seed: int,
     *,
@@ -90,7 +92,7 @@ def fit_histories(
     return Fit(scale_times(best.params, scale), float(best.loglik - shift), best.problems, best.remarks)
 
 
-def scale_histories(histories: Distinct) -> tuple[tuple[Numbers, ...], float]:
+def scale_histories(histories: WeightedHistories) -> tuple[tuple[Numbers, ...], float]:
     """(x, t_x, T, weight) with the mean T as the unit of time, and that unit."""
     x, t_x, age = histories.columns
     scale = float(np.average(age, weights=histories.weight)) or 1.0
@@ -99,7 +101,7 @@ def scale_histories(histories: Distinct) -> tuple[tuple[Numbers, ...], float]:
 
 def scale_times(params: dict[str, float], factor: float) -> dict[str, float]:
     """The parameters with those in the unit of time times a factor."""
-    return {name: value * factor if name in TIMED else value for name, value in params.items()}
+    return {name: value * factor if name in TIME_PARAMETERS else value for name, value in params.items()}
 
 
 def maximise(
@@ -132,15 +134,15 @@ def maximise(
 def _search(likelihood, columns, names, seed: int, may_run_off) -> Fit:
     rng = np.random.default_rng(seed)
     part = columns
-    if len(columns[0]) > PILOT:  # as many customers, drawn by how many have each history
+    if len(columns[0]) > PILOT_CUSTOMERS:  # as many customers, drawn by how many have each history
         *histories, weight = columns
-        drawn = rng.multinomial(PILOT, weight / weight.sum())
+        drawn = rng.multinomial(PILOT_CUSTOMERS, weight / weight.sum())
         part = (*(column[drawn > 0] for column in histories), drawn[drawn > 0].astype(float))
     starts = [np.zeros(len(names)), *rng.uniform(-1.5, 1.5, (3, len(names)))]
     pilot = likelihood(*part)
-    ends = [_climb(pilot, start, steps=40) for start in starts]
+    ends = [minimise(pilot, start, steps=40) for start in starts]
     objective = likelihood(*columns)
-    point = _polish(objective, _climb(objective, min(ends, key=lambda end: pilot(end)[0])))
+    point = newton_polish(objective, minimise(objective, min(ends, key=lambda end: pilot(end)[0])))
     height, slope = objective(point)
     return Fit(
         dict(zip(names, np.exp(point).tolist(), strict=True)),
@@ -150,29 +152,30 @@ def _search(likelihood, columns, names, seed: int, may_run_off) -> Fit:
     )
 
 
-def _climb(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
+def minimise(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
+    """The point within `LOG_PARAM_BOUND` where `objective` is smallest, by L-BFGS-B from `start`."""
     from scipy.optimize import minimize
 
-    box = [(-LIMIT, LIMIT)] * len(start)
+    box = [(-LOG_PARAM_BOUND, LOG_PARAM_BOUND)] * len(start)
     options = {"maxiter": steps, "ftol": 1e-13, "gtol": 1e-8}
     return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
 
 
-def _polish(objective: Objective, point: Numbers) -> Numbers:
+def newton_polish(objective: Objective, point: Numbers) -> Numbers:
     """A few Newton steps, so that the optimum does not depend on the path that led there.
 
     A parameter that ran to its limit stays there.
     """
     for _round in range(4):
-        slope, free = objective(point)[1], abs(point) <= LIMIT - 0.01
+        slope, free = objective(point)[1], abs(point) <= LOG_PARAM_BOUND - 0.01
         if abs(slope[free]).max(initial=0) < 1e-11:
             break
-        bend = _bend(objective, point)[np.ix_(free, free)]
+        bend = hessian(objective, point)[np.ix_(free, free)]
         if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend).min() <= 0:
             break
         better = point.copy()
         better[free] -= np.linalg.solve(bend, slope[free])
-        if not abs(better[free]).max() < LIMIT:
+        if not abs(better[free]).max() < LOG_PARAM_BOUND:
             break
         if not abs(objective(better)[1][free]).max() < abs(slope[free]).max():
             break
@@ -185,8 +188,8 @@ def _find_problems(point: Numbers, slope: Numbers, names: tuple[str, ...], fixed
         yield _("the likelihood is not a number")
         return
     yield from _at_limit(point, names, fixed)
-    free = abs(point) <= LIMIT - 0.01
-    if abs(slope[free]).max(initial=0) > STEEP:
+    free = abs(point) <= LOG_PARAM_BOUND - 0.01
+    if abs(slope[free]).max(initial=0) > GRADIENT_TOL:
         yield _("no maximum was found, the steepest slope is {slope:.1e}").format(
             slope=abs(slope[free]).max()
         )
@@ -194,11 +197,11 @@ def _find_problems(point: Numbers, slope: Numbers, names: tuple[str, ...], fixed
 
 def _at_limit(point: Numbers, names: tuple[str, ...], among):
     for name, log in zip(names, point, strict=True):
-        if name in among and abs(log) > LIMIT - 0.01:
+        if name in among and abs(log) > LOG_PARAM_BOUND - 0.01:
             yield _("{name} ran to its limit").format(name=name)
 
 
-def find_spread(
+def sample_parameters(
     likelihood: Callable[..., Objective],
     columns: tuple[Numbers, ...],
     params: dict[str, float],
@@ -228,25 +231,25 @@ def find_spread(
         drawn = random.multinomial(sample, weight / people)
         histories, weight = [column[drawn > 0] for column in histories], drawn[drawn > 0].astype(float)
     point = np.log(list(params.values()))
-    free = abs(point) <= LIMIT - 0.01
+    free = abs(point) <= LOG_PARAM_BOUND - 0.01
     inverse = np.zeros((len(point), len(point)))
     inverse[np.ix_(free, free)] = np.linalg.pinv(
-        _bend(likelihood(*histories, weight), point)[np.ix_(free, free)]
+        hessian(likelihood(*histories, weight), point)[np.ix_(free, free)]
     )
     size = weight.sum()
     steps = []
-    for _draw in range(BOOTSTRAPS):
+    for _draw in range(BOOTSTRAP_RESAMPLES):
         again = random.multinomial(int(size), weight / size)
         seen = again > 0
         slope = likelihood(*(column[seen] for column in histories), again[seen].astype(float))(point)[1]
         steps.append(inverse @ slope)
     covariance = np.atleast_2d(np.cov(np.array(steps).T)) * size / people
     moves = random.multivariate_normal(np.zeros(len(point)), covariance, size=draws, method="svd")
-    drawn = np.exp(np.clip(point + moves, -LIMIT, LIMIT))
+    drawn = np.exp(np.clip(point + moves, -LOG_PARAM_BOUND, LOG_PARAM_BOUND))
     return [dict(zip(params, row.tolist(), strict=True)) for row in drawn]
 
 
-def _bend(objective: Objective, point: Numbers, step: float = 1e-4) -> Numbers:
+def hessian(objective: Objective, point: Numbers, step: float = 1e-4) -> Numbers:
     """The matrix of second derivatives, from differences of the gradient."""
     moves = step * np.eye(len(point))
     bend = np.array([objective(point + move)[1] - objective(point - move)[1] for move in moves])

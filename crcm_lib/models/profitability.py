@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.features.cost_to_serve import COSTS, Remains, trace_remains
+from crcm_lib.features.cost_to_serve import COSTS, ContributionWaterfall, contribution_waterfall
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.backtest import Look
+from crcm_lib.models.clv.backtest import BacktestWindow
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 
 UNITS = 10_000  # of the smallest amount in one of the currency: sums of whole numbers do not depend on order
@@ -26,7 +26,7 @@ STEP_NAMES = {
 
 
 @dataclass(frozen=True)
-class Whale:
+class WhaleCurve:
     """Contribution added up over the customers, the one who contributes most first.
 
     Attributes
@@ -62,13 +62,13 @@ class Whale:
         return self.negative / max(self.customers, 1)
 
 
-def sum_remains(remains: Remains, groups: pd.Series | None = None) -> pd.DataFrame:
+def sum_waterfall(remains: ContributionWaterfall, groups: pd.Series | None = None) -> pd.DataFrame:
     """Gross sales, what is taken off, and what remains, summed over everybody or per group.
 
     Parameters
     ----------
     remains
-        From `trace_remains`.
+        From `contribution_waterfall`.
     groups
         A group's name (tier, segment) per `customer_id`; who has none is counted under "none". Left out: one
         row for all.
@@ -96,7 +96,7 @@ def sum_remains(remains: Remains, groups: pd.Series | None = None) -> pd.DataFra
     return sums.sort_values(["gross_sales", "customers"], ascending=False, kind="stable").reset_index()
 
 
-def _set_unknown_aside(remains: Remains) -> pd.DataFrame:
+def _set_unknown_aside(remains: ContributionWaterfall) -> pd.DataFrame:
     rows = remains.rows
     if not remains.known:
         return rows
@@ -106,13 +106,15 @@ def _set_unknown_aside(remains: Remains) -> pd.DataFrame:
     return rows.assign(**aside, contribution=rows["contribution"].fillna(0.0))
 
 
-def trace_whale(remains: Remains, *, at_least: int = 5, most_groups: int = 20) -> Whale | None:
+def whale_curve(
+    remains: ContributionWaterfall, *, at_least: int = 5, most_groups: int = 20
+) -> WhaleCurve | None:
     """The whale curve: who contributes, who costs; None where cost is unknown.
 
     Parameters
     ----------
     remains
-        From `trace_remains`; customers without known contribution are left out.
+        From `contribution_waterfall`; customers without known contribution are left out.
     at_least
         Customers in a group, at least.
     most_groups
@@ -136,13 +138,13 @@ def trace_whale(remains: Remains, *, at_least: int = 5, most_groups: int = 20) -
     table["customer_share"] = table["customers"].cumsum() / max(len(ranked), 1)
     ends = table["customers"].cumsum().to_numpy() - 1
     table["cumulative"] = ranked.cumsum()[ends] / UNITS
-    return Whale(
+    return WhaleCurve(
         table.reset_index(), float(ranked.sum() / UNITS), float(ranked[ranked > 0].sum() / UNITS),
         int((ranked < 0).sum()),
     )  # fmt: skip
 
 
-def list_unprofitable(remains: Remains, *, most: int = 10) -> pd.DataFrame:
+def list_unprofitable(remains: ContributionWaterfall, *, most: int = 10) -> pd.DataFrame:
     """Customers in the top fifth by gross sales whose contribution is below zero, the costliest first.
 
     Returns
@@ -172,7 +174,7 @@ def _say_why(found: pd.DataFrame, rows: pd.DataFrame, steps: list[str]) -> list[
     ]  # fmt: skip
 
 
-def tell_remains(remains: Remains, *, at_least: int = 5) -> str:
+def describe_waterfall(remains: ContributionWaterfall, *, at_least: int = 5) -> str:
     """What is not known of the way from gross sales to what remains, in sentences; empty where all is."""
     if not remains.known:
         return " ".join(map(_as_sentence, remains.absent))
@@ -195,7 +197,9 @@ def _as_sentence(words: str) -> str:
     return f"{words[:1].upper()}{words[1:]}."
 
 
-def reconcile(engine, look: Look | None, champion: str, *, annual_interest_rate: float) -> pd.DataFrame:
+def reconcile(
+    engine, look: BacktestWindow | None, champion: str, *, annual_interest_rate: float
+) -> pd.DataFrame:
     """What the champion had predicted for a window of the past, and what those days really brought.
 
     Both are of the customers known at the cut and of the days after it. The prediction of contribution is
@@ -205,11 +209,11 @@ def reconcile(engine, look: Look | None, champion: str, *, annual_interest_rate:
     Parameters
     ----------
     engine
-        As for `trace_remains`.
+        As for `contribution_waterfall`.
     look
         The latest window held out; None where there is none.
     annual_interest_rate
-        As for `trace_remains`.
+        As for `contribution_waterfall`.
 
     Returns
     -------
@@ -221,7 +225,7 @@ def reconcile(engine, look: Look | None, champion: str, *, annual_interest_rate:
     if look is None:
         return pd.DataFrame(columns=columns)
     before, by_then = (
-        trace_remains(engine, as_of=day, annual_interest_rate=annual_interest_rate).rows
+        contribution_waterfall(engine, as_of=day, annual_interest_rate=annual_interest_rate).rows
         for day in (look.cut, look.until)
     )
     came = (by_then - before).reindex(look.customers.index)
@@ -239,7 +243,7 @@ def reconcile(engine, look: Look | None, champion: str, *, annual_interest_rate:
     return found.assign(off=found["predicted"] / found["actual"].where(found["actual"] > 0) - 1)
 
 
-def tell_reconciled(found: pd.DataFrame, currency: str, *, at_least: int = 5) -> str:
+def describe_reconciliation(found: pd.DataFrame, currency: str, *, at_least: int = 5) -> str:
     """The table of `reconcile` in a sentence."""
     if found.empty:
         return _("How far off predictions were cannot be told: no window of the past could be held out.")

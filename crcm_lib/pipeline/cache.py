@@ -162,7 +162,7 @@ def save_atomically(text: str, path: Path) -> None:
     os.replace(draft, path)
 
 
-def settle(*paths: Path) -> None:
+def fsync(*paths: Path) -> None:
     """Make sure that files and folders are on the disk before anybody is told of them."""
     for path in paths:
         handle = os.open(path, os.O_RDONLY)

@@ -46,7 +46,7 @@ PINNED = {
 UNWANTED = ("PYTHONSTARTUP", "PYTHONINSPECT", "PYTHONWARNINGS", "MPLBACKEND", "MPLRC", "MATPLOTLIBRC")
 
 # Imported while the notebook before is still at work; importing them leaves nothing that results could see.
-AHEAD = ("matplotlib.pyplot", "crcm_lib.config.policy", "crcm_lib.reporting.charts")
+PRELOADED = ("matplotlib.pyplot", "crcm_lib.config.policy", "crcm_lib.reporting.charts")
 
 Listener = Callable[[dict], None]
 
@@ -90,7 +90,7 @@ class Kernel:
         environment = {name: value for name, value in os.environ.items() if name not in UNWANTED}
         environment |= PINNED | {"IPYTHONDIR": str(self.home)}
         # `and None`, because a line with a value would leave it in `_`.
-        wanted = dict.fromkeys([*AHEAD, *modules])
+        wanted = dict.fromkeys([*PRELOADED, *modules])
         ahead = [f"--IPKernelApp.exec_lines=__import__({module!r}) and None" for module in wanted]
         with open(os.devnull, "wb") as nowhere:
             run_sync(self.manager.start_kernel)(
@@ -189,7 +189,7 @@ class _Client(PapermillNotebookClient):
             self.nb_man.cell_complete(cell, number)
 
 
-class HonestEngine(Engine):
+class ColdKernelEngine(Engine):
     """A papermill engine that uses a kernel started ahead and records the truth."""
 
     @classmethod
@@ -225,7 +225,7 @@ def execute(job: Job, kernel: Kernel) -> nbformat.NotebookNode:
         cell is kept at `job.save_to`. A `DataError` about the raw input, a `PolicyError` and a
         `GateError` keep their own class.
     """
-    papermill_engines.register("crcm", HonestEngine)
+    papermill_engines.register("crcm", ColdKernelEngine)
     try:
         return execute_notebook(
             job.notebook,

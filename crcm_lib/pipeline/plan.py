@@ -17,7 +17,7 @@ from crcm_lib.ingest.cleaning import check_source
 from crcm_lib.ingest.sources import Source, find_files, read_source
 from crcm_lib.pipeline import cache, checks, schedule
 from crcm_lib.pipeline.kernel import KERNEL
-from crcm_lib.privacy import pseudonyms
+from crcm_lib.privacy import pseudonymise
 from crcm_lib.schema.tables import ROOT, About
 
 PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "seed")  # there are no others
@@ -93,7 +93,7 @@ def plan_run(settings: Settings) -> Plan:
     source, inputs = attempt(read_source, locate(settings.source)), None
     if source is not None:
         inputs = attempt(_check_inputs, source)
-        attempt(pseudonyms, [], _describe(source))
+        attempt(pseudonymise, [], _describe(source))
     policy = attempt(read_policy, locate(settings.policy))
     notebooks = attempt(read_notebooks, locate(settings.notebooks))
     raise_together(problems)
@@ -250,7 +250,7 @@ def _gather_evidence(settings: Settings, source: Source, inputs: list[dict], not
         "lock": cache.hash_file(lock),
         "python": platform.python_version(),
         "versions": cache.installed_versions(),
-        "pseudonyms": pseudonyms(["with which key"], _describe(source))[0],
+        "pseudonyms": pseudonymise(["with which key"], _describe(source))[0],
         "language": os.environ.get("CRCM_LANGUAGE", "en"),
         "notebooks": {name: cache.hash_notebook(notebook.content) for name, notebook in notebooks.items()},
     }

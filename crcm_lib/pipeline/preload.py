@@ -13,7 +13,7 @@ from crcm_lib.schema.tables import ROOT
 LIBRARY = "crcm_lib"
 
 # Heavy modules that ours import only when called.
-LATER = {
+LAZY_IMPORTS = {
     "crcm_lib.models.clustering": ("sklearn.cluster", "sklearn.mixture"),
     "crcm_lib.models.satisfaction": ("scipy.stats",),
     "crcm_lib.models.clv": ("scipy.stats",),  # not lifetimes: it changes options when imported
@@ -26,7 +26,7 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
 
     Examples
     --------
-    >>> cells = ["from crcm_lib.models import churn, value as worth", "import pandas", "%matplotlib inline"]
+    >>> cells = ["from crcm_lib.models import churn, clv as worth", "import pandas", "%matplotlib inline"]
     >>> list_imports(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
     ['crcm_lib.models', 'crcm_lib.models.churn', 'crcm_lib.models.clv', 'scipy.stats']
     """
@@ -39,7 +39,7 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
                 names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
                 found |= dict.fromkeys(names)
     ours = [name for name in found if name.split(".")[0] == LIBRARY and _is_module(name)]
-    return [*ours, *dict.fromkeys(heavy for name in ours for heavy in LATER.get(name, ()))]
+    return [*ours, *dict.fromkeys(heavy for name in ours for heavy in LAZY_IMPORTS.get(name, ()))]
 
 
 def _is_module(name: str) -> bool:

@@ -72,7 +72,7 @@ def publish(plan: Plan, staging: Path, run_id: str) -> Path:
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(run_id)
     os.replace(pointer, plan.out / "latest")
-    cache.settle(plan.out)
+    cache.fsync(plan.out)
     return final
 
 
@@ -86,7 +86,7 @@ def keep_failed(plan: Plan, staging: Path) -> Path:
     failed = plan.out / "failed"
     failed.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(OSError):
-        sandbox.clear_all(staging)
+        sandbox.collect_all(staging)
     kept = failed / plan.run_id(read_as_of(staging))
     for old in failed.glob(f"{plan.source.name}-*"):
         shutil.rmtree(old, ignore_errors=True)

@@ -88,8 +88,8 @@ def _execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Liste
     after = {name: notebook.after for name, notebook in plan.notebooks.items()}
     begun: list[str] = []
     done: dict[str, cache.Stage] = {}
-    tell = _one_by_one(listener)
-    with ThreadPoolExecutor(schedule.SIDE_BY_SIDE) as pool, _kernels(plan) as start:
+    tell = _serialised(listener)
+    with ThreadPoolExecutor(schedule.MAX_PARALLEL) as pool, _kernels(plan) as start:
 
         def begin(name: str) -> Future:
             begun.append(name)
@@ -99,11 +99,11 @@ def _execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Liste
                 return pool.submit(cache.reuse, staging, found)
             turn = _Turn(name, key, start(name), seen, tell)
             at_work = pool.submit(_execute_one, plan, staging, turn)
-            for following in schedule.foresee(after, begun):
+            for following in schedule.next_to_start(after, begun):
                 start(following)  # it imports while the ones before are at work; it is cold all the same
             return at_work
 
-        for name, stage in schedule.take_turns(after, begin):
+        for name, stage in schedule.execute_in_order(after, begin):
             _keep(staging, stage, done)
             done[name] = stage
             tell(
@@ -131,7 +131,7 @@ def _kernels(plan: Plan) -> Iterator[Callable[[str], Kernel]]:
             kernel.stop()  # those at work too: their notebooks notice and end
 
 
-def _one_by_one(listener: Listener) -> Listener:
+def _serialised(listener: Listener) -> Listener:
     """Tell of one event at a time, though notebooks side by side have theirs at once."""
     lock = threading.Lock()
 
@@ -198,7 +198,7 @@ def _finish(plan: Plan, staging: Path, done: list[cache.Stage], mask: int) -> st
     if problems := checks.verify(staging):
         raise GateError(list_problems(run_id, problems))
     cache.protect(staging, mask)
-    cache.settle(*staging.rglob("*"), staging)
+    cache.fsync(*staging.rglob("*"), staging)
     return run_id
 
 

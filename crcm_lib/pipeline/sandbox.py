@@ -10,12 +10,12 @@ from pathlib import Path
 
 from crcm_lib.pipeline import cache
 
-DESKS = ".desks"
+SANDBOXES = ".desks"
 
 
 def find(staging: Path, name: str) -> Path:
     """Return the desk of a notebook."""
-    return staging / DESKS / name
+    return staging / SANDBOXES / name
 
 
 def lay(staging: Path, name: str, readable: dict[str, str]) -> Path:
@@ -43,7 +43,7 @@ def clear(staging: Path, name: str) -> list[str]:
     return taken
 
 
-def clear_all(staging: Path) -> None:
+def collect_all(staging: Path) -> None:
     """Clear the desks that a failure left behind."""
-    for desk in sorted((staging / DESKS).glob("*")):
+    for desk in sorted((staging / SANDBOXES).glob("*")):
         clear(staging, desk.name)

@@ -14,7 +14,7 @@ import nbformat
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 
-SIDE_BY_SIDE = 2  # notebooks at once, where there are as many cores; each takes up to a gigabyte
+MAX_PARALLEL = 2  # notebooks at once, where there are as many cores; each takes up to a gigabyte
 
 After = dict[str, frozenset[str]]  # notebook -> all that it comes after, directly or through others
 
@@ -22,7 +22,7 @@ After = dict[str, frozenset[str]]  # notebook -> all that it comes after, direct
 def count_places() -> int:
     """Return how many notebooks may run at once on this machine."""
     affinity = getattr(os, "sched_getaffinity", None)
-    return min(SIDE_BY_SIDE, len(affinity(0)) if affinity else os.cpu_count() or 1)
+    return min(MAX_PARALLEL, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def read_after(notebook: nbformat.NotebookNode, earlier: list[str]) -> tuple[list[str], list[str]]:
@@ -74,19 +74,19 @@ def put_in_order(after: After) -> list[str]:
     return sorted(after, key=lambda name: (-waiting[name], name))
 
 
-def foresee(after: After, begun: list[str]) -> list[str]:
+def next_to_start(after: After, begun: list[str]) -> list[str]:
     """List the notebooks that will begin next, as many as there are places: those waiting for fewest others.
 
     Examples
     --------
-    >>> foresee({"01": set(), "02": {"01"}, "03": {"01", "02"}}, ["01"])[0]
+    >>> next_to_start({"01": set(), "02": {"01"}, "03": {"01", "02"}}, ["01"])[0]
     '02'
     """
     queue = [name for name in put_in_order(after) if name not in begun]
     return sorted(queue, key=lambda name: len(after[name] - {*begun}))[: count_places()]
 
 
-def take_turns(after: After, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
+def execute_in_order(after: After, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
     """Begin every notebook as soon as it may; yield name and result as each ends.
 
     What is yielded counts as done when the next one is asked for. A failure is raised at once, that of the

@@ -33,7 +33,7 @@ def load_key(about: About) -> bytes:
     return _read_key(path)
 
 
-def pseudonyms(ids: Iterable[str], about: About) -> list[str]:
+def pseudonymise(ids: Iterable[str], about: About) -> list[str]:
     """One pseudonym per id, in order: equal for equal ids and keys, without the key not to be undone.
 
     Raises
@@ -44,7 +44,7 @@ def pseudonyms(ids: Iterable[str], about: About) -> list[str]:
     Examples
     --------
     >>> demo = About("s", "t", "2025-12-31", "2025-01-01", "CNY", synthetic=True)
-    >>> pseudonyms(["00123", "123", "00123"], demo)
+    >>> pseudonymise(["00123", "123", "00123"], demo)
     ['C-727C8B7D0FE2', 'C-8D7E9E48FA34', 'C-727C8B7D0FE2']
     """
     key, names = load_key(about), pd.Series(list(ids), dtype="str")

@@ -1,11 +1,11 @@
 """Tables that people may read: no small cells, and none that could be computed from the rest.
 
 Small cells are hidden by the threshold rule (fewer than `at_least` customers) and the dominance or (n, k)
-rule with n = 1 (one customer brings more than `DOMINATES` of the money), then by complementary suppression,
-so that a total less what is shown reveals nothing: Hundepool et al. (2012), Statistical Disclosure Control,
-Wiley, chapters 4 and 5 (the audit of two-way tables by linear programmes too). What this does not stop: a
-reader who knows sizes from elsewhere, compares two tables that overlap in part, or reasons about why the rule
-chose a group.
+rule with n = 1 (one customer brings more than `MAX_DOMINANT_SHARE` of the money), then by complementary
+suppression, so that a total less what is shown reveals nothing: Hundepool et al. (2012), Statistical
+Disclosure Control, Wiley, chapters 4 and 5 (the audit of two-way tables by linear programmes too). What this
+does not stop: a reader who knows sizes from elsewhere, compares two tables that overlap in part, or reasons
+about why the rule chose a group.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 
-DOMINATES = 0.8  # of a cell's money
+MAX_DOMINANT_SHARE = 0.8  # of a cell's money
 LARGEST_SHARE = "largest_share"
 
 
@@ -106,10 +106,10 @@ def _hide_next(people: np.ndarray, hidden: np.ndarray) -> np.ndarray:
 
 def _hide_dominated(size: np.ndarray, share: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Hide money that one customer dominates, and more until none dominates all that is hidden together."""
-    hidden = hidden | ((share > DOMINATES) & (size > 0))
+    hidden = hidden | ((share > MAX_DOMINANT_SHARE) & (size > 0))
     while hidden.any() and not hidden.all():
         largest = (size * share)[hidden].max()
-        if largest <= DOMINATES * size[hidden].sum():
+        if largest <= MAX_DOMINANT_SHARE * size[hidden].sum():
             break
         hidden = _hide_next(size, hidden)
     return hidden
@@ -125,7 +125,7 @@ def _hide_two_way(people: np.ndarray, at_least: int) -> np.ndarray:
             hidden[row] = _hide_list(line, hidden[row], at_least)
         for column, line in enumerate(people.T):
             hidden[:, column] = _hide_list(line, hidden[:, column], at_least)
-        for row, column in _told_by_totals(people, hidden, at_least):
+        for row, column in _disclosed_by_totals(people, hidden, at_least):
             if not hidden[row].all():
                 hidden[row] = _hide_next(people[row], hidden[row])
             elif not hidden[:, column].all():
@@ -133,7 +133,7 @@ def _hide_two_way(people: np.ndarray, at_least: int) -> np.ndarray:
     return hidden
 
 
-def _told_by_totals(people: np.ndarray, hidden: np.ndarray, at_least: int) -> list[tuple[int, int]]:
+def _disclosed_by_totals(people: np.ndarray, hidden: np.ndarray, at_least: int) -> list[tuple[int, int]]:
     """Small cells that all totals that may be shown tell to be small: the most they can be is too little."""
     from scipy.optimize import linprog
 

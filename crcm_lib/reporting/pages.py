@@ -13,7 +13,7 @@ from crcm_lib.i18n import _
 from crcm_lib.reporting import kpis, sanitize
 from crcm_lib.schema import tables
 
-TEMPLATE = Path(__file__).parent / "template"
+TEMPLATE = Path(__file__).parent / "templates"
 SHOWN = [
     "text/html",
     "image/png",

@@ -28,7 +28,7 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import About
 
 # What a record says about days after as_of was not known on as_of: these columns are left empty then.
-LATER = {
+LAZY_IMPORTS = {
     "tickets": {"responded": "responded", "resolved": "resolved", "satisfaction": "resolved"},
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
@@ -227,7 +227,7 @@ def _write_parquet(engine, query: str, path: Path) -> None:
 
 
 def _unknown_yet(table: str, columns: list[str], as_of: str):
-    for column, told in LATER.get(table, {}).items():
+    for column, told in LAZY_IMPORTS.get(table, {}).items():
         if {column, told} <= set(columns):
             known = f"{name(told)}::date <= date {quote(as_of)}"
             yield f", case when {known} then {name(column)} end as {name(column)}"

@@ -23,7 +23,7 @@ FEATURES = {
     "spend_trend": ("as is", _("rising"), _("falling")),
 }
 NONE, PROSPECT = _("no natural groups"), _("not clustered: no purchase")
-STANDS_OUT, FARTHEST = 0.5, 3.0  # standard deviations
+STANDS_OUT, MAX_LOG_FACTOR = 0.5, 3.0  # standard deviations
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,9 @@ class Scale:
     def apply(self, values: pd.Series) -> np.ndarray:
         """Standardised values, cut off at three standard deviations: no outlier is a group of its own."""
         raw = values.astype(float).fillna(self.fill).to_numpy()
-        return np.clip((_transform(raw, self.how, self.floor) - self.mean) / self.spread, -FARTHEST, FARTHEST)
+        return np.clip(
+            (_transform(raw, self.how, self.floor) - self.mean) / self.spread, -MAX_LOG_FACTOR, MAX_LOG_FACTOR
+        )
 
 
 @dataclass(frozen=True)

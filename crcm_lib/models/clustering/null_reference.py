@@ -15,8 +15,8 @@ LATENT_COPIES, LATENT_STEPS = 5, 8
 def judge(sample: np.ndarray, ks: range, rng: np.random.Generator) -> tuple[pd.DataFrame, float]:
     """The criteria for each k beside what chance reaches, and the chance of such a lead without groups."""
     real = trial(sample, ks, rng, RESAMPLES)
-    latent = learn_latent(sample, rng)
-    makers = (permute_columns, partial(one_cloud, latent=latent))
+    latent = fit_latent_normal(sample, rng)
+    makers = (permute_columns, partial(single_component_reference, latent=latent))
     null = np.array(
         [
             [trial(make(sample, rng), ks, rng, REFERENCE_RESAMPLES) for _i in range(REFERENCES)]
@@ -120,15 +120,17 @@ def permute_columns(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.column_stack([rng.permutation(column) for column in points.T])
 
 
-def one_cloud(points: np.ndarray, rng: np.random.Generator, latent: np.ndarray) -> np.ndarray:
+def single_component_reference(
+    points: np.ndarray, rng: np.random.Generator, latent: np.ndarray
+) -> np.ndarray:
     """The same columns with the same correlations, joined by a Gaussian copula: one cloud, no groups."""
     size, direction = np.linalg.eigh(latent)
     drawn = rng.standard_normal(points.shape) @ (direction * np.sqrt(size.clip(0))).T
     return np.take_along_axis(np.sort(points, axis=0), drawn.argsort(axis=0).argsort(axis=0), axis=0)
 
 
-def learn_latent(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The normal correlations with which `one_cloud` has the correlations of `points`.
+def fit_latent_normal(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The normal correlations with which `single_component_reference` has the correlations of `points`.
 
     Columns with many equal values lose correlation on the way from normal to observed, so the normal ones
     are corrected until the observed ones agree (NORTA: Cario & Nelson 1997). Without that the reference
@@ -137,7 +139,7 @@ def learn_latent(points: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     wanted = np.corrcoef(points, rowvar=False)
     latent, many = wanted.copy(), np.repeat(points, LATENT_COPIES, axis=0)
     for _i in range(LATENT_STEPS):
-        latent += wanted - np.corrcoef(one_cloud(many, rng, _proper(latent)), rowvar=False)
+        latent += wanted - np.corrcoef(single_component_reference(many, rng, _proper(latent)), rowvar=False)
         latent = latent.clip(-0.995, 0.995)
         np.fill_diagonal(latent, 1)
     return _proper(latent)

@@ -16,14 +16,14 @@ from crcm_lib.models.clustering.null_reference import (
     silhouette,
 )
 
-FEWEST_CUSTOMERS, SAMPLE, FIT_SAMPLE, FINAL_RESAMPLES = 60, 1_000, 10_000, 20
+MIN_CUSTOMERS, SAMPLE, FIT_SAMPLE, FINAL_RESAMPLES = 60, 1_000, 10_000, 20
 CLEARLY_STABLER = 0.02  # ARI; below that, the simpler method stays
 CONFIRMATIONS = 3  # further samples, disjoint, in which the chosen k must pass too
 RECURS = 0.6  # Jaccard; a group below it is not to be trusted
 
 
 @dataclass(frozen=True)
-class Findings:
+class ClusteringResult:
     """What the search found, and the evidence.
 
     `features`: column, used, because. `criteria`: one row per k with silhouette, stability, gap and bic, what
@@ -44,9 +44,9 @@ class Findings:
         return bool(self.model.names)
 
 
-def find_groups(
+def find_clusters(
     customers: pd.DataFrame, *, seed: int = 0, protected: tuple[str, ...] = (), most: int = 8
-) -> Findings:
+) -> ClusteringResult:
     """Look for natural groups of buyers, and believe in them only where chance does not do as well.
 
     A sample of at most 1,000 buyers is clustered by k-means for every k from 2 to `most`, and so are 19
@@ -92,8 +92,8 @@ def find_groups(
     rng = np.random.default_rng(seed)
     sample, *others = _disjoint_samples(points, rng)
     top = min(most, len(np.unique(sample, axis=0)) // 10)
-    evidence = Findings(ruler, features, pd.DataFrame(), pd.Series(dtype=float), len(sample), "")
-    if len(buyers) < FEWEST_CUSTOMERS or len(used) < 2 or top < 2:
+    evidence = ClusteringResult(ruler, features, pd.DataFrame(), pd.Series(dtype=float), len(sample), "")
+    if len(buyers) < MIN_CUSTOMERS or len(used) < 2 or top < 2:
         return replace(evidence, because=_(
             "too little to tell groups apart: {buyers} buyers, {features} features that differ").format(
                 buyers=len(buyers), features=len(used)))  # fmt: skip

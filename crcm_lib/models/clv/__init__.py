@@ -8,25 +8,25 @@ the past, `ranges` says how sure, `whatif` changes the assumptions, `telling` pu
 `contracts` learns how subscriptions last, `renewals` values them, `profit` follows spend to what remains.
 """
 
-from crcm_lib.models.clv.backtest import Backtest, backtest
-from crcm_lib.models.clv.diagnostics import compare_counts, tell_assumptions, tell_model
+from crcm_lib.models.clv.backtest import Backtest, backtest_once
+from crcm_lib.models.clv.diagnostics import check_assumptions, compare_counts, describe_model
 from crcm_lib.models.clv.fit import fit_value
-from crcm_lib.models.clv.model_selection import Tournament, compete
-from crcm_lib.models.clv.prediction_intervals import check_ranges, draw_ranges
+from crcm_lib.models.clv.model_selection import ModelSelection, select_model
+from crcm_lib.models.clv.prediction_intervals import describe_coverage, predict_intervals
 from crcm_lib.models.clv.sensitivity import vary
 from crcm_lib.models.clv.value_model import ValueModel
 
 __all__ = [
     "Backtest",
-    "Tournament",
+    "ModelSelection",
     "ValueModel",
-    "backtest",
-    "check_ranges",
+    "backtest_once",
+    "check_assumptions",
     "compare_counts",
-    "compete",
-    "draw_ranges",
+    "describe_coverage",
+    "describe_model",
     "fit_value",
-    "tell_assumptions",
-    "tell_model",
+    "predict_intervals",
+    "select_model",
     "vary",
 ]

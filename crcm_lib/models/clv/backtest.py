@@ -10,7 +10,12 @@ from crcm_lib.errors import DataError
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.customers import spend_between, summarise_customers
 from crcm_lib.models.clv import residual_boosting
-from crcm_lib.models.clv.calibration import Surprise, find_factor, measure_surprise, tell_factor
+from crcm_lib.models.clv.calibration import (
+    CalibrationError,
+    calibration_factor,
+    describe_calibration,
+    measure_calibration_error,
+)
 from crcm_lib.models.clv.fit import fit_value, refit_purchases
 from crcm_lib.models.clv.purchase_models import (
     LAST_PERIOD,
@@ -19,18 +24,18 @@ from crcm_lib.models.clv.purchase_models import (
     PLAIN,
     REGULAR,
     SAME_RATE,
-    name_regular,
+    name_cnbd,
 )
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.schema.engine import open_beside
 
-HELD_OUT = 0.25  # share of the history that is held out
-FEWEST_DAYS, MOST_DAYS = 28, 365  # days held out, at least and at most
+HOLDOUT_SHARE = 0.25  # share of the history that is held out
+MIN_HOLDOUT_DAYS, MAX_HOLDOUT_DAYS = 28, 365  # days held out, at least and at most
 SAMPLE = 50_000  # customers that windows are judged on, at most
 
 
 @dataclass(frozen=True)
-class Look:
+class BacktestWindow:
     """One window of the past: what was known at its start, what the models made of it, what came.
 
     Attributes
@@ -49,33 +54,35 @@ class Look:
     models: dict[str, ValueModel]
     spends: pd.DataFrame
     purchases: pd.Series
-    surprises: dict[str, Surprise]
+    surprises: dict[str, CalibrationError]
 
     @property
     def days(self) -> int:
         """How long the window is."""
         return (self.until - self.cut).days
 
-    def add(self, name: str, model: ValueModel) -> "Look":
+    def add(self, name: str, model: ValueModel) -> "BacktestWindow":
         """The same window with one more model and what it had predicted."""
         predicted = model.predict(self.customers, horizon_days=self.days)["spend_expected"]
         return replace(
             self, models=self.models | {name: model}, spends=self.spends.assign(**{name: predicted})
         )
 
-    def recalibrate(self, earlier: Sequence["Look"]) -> "Look":
+    def recalibrate(self, earlier: Sequence["BacktestWindow"]) -> "BacktestWindow":
         """The same window, each model's total changed by what earlier windows say of it."""
         models = {name: recalibrate(model, name, earlier) for name, model in self.models.items()}
         changed = {name: self.spends[name] * model.recalibration for name, model in models.items()}
         return replace(self, models=models, spends=self.spends.assign(**changed))
 
-    def lesson(self) -> residual_boosting.Lesson:
+    def lesson(self) -> residual_boosting.TrainingWindow:
         """What a correction can learn from this window."""
         predicted, actual = (self.spends[name].to_numpy(float) for name in (PARETO, "actual"))
-        return residual_boosting.Lesson(self.models[PARETO].describe(self.customers), predicted, actual)
+        return residual_boosting.TrainingWindow(
+            self.models[PARETO].describe(self.customers), predicted, actual
+        )
 
 
-def look_back_on_all(engine, until: pd.Timestamp, step: int, count: int, seed: int) -> list[Look]:
+def backtest_windows(engine, until: pd.Timestamp, step: int, count: int, seed: int) -> list[BacktestWindow]:
     """The windows, the latest first, as far back as somebody had bought before them.
 
     Of more than 50,000 customers a random sample of as many is looked at, the same in every window.
@@ -105,7 +112,7 @@ def _take_sample(engine, until: pd.Timestamp, seed: int):
     return sample
 
 
-def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Look | None:
+def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> BacktestWindow | None:
     """What the plain models and the baselines would have predicted on `cut`; None where nobody had bought."""
     try:
         customers = summarise_customers(engine, as_of=cut)
@@ -116,7 +123,7 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
         return None
     days = (until - cut).days
     simplest = fit_value(customers, purchases=PLAIN[0], seed=seed)
-    rhythm = name_regular(simplest.facts.get("regularity", 1.0)) != MBGNBD
+    rhythm = name_cnbd(simplest.facts.get("regularity", 1.0)) != MBGNBD
     others = [name for name in PLAIN[1:] if name != REGULAR or rhythm]
     models = {name: refit_purchases(simplest, customers, name, seed=seed) for name in others}
     models = {PLAIN[0]: simplest, **models}
@@ -125,22 +132,24 @@ def _look_back(engine, cut: pd.Timestamp, until: pd.Timestamp, seed: int) -> Loo
         name: model.predict(customers, horizon_days=days)["spend_expected"] for name, model in models.items()
     }
     spends |= {SAME_RATE: same_rate(customers, days), LAST_PERIOD: last_period(engine, customers, cut, days)}
-    found = {name: measure_surprise(spends["actual"], spends[name], days) for name in models}
+    found = {name: measure_calibration_error(spends["actual"], spends[name], days) for name in models}
     surprises = {name: one for name, one in found.items() if one is not None}
-    return Look(cut, until, customers, models, pd.DataFrame(spends), later["purchases"], surprises)
+    return BacktestWindow(cut, until, customers, models, pd.DataFrame(spends), later["purchases"], surprises)
 
 
-def recalibrate(model: ValueModel, name: str, looks: Sequence[Look]) -> ValueModel:
+def recalibrate(model: ValueModel, name: str, looks: Sequence[BacktestWindow]) -> ValueModel:
     """The model under this name, its totals changed by what windows before, the latest first, say of it.
 
     A correction leaves the total to the model that it corrects, and so has that one's surprises.
     """
     plain = name if name in PLAIN else PARETO
     surprises = [look.surprises[plain] for look in looks if plain in look.surprises]
-    factor = find_factor(surprises)
+    factor = calibration_factor(surprises)
     if factor == 1:
         return model
-    return replace(model, recalibration=factor, reasons=(*model.reasons, tell_factor(factor, surprises)))
+    return replace(
+        model, recalibration=factor, reasons=(*model.reasons, describe_calibration(factor, surprises))
+    )
 
 
 @dataclass(frozen=True)
@@ -170,7 +179,7 @@ class Backtest:
         return (self.until - self.cut).days
 
 
-def backtest(engine, *, as_of, purchases: str, seed: int = 0) -> Backtest:
+def backtest_once(engine, *, as_of, purchases: str, seed: int = 0) -> Backtest:
     """Learn from the first three quarters of the history, predict the last quarter (at most 365 days).
 
     Fewer than 28 days are not held out: of who bought then nothing is said.
@@ -185,15 +194,15 @@ def backtest(engine, *, as_of, purchases: str, seed: int = 0) -> Backtest:
         The purchase model to learn, of `processes.PROCESSES`.
     """
     until = pd.Timestamp(as_of)
-    days = int(min(MOST_DAYS, (until - find_first_busy_day(engine, until)).days * HELD_OUT))
+    days = int(min(MAX_HOLDOUT_DAYS, (until - first_busy_day(engine, until)).days * HOLDOUT_SHARE))
     cut = until - pd.Timedelta(days=days)
     customers = summarise_customers(engine, as_of=cut)
     value = fit_value(customers, purchases=purchases, seed=seed).predict(customers, horizon_days=days)
     later = spend_between(engine, after=cut, until=until)["purchases"].reindex(value.index).fillna(0)
-    return Backtest(cut, until, customers, value, later if days >= FEWEST_DAYS else later.iloc[:0])
+    return Backtest(cut, until, customers, value, later if days >= MIN_HOLDOUT_DAYS else later.iloc[:0])
 
 
-def find_first_busy_day(engine, until: pd.Timestamp) -> pd.Timestamp:
+def first_busy_day(engine, until: pd.Timestamp) -> pd.Timestamp:
     """The day by which one in a hundred lines was written: a single stray early record is not a history."""
     lines = engine.execute(
         f"select day, count(*) as lines from transactions where day <= date '{until:%Y-%m-%d}' "

@@ -18,14 +18,14 @@ from functools import cache
 import numpy as np
 
 from crcm_lib.models.clv import lifetimes_adapter
-from crcm_lib.models.mle import Distinct, Fit, Numbers, Objective, find_distinct, fit_histories
+from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories, fit_histories, weighted_histories
 
 NAMES = ("r", "alpha", "a", "b")
 SMALL = 1e-9  # share of the purchases found so far below which those still to come are not looked for
 
 
 @dataclass(frozen=True)
-class Leaving:
+class BGCNBD:
     """One model of the family. Its methods are those that `processes.Process` describes.
 
     Attributes
@@ -40,7 +40,7 @@ class Leaving:
     k: int
     chances: int
 
-    def fit(self, histories: Distinct, *, seed: int = 0) -> Fit:
+    def fit(self, histories: WeightedHistories, *, seed: int = 0) -> Fit:
         """Fit by maximum likelihood.
 
         Parameters
@@ -132,10 +132,12 @@ class Leaving:
         """Expected purchases in the coming `days` of who is still there, discounted at the daily `rate`."""
         x, t_x, age, days = np.broadcast_arrays(*(np.asarray(v, dtype=float) for v in (x, t_x, age, days)))
         later = params | {"b": params["b"] + self.chances}
-        found = find_distinct(x, age, days)  # when the last purchase was tells only in which phase they are
+        found = weighted_histories(
+            x, age, days
+        )  # when the last purchase was tells only in which phase they are
         if self.k == 1:
             return lifetimes_adapter.discount_purchases(
-                lambda ahead: lifetimes_adapter.alive_purchases(later, *found.columns[:2], ahead),
+                lambda ahead: lifetimes_adapter.expected_purchases_if_alive(later, *found.columns[:2], ahead),
                 params["alpha"] + found.columns[1], found.columns[2], rate,
             )[found.which]  # fmt: skip
         r, alpha = params["r"], params["alpha"]
@@ -165,7 +167,7 @@ class Leaving:
             for values in (params["r"] + self.k * x + phase, later, odds)
         )
         found, rows, whole = np.zeros(odds.size), np.arange(odds.size), betaln(a, later)
-        for number, width in zip(*_steps(), strict=True):
+        for number, width in zip(*_dropout_steps(), strict=True):
             stays = np.exp(betaln(a, later[rows] + number - 1) - whole[rows])
             term = width * stays * betainc(number * self.k - phase, shape[rows], chance[rows])
             found[rows] += term
@@ -206,7 +208,7 @@ class Leaving:
 
 
 @cache
-def _steps() -> tuple[Numbers, Numbers]:
+def _dropout_steps() -> tuple[Numbers, Numbers]:
     """1, 2, … 256, then the middles of ever wider steps (1/64), and how many numbers each stands for."""
     edges = [*range(1, 258)]
     while edges[-1] < 1e9:

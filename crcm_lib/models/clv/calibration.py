@@ -11,12 +11,12 @@ import numpy as np
 from crcm_lib.i18n import _
 from crcm_lib.models.mle import Numbers
 
-LASTING = 0.2  # share of one window's surprise that is taken to last
-FEWEST_WINDOWS, YEAR = 3, 365  # windows and days between them from which on seasons can be told from the rest
+CARRYOVER = 0.2  # share of one window's surprise that is taken to last
+MIN_WINDOWS, YEAR = 3, 365  # windows and days between them from which on seasons can be told from the rest
 
 
 @dataclass(frozen=True)
-class Surprise:
+class CalibrationError:
     """One window of the past, predicted from what was known before it.
 
     Attributes
@@ -34,7 +34,7 @@ class Surprise:
     chance: float
 
 
-def measure_surprise(actual: Numbers, predicted: Numbers, days: int) -> Surprise | None:
+def measure_calibration_error(actual: Numbers, predicted: Numbers, days: int) -> CalibrationError | None:
     """By how much a window's total surprised; None where nothing was spent or expected.
 
     Parameters
@@ -46,10 +46,10 @@ def measure_surprise(actual: Numbers, predicted: Numbers, days: int) -> Surprise
     if not (total > 0 and expected > 0):
         return None
     error = actual - predicted * (total / expected)
-    return Surprise(days, float(np.log(total / expected)), float((error**2).sum()) / total**2)
+    return CalibrationError(days, float(np.log(total / expected)), float((error**2).sum()) / total**2)
 
 
-def find_factor(surprises: list[Surprise]) -> float:
+def calibration_factor(surprises: list[CalibrationError]) -> float:
     """The factor on the totals to come.
 
     Of the latest window's surprise a fifth is taken to last, as far as it is more than chance and unless the
@@ -65,15 +65,15 @@ def find_factor(surprises: list[Surprise]) -> float:
 
     Examples
     --------
-    >>> once = Surprise(100, np.log(1.2), 0.0)
-    >>> round(find_factor([once]), 4), round(find_factor(4 * [once]), 4)
+    >>> once = CalibrationError(100, np.log(1.2), 0.0)
+    >>> round(calibration_factor([once]), 4), round(calibration_factor(4 * [once]), 4)
     (1.0371, 1.2)
     """
     if not surprises:
         return 1.0
     off = np.array([one.off for one in surprises])
-    if len(off) < FEWEST_WINDOWS or sum(one.days for one in surprises) < YEAR:
-        agreed, lasting = off[:2], LASTING * _shrink(off[0], surprises[0].chance)
+    if len(off) < MIN_WINDOWS or sum(one.days for one in surprises) < YEAR:
+        agreed, lasting = off[:2], CARRYOVER * _shrink(off[0], surprises[0].chance)
     else:
         agreed, lasting = off, _shrink(off.mean(), off.var(ddof=1) / len(off))
     if not (agreed > 0).all() and not (agreed < 0).all():
@@ -85,7 +85,7 @@ def _shrink(value: float, variance: float) -> float:
     return value * max(0.0, 1 - variance / value**2) if value else 0.0
 
 
-def tell_factor(factor: float, surprises: list[Surprise]) -> str:
+def describe_calibration(factor: float, surprises: list[CalibrationError]) -> str:
     """Why totals are changed, in a sentence."""
     off = ", ".join(f"{np.expm1(-one.off):+.1%}" for one in surprises)
     words = _("totals are recalibrated by {change:+.1%}: in the windows of the past they were off by {off}, "

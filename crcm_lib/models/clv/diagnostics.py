@@ -5,21 +5,23 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import date
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.fit import FEWEST_REPEATERS, STRONGEST_LINK
+from crcm_lib.models.clv.fit import MAX_RANK_CORRELATION, MIN_REPEAT_BUYERS
 from crcm_lib.models.clv.purchase_models import PARETO, YEAR
-from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel, find_histories
+from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel, purchase_histories
 from crcm_lib.models.mle import Numbers
 
-CLOSE_COUNTS = 0.05  # share of customers that the expected counts of purchases may misplace
-RANDOM_UP_TO = 1.5  # Erlang shape of the days between purchases; 1 is wholly random
-SMALL_DRIFT = 0.05  # share by which the typical purchase may have changed
-ALIKE = 0.15  # share by which a third of the customers, by first day, may differ from what is expected
+MAX_MISPLACED_SHARE = 0.05  # share of customers that the expected counts of purchases may misplace
+MAX_RANDOM_SHAPE = 1.5  # Erlang shape of the days between purchases; 1 is wholly random
+MAX_DRIFT = 0.05  # share by which the typical purchase may have changed
+MAX_COHORT_DEVIATION = (
+    0.15  # share by which a third of the customers, by first day, may differ from what is expected
+)
 THIRDS = 3
-SEASON = 0.5  # correlation of a year's months with the year before that counts as a season
-LARGEST_COUNT = 7
+MIN_SEASON_CORRELATION = 0.5  # correlation of a year's months with the year before that counts as a season
+MAX_COUNT = 7
 
 
-def tell_assumptions(model: ValueModel, customers: pd.DataFrame, engine, *, as_of) -> pd.DataFrame:
+def check_assumptions(model: ValueModel, customers: pd.DataFrame, engine, *, as_of) -> pd.DataFrame:
     """One row per assumption: `assumption`, `found` in the data, and `so`, what was done about it.
 
     Parameters
@@ -41,7 +43,7 @@ def tell_assumptions(model: ValueModel, customers: pd.DataFrame, engine, *, as_o
         (
             _("repeat purchases spread as the model says"),
             _("{share:.1%} of customers have another count than expected").format(share=misplaced),
-            _("close enough") if misplaced <= CLOSE_COUNTS
+            _("close enough") if misplaced <= MAX_MISPLACED_SHARE
             else _("not close: trust the windows held out more than the model's own odds"),
         ),
         _tell_regularity(model),
@@ -65,7 +67,7 @@ def measure_drift(buyers: pd.DataFrame) -> tuple[float, float, float]:
     before = (some["spend_total"] - some["spend_180d"]) / (some["purchases"] - some["purchases_180d"])
     now = some["spend_180d"] / some["purchases_180d"]
     change = np.log((now / before).astype(float)[(now > 0) & (before > 0)])
-    if len(change) < FEWEST_REPEATERS:
+    if len(change) < MIN_REPEAT_BUYERS:
         return missing
     half = 1.96 * change.std() / np.sqrt(len(change))
     return tuple(float(np.expm1(change.mean() + step)) for step in (0, -half, half))
@@ -73,8 +75,8 @@ def measure_drift(buyers: pd.DataFrame) -> tuple[float, float, float]:
 
 def compare_cohorts(model: ValueModel, buyers: pd.DataFrame) -> Numbers:
     """Repeat purchases so far over what the model expects, of thirds of the customers by their first day."""
-    histories = find_histories(buyers)
-    if len(buyers) < THIRDS * FEWEST_REPEATERS:
+    histories = purchase_histories(buyers)
+    if len(buyers) < THIRDS * MIN_REPEAT_BUYERS:
         return np.full(THIRDS, np.nan)
     x, _t_x, age = (column[histories.which] for column in histories.columns)
     nothing = np.zeros(len(age))
@@ -117,10 +119,10 @@ def measure_season(months: pd.Series) -> tuple[float, float]:
 def _tell_link(model: ValueModel):
     facts = model.facts
     name = _("spend per purchase does not go with frequency")
-    if facts["repeaters"] < FEWEST_REPEATERS:
+    if facts["repeaters"] < MIN_REPEAT_BUYERS:
         return name, _("too few repeat buyers to tell"), _("spend per purchase is a shrunken mean")
     found = _("rank correlation {link:+.2f} ({low:+.2f} to {high:+.2f}); the limit is ±{limit:.2f}").format(
-        link=facts["link"], low=facts["link_low"], high=facts["link_high"], limit=STRONGEST_LINK
+        link=facts["link"], low=facts["link_low"], high=facts["link_high"], limit=MAX_RANK_CORRELATION
     )
     used = model.spend == GAMMA_GAMMA
     return name, found, _("Gamma-Gamma is used") if used else _("Gamma-Gamma is not used: see remarks")
@@ -134,7 +136,7 @@ def _tell_regularity(model: ValueModel):
     found = _(
         "pauses are as even as those of an Erlang distribution of shape {shape:.1f}; 1 is random"
     ).format(shape=shape)
-    if shape <= RANDOM_UP_TO:
+    if shape <= MAX_RANDOM_SHAPE:
         return name, found, _("holds")
     if model.process.k > 1:
         return name, found, _("not needed: {model} knows a rhythm").format(model=model.purchases)
@@ -151,7 +153,7 @@ def _tell_drift(drift: tuple[float, float, float]):
     found = _("the same customers' purchases changed by {middle:+.1%} ({low:+.1%} to {high:+.1%})").format(
         middle=middle, low=low, high=high
     )
-    holds = low <= SMALL_DRIFT and high >= -SMALL_DRIFT
+    holds = low <= MAX_DRIFT and high >= -MAX_DRIFT
     return name, found, _("holds") if holds else _("does not hold: read totals with this change in mind")
 
 
@@ -162,7 +164,7 @@ def _tell_cohorts(model: ValueModel, ratios: Numbers):
     found = _("repeat purchases against expected, earliest to latest third: {ratios}").format(
         ratios=", ".join(f"{ratio:.0%}" for ratio in ratios)
     )
-    if (abs(ratios - 1) <= ALIKE).all():
+    if (abs(ratios - 1) <= MAX_COHORT_DEVIATION).all():
         return name, found, _("holds")
     if model.correction is not None:
         return name, found, _("does not hold; the correction knows for how long a customer is known")
@@ -176,7 +178,7 @@ def _tell_season(season: tuple[float, float]):
         return name, _("fewer than 24 whole months: a season cannot be told from a trend"), _("cannot tell")
     found = _("months repeat last year's with correlation {correlation:+.2f}; the best is {lead:+.0%} "
               "above the year").format(correlation=correlation, lead=lead)  # fmt: skip
-    if correlation < SEASON:
+    if correlation < MIN_SEASON_CORRELATION:
         return name, found, _("holds")
     return (
         name,
@@ -185,7 +187,7 @@ def _tell_season(season: tuple[float, float]):
     )
 
 
-def tell_model(model: ValueModel) -> pd.DataFrame:
+def describe_model(model: ValueModel) -> pd.DataFrame:
     """What was learned, one row each: `what` and `found`, in words."""
     facts, params, spend = model.facts, model.params, model.spend_params
     rows = [
@@ -222,13 +224,13 @@ def _tell_leaving(model: ValueModel) -> str:
 def compare_counts(model: ValueModel, customers: pd.DataFrame) -> pd.DataFrame:
     """Share of buyers by purchases after the first one: `purchases` (0, 1, … 7+), `actual`, `expected`."""
     again = customers.loc[customers["purchases"] > 0, "purchases"].to_numpy(float) - 1
-    actual = np.bincount(np.minimum(again, LARGEST_COUNT).astype(int), minlength=LARGEST_COUNT + 1)
-    names = [*map(str, range(LARGEST_COUNT)), f"{LARGEST_COUNT}+"]
+    actual = np.bincount(np.minimum(again, MAX_COUNT).astype(int), minlength=MAX_COUNT + 1)
+    names = [*map(str, range(MAX_COUNT)), f"{MAX_COUNT}+"]
     return pd.DataFrame(
         {
             "purchases": names,
             "customers": actual,
             "actual": actual / max(len(again), 1),
-            "expected": model.expect_counts(customers, LARGEST_COUNT),
+            "expected": model.expect_counts(customers, MAX_COUNT),
         }
     )

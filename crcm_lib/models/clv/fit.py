@@ -8,15 +8,22 @@ import pandas as pd
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.models.clv.gamma_gamma import fit_gamma_gamma
-from crcm_lib.models.clv.purchase_models import PARETO, PROCESSES, RATE, REGULAR, fit_rate, name_regular
-from crcm_lib.models.clv.value_model import DAYS, GAMMA_GAMMA, MEAN, ValueModel, find_histories, mean_spend
-from crcm_lib.models.mle import Distinct, Fit, find_distinct
+from crcm_lib.models.clv.purchase_models import PARETO, PROCESSES, RATE, REGULAR, fit_constant_rate, name_cnbd
+from crcm_lib.models.clv.value_model import (
+    DAYS,
+    GAMMA_GAMMA,
+    MEAN,
+    ValueModel,
+    mean_spend,
+    purchase_histories,
+)
+from crcm_lib.models.mle import Fit, WeightedHistories, weighted_histories
 from crcm_lib.schema.tables import check
 
-FEWEST_CUSTOMERS, FEWEST_REPEATERS, SHORTEST_DAYS = 100, 30, 90
-STRONGEST_LINK = 0.3  # rank correlation of frequency and spend that Gamma-Gamma may still overlook
-FARTHEST_LEVEL = 1.5  # times the mean of the customers' means that Gamma-Gamma may expect of a stranger
-LEAST_WORTH = 0.01  # purchases that the prior of spend weighs, at least
+MIN_CUSTOMERS, MIN_REPEAT_BUYERS, MIN_HISTORY_DAYS = 100, 30, 90
+MAX_RANK_CORRELATION = 0.3  # rank correlation of frequency and spend that Gamma-Gamma may still overlook
+MAX_PRIOR_TO_MEAN = 1.5  # times the mean of the customers' means that Gamma-Gamma may expect of a stranger
+MIN_PRIOR_WEIGHT = 0.01  # purchases that the prior of spend weighs, at least
 
 
 def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0) -> ValueModel:
@@ -51,7 +58,7 @@ def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0
     }
     if (shape := measure_regularity(buyers)) is not None:
         facts["regularity"] = shape
-    name, params, told, reasons = _fit_purchases(find_histories(buyers), purchases, facts, seed)
+    name, params, told, reasons = _fit_purchases(purchase_histories(buyers), purchases, facts, seed)
     spend, spend_params, told_spend, reasons_spend = _fit_spend(x + 1, mean_spend(buyers), seed)
     return ValueModel(
         name, params, spend, spend_params, {**facts, **told, **told_spend},
@@ -62,14 +69,14 @@ def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0
 def refit_purchases(model: ValueModel, customers: pd.DataFrame, name: str, *, seed: int = 0) -> ValueModel:
     """The model with another purchase model learned from the same customers, its spend as it was."""
     buyers = customers[customers["purchases"] > 0]
-    name, params, told, reasons = _fit_purchases(find_histories(buyers), name, model.facts, seed)
+    name, params, told, reasons = _fit_purchases(purchase_histories(buyers), name, model.facts, seed)
     facts = {fact: known for fact, known in model.facts.items() if fact != "loglik_purchases"}
     return replace(model, purchases=name, params=params, facts=facts | told, reasons=reasons)
 
 
-def _fit_purchases(histories: Distinct, name: str, facts: dict, seed: int):
+def _fit_purchases(histories: WeightedHistories, name: str, facts: dict, seed: int):
     if name == REGULAR:
-        name = name_regular(facts.get("regularity", 1.0))
+        name = name_cnbd(facts.get("regularity", 1.0))
     reasons = list(_too_little(name, facts)) if name != RATE else []
     if not reasons:
         fit = PROCESSES[name].fit(histories, seed=seed)
@@ -79,15 +86,15 @@ def _fit_purchases(histories: Distinct, name: str, facts: dict, seed: int):
         reasons = [
             _("{model} does not suit these histories: {why}").format(model=name, why="; ".join(fit.problems))
         ]
-    return RATE, fit_rate(histories).params, {}, tuple(reasons)
+    return RATE, fit_constant_rate(histories).params, {}, tuple(reasons)
 
 
-def simple_rate(buyers: pd.DataFrame) -> dict:
+def constant_rate(buyers: pd.DataFrame) -> dict:
     """The lowest rung for purchases, as fields of a ValueModel."""
-    return {"purchases": RATE, "params": fit_rate(find_histories(buyers)).params}
+    return {"purchases": RATE, "params": fit_constant_rate(purchase_histories(buyers)).params}
 
 
-def simple_spend(buyers: pd.DataFrame) -> dict:
+def shrunken_mean_spend(buyers: pd.DataFrame) -> dict:
     """The lowest rung for spend, as fields of a ValueModel: own mean and one purchase at the mean."""
     mean = mean_spend(buyers)
     n = buyers["purchases"].to_numpy(float)[np.isfinite(mean)]
@@ -102,7 +109,7 @@ def _remark(name: str, remarks: tuple[str, ...]):
 
 
 def _too_little(model: str, facts: dict):
-    limits = {"customers": FEWEST_CUSTOMERS, "repeaters": FEWEST_REPEATERS, "history_days": SHORTEST_DAYS}
+    limits = {"customers": MIN_CUSTOMERS, "repeaters": MIN_REPEAT_BUYERS, "history_days": MIN_HISTORY_DAYS}
     words = {
         "customers": _("{n:.0f} customers, and {model} needs {fewest}"),
         "repeaters": _("{n:.0f} bought more than once, and {model} needs {fewest}"),
@@ -116,20 +123,25 @@ def _too_little(model: str, facts: dict):
 def _fit_spend(n, mean, seed: int):
     known = np.isfinite(mean)
     n, mean = n[known], mean[known]
-    facts, slope, worth = measure_link(n, mean), 0.0, 1.0
-    if (n > 1).sum() < FEWEST_REPEATERS:
+    facts, slope, worth = frequency_spend_correlation(n, mean), 0.0, 1.0
+    if (n > 1).sum() < MIN_REPEAT_BUYERS:
         few = _("{n} repeat buyers' spend is known, and Gamma-Gamma needs {fewest}").format(
-            n=int((n > 1).sum()), fewest=FEWEST_REPEATERS
+            n=int((n > 1).sum()), fewest=MIN_REPEAT_BUYERS
         )
         return MEAN, _mean_params(n, mean, slope, worth), facts, (few,)
-    fit = fit_gamma_gamma(find_distinct(n, mean), seed=seed)
+    fit = fit_gamma_gamma(weighted_histories(n, mean), seed=seed)
     facts["loglik_spend"] = fit.loglik
     reasons = tuple(_why_not_gamma_gamma(fit, float(mean.mean()), facts["link"]))
     if not fit.problems or fit.params["q"] <= 1:  # the wider spends spread, the less a stranger's weighs
-        worth = max((fit.params["q"] - 1) / fit.params["p"], LEAST_WORTH)
+        worth = max((fit.params["q"] - 1) / fit.params["p"], MIN_PRIOR_WEIGHT)
     if not reasons:
-        return GAMMA_GAMMA, {**fit.params, "level": _stranger(fit), "slope": 0.0, "worth": worth}, facts, ()
-    if abs(facts["link"]) > STRONGEST_LINK:
+        return (
+            GAMMA_GAMMA,
+            {**fit.params, "level": _population_mean_spend(fit), "slope": 0.0, "worth": worth},
+            facts,
+            (),
+        )
+    if abs(facts["link"]) > MAX_RANK_CORRELATION:
         slope = float(np.polyfit(np.log(n), np.log(mean), 1)[0])
     return MEAN, _mean_params(n, mean, slope, worth), facts, reasons
 
@@ -137,16 +149,19 @@ def _fit_spend(n, mean, seed: int):
 def _why_not_gamma_gamma(fit: Fit, mean: float, link: float):
     if fit.problems:
         yield _("Gamma-Gamma does not suit: {why}").format(why="; ".join(fit.problems))
-    elif _stranger(fit) > FARTHEST_LEVEL * mean:
-        yield _("Gamma-Gamma does not suit: spends differ so much that it expects {level:,.0f} of a stranger "
-                "where the mean is {mean:,.0f}").format(level=_stranger(fit), mean=mean)  # fmt: skip
-    if abs(link) > STRONGEST_LINK:
+    elif _population_mean_spend(fit) > MAX_PRIOR_TO_MEAN * mean:
+        words = _(
+            "Gamma-Gamma does not suit: spends differ so much that it expects {level:,.0f} of a stranger "
+            "where the mean is {mean:,.0f}"
+        )
+        yield words.format(level=_population_mean_spend(fit), mean=mean)
+    if abs(link) > MAX_RANK_CORRELATION:
         yield _("spend goes with frequency (rank correlation {link:.2f}), which Gamma-Gamma excludes").format(
             link=link
         )
 
 
-def _stranger(fit: Fit) -> float:
+def _population_mean_spend(fit: Fit) -> float:
     """Gamma-Gamma's population mean of spend per purchase."""
     return fit.params["p"] * fit.params["v"] / (fit.params["q"] - 1)
 
@@ -157,7 +172,7 @@ def _mean_params(n, mean, slope: float, worth: float) -> dict[str, float]:
     return {"level": level, "slope": slope, "worth": worth}
 
 
-def measure_link(n: np.ndarray, mean: np.ndarray) -> dict[str, float]:
+def frequency_spend_correlation(n: np.ndarray, mean: np.ndarray) -> dict[str, float]:
     """Rank correlation of purchases and mean spend among repeat buyers, with its 95 % interval (Fisher's z).
 
     Gamma-Gamma assumes that there is none.
@@ -185,7 +200,7 @@ def measure_regularity(buyers: pd.DataFrame) -> float | None:
         return None
     known = buyers[(buyers["purchases"] >= 4) & (buyers["gap_mean_days"] > 0)]
     n = known["purchases"].to_numpy(float) - 1
-    if len(known) < FEWEST_REPEATERS:
+    if len(known) < MIN_REPEAT_BUYERS:
         return None
     ratio = (known["gap_spread_days"] / known["gap_mean_days"]).to_numpy(float)
     seen = float(((1 + ratio**2 * (n - 1) / n) / n).mean())  # sum of squares over the squared sum

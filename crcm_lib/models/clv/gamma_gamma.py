@@ -3,10 +3,10 @@
 import numpy as np
 
 from crcm_lib.i18n import _
-from crcm_lib.models.mle import Distinct, Fit, Numbers, Objective, maximise
+from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories, maximise
 
 
-def fit_gamma_gamma(spends: Distinct, *, seed: int = 0) -> Fit:
+def fit_gamma_gamma(spends: WeightedHistories, *, seed: int = 0) -> Fit:
     """Fit the Gamma-Gamma model of spend per purchase by maximum likelihood.
 
     Parameters

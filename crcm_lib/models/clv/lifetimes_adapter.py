@@ -41,7 +41,7 @@ def spend_fitter(params: dict[str, float]):
     return fitter
 
 
-def alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
+def expected_purchases_if_alive(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
     """Expected purchases in the coming `days` of customers who are still there today.
 
     Depends on x and T alone: when the last purchase was matters only for being there (eq. 10 of Fader, Hardie
@@ -71,11 +71,11 @@ def alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Nu
     unsafe = np.atleast_1d(unsafe | (abs(a - 1) < 1e-3) | (a > 50) | (b > 500))
     if unsafe.any():
         x, age, days, expected = (np.atleast_1d(values).copy() for values in (x, age, days, expected))
-        expected[unsafe] = safe_alive_purchases(params, x[unsafe], age[unsafe], days[unsafe])
+        expected[unsafe] = stable_purchases_if_alive(params, x[unsafe], age[unsafe], days[unsafe])
     return np.clip(expected, 0, ceiling).reshape(ceiling.shape)
 
 
-def safe_alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
+def stable_purchases_if_alive(params: dict[str, float], x: Numbers, age: Numbers, days: Numbers) -> Numbers:
     """The same expectation as the integral of the coming purchase rate, which has no singularity.
 
     With u = s / (alpha + T), the rate at s days from now is (r+x)/(alpha+T) E[(1 + p u)^-(r+x+1)] over
@@ -93,11 +93,11 @@ def safe_alive_purchases(params: dict[str, float], x: Numbers, age: Numbers, day
     ceiling = (r + x) / (alpha + age) * days
     lost = ~((expected >= 0) & (expected <= ceiling * (1 + 1e-9))) | (a > 50)
     if lost.any():
-        expected[lost] = _average_over_leaving(params, x[lost], np.expm1(reach[lost]))
+        expected[lost] = _integrate_over_dropout(params, x[lost], np.expm1(reach[lost]))
     return expected
 
 
-def _average_over_leaving(params: dict[str, float], x: Numbers, ahead: Numbers) -> Numbers:
+def _integrate_over_dropout(params: dict[str, float], x: Numbers, ahead: Numbers) -> Numbers:
     """Average (1 - (1 + p u)^-(r+x)) / p over p ~ Beta(a, b+x), for parameters too large for 2F1."""
     from scipy.special import betaincinv, roots_legendre
 

@@ -14,18 +14,24 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models import metrics
 from crcm_lib.models.clv import residual_boosting
-from crcm_lib.models.clv.backtest import FEWEST_DAYS, Look, find_first_busy_day, look_back_on_all, recalibrate
+from crcm_lib.models.clv.backtest import (
+    MIN_HOLDOUT_DAYS,
+    BacktestWindow,
+    backtest_windows,
+    first_busy_day,
+    recalibrate,
+)
 from crcm_lib.models.clv.fit import fit_value
 from crcm_lib.models.clv.purchase_models import BASELINES, CANDIDATES, CORRECTED, PARETO, PLAIN, YEAR
 from crcm_lib.models.clv.value_model import ValueModel
 
-PARTS = 4  # a window is at most this part of the history
-MOST_WINDOWS = 6  # that are looked back on; the earliest only teach
-LESSONS = 2  # windows that a correction is learned from, at most
+WINDOWS_PER_HISTORY = 4  # a window is at most this part of the history
+MAX_WINDOWS = 6  # that are looked back on; the earliest only teach
+TRAINING_WINDOWS = 2  # windows that a correction is learned from, at most
 
 
 @dataclass(frozen=True)
-class Tournament:
+class ModelSelection:
     """What rolling origins said.
 
     Attributes
@@ -50,13 +56,13 @@ class Tournament:
     champion: str
     because: str
     standings: pd.DataFrame
-    looks: tuple[Look, ...]
+    looks: tuple[BacktestWindow, ...]
     origins: int
     grade: str
     told: str
 
     @property
-    def latest(self) -> Look | None:
+    def latest(self) -> BacktestWindow | None:
         """The latest window, with what the champion and the others had predicted for it."""
         return self.looks[0] if self.origins else None
 
@@ -71,7 +77,7 @@ class Tournament:
         )
         return metrics.tabulate_deciles(*(spends[name].to_numpy(float) for name in ("actual", self.champion)))
 
-    def crown(self, customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
+    def refit_selected(self, customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
         """The champion, learned from all customers of today.
 
         A correction comes from the latest windows; how far totals were off in all of them recalibrates.
@@ -79,11 +85,11 @@ class Tournament:
         model = fit_value(customers, purchases=self.champion if self.champion in PLAIN else PARETO, seed=seed)
         buyers = customers[customers["purchases"] > 0]
         if self.champion == CORRECTED and len(buyers):
-            model = _correct(model, buyers, self.looks[:LESSONS], seed)
+            model = _correct(model, buyers, self.looks[:TRAINING_WINDOWS], seed)
         return recalibrate(model, self.champion, self.looks)
 
 
-def compete(engine, *, as_of, horizon_days: float, seed: int = 0) -> Tournament:
+def select_model(engine, *, as_of, horizon_days: float, seed: int = 0) -> ModelSelection:
     """Let the models predict the latest windows of the past, each from what was known before it.
 
     A window is the horizon, or a quarter of the history if that is shorter. Nothing after `as_of` is seen.
@@ -98,24 +104,24 @@ def compete(engine, *, as_of, horizon_days: float, seed: int = 0) -> Tournament:
         How far predictions will look ahead.
     """
     until = pd.Timestamp(as_of)
-    history = (until - find_first_busy_day(engine, until)).days
-    step = int(min(horizon_days, history // PARTS))
-    if step < FEWEST_DAYS:
-        return _stand_down(_("{days} days of history are too few to hold some out").format(days=history))
-    looks = look_back_on_all(engine, until, step, min(MOST_WINDOWS, history // step - 1), seed)
+    history = (until - first_busy_day(engine, until)).days
+    step = int(min(horizon_days, history // WINDOWS_PER_HISTORY))
+    if step < MIN_HOLDOUT_DAYS:
+        return _no_selection(_("{days} days of history are too few to hold some out").format(days=history))
+    looks = backtest_windows(engine, until, step, min(MAX_WINDOWS, history // step - 1), seed)
     # An origin's correction is learned from as many windows before it as today's will be.
-    lessons = max(1, min(LESSONS, len(looks) - 1))
+    lessons = max(1, min(TRAINING_WINDOWS, len(looks) - 1))
     origins = [
         _prepare(look, looks[place:], lessons, seed) for place, look in enumerate(looks[:-lessons], start=1)
     ]
     buyers = max((int((look.purchases > 0).sum()) for look in origins), default=0)
-    if buyers < metrics.FEWEST_BUYERS:
+    if buyers < metrics.MIN_BUYERS:
         words = _("{n} customers bought in a window held out, and a choice needs {fewest}")
-        return _stand_down(words.format(n=buyers, fewest=metrics.FEWEST_BUYERS))
+        return _no_selection(words.format(n=buyers, fewest=metrics.MIN_BUYERS))
     return _judge(origins, looks, buyers)
 
 
-def _judge(origins: list[Look], looks: list[Look], buyers: int) -> Tournament:
+def _judge(origins: list[BacktestWindow], looks: list[BacktestWindow], buyers: int) -> ModelSelection:
     standings, champion = rank([look.spends for look in origins])
     scores = standings.set_index("model").drop(columns=["loss", "behind"]).to_dict("index")
     compared = {name: scores[name] for name in (champion, *BASELINES)}
@@ -130,18 +136,20 @@ def _judge(origins: list[Look], looks: list[Look], buyers: int) -> Tournament:
     )  # fmt: skip
     because = words.format(best=best["model"], origins=len(origins), days=looks[0].days)
     looks = (*origins, *looks[len(origins) :])
-    return Tournament(champion, because, standings, looks, len(origins), grade, told)
+    return ModelSelection(champion, because, standings, looks, len(origins), grade, told)
 
 
-def _prepare(look: Look, earlier: list[Look], lessons: int, seed: int) -> Look:
+def _prepare(look: BacktestWindow, earlier: list[BacktestWindow], lessons: int, seed: int) -> BacktestWindow:
     """The window with every candidate, as it would have been crowned from the windows before."""
     corrected = _correct(look.models[PARETO], look.customers, earlier[:lessons], seed)
     return look.add(CORRECTED, corrected).recalibrate(earlier)
 
 
-def _correct(model: ValueModel, buyers: pd.DataFrame, looks: Sequence[Look], seed: int) -> ValueModel:
+def _correct(
+    model: ValueModel, buyers: pd.DataFrame, looks: Sequence[BacktestWindow], seed: int
+) -> ValueModel:
     """The model with a correction; without one where the windows hold nothing to learn from."""
-    taught = [look.lesson() for look in looks if (look.spends["actual"] > 0).sum() >= metrics.FEWEST_BUYERS]
+    taught = [look.lesson() for look in looks if (look.spends["actual"] > 0).sum() >= metrics.MIN_BUYERS]
     predicted = model.predict(buyers, horizon_days=YEAR)["spend_expected"].to_numpy(float)
     if not taught or not predicted.sum() > 0:
         return model
@@ -150,10 +158,10 @@ def _correct(model: ValueModel, buyers: pd.DataFrame, looks: Sequence[Look], see
     )
 
 
-def _stand_down(because: str) -> Tournament:
+def _no_selection(because: str) -> ModelSelection:
     """No contest: the default model, and nothing can be said of its past."""
     standings = pd.DataFrame(columns=["model", "loss", "behind", *metrics.MEASURES])
-    return Tournament(PARETO, because, standings, (), 0, metrics.UNKNOWN, because)
+    return ModelSelection(PARETO, because, standings, (), 0, metrics.UNKNOWN, because)
 
 
 def rank(spends: list[pd.DataFrame]) -> tuple[pd.DataFrame, str]:
@@ -177,7 +185,7 @@ def rank(spends: list[pd.DataFrame]) -> tuple[pd.DataFrame, str]:
     mean = {name: float(np.mean([loss[name].sum() for loss in losses])) for name in names}
     candidates = [name for name in CANDIDATES if name in names]
     best = min(candidates, key=lambda name: mean[name])
-    behind = {name: _behind(losses, name, best) for name in names}
+    behind = {name: _standard_errors_behind(losses, name, best) for name in names}
     champion = next(name for name in candidates if behind[name] <= 1)
     rows = []
     for name in names:
@@ -198,7 +206,7 @@ def measure_loss(actual: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return 2 * (np.where(actual > 0, actual * np.log(ratio), 0) - (actual - predicted)) / total
 
 
-def _behind(losses: list[dict], name: str, best: str) -> float:
+def _standard_errors_behind(losses: list[dict], name: str, best: str) -> float:
     """How many standard errors of the paired difference a model's mean loss lies above the best one's."""
     if name == best:
         return 0.0

@@ -8,15 +8,15 @@ from functools import cache
 
 import numpy as np
 
-from crcm_lib.models.mle import Distinct, Fit, Numbers, Objective, fit_histories
+from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories, fit_histories
 
 NAMES = ("r", "alpha", "s", "beta")
 NODES = 16
 BLOCK = 8192  # histories at a time
-DEEP = 40.0  # exponents beyond which what is left of the integral cannot be seen
+MAX_EXPONENT = 40.0  # exponents beyond which what is left of the integral cannot be seen
 
 
-def fit(histories: Distinct, *, seed: int = 0) -> Fit:
+def fit(histories: WeightedHistories, *, seed: int = 0) -> Fit:
     """Fit Pareto/NBD by maximum likelihood.
 
     Parameters
@@ -94,7 +94,7 @@ def probability_alive(params: dict[str, float], x: Numbers, t_x: Numbers, age: N
     return np.concatenate(found)
 
 
-def alive_purchases(
+def expected_purchases_if_alive(
     params: dict[str, float], x: Numbers, age: Numbers, days: Numbers, rate: float = 0.0
 ) -> Numbers:
     """Expected purchases in the coming `days` of customers who are still there, each discounted at `rate`.
@@ -160,7 +160,7 @@ def _split(params, x: Numbers, t_x: Numbers, age: Numbers):
     stayed = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
     least = min(alpha, beta) + t_x
     steep = (r + x) * least / (alpha + t_x) + (s + 1) * least / (beta + t_x) - 1
-    reach = np.minimum(np.log1p((age - t_x) / least), DEEP / np.maximum(steep, 1e-9))
+    reach = np.minimum(np.log1p((age - t_x) / least), MAX_EXPONENT / np.maximum(steep, 1e-9))
     step = np.multiply.outer(nodes, reach)
     moments = t_x + least * np.expm1(step)
     log_seen, log_here = np.log(alpha + moments), np.log(beta + moments)

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.backtest import Look
+from crcm_lib.models.clv.backtest import BacktestWindow
 from crcm_lib.models.clv.gamma_gamma import gamma_gamma_objective
-from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel, find_histories, mean_spend
-from crcm_lib.models.mle import Numbers, find_distinct, find_spread, scale_histories, scale_times
+from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel, mean_spend, purchase_histories
+from crcm_lib.models.mle import Numbers, sample_parameters, scale_histories, scale_times, weighted_histories
 
 SHARE = 0.80  # of possible futures inside a range
 DRAWS = 200
@@ -22,7 +22,7 @@ SAMPLE = 20_000  # different histories that the spread of the parameters is lear
 
 
 @dataclass(frozen=True)
-class Ranges:
+class PredictionIntervals:
     """Ranges that hold with a probability of 80 %.
 
     Attributes
@@ -37,14 +37,14 @@ class Ranges:
     totals: pd.DataFrame
 
 
-def draw_ranges(
+def predict_intervals(
     model: ValueModel,
     customers: pd.DataFrame,
     *,
     horizon_days: float,
     groups: pd.Series | None = None,
     seed: int = 0,
-) -> Ranges:
+) -> PredictionIntervals:
     """Draw what customers may spend over the horizon, and say within which limits 80 % of the draws lie.
 
     A customer's range runs from the 10th to the 90th percentile; where the 10th is 0, from 0 to the 80th.
@@ -78,21 +78,21 @@ def draw_ranges(
     limits = {"spend_low": np.concatenate(low or [[]]), "spend_high": np.concatenate(high or [[]])}
     expected = model.predict(buyers, horizon_days=horizon_days)["spend_expected"].to_numpy(float)
     found = _sum_up(totals, labels, codes, expected, split=groups is not None)
-    return Ranges(pd.DataFrame(limits, index=buyers.index), found)
+    return PredictionIntervals(pd.DataFrame(limits, index=buyers.index), found)
 
 
-def cover(actual: pd.Series, ranges: pd.DataFrame) -> float:
+def coverage(actual: pd.Series, ranges: pd.DataFrame) -> float:
     """Share of customers whose actual spend lies in their range."""
     low, high = (ranges[name].reindex(actual.index).to_numpy(float) for name in ("spend_low", "spend_high"))
     inside = (actual.to_numpy(float) >= low - 1e-9) & (actual.to_numpy(float) <= high + 1e-9)
     return float(inside.mean()) if len(inside) else float("nan")
 
 
-def check_ranges(look: Look | None, champion: str, *, seed: int = 0) -> str:
+def describe_coverage(look: BacktestWindow | None, champion: str, *, seed: int = 0) -> str:
     """Whether the ranges would have held in a window of the past: of customers, and of the total."""
     if look is None:
         return _("Cannot tell whether ranges hold: no window of the past could be held out.")
-    ranges = draw_ranges(look.models[champion], look.customers, horizon_days=look.days, seed=seed)
+    ranges = predict_intervals(look.models[champion], look.customers, horizon_days=look.days, seed=seed)
     actual, total = look.spends["actual"], ranges.totals.iloc[-1]
     some = ranges.customers["spend_high"] > 0  # nothing but 0 is expected of the others
     return _(
@@ -100,8 +100,8 @@ def check_ranges(look: Look | None, champion: str, *, seed: int = 0) -> str:
         "({some:.0%} of those whose range is wider than zero). All together spent {actual:,.0f}; the range "
         "was {low:,.0f} to {high:,.0f}{missed}."
     ).format(
-        days=look.days, cut=look.cut, share=cover(actual, ranges.customers), actual=actual.sum(),
-        some=cover(actual[some], ranges.customers[some]), low=total["spend_low"], high=total["spend_high"],
+        days=look.days, cut=look.cut, share=coverage(actual, ranges.customers), actual=actual.sum(),
+        some=coverage(actual[some], ranges.customers[some]), low=total["spend_low"], high=total["spend_high"],
         missed="" if total["spend_low"] <= actual.sum() <= total["spend_high"]
         else _(": missed, as ranges know nothing of season and trend"),
     )  # fmt: skip
@@ -126,29 +126,29 @@ def _sum_up(totals: Numbers, labels, codes, expected: Numbers, *, split: bool) -
 
 def _draw_settings(model: ValueModel, buyers: pd.DataFrame, random) -> list[tuple[dict, dict]]:
     """The parameters of purchases and of spend, as uncertain as the data leave them, once per few draws."""
-    histories = find_histories(buyers)
+    histories = purchase_histories(buyers)
     sets = DRAWS if len(histories) <= SAMPLE else DRAWS // 10
     purchases = [model.params] * sets
     if model.process.objective is not None and len(buyers):
         columns, scale = scale_histories(histories)
         scaled = scale_times({name: model.params[name] for name in model.process.names}, 1 / scale)
-        drawn = find_spread(model.process.objective, columns, scaled, random, draws=sets, sample=SAMPLE)
+        drawn = sample_parameters(model.process.objective, columns, scaled, random, draws=sets, sample=SAMPLE)
         purchases = [scale_times(params, scale) for params in drawn]
     spends = [model.spend_params] * sets
     if model.spend == GAMMA_GAMMA:
         mean, n = mean_spend(buyers), buyers["purchases"].to_numpy(float)
         known = np.isfinite(mean)
-        different, level = find_distinct(n[known], mean[known]), float(mean[known].mean())
+        different, level = weighted_histories(n[known], mean[known]), float(mean[known].mean())
         columns = (different.columns[0], different.columns[1] / level, different.weight)
         params = {name: model.spend_params[name] / (level if name == "v" else 1) for name in "pqv"}
-        drawn = find_spread(gamma_gamma_objective, columns, params, random, draws=sets, sample=SAMPLE)
+        drawn = sample_parameters(gamma_gamma_objective, columns, params, random, draws=sets, sample=SAMPLE)
         spends = [model.spend_params | found | {"v": found["v"] * level} for found in drawn]
     return list(zip(purchases, spends, strict=True))
 
 
 def _draw_spends(model, buyers: pd.DataFrame, pace: Numbers, settings, days: float, random) -> Numbers:
     """Spend over the horizon: one row per draw, one column per customer."""
-    histories, mean = find_histories(buyers), mean_spend(buyers)
+    histories, mean = purchase_histories(buyers), mean_spend(buyers)
     x, t_x, age = (column[histories.which] for column in histories.columns)
     found = np.zeros((DRAWS, len(buyers)))
     for number, (params, spend_params) in enumerate(settings):

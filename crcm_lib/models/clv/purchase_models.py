@@ -7,8 +7,8 @@ import numpy as np
 
 from crcm_lib.i18n import _
 from crcm_lib.models.clv import pareto_nbd
-from crcm_lib.models.clv.bgnbd import NAMES, Leaving
-from crcm_lib.models.mle import Distinct, Fit, Numbers, Objective
+from crcm_lib.models.clv.bgnbd import BGCNBD, NAMES
+from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories
 
 RATE, BGNBD, MBGNBD, PARETO = "simple rate", "BG/NBD", "MBG/NBD", "Pareto/NBD"
 REGULAR = "MBG/CNBD-k"
@@ -17,7 +17,7 @@ CORRECTED = _("{model}, corrected").format(model=PARETO)
 CANDIDATES = (*PLAIN, CORRECTED)
 SAME_RATE, LAST_PERIOD = "same rate as before", "last period × ratio"
 BASELINES = (SAME_RATE, LAST_PERIOD)
-MOST_REGULAR = 8  # Erlang shapes, at most
+MAX_ERLANG_SHAPE = 8  # Erlang shapes, at most
 YEAR = 365.0
 
 
@@ -60,7 +60,7 @@ class Process:
     k: int = 1
 
 
-def fit_rate(histories: Distinct, *, seed: int = 0) -> Fit:
+def fit_constant_rate(histories: WeightedHistories, *, seed: int = 0) -> Fit:
     """A simple rate: purchases weighed against one purchase at everybody's pace, and nobody leaves.
 
     Half a purchase in a year is added, so that what was not seen is not impossible. `seed` changes nothing.
@@ -75,7 +75,7 @@ def _rate_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
 
 
 def _rate_counts(params, age, weight, up_to) -> Numbers:
-    return Leaving(1, 0).counts({"a": 1e-12, "b": 1.0, **params}, age, weight, up_to)
+    return BGCNBD(1, 0).counts({"a": 1e-12, "b": 1.0, **params}, age, weight, up_to)
 
 
 def _draw_pace(params, x, age, random) -> Numbers:
@@ -99,24 +99,24 @@ def annuity(days, rate: float):
 
 
 def _pareto_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
-    return pareto_nbd.alive_purchases(params, x, age, days, rate)
+    return pareto_nbd.expected_purchases_if_alive(params, x, age, days, rate)
 
 
-def _process(name: str, model: Leaving) -> Process:
+def _process(name: str, model: BGCNBD) -> Process:
     return Process(
         name, model.fit, model.alive, model.stays, model.counts, model.sample, model.objective, NAMES, model.k
     )
 
 
-def name_regular(shape: float) -> str:
+def name_cnbd(shape: float) -> str:
     """The model of customers whose pauses are as even as those of an Erlang distribution of this shape.
 
     Examples
     --------
-    >>> name_regular(2.4), name_regular(0.7)
+    >>> name_cnbd(2.4), name_cnbd(0.7)
     ('MBG/CNBD-2', 'MBG/NBD')
     """
-    k = int(np.clip(np.floor(shape + 0.5), 1, MOST_REGULAR))
+    k = int(np.clip(np.floor(shape + 0.5), 1, MAX_ERLANG_SHAPE))
     return MBGNBD if k == 1 else REGULAR.replace("k", str(k))
 
 
@@ -125,14 +125,14 @@ PROCESSES = {
     for process in (
         Process(
             RATE,
-            fit_rate,
+            fit_constant_rate,
             lambda params, x, t_x, age: np.full(len(x), np.nan),
             _rate_stays,
             _rate_counts,
             _sample_rate,
         ),
-        _process(BGNBD, Leaving(1, 0)),
-        _process(MBGNBD, Leaving(1, 1)),
+        _process(BGNBD, BGCNBD(1, 0)),
+        _process(MBGNBD, BGCNBD(1, 1)),
         Process(
             PARETO,
             pareto_nbd.fit,
@@ -143,7 +143,7 @@ PROCESSES = {
             pareto_nbd.objective,
             pareto_nbd.NAMES,
         ),
-        *(_process(f"BG/CNBD-{k}", Leaving(k, 0)) for k in range(2, MOST_REGULAR + 1)),
-        *(_process(name_regular(k), Leaving(k, 1)) for k in range(2, MOST_REGULAR + 1)),
+        *(_process(f"BG/CNBD-{k}", BGCNBD(k, 0)) for k in range(2, MAX_ERLANG_SHAPE + 1)),
+        *(_process(name_cnbd(k), BGCNBD(k, 1)) for k in range(2, MAX_ERLANG_SHAPE + 1)),
     )
 }

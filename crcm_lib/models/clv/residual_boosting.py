@@ -14,8 +14,8 @@ import pandas as pd
 from crcm_lib.models.mle import Numbers
 
 WINDOWS = (30, 90, 180)  # days
-TREES, LEAVES, SMALLEST_LEAF, BINS, RATE, RIDGE = 60, 8, 50, 32, 0.05, 30.0
-FARTHEST = 5.0  # standard deviations beyond which a spend teaches no more
+TREES, LEAVES, MIN_SAMPLES_LEAF, BINS, RATE, RIDGE = 60, 8, 50, 32, 0.05, 30.0
+MAX_LOG_FACTOR = 5.0  # standard deviations beyond which a spend teaches no more
 BATCH = 50_000  # customers scored at a time
 BREADTH = ("categories", "products")
 SHARES = ("discount_share", "returns_share", "channel_main_share")
@@ -23,7 +23,7 @@ KEPT = ("feature_idx", "num_threshold", "missing_go_to_left", "left", "right", "
 
 
 @dataclass(frozen=True)
-class Lesson:
+class TrainingWindow:
     """A window that is over: customers' traits at its start, predicted and actual spend in it."""
 
     traits: pd.DataFrame
@@ -80,7 +80,7 @@ class Correction:
         return cls(tuple(state["names"]), tuple(state["trees"]), state["level"])
 
 
-def describe_traits(customers: pd.DataFrame, pace: Numbers, alive: Numbers, level: float) -> pd.DataFrame:
+def describe_covariates(customers: pd.DataFrame, pace: Numbers, alive: Numbers, level: float) -> pd.DataFrame:
     """What a correction may rest on: ratios and days, never amounts, attributes or ids.
 
     Parameters
@@ -120,7 +120,9 @@ def describe_traits(customers: pd.DataFrame, pace: Numbers, alive: Numbers, leve
     return pd.DataFrame(traits, index=customers.index).replace([np.inf, -np.inf], np.nan)
 
 
-def learn(lessons: list[Lesson], traits: pd.DataFrame, predicted: Numbers, *, seed: int = 0) -> Correction:
+def learn(
+    lessons: list[TrainingWindow], traits: pd.DataFrame, predicted: Numbers, *, seed: int = 0
+) -> Correction:
     """Learn from windows that are over; the factors of `traits` leave the total of `predicted` as it is.
 
     Each window's predictions are first brought to its actual total: a season is nobody's trait. A spend more
@@ -143,7 +145,7 @@ def learn(lessons: list[Lesson], traits: pd.DataFrame, predicted: Numbers, *, se
     names = [name for name in traits if name in known]
     trees = HistGradientBoostingRegressor(
         loss="poisson", max_iter=TREES, learning_rate=RATE, max_leaf_nodes=LEAVES,
-        min_samples_leaf=SMALLEST_LEAF, max_bins=BINS, l2_regularization=RIDGE, early_stopping=False,
+        min_samples_leaf=MIN_SAMPLES_LEAF, max_bins=BINS, l2_regularization=RIDGE, early_stopping=False,
         random_state=seed,
     )  # fmt: skip
     with threadpool_limits(1):  # sums must not depend on how threads share them
@@ -153,12 +155,12 @@ def learn(lessons: list[Lesson], traits: pd.DataFrame, predicted: Numbers, *, se
     return Correction(found.names, found.trees, float(np.log(predicted.sum() / (predicted @ factors))))
 
 
-def _bound(lesson: Lesson) -> tuple[Numbers, Numbers]:
+def _bound(lesson: TrainingWindow) -> tuple[Numbers, Numbers]:
     """Predicted spend brought to the actual total, and actual spend without its extremes."""
     actual = lesson.actual.clip(0)
     predicted = np.maximum(lesson.predicted * actual.sum() / lesson.predicted.sum(), 1e-12)
     dispersion = ((actual - predicted) ** 2).sum() / predicted.sum()
-    return predicted, np.minimum(actual, predicted + FARTHEST * np.sqrt(dispersion * predicted))
+    return predicted, np.minimum(actual, predicted + MAX_LOG_FACTOR * np.sqrt(dispersion * predicted))
 
 
 def _keep(tree) -> dict[str, list]:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.fit import simple_rate, simple_spend
+from crcm_lib.models.clv.fit import constant_rate, shrunken_mean_spend
 from crcm_lib.models.clv.value_model import ValueModel
 
 
@@ -31,8 +31,8 @@ def vary(
         _("twice the horizon"): (model, {"horizon_days": horizon_days * 2}),
         _("no discount"): (model, {"annual_discount_rate": 0.0}),
         _("twice the discount rate"): (model, {"annual_discount_rate": annual_discount_rate * 2}),
-        _("a simple rate of purchases, nobody leaves"): (replace(model, **simple_rate(buyers)), {}),
-        _("a plain shrunken mean of spend"): (replace(model, **simple_spend(buyers)), {}),
+        _("a simple rate of purchases, nobody leaves"): (replace(model, **constant_rate(buyers)), {}),
+        _("a plain shrunken mean of spend"): (replace(model, **shrunken_mean_spend(buyers)), {}),
     }
     values = {
         name: variant.predict(buyers, **{**settings, **changed})["value"]

@@ -9,8 +9,8 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.clv import lifetimes_adapter
 from crcm_lib.models.clv.purchase_models import PROCESSES, YEAR, Process
-from crcm_lib.models.clv.residual_boosting import Correction, describe_traits
-from crcm_lib.models.mle import Distinct, find_distinct
+from crcm_lib.models.clv.residual_boosting import Correction, describe_covariates
+from crcm_lib.models.mle import WeightedHistories, weighted_histories
 from crcm_lib.schema.tables import check
 
 GAMMA_GAMMA, MEAN = "Gamma-Gamma", "shrunken mean"
@@ -108,7 +108,7 @@ class ValueModel:
         """
         buyers = customers[customers["purchases"] > 0]
         x = buyers["purchases"].to_numpy(float) - 1
-        histories = find_histories(buyers)
+        histories = purchase_histories(buyers)
         rate = np.log1p(annual_discount_rate) / YEAR
         alive, stays, stays_discounted = self._look_ahead(histories, float(horizon_days), rate)
         spend = self.expect_spend(x + 1, mean_spend(buyers))
@@ -138,14 +138,14 @@ class ValueModel:
 
     def describe(self, buyers: pd.DataFrame) -> pd.DataFrame:
         """The traits of customers that a correction may rest on."""
-        histories = find_histories(buyers)
+        histories = purchase_histories(buyers)
         x, t_x, age = histories.columns
         pace = (self.params["r"] / self.process.k + x) / (self.params["alpha"] + age)
         alive = self.process.alive(self.params, x, t_x, age)
         level = max(self.spend_params["level"], 1e-300)
-        return describe_traits(buyers, pace[histories.which], alive[histories.which], level)
+        return describe_covariates(buyers, pace[histories.which], alive[histories.which], level)
 
-    def _look_ahead(self, histories: Distinct, horizon: float, rate: float):
+    def _look_ahead(self, histories: WeightedHistories, horizon: float, rate: float):
         """P(alive), and purchases if alive without and with discount, once per different history."""
         alive = self.process.alive(self.params, *histories.columns)
         stays = self.process.stays(self.params, *histories.columns, horizon, 0.0)
@@ -172,13 +172,15 @@ class ValueModel:
 
     def expect_counts(self, customers: pd.DataFrame, up_to: int = 7) -> np.ndarray:
         """Share of buyers expected to have 0, 1, … `up_to` or more purchases after the first one by now."""
-        ages = find_distinct(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
+        ages = weighted_histories(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
         return self.process.counts(self.params, ages.columns[0], ages.weight, up_to)
 
 
-def find_histories(buyers: pd.DataFrame) -> Distinct:
+def purchase_histories(buyers: pd.DataFrame) -> WeightedHistories:
     """The different (x, t_x, T) of customers who have bought."""
-    return find_distinct(buyers["purchases"].to_numpy(float) - 1, *(buyers[c].to_numpy(float) for c in DAYS))
+    return weighted_histories(
+        buyers["purchases"].to_numpy(float) - 1, *(buyers[c].to_numpy(float) for c in DAYS)
+    )
 
 
 def mean_spend(customers: pd.DataFrame) -> np.ndarray:

@@ -15,23 +15,23 @@ import pandas as pd
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.backtest import FEWEST_DAYS, find_first_busy_day
+from crcm_lib.models.clv.backtest import MIN_HOLDOUT_DAYS, first_busy_day
 from crcm_lib.models.newcomers.holdout import (
     CLASSES,
-    FEWEST_OLDER,
+    MIN_EARLIER_NEWCOMERS,
     UNKNOWN,
-    Trial,
+    HoldoutResult,
     cannot_tell,
     classify,
-    try_out,
+    validate_on_later,
 )
-from crcm_lib.models.newcomers.poisson_model import EarlyModel
+from crcm_lib.models.newcomers.poisson_model import PoissonModel
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 
 NEWCOMER, PROSPECT = "newcomer", "prospect"
 QUARTER = 4  # the early days are at most this part of the history
-SETTLING = 0.1  # part of the history whose first purchases may not be first ones
-MOST_OLDER = 100_000  # the latest ones count
+LEFT_CENSORED_SHARE = 0.1  # part of the history whose first purchases may not be first ones
+MAX_EARLIER_NEWCOMERS = 100_000  # the latest ones count
 FACTS = (
     "first_amount", "first_lines", "first_products", "first_categories", "first_discount_share",
     "first_channel", "first_region", "first_weekday",
@@ -40,7 +40,7 @@ NOT_PROFILE = ("first_day", "spend_after", "again_after_days", "holds", "kind", 
 MONEY = ("expected_total", "expected_mean")
 PAST_MONEY = ("past_total", "past_mean", "past_expected", "past_low", "past_high")
 STEP = 7  # days between those at which waiting is looked at
-FEWEST_WAITING = 30  # customers who waited as long, at least
+MIN_WAITING = 30  # customers who waited as long, at least
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Newcomers:
     """
 
     days: int
-    newcomers: Trial
-    prospects: Trial
+    newcomers: HoldoutResult
+    prospects: HoldoutResult
     waiting: dict[int, float] = field(default_factory=dict)
     remarks: tuple[str, ...] = ()
 
@@ -78,7 +78,7 @@ class Newcomers:
         """Read the learned state back; scores and judged customers stay with the run that found them."""
         state = json.loads(text)
         trials = [
-            replace(cannot_tell(EarlyModel.from_state(kept["model"]), kept["because"]), word=kept["word"])
+            replace(cannot_tell(PoissonModel.from_state(kept["model"]), kept["because"]), word=kept["word"])
             for kept in (state[NEWCOMER], state[PROSPECT])
         ]
         waiting = {int(day): share for day, share in state["waiting"]}
@@ -143,21 +143,23 @@ def learn_newcomers(engine, *, as_of, horizon_days: float, protected: tuple[str,
         Attributes that must not count: the policy's `fairness.protected`.
     """
     until = pd.Timestamp(as_of).normalize()
-    start = find_first_busy_day(engine, until)
+    start = first_busy_day(engine, until)
     history = (until - start).days
     days = int(min(horizon_days, history // QUARTER))
-    if days < FEWEST_DAYS:
+    if days < MIN_HOLDOUT_DAYS:
         words = _("{days} days of history are too few for early days to end in").format(days=history)
-        nothing = cannot_tell(EarlyModel(np.nan, 0), words)
+        nothing = cannot_tell(PoissonModel(np.nan, 0), words)
         return Newcomers(0, nothing, nothing)
     facts = read_facts(engine, as_of=until, days=days, protected=protected)
     over = facts[facts["first_day"] <= until - pd.Timedelta(days=days)]
-    older, remarks = _choose_older(over, start + pd.Timedelta(days=SETTLING * history))
+    older, remarks = _choose_older(over, start + pd.Timedelta(days=LEFT_CENSORED_SHARE * history))
     after = older["spend_after"].to_numpy(float)
     profile = [name for name in facts if name not in NOT_PROFILE and name not in FACTS]
-    newcomers = try_out(older, after, names=[name for name in facts if name in (*FACTS, *profile)], days=days)
+    newcomers = validate_on_later(
+        older, after, names=[name for name in facts if name in (*FACTS, *profile)], days=days
+    )
     first = older["first_amount"].to_numpy(float)
-    prospects = try_out(older, first + after, names=profile, days=days)
+    prospects = validate_on_later(older, first + after, names=profile, days=days)
     return Newcomers(days, newcomers, prospects, _share_by_waiting(older, days), remarks)
 
 
@@ -190,7 +192,7 @@ def read_facts(engine, *, as_of, days: int, protected: tuple[str, ...] = ()) -> 
 
 def classify_newcomers(engine, learned: Newcomers, *, as_of, protected: tuple[str, ...] = ()) -> pd.DataFrame:
     """Every newcomer and prospect of `as_of` with class and reason, as `Newcomers.predict` returns them."""
-    facts = read_facts(engine, as_of=as_of, days=learned.days or FEWEST_DAYS, protected=protected)
+    facts = read_facts(engine, as_of=as_of, days=learned.days or MIN_HOLDOUT_DAYS, protected=protected)
     return learned.predict(facts[facts["kind"] != ""])
 
 
@@ -226,7 +228,7 @@ def summarise_classes(found: pd.DataFrame, learned: Newcomers, *, at_least: int 
     return table[some.fillna(True)].astype({"customers": "Int64", "past_customers": "Int64"})
 
 
-def _look_back(trial: Trial, kind: str) -> pd.DataFrame:
+def _look_back(trial: HoldoutResult, kind: str) -> pd.DataFrame:
     """What those judged spent, by class, with the t interval of the mean."""
     from scipy.special import stdtrit
 
@@ -254,12 +256,12 @@ def _choose_older(over: pd.DataFrame, settled: pd.Timestamp) -> tuple[pd.DataFra
     came = over[over["first_day"] > settled]
     early = len(over) - len(came)
     remark = _("{n:,} whose first recorded purchase is by {day} are left out: they may have bought before")
-    if len(came) < FEWEST_OLDER:
+    if len(came) < MIN_EARLIER_NEWCOMERS:
         came = over
         remark = _("{n:,} whose first recorded purchase is by {day} may have bought before; without them "
                    "too few remain, so they count")  # fmt: skip
-    if len(came) > MOST_OLDER:
-        came = came[came["first_day"] >= came["first_day"].nlargest(MOST_OLDER).iloc[-1]]
+    if len(came) > MAX_EARLIER_NEWCOMERS:
+        came = came[came["first_day"] >= came["first_day"].nlargest(MAX_EARLIER_NEWCOMERS).iloc[-1]]
     remark = remark.format(n=early, day=f"{settled:%Y-%m-%d}")
     return came, (remark,) if early else ()
 
@@ -270,7 +272,7 @@ def _share_by_waiting(older: pd.DataFrame, days: int) -> dict[int, float]:
     total, shares = float(np.sort(spend).mean()) if len(older) else 0.0, {0: 1.0}
     for day in range(STEP, days, STEP):
         waiting = np.sort(spend[again > day])
-        if len(waiting) < FEWEST_WAITING or total <= 0:
+        if len(waiting) < MIN_WAITING or total <= 0:
             break
         shares[day] = float(waiting.mean()) / total
     return shares

@@ -10,17 +10,17 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.models import metrics
-from crcm_lib.models.newcomers.poisson_model import EarlyModel, learn_early, learn_mean
+from crcm_lib.models.newcomers.poisson_model import PoissonModel, fit_mean, fit_poisson
 
 CLASSES = PROMISING, ORDINARY, MODEST = ("promising", "ordinary", "modest")
 BEATS, NO_BETTER, UNKNOWN = "beats the mean", "no better than the mean", "cannot tell"
-FEWEST_OLDER = 100  # customers to learn from, at least
+MIN_EARLIER_NEWCOMERS = 100  # customers to learn from, at least
 MEAN, MODEL = "the mean", "what was known first"
 Z = 1.96  # two-sided 95 % of the normal distribution
 
 
 @dataclass(frozen=True)
-class Trial:
+class HoldoutResult:
     """What was learned, and whether it held on later newcomers.
 
     Attributes
@@ -38,7 +38,7 @@ class Trial:
         The day that divides them from those learned from; empty where nobody was judged.
     """
 
-    model: EarlyModel
+    model: PoissonModel
     word: str
     because: str
     scores: pd.DataFrame
@@ -46,7 +46,9 @@ class Trial:
     cut: pd.Timestamp | None = None
 
 
-def try_out(older: pd.DataFrame, spend: np.ndarray, *, names: list[str], days: int) -> Trial:
+def validate_on_later(
+    older: pd.DataFrame, spend: np.ndarray, *, names: list[str], days: int
+) -> HoldoutResult:
     """Learn on those whose early days were over before a cut, judge on those who came after it.
 
     The cut is the day that leaves most customers on the smaller side. What beat the mean there is learned
@@ -62,13 +64,13 @@ def try_out(older: pd.DataFrame, spend: np.ndarray, *, names: list[str], days: i
         How many early days there are.
     """
     spend = spend.clip(0)
-    mean = learn_mean(spend)
+    mean = fit_mean(spend)
     cut = _find_cut(older["first_day"], days)
     before = (older["first_day"] + pd.Timedelta(days=days) <= cut).to_numpy()
     later = (older["first_day"] > cut).to_numpy()
     if why := _too_little(spend[before], spend[later]):
         return cannot_tell(mean, why)
-    earlier = learn_early(older[before], spend[before], names=names)
+    earlier = fit_poisson(older[before], spend[before], names=names)
     if not earlier.attributes:
         why = _("no attribute has two groups of enough earlier newcomers, or all spent the same")
         return cannot_tell(mean, why)
@@ -86,11 +88,11 @@ def try_out(older: pd.DataFrame, spend: np.ndarray, *, names: list[str], days: i
         },
         index=older.index[later],
     )
-    model = learn_early(older, spend, names=names) if word == BEATS else mean
+    model = fit_poisson(older, spend, names=names) if word == BEATS else mean
     because = _("{n:,} later newcomers, learned on {m:,} earlier ones: {because}").format(
         n=int(later.sum()), m=int(before.sum()), because=because
     )
-    return Trial(model, word, because, metrics.as_table(measured), judged, cut)
+    return HoldoutResult(model, word, because, metrics.as_table(measured), judged, cut)
 
 
 def _give_verdict(actual, predicted, naive, measured: dict) -> tuple[str, str]:
@@ -109,7 +111,7 @@ def _give_verdict(actual, predicted, naive, measured: dict) -> tuple[str, str]:
     return BEATS if change + half < 0 and model["rmse"] <= mean["rmse"] else NO_BETTER, because
 
 
-def classify(model: EarlyModel, predicted: np.ndarray) -> np.ndarray:
+def classify(model: PoissonModel, predicted: np.ndarray) -> np.ndarray:
     """The class of each prediction, by the thirds of those learned from; without factors all are ordinary.
 
     Where nothing could be learned, not even a mean, nobody can tell.
@@ -120,13 +122,13 @@ def classify(model: EarlyModel, predicted: np.ndarray) -> np.ndarray:
     return words if model.attributes else np.full(len(predicted), alike)
 
 
-def cannot_tell(model: EarlyModel, why: str) -> Trial:
+def cannot_tell(model: PoissonModel, why: str) -> HoldoutResult:
     """No trial: the mean is handed out, and why."""
     scores = pd.DataFrame(columns=["model", "measure", "score"]).astype({"score": float})
     judged = pd.DataFrame(columns=["actual", "predicted", "naive", "again", "class"])
     judged.index.name = "customer_id"
     numbers = dict.fromkeys(("actual", "predicted", "naive", "again"), float)
-    return Trial(model, UNKNOWN, why, scores, judged.astype(numbers))
+    return HoldoutResult(model, UNKNOWN, why, scores, judged.astype(numbers))
 
 
 def _find_cut(first_day: pd.Series, days: int) -> pd.Timestamp:
@@ -142,14 +144,14 @@ def _find_cut(first_day: pd.Series, days: int) -> pd.Timestamp:
 
 def _too_little(before: np.ndarray, later: np.ndarray) -> str:
     """Why nobody can tell; empty if somebody can."""
-    if len(before) < FEWEST_OLDER:
+    if len(before) < MIN_EARLIER_NEWCOMERS:
         return _("{n:,} earlier newcomers' early days were over before later ones came, and learning needs "
-                 "{fewest}").format(n=len(before), fewest=FEWEST_OLDER)  # fmt: skip
+                 "{fewest}").format(n=len(before), fewest=MIN_EARLIER_NEWCOMERS)  # fmt: skip
     spent = min(int((side > 0).sum()) for side in (before, later))
-    if spent < metrics.FEWEST_BUYERS:
+    if spent < metrics.MIN_BUYERS:
         words = _(
             "{n:,} of the {side} newcomers spent anything in the early days, and a trial needs {fewest}"
         )
         side = _("earlier") if (before > 0).sum() == spent else _("later")
-        return words.format(n=spent, side=side, fewest=metrics.FEWEST_BUYERS)
+        return words.format(n=spent, side=side, fewest=metrics.MIN_BUYERS)
     return ""

@@ -11,13 +11,13 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 
-FEWEST_ALIKE = 30  # customers in an indicator, at least
-MOST_LEVELS = 12  # of an attribute in words; the rest are one level
-PARTS = {"first_amount": 5}  # equal groups that a number is cut into
+MIN_PER_LEVEL = 30  # customers in an indicator, at least
+MAX_LEVELS = 12  # of an attribute in words; the rest are one level
+WINDOWS_PER_HISTORY = {"first_amount": 5}  # equal groups that a number is cut into
 OTHER_PARTS = 3
-TYPICAL = 0.5  # logarithm of the factor that an indicator may well have: 1.6 times
-LEAST_NOISE = 0.01  # variance over mean of spend / mean spend that remains, at least
-SMALLEST_TOLD = 0.05  # logarithm of a factor that is worth a word
+PRIOR_SD_LOG = 0.5  # logarithm of the factor that an indicator may well have: 1.6 times
+MIN_VARIANCE = 0.01  # variance over mean of spend / mean spend that remains, at least
+MIN_EFFECT_TOLD = 0.05  # logarithm of a factor that is worth a word
 TOLD = 2  # attributes named for a customer
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
@@ -76,7 +76,7 @@ class Attribute:
 
 
 @dataclass(frozen=True)
-class EarlyModel:
+class PoissonModel:
     """What customers spent early on, and what that went with; scores one customer alone like all together.
 
     Attributes
@@ -122,7 +122,7 @@ class EarlyModel:
             for attribute, group in zip(self.attributes, groups, strict=True)
         ]
         largest = np.argsort(-np.array(sizes), kind="stable")[:TOLD]
-        told = [self.attributes[k].tell(groups[k]) for k in largest if sizes[k] >= SMALLEST_TOLD]
+        told = [self.attributes[k].tell(groups[k]) for k in largest if sizes[k] >= MIN_EFFECT_TOLD]
         return "; ".join(told) or _("close to the mean in all that is known")
 
     def to_state(self) -> dict:
@@ -132,7 +132,7 @@ class EarlyModel:
         return asdict(self) | {"borders": borders, "mean": mean}
 
     @classmethod
-    def from_state(cls, state: dict) -> "EarlyModel":
+    def from_state(cls, state: dict) -> "PoissonModel":
         """The model that `to_state` kept."""
         listed = [{k: v if k == "name" else tuple(v) for k, v in one.items()} for one in state["attributes"]]
         borders = [
@@ -144,7 +144,7 @@ class EarlyModel:
         return cls(**{**state, "attributes": attributes, "borders": tuple(borders), "mean": mean})
 
 
-def learn_early(facts: pd.DataFrame, spend: np.ndarray, *, names: list[str]) -> EarlyModel:
+def fit_poisson(facts: pd.DataFrame, spend: np.ndarray, *, names: list[str]) -> PoissonModel:
     """Learn what customers spent against what was known before.
 
     Parameters
@@ -159,7 +159,7 @@ def learn_early(facts: pd.DataFrame, spend: np.ndarray, *, names: list[str]) -> 
     The mean, with a factor for each attribute that can carry one: enough customers in at least two groups.
     """
     spend = spend.clip(0)
-    plain = learn_mean(spend)
+    plain = fit_mean(spend)
     mean = plain.mean
     attributes = [one for name in names if (one := _group(facts[name])) is not None]
     if not mean > 0 or not attributes or np.ptp(spend) == 0:
@@ -173,48 +173,48 @@ def learn_early(facts: pd.DataFrame, spend: np.ndarray, *, names: list[str]) -> 
     return replace(model, borders=(float(low), float(high)))
 
 
-def learn_mean(spend: np.ndarray) -> EarlyModel:
+def fit_mean(spend: np.ndarray) -> PoissonModel:
     """The naive baseline: everybody is expected to spend the mean, in currency; of nobody it is unknown."""
-    return EarlyModel(float(np.sort(spend.clip(0)).mean()) if len(spend) else np.nan, len(spend))
+    return PoissonModel(float(np.sort(spend.clip(0)).mean()) if len(spend) else np.nan, len(spend))
 
 
 def _group(values: pd.Series) -> Attribute | None:
     """How an attribute is cut into groups of enough customers; None if there are not two, as in free text."""
     if pd.api.types.is_numeric_dtype(values):
         known = np.sort(values.dropna().to_numpy(float))
-        parts = PARTS.get(str(values.name), OTHER_PARTS)
+        parts = WINDOWS_PER_HISTORY.get(str(values.name), OTHER_PARTS)
         cuts: list[float] = []
         for cut in np.unique(known[len(known) * np.arange(1, parts) // parts]) if len(known) else ():
             below, since = np.searchsorted(known, cut), np.searchsorted(known, cuts[-1]) if cuts else 0
-            if below - since >= FEWEST_ALIKE and len(known) - below >= FEWEST_ALIKE:
+            if below - since >= MIN_PER_LEVEL and len(known) - below >= MIN_PER_LEVEL:
                 cuts.append(float(cut))
         return Attribute(str(values.name), tuple(cuts), effects=(0.0,) * (len(cuts) + 1)) if cuts else None
     counts = _words(values).value_counts()
     counts = (
-        counts[counts >= FEWEST_ALIKE]
+        counts[counts >= MIN_PER_LEVEL]
         .reset_index()
         .sort_values(["count", values.name], ascending=[False, True])
     )
-    levels = tuple(sorted(counts[values.name].head(MOST_LEVELS)))
-    covered = int(counts["count"].head(MOST_LEVELS).sum())
-    others = len(values) - covered >= FEWEST_ALIKE
+    levels = tuple(sorted(counts[values.name].head(MAX_LEVELS)))
+    covered = int(counts["count"].head(MAX_LEVELS).sum())
+    others = len(values) - covered >= MIN_PER_LEVEL
     if covered < len(values) / 2 or len(levels) + others < 2:
         return None
     return Attribute(str(values.name), levels=levels, effects=(0.0,) * (len(levels) + others))
 
 
 def _regress(attributes: list[Attribute], places: list[np.ndarray], share: np.ndarray):
-    """Poisson regression of spend / mean; the ridge expects factors around `TYPICAL` at this much noise."""
+    """Poisson regression of spend / mean; the ridge is a normal prior on log factors, sd `PRIOR_SD_LOG`."""
     from sklearn.linear_model import PoissonRegressor
 
     blocks = [_indicate(one, place) for one, place in zip(attributes, places, strict=True)]
     points, noise = np.hstack(blocks), float(share.var())
     for _again in range(2):  # the noise that is left is known only after a first fit
         ridge = PoissonRegressor(
-            alpha=noise / (len(share) * TYPICAL**2), solver="newton-cholesky", tol=1e-10, max_iter=200
+            alpha=noise / (len(share) * PRIOR_SD_LOG**2), solver="newton-cholesky", tol=1e-10, max_iter=200
         ).fit(points, share)
         expected = ridge.predict(points)
-        noise = max(float(((share - expected) ** 2 / expected).mean()), LEAST_NOISE)
+        noise = max(float(((share - expected) ** 2 / expected).mean()), MIN_VARIANCE)
     parts = np.split(ridge.coef_, np.cumsum([block.shape[1] for block in blocks])[:-1])
     start, learned = float(ridge.intercept_), []
     for one, block, part in zip(attributes, blocks, parts, strict=True):

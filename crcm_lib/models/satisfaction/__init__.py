@@ -8,7 +8,7 @@ from crcm_lib.models.satisfaction.answers import compare_promoters as compare_pr
 from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale
 from crcm_lib.models.satisfaction.answers import mean_answer as mean_answer
 from crcm_lib.models.satisfaction.answers import measure_coverage as measure_coverage
-from crcm_lib.models.satisfaction.answers import net_promoter as net_promoter
+from crcm_lib.models.satisfaction.answers import net_promoter_score as net_promoter_score
 from crcm_lib.models.satisfaction.answers import trend_by_month as trend_by_month
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes

@@ -13,14 +13,14 @@ SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 PROMOTER, DETRACTOR = 9, 6
 
 
-def net_promoter(answers: pd.Series, *, confidence: float = 0.95) -> dict[str, float]:
+def net_promoter_score(answers: pd.Series, *, confidence: float = 0.95) -> dict[str, float]:
     """NPS (-100…100) of answers 0…10, its interval and the counts behind it.
 
     The interval is the adjusted Wald: 3/4 added to promoters and detractors and 3/2 to the others, then the
     normal interval of a difference of two shares of one sample (Rocks 2016, The American Statistician 70,
     365-372, who found it among the two best).
 
-    >>> found = net_promoter(pd.Series([10, 9, 9, 8, 7, 3]))
+    >>> found = net_promoter_score(pd.Series([10, 9, 9, 8, 7, 3]))
     >>> {name: round(value, 1) for name, value in found.items()}
     {'nps': 33.3, 'low': -26.7, 'high': 71.2, 'promoters': 3, 'detractors': 1, 'answers': 6}
     """
@@ -58,7 +58,9 @@ def compare_promoters(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame
         return pd.DataFrame(columns=["group", "customers", "nps", "low", "high"])
     answered = satisfaction["nps"].dropna()
     groups = by.reindex(answered.index).dropna()
-    rows = [{"group": name, **net_promoter(answered[part.index])} for name, part in groups.groupby(groups)]
+    rows = [
+        {"group": name, **net_promoter_score(answered[part.index])} for name, part in groups.groupby(groups)
+    ]
     found = pd.DataFrame(rows, columns=["group", "answers", "nps", "low", "high"])
     return found.rename(columns={"answers": "customers"})
 
@@ -92,7 +94,7 @@ def trend_by_month(engine, *, as_of) -> pd.DataFrame:
         where nth = 1 order by month, instrument""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
-        found = net_promoter(part["score"]) if instrument == "nps" else mean_answer(part["score"])
+        found = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
         value = found["nps"] if instrument == "nps" else found["mean"]
         rows.append([month, instrument, value, found["low"], found["high"], found["answers"]])
     return pd.DataFrame(rows, columns=columns)

@@ -7,13 +7,13 @@ import pandas as pd
 
 from crcm_lib.features.contract_periods import trace_subscriptions
 from crcm_lib.i18n import _
-from crcm_lib.models.subscriptions.sbg import Retention, fit_retention, survive
+from crcm_lib.models.subscriptions.sbg import Retention, fit_retention, survival_curve
 
-HELD_OUT = (
+HOLDOUT_SHARE = (
     0.25,
     0.125,
 )  # shares of the history that are held out; the first that leaves enough to learn from
-FEWEST_DECISIONS = 20  # in the days held out
+MIN_DECISIONS = 20  # in the days held out
 SBG, SAME_RATE = "sBG", "same rate for all"
 
 
@@ -44,7 +44,7 @@ class RenewalBacktest:
     because: str
 
 
-def backtest_retention(engine, *, as_of, seed: int = 0) -> RenewalBacktest:
+def backtest_renewals(engine, *, as_of, seed: int = 0) -> RenewalBacktest:
     """Learn from the first three quarters of the contracts' history and predict the renewals of the last.
 
     If three quarters are too short to learn from, an eighth is held out. Beside the model stands the naive
@@ -56,7 +56,7 @@ def backtest_retention(engine, *, as_of, seed: int = 0) -> RenewalBacktest:
     if rows.empty:
         return _cannot_tell(until, until, _("there are no contracts to look back on"))
     start = rows["since"].min()
-    for share in HELD_OUT:
+    for share in HOLDOUT_SHARE:
         cut = until - pd.Timedelta(days=int((until - start).days * share))
         known = trace_subscriptions(engine, as_of=cut)
         retention = fit_retention(known, seed=seed)
@@ -81,15 +81,18 @@ def _face(known: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
 
 def _predict(retention: Retention, decisions: pd.DataFrame) -> pd.DataFrame:
     stayed, left = retention.facts["stayed"], retention.facts["left"]
-    chances = {SBG: survive(retention.params, decisions["renewals"], 1), SAME_RATE: stayed / (stayed + left)}
+    chances = {
+        SBG: survival_curve(retention.params, decisions["renewals"], 1),
+        SAME_RATE: stayed / (stayed + left),
+    }
     return decisions.assign(**chances)
 
 
 def _compare(cut, until, retention: Retention, decisions: pd.DataFrame) -> RenewalBacktest:
-    if len(decisions) < FEWEST_DECISIONS:
+    if len(decisions) < MIN_DECISIONS:
         return _cannot_tell(cut, until, _(
             "{n} contracts came up for renewal in the days held out, and a comparison needs {fewest}").format(
-            n=len(decisions), fewest=FEWEST_DECISIONS))  # fmt: skip
+            n=len(decisions), fewest=MIN_DECISIONS))  # fmt: skip
     scores = pd.DataFrame([{"model": name, **_score(decisions, name)} for name in (SBG, SAME_RATE)])
     ours, naive = scores.to_dict("records")
     words = _("of {n:,} contracts that came up for renewal {renewed:,} were renewed; the model expected "

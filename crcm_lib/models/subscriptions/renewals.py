@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.features.contract_periods import Subscriptions, tell_contracts
+from crcm_lib.features.contract_periods import Subscriptions, describe_contracts
 from crcm_lib.i18n import _
-from crcm_lib.models.mle import Distinct, Numbers, find_distinct, find_spread
+from crcm_lib.models.mle import Numbers, WeightedHistories, sample_parameters, weighted_histories
 from crcm_lib.models.subscriptions.renewal_backtest import RenewalBacktest
-from crcm_lib.models.subscriptions.sbg import Retention, discount_lifetime, sbg_objective, survive
+from crcm_lib.models.subscriptions.sbg import Retention, discount_lifetime, sbg_objective, survival_curve
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 
 YEAR = 365.0
@@ -64,7 +64,7 @@ def value_renewals(
     settings = {"horizon_days": float(horizon_days), "annual_discount_rate": annual_discount_rate}
     rows = predict_renewals(retention, subscriptions, as_of=as_of, **settings)
     idle = [_("no subscription is running")] if retention.known and rows.empty else []
-    remarks = (*idle, *retention.reasons, *tell_contracts(subscriptions))
+    remarks = (*idle, *retention.reasons, *describe_contracts(subscriptions))
     if rows.empty or "renewal_value" not in rows:
         return Renewals(rows, np.nan, np.nan, horizon_days, remarks)
     drawn = _draw_sums(retention, subscriptions, as_of, settings, np.random.default_rng(seed))
@@ -97,7 +97,7 @@ def predict_renewals(
     renewals, wait = groups.columns
     days = _list_days(wait, retention.period_days, horizon_days)
     chance = _survive_each(retention.params, renewals, days) if retention.known else np.zeros(days.shape)
-    once = survive(retention.params, renewals, 1) if retention.known else np.zeros(len(groups))
+    once = survival_curve(retention.params, renewals, 1) if retention.known else np.zeros(len(groups))
     table = rows[["renewals", "next_end"]].assign(
         p_renewal=once[groups.which], expected_renewals=chance.sum(axis=1)[groups.which]
     )
@@ -110,10 +110,10 @@ def predict_renewals(
     return table
 
 
-def _find_decisions(rows: pd.DataFrame, as_of) -> Distinct:
+def _find_decisions(rows: pd.DataFrame, as_of) -> WeightedHistories:
     """The different subscriptions: renewals so far, and days until the next decision."""
     wait = (rows["next_end"] - pd.Timestamp(as_of).normalize()).dt.days.clip(lower=0)
-    return find_distinct(rows["renewals"].to_numpy(float), wait.to_numpy(float))
+    return weighted_histories(rows["renewals"].to_numpy(float), wait.to_numpy(float))
 
 
 def _list_days(wait: Numbers, period_days: int, horizon_days: float) -> Numbers:
@@ -128,7 +128,7 @@ def _list_days(wait: Numbers, period_days: int, horizon_days: float) -> Numbers:
 def _survive_each(params: dict[str, float], renewals: Numbers, days: Numbers) -> Numbers:
     """The chance of each renewal within the horizon."""
     number = np.arange(1, days.shape[1] + 1)
-    return np.where(np.isfinite(days), survive(params, renewals[:, None], number), 0.0)
+    return np.where(np.isfinite(days), survival_curve(params, renewals[:, None], number), 0.0)
 
 
 def _discount(days: Numbers, yearly: float) -> Numbers:
@@ -147,8 +147,8 @@ def _draw_sums(retention: Retention, subscriptions: Subscriptions, as_of, settin
     each = _discount(days, settings["annual_discount_rate"]).cumsum(axis=1)
     brought = np.pad(each, ((0, 0), (1, 0)))  # by so many renewals in a row
     value = _fill_values(subscriptions, rows).to_numpy(float)
-    learned = find_distinct(known["renewals"].to_numpy(float), known["lost"].to_numpy(float))
-    spread = find_spread(
+    learned = weighted_histories(known["renewals"].to_numpy(float), known["lost"].to_numpy(float))
+    spread = sample_parameters(
         sbg_objective, (*learned.columns, learned.weight), retention.params, random,
         draws=DRAWS, sample=SAMPLE,
     )  # fmt: skip
@@ -160,7 +160,7 @@ def _draw_sums(retention: Retention, subscriptions: Subscriptions, as_of, settin
     return sums
 
 
-def tell_renewals(found: Renewals, past: RenewalBacktest, currency: str, *, at_least: int = 5) -> str:
+def describe_renewals(found: Renewals, past: RenewalBacktest, currency: str, *, at_least: int = 5) -> str:
     """What renewals are worth, whether such chances would have been right, and remarks, in sentences."""
     remarks = [f"{words[:1].upper()}{words[1:]}." for words in found.remarks]
     if found.rows.empty:

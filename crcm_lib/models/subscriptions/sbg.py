@@ -19,10 +19,10 @@ import pandas as pd
 
 from crcm_lib.features.contract_periods import Subscriptions
 from crcm_lib.i18n import _
-from crcm_lib.models.mle import Numbers, Objective, find_distinct, maximise
+from crcm_lib.models.mle import Numbers, Objective, maximise, weighted_histories
 
-FEWEST_SUBSCRIPTIONS = 30
-FEWEST_OF_A_KIND = 5  # decisions to stay, and to leave
+MIN_SUBSCRIPTIONS = 30
+MIN_PER_OUTCOME = 5  # decisions to stay, and to leave
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
     period = subscriptions.period_days
     if reasons := (subscriptions.absent,) if subscriptions.absent else tuple(_why_not(facts)):
         return Retention({}, period, facts, reasons)
-    groups, names = find_distinct(renewals, lost), ("alpha", "beta")
+    groups, names = weighted_histories(renewals, lost), ("alpha", "beta")
     fit = maximise(sbg_objective, (*groups.columns, groups.weight), names, seed, may_run_off=names)
     if fit.problems:
         why = _("the model does not suit these contracts: {why}").format(why="; ".join(fit.problems))
@@ -89,16 +89,16 @@ def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
 
 def _why_not(facts: dict[str, float]):
     decided = facts["stayed"] + facts["left"]
-    if facts["subscriptions"] < FEWEST_SUBSCRIPTIONS:
+    if facts["subscriptions"] < MIN_SUBSCRIPTIONS:
         yield _("{n} subscriptions, and retention needs {fewest}").format(
-            n=facts["subscriptions"], fewest=FEWEST_SUBSCRIPTIONS
+            n=facts["subscriptions"], fewest=MIN_SUBSCRIPTIONS
         )
     elif not decided:
         yield _("no contract has come up for renewal yet")
-    elif min(facts["stayed"], facts["left"]) < FEWEST_OF_A_KIND:
+    elif min(facts["stayed"], facts["left"]) < MIN_PER_OUTCOME:
         yield _("of {n} contracts that came up for renewal {stayed} were renewed and {left} were not, and "
                 "retention needs {fewest} of each").format(
-            n=decided, stayed=facts["stayed"], left=facts["left"], fewest=FEWEST_OF_A_KIND)  # fmt: skip
+            n=decided, stayed=facts["stayed"], left=facts["left"], fewest=MIN_PER_OUTCOME)  # fmt: skip
     elif facts["contracts_in_a_row"] < 2:
         yield _("nobody's contract has come up for renewal twice: whether retention changes cannot be told")
 
@@ -140,7 +140,7 @@ def sbg_objective(renewals: Numbers, lost: Numbers, weight: Numbers) -> Objectiv
     return objective
 
 
-def survive(params: dict[str, float], renewals, more=0) -> Numbers:
+def survival_curve(params: dict[str, float], renewals, more=0) -> Numbers:
     """The chance that somebody with `renewals` so far renews at least `more` times: S(t) of sBG."""
     from scipy.special import betaln
 
@@ -210,4 +210,4 @@ def compare_survival(retention: Retention, subscriptions: Subscriptions, *, ahea
     table = pd.DataFrame(
         {"renewals": number, "customers": asked, "retained": retained, "actual": np.cumprod(retained)}
     )
-    return table.assign(expected=survive(retention.params, 0, number)) if retention.known else table
+    return table.assign(expected=survival_curve(retention.params, 0, number)) if retention.known else table

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.profitability import STEP_NAMES, Whale
+from crcm_lib.models.profitability import STEP_NAMES, WhaleCurve
 from crcm_lib.privacy import hide_small, say_hidden
 from crcm_lib.reporting.charts.style import (
     INK,
@@ -12,9 +12,9 @@ from crcm_lib.reporting.charts.style import (
     PALETTE,
     Picture,
     TableView,
+    add_subtitle,
+    empty_figure,
     new_figure,
-    nothing,
-    say_above,
     table,
 )
 
@@ -22,13 +22,15 @@ WHOLE, TAKEN, LEFT, COSTLY = PALETTE[0], PALETTE[1], PALETTE[2], PALETTE[5]
 
 
 def show_waterfall(sums: pd.DataFrame, held_out: str, currency: str, *, at_least: int = 5) -> Picture:
-    """From gross sales to what remains: what each step takes off, for one row of `sum_remains`.
+    """From gross sales to what remains: what each step takes off, for one row of `sum_waterfall`.
 
-    `held_out` says how far off predictions were, from `tell_reconciled`.
+    `held_out` says how far off predictions were, from `describe_reconciliation`.
     """
     shown = _hide(sums.head(1), at_least)
     if shown.empty or pd.isna(shown["gross_sales"].iloc[0]):
-        return nothing(_("too few customers, or one dominates them: what remains of gross sales is hidden"))
+        return empty_figure(
+            _("too few customers, or one dominates them: what remains of gross sales is hidden")
+        )
     bars = list_bars(shown.iloc[0])
     figure, axes = new_figure(height=1.3 + 0.42 * len(bars))
     colours = {"whole": WHOLE, "taken": TAKEN, "left": LEFT}
@@ -47,7 +49,7 @@ def show_waterfall(sums: pd.DataFrame, held_out: str, currency: str, *, at_least
     axes.xaxis.set_major_formatter(_short)
     axes.grid(visible=False, axis="y")
     told = "; ".join(f"{name}: {words}" for name, words in zip(bars["name"], bars["words"], strict=True))
-    say_above(figure, held_out)
+    add_subtitle(figure, held_out)
     text = _("Bars, from gross sales to what remains in {currency}, {n:,} customers. {told}. {held_out}")
     people = shown["customers"].iloc[0]
     return Picture(figure, text.format(currency=currency, n=people, told=told, held_out=held_out))
@@ -74,10 +76,10 @@ def list_bars(row: pd.Series) -> pd.DataFrame:
     return found
 
 
-def table_remains(sums: pd.DataFrame, unknown: str, currency: str, *, at_least: int = 5) -> TableView:
+def table_waterfall(sums: pd.DataFrame, unknown: str, currency: str, *, at_least: int = 5) -> TableView:
     """What remains of gross sales by group, small groups and those that one customer dominates hidden.
 
-    `unknown` says what is not known, from `tell_remains`.
+    `unknown` says what is not known, from `describe_waterfall`.
     """
     shown = _hide(sums, at_least)
     empty = [step for step in STEP_NAMES if step in shown and not sums[step].any()]
@@ -90,17 +92,19 @@ def table_remains(sums: pd.DataFrame, unknown: str, currency: str, *, at_least: 
 
 
 def show_whale(
-    whale: Whale | None, costly: pd.DataFrame, currency: str, *, at_least: int = 5
+    whale: WhaleCurve | None, costly: pd.DataFrame, currency: str, *, at_least: int = 5
 ) -> Picture:  # fmt: skip
     """Contribution added up over the customers, who contribute most first; below it, who of the large cost.
 
     `costly` comes from `list_unprofitable`, its index made pseudonyms.
     """
     if whale is None:
-        return nothing(_("cost is unknown, so what remains of each customer's sales cannot be told"))
+        return empty_figure(_("cost is unknown, so what remains of each customer's sales cannot be told"))
     points = list_points(whale, at_least=at_least)
     if len(points) < 3:
-        return nothing(_("too few customers, or one dominates them: who contributes and who costs is hidden"))
+        return empty_figure(
+            _("too few customers, or one dominates them: who contributes and who costs is hidden")
+        )
     heights = [3.8, 0.9 + 0.5 * len(costly)][: 1 + (len(costly) > 0)]
     figure, panels = new_figure(height=sum(heights), nrows=len(heights), height_ratios=heights, squeeze=False)
     _draw_curve(panels[0, 0], points, whale, currency)
@@ -111,7 +115,7 @@ def show_whale(
         if whale.negative
         else tell_whale(whale)
     )
-    say_above(figure, summary)
+    add_subtitle(figure, summary)
     told = "; ".join([
         *(f"{row.customer_share:.0%}: {row.cumulative:,.0f}" for row in points.iloc[1:].itertuples()),
         *(f"{row.Index}: {row.contribution:,.0f} ({row.mostly})" for row in costly.itertuples()),
@@ -121,7 +125,7 @@ def show_whale(
     return Picture(figure, words.format(currency=currency, told=told, summary=summary))
 
 
-def _draw_curve(axes, points: pd.DataFrame, whale: Whale, currency: str) -> None:
+def _draw_curve(axes, points: pd.DataFrame, whale: WhaleCurve, currency: str) -> None:
     axes.plot(points["customer_share"], points["cumulative"], "o-", color=WHOLE, linewidth=2.5, markersize=5)
     axes.axhline(whale.total, color=MUTED, linestyle="--", linewidth=1.5)
     level = _("all together: {total:,.0f}").format(total=whale.total)
@@ -153,7 +157,7 @@ def _draw_costly(axes, costly: pd.DataFrame, currency: str) -> None:
     axes.set_xlabel(_("cost beyond what they bring, {currency}: large customers").format(currency=currency))
 
 
-def list_points(whale: Whale, *, at_least: int = 5) -> pd.DataFrame:
+def list_points(whale: WhaleCurve, *, at_least: int = 5) -> pd.DataFrame:
     """The points of the curve that may be shown: `customer_share` and `cumulative`.
 
     Between two points lie at least `at_least` customers, of whom none brings most of the contribution.
@@ -168,7 +172,7 @@ def list_points(whale: Whale, *, at_least: int = 5) -> pd.DataFrame:
     return pd.concat([pd.DataFrame({"customer_share": [0.0], "cumulative": [0.0]}), kept], ignore_index=True)
 
 
-def tell_whale(whale: Whale | None, at_least: int = 5) -> str:
+def tell_whale(whale: WhaleCurve | None, at_least: int = 5) -> str:
     """Who carries and who costs, in a sentence; numbers of a few customers are hidden."""
     if whale is None:
         return _("Cost is unknown, so what remains of each customer's sales cannot be told.")
@@ -195,14 +199,14 @@ def tell_costly(costly: pd.DataFrame, currency: str) -> str:
 def show_retention(survival: pd.DataFrame, worth: str, *, at_least: int = 5) -> Picture:
     """How subscriptions last: the share who renewed at least so often, actual and as projected.
 
-    `worth` says what renewals are worth, or why nothing can be said, from `tell_renewals`.
+    `worth` says what renewals are worth, or why nothing can be said, from `describe_renewals`.
     """
     if survival.empty:
-        return nothing(worth)
+        return empty_figure(worth)
     shown = hide_small(survival, at_least=at_least)[["actual"]].assign(renewals=survival["renewals"])
     known = shown.dropna()
     if known.empty:
-        return nothing(_("too few contracts have come up for renewal to show how they last"))
+        return empty_figure(_("too few contracts have come up for renewal to show how they last"))
     figure, axes = new_figure()
     actual = np.r_[1.0, known["actual"].to_numpy(float)]
     if "expected" in survival:
@@ -215,7 +219,7 @@ def show_retention(survival: pd.DataFrame, worth: str, *, at_least: int = 5) -> 
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.yaxis.set_major_formatter(lambda share, _place: f"{share:.0%}")
     axes.legend()
-    say_above(figure, worth)
+    add_subtitle(figure, worth)
     told = "; ".join(_tell_renewal(shown.loc[place, "actual"], row) for place, row in survival.iterrows())
     text = _("Lines, share of customers by renewals, actual and by the model. {told}. {worth}")
     return Picture(figure, text.format(told=told, worth=worth))

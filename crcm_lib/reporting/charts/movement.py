@@ -5,7 +5,15 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.privacy import hide_small
-from crcm_lib.reporting.charts.style import INK, PALETTE, Picture, Takeaway, new_figure, nothing, takeaway
+from crcm_lib.reporting.charts.style import (
+    INK,
+    PALETTE,
+    Picture,
+    Takeaway,
+    empty_figure,
+    new_figure,
+    takeaway,
+)
 
 WAYS = {"stayed": _("stayed"), "rose": _("rose"), "fell": _("fell")}
 
@@ -43,7 +51,7 @@ def show_chance(summary: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Share of each past tier that stayed, rose and fell, beside what chance alone would move."""
     shown = summary[summary["customers"] >= at_least].reset_index(drop=True)
     if shown.empty:
-        return nothing(_("no tier had enough customers to compare"))
+        return empty_figure(_("no tier had enough customers to compare"))
     figure, panels = new_figure(height=1.6 + 0.5 * len(shown), ncols=3, sharey=True)
     places = np.arange(len(shown))
     for axes, (way, words) in zip(panels, WAYS.items(), strict=True):
@@ -66,7 +74,7 @@ def show_order(effects: pd.DataFrame, currency: str, *, at_least: int = 5) -> Pi
     """Later spend and share who bought again, per past tier, with 95 % intervals."""
     shown = effects[effects["customers"] >= at_least].reset_index(drop=True)
     if shown.empty:
-        return nothing(_("no tier had enough customers to follow"))
+        return empty_figure(_("no tier had enough customers to follow"))
     figure, panels = new_figure(height=1.5 + 0.45 * len(shown), ncols=2, sharey=True)
     places = np.arange(len(shown))
     spend = ("spend_later_mean", "spend_later_low", "spend_later_high")

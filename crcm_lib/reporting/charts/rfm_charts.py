@@ -27,7 +27,7 @@ def show_scores(scores: pd.DataFrame) -> Picture:
     return Picture(figure, _("Bars, share of buyers by score. {told}.").format(told="; ".join(told)))
 
 
-def show_map(scores: pd.DataFrame, *, at_least: int = 5) -> Picture:
+def recency_frequency_heatmap(scores: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Customers by recency and frequency score, the best in the upper right corner; small cells hidden."""
     top = _best(scores[["recency_score", "frequency_score"]])
     every = range(1, top + 1)

@@ -108,7 +108,7 @@ class Picture:
         return stored.getvalue()
 
 
-def say_above(figure, words: str) -> None:
+def add_subtitle(figure, words: str) -> None:
     """Write sentences above a drawing, across its width; the figure grows by the lines."""
     lines = textwrap.wrap(words, LINE)
     width, height = figure.get_size_inches()
@@ -116,7 +116,7 @@ def say_above(figure, words: str) -> None:
     figure.suptitle("\n".join(lines), x=0.01, ha="left", fontsize=11.5, color=INK, linespacing=1.3)
 
 
-def nothing(why: str) -> Picture:
+def empty_figure(why: str) -> Picture:
     """Where there is nothing to draw, a picture that says why."""
     lines, why = textwrap.wrap(why, LINE), why.rstrip(".")
     figure, axes = new_figure(height=1.4 + 0.2 * len(lines))

@@ -14,8 +14,8 @@ from crcm_lib.reporting.charts.style import (
     PALETTE,
     Picture,
     Takeaway,
+    empty_figure,
     new_figure,
-    nothing,
     takeaway,
 )
 
@@ -154,7 +154,7 @@ def show_sensitivity(changes: pd.DataFrame) -> Picture:
 def show_audit(audit: pd.DataFrame) -> Picture:
     """Share of each group in the two best tiers, with 95 % intervals, beside everyone else's share."""
     if audit.empty:
-        return nothing(_("the data have none of the policy's audit attributes"))
+        return empty_figure(_("the data have none of the policy's audit attributes"))
     figure, axes = new_figure(height=1.3 + 0.34 * len(audit))
     places = np.arange(len(audit))
     colours = np.where(audit["differs"], PALETTE[5], PALETTE[0])
@@ -193,7 +193,7 @@ def show_actions(shown: pd.DataFrame) -> Picture:
     """
     shown = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
     if shown.empty:
-        return nothing(_("no action is planned for enough customers to show"))
+        return empty_figure(_("no action is planned for enough customers to show"))
     figure, axes = new_figure(height=1.5 + 0.42 * len(shown))
     places, treated = np.arange(len(shown)), shown["treated"].astype("float64")
     control = shown["control"].astype("float64").fillna(0.0)
@@ -219,7 +219,7 @@ def show_workload(workload: pd.DataFrame, *, at_least: int = 5) -> Picture:
     `workload` comes from `calendar.count_workload`; a role's week of fewer than `at_least` is not drawn.
     """
     if workload.empty:
-        return nothing(_("no contact is planned"))
+        return empty_figure(_("no contact is planned"))
     shown = workload.where(workload >= at_least, 0)
     sums = shown.sum().sort_values(ascending=False, kind="stable")
     shown = shown[sums.index[sums > 0]]

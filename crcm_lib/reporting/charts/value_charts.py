@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.privacy import hide_small
-from crcm_lib.reporting.charts.style import MUTED, PALETTE, Picture, new_figure, nothing
+from crcm_lib.reporting.charts.style import MUTED, PALETTE, Picture, empty_figure, new_figure
 
 TENTHS = 10
 WIDEST = 3.0  # times the expectation above it: what is wider leaves the drawing, its amounts stand beside
@@ -16,7 +16,7 @@ def show_tenths(value: pd.Series, currency: str, *, at_least: int = 5) -> Pictur
     """Who carries the value: the share of all predicted value in each tenth of the customers, top first."""
     shown = hide_small(sum_tenths(value), money=["value", "share"], at_least=at_least)
     if shown["share"].isna().all():
-        return nothing(_("too few customers to show who carries the value"))
+        return empty_figure(_("too few customers to show who carries the value"))
     figure, axes = new_figure()
     bars = axes.bar(shown["tenth"], shown["share"].astype(float).fillna(0), color=PALETTE[0])
     axes.bar_label(
@@ -39,13 +39,13 @@ def show_ranges(totals: pd.DataFrame, currency: str, *, at_least: int = 5) -> Pi
     """How sure: how far each group's spend may be from what is expected of it, in four of five futures.
 
     In shares, because one group may be expected to spend a hundred times as much as another; amounts stand
-    beside. `totals` comes from `ranges.draw_ranges`; the row of all customers, the last one, is drawn last.
+    beside. `totals` comes from `predict_intervals`; the row of all customers, the last one, is drawn last.
     """
     money = ["spend_expected", "spend_low", "spend_high"]
     shown = hide_small(totals.iloc[:-1], money=money, at_least=at_least).dropna(subset=money)
     shown = shown[shown["spend_expected"] > 0].sort_values("spend_expected", ascending=False)
     if shown.empty:
-        return nothing(_("too few customers, or nothing expected of them, to show ranges"))
+        return empty_figure(_("too few customers, or nothing expected of them, to show ranges"))
     shown = pd.concat([shown, totals.iloc[-1:].assign(group=_("all"))], ignore_index=True)
     figure, axes = new_figure(height=1.2 + 0.52 * len(shown))
     expected, low, high = (shown[name].to_numpy(float) for name in money)
@@ -101,7 +101,7 @@ def show_deciles(deciles: pd.DataFrame, currency: str, *, at_least: int = 5) -> 
     named = deciles.assign(decile=deciles["decile"].map("{:.0f}".format))
     shown = hide_small(named, money=["actual", "predicted"], at_least=at_least)
     if shown.empty or shown["actual"].isna().all():
-        return nothing(_("too little to compare"))
+        return empty_figure(_("too little to compare"))
     figure, axes = new_figure()
     _pairs(
         axes,
@@ -157,7 +157,7 @@ def show_look_back(found: pd.DataFrame, *, at_least: int = 5) -> Picture:
     """Of those alerted at the cut, the share who bought again, with 95 % intervals."""
     shown = hide_small(found, at_least=at_least).dropna()
     if shown.empty:
-        return nothing(_("too little to look back on"))
+        return empty_figure(_("too little to look back on"))
     figure, axes = new_figure(height=3.2)
     share, low, high = (shown[name].to_numpy(float) for name in ("bought_again", "low", "high"))
     colours = [ALERT_COLOURS.get(name, PALETTE[3]) for name in shown["alert"]]
