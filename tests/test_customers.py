@@ -170,7 +170,7 @@ def test_amounts_ten_times_larger_give_spend_ten_times_larger_and_the_same_share
         (*line[:3], f"{line[3]}0", *line[4:8], f"{line[8]}0", line[9] and f"{line[9]}0") for line in LINES
     ]
     one, ten = (summarise_customers(open_with(lines), as_of="2024-03-31") for lines in (LINES, larger))
-    money = [name for name in one if tables.RESULTS["customers"].columns[name].kind == "money"]
+    money = [name for name in one if tables.RESULTS["customer_features"].columns[name].kind == "money"]
     assert len(money) == 8
     np.testing.assert_allclose(ten[money], one[money] * 10)
     pd.testing.assert_frame_equal(ten.drop(columns=money), one.drop(columns=money))
@@ -201,7 +201,7 @@ def test_prospects_are_there_once_they_signed_up():
     assert customers.loc["p", ["purchases", "spend_total", "orders", "spend_30d"]].to_list() == [0, 0, 0, 0]
     assert customers.loc["p", ["days_since_last", "first_day", "gap_mean_days", "margin_total"]].isna().all()
     assert customers.loc["p", ["region", "orders_given"]].to_list() == ["south", "own"]
-    tables.check(customers, "customers")
+    tables.check(customers, "customer_features")
 
 
 def test_what_the_data_lack_has_no_column_and_is_said():

@@ -108,7 +108,7 @@ def test_a_shop_of_three_customers_is_told_honestly(tmp_path):
     )
     published = run(Settings(source=str(tmp_path / "tiny.yaml"), out=str(tmp_path / "reports")))
     record = json.loads((published / "run.json").read_text("utf-8"))
-    customers = tables.read(published, "customers")
+    customers = tables.read(published, "customer_features")
     assert set(customers.index) == {"00123", "123", "NA"}
     assert customers["spend_total"].sum() == pytest.approx(43.5)
     assert set(tables.read(published, "verdict")["verdict"]) & {"no", "limited"}

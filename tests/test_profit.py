@@ -113,7 +113,7 @@ def test_the_cost_of_a_control_is_not_spent_and_a_prospect_may_cost(everything):
 
 
 def test_rows_reconcile_to_the_cent_with_the_customers_table(golden):
-    customers = tables.read(GOLDEN, "customers")
+    customers = tables.read(GOLDEN, "customer_features")
     rows = golden.rows.reindex(customers.index)
     bought = rows["gross_sales"].notna()
     spend = customers["spend_total"]

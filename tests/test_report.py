@@ -124,7 +124,7 @@ def fill(folder: Path) -> Path:
         "customer_id"
     )
     customers["spend_total"] = [30.0] * 60 + [10.0] * 40 + [0.0] * 10
-    tables.write(customers, folder, "customers")
+    tables.write(customers, folder, "customer_features")
     stages = ["loyal"] * 60 + ["at risk"] * 25 + ["lost"] * 15 + ["prospect"] * 10
     tables.write(pd.DataFrame({"stage": stages, "because": "x"}, index=customers.index), folder, "stages")
     value = pd.DataFrame(index=customers.index[:100])
@@ -268,8 +268,8 @@ def test_a_history_too_short_for_a_comparison_says_so(folder):
 
 
 def test_fewer_than_five_customers_have_no_numbers(folder):
-    few = tables.read(folder, "customers").head(4)
-    tables.write(few, folder, "customers")
+    few = tables.read(folder, "customer_features").head(4)
+    tables.write(few, folder, "customer_features")
     assert [card.value for card in kpis.cards(folder, make_run())] == ["fewer than 5"]
 
 

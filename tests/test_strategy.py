@@ -25,7 +25,9 @@ def situation() -> pd.DataFrame:
         {"alert": random.choice(["none", "urgent"], count), "revenue_at_risk": 300.0}, index=index
     )
     kinds = pd.DataFrame({"subject_type": random.choice(["company", "person", None], count)}, index=index)
-    return strategy.describe_situation(tiers, value=value, stages=stages, churn=churn, customers=kinds)
+    return strategy.describe_situation(
+        tiers, value=value, stages=stages, churn=churn, customer_features=kinds
+    )
 
 
 def choose(situation: pd.DataFrame, policy=POLICY, seed: int = 0, **given) -> pd.DataFrame:
@@ -45,14 +47,14 @@ def consent(*rows: tuple[str, str, str]) -> pd.DataFrame:
 
 def test_everyone_gets_an_action_and_the_tables_keep_their_contracts(chosen, situation):
     actions = check(strategy.write_actions(chosen, situation, POLICY), "actions")
-    check(strategy.write_assignments(chosen, POLICY, as_of=AS_OF), "assignments")
+    check(strategy.write_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")
     assert set(actions["customer_id"]) == set(situation.index)
 
 
 def test_an_unknown_subject_type_counts_as_a_person():
     tiers = pd.DataFrame({"tier": "key"}, index=pd.Index(["a", "b"], name="customer_id"))
     known = pd.DataFrame({"subject_type": ["company", None]}, index=tiers.index)
-    assert strategy.describe_situation(tiers, customers=known)["subject_type"].to_list() == [
+    assert strategy.describe_situation(tiers, customer_features=known)["subject_type"].to_list() == [
         "company",
         "person",
     ]

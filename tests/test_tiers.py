@@ -45,7 +45,7 @@ def customers() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def raw(customers):
-    return scorecard.gather_indicators(POLICY, customers=customers)
+    return scorecard.gather_indicators(POLICY, customer_features=customers)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customer
     twins = pd.concat([customers, customers.rename(index=lambda name: f"twin {name}")]).sample(
         frac=1, random_state=3
     )
-    card = scorecard.score(scorecard.gather_indicators(POLICY, customers=twins), POLICY, ruler)
+    card = scorecard.score(scorecard.gather_indicators(POLICY, customer_features=twins), POLICY, ruler)
     both = tiers.assign_tiers(card, POLICY, ruler)
     twin = both.loc[[f"twin {name}" for name in customers.index]].set_axis(customers.index)
     pd.testing.assert_frame_equal(twin, both.loc[customers.index])
@@ -82,7 +82,7 @@ def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customer
 
 def test_the_order_of_the_rows_changes_nothing(customers, placed):
     shuffled = customers.sample(frac=1, random_state=2)
-    raw = scorecard.gather_indicators(POLICY, customers=shuffled)
+    raw = scorecard.gather_indicators(POLICY, customer_features=shuffled)
     ruler = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
     again = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
     pd.testing.assert_frame_equal(again.loc[placed.index], placed)
@@ -163,7 +163,7 @@ def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, pl
 
 
 def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, customers):
-    shown = scorecard.explain_weights(raw, POLICY, customers=customers)
+    shown = scorecard.explain_weights(raw, POLICY, customer_features=customers)
     assert shown["weight"].sum() == pytest.approx(1)
     assert shown["used"].sum() == pytest.approx(1)
     absent = shown[shown["used"] == 0]
@@ -205,7 +205,7 @@ def test_weights_are_varied_alone_and_together_and_still_add_up(ruler):
 
 
 def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
-    raw = scorecard.gather_indicators(POLICY, customers=customers[["spend_365d"]])
+    raw = scorecard.gather_indicators(POLICY, customer_features=customers[["spend_365d"]])
     ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
     card = scorecard.score(raw, POLICY, ruler)
     assert (tiers.assign_tiers(card, POLICY, ruler)["firmness"] == 1).all()
@@ -214,7 +214,7 @@ def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
 
 def test_where_all_are_alike_nobody_is_in_the_top_share():
     alike = pd.DataFrame({"spend_365d": [5.0] * 50}, index=pd.Index(map(str, range(50)), name="customer_id"))
-    raw = scorecard.gather_indicators(POLICY, customers=alike)
+    raw = scorecard.gather_indicators(POLICY, customer_features=alike)
     ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
     placed = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
     assert set(placed["tier"]) == {"watch"}
@@ -223,7 +223,7 @@ def test_where_all_are_alike_nobody_is_in_the_top_share():
 
 def test_data_without_any_indicator_are_refused():
     with pytest.raises(DataError, match="none of the policy's indicators"):
-        scorecard.gather_indicators(POLICY, customers=pd.DataFrame({"city": ["x"]}))
+        scorecard.gather_indicators(POLICY, customer_features=pd.DataFrame({"city": ["x"]}))
 
 
 def test_the_summary_adds_up_and_names_tiers_that_nobody_reached(placed, customers):

@@ -18,7 +18,7 @@ DERIVED = {
     "renewals": ("renewed_share",),
     "judgements": ("strategic_fit", "benchmark_customer", "growth_outlook"),
 }
-SCORABLE = ("customers", "rfm", "value", "churn", "satisfaction")
+SCORABLE = ("customer_features", "rfm", "value", "churn", "satisfaction")
 SCORES = ("recency_score", "frequency_score", "monetary_score")
 GRADES = ("watch", "warning", "urgent")
 
@@ -33,7 +33,7 @@ def known_columns(table: str) -> dict[str, str] | None:
         return dict.fromkeys(DERIVED[table], "number")
     if table not in SCORABLE:
         return None
-    columns = RESULTS[table].columns | (INPUTS["customers"].columns if table == "customers" else {})
+    columns = RESULTS[table].columns | (INPUTS["customers"].columns if table == "customer_features" else {})
     return {
         name: "text" if column.kind == "text" else "number"
         for name, column in columns.items()

@@ -55,14 +55,14 @@ class ScorecardModel(Strict):
 
 
 def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
-    """The raw indicators of every customer of `customers`, one column per indicator that the data have.
+    """The raw indicators of every customer of `customer_features`, one column per indicator that the data have.
 
     Parameters
     ----------
     policy
         Names each indicator's table and column.
     frames
-        Tables by name, indexed by `customer_id`; `customers` says who there is. An indicator is left out
+        Tables by name, indexed by `customer_id`; `customer_features` says who there is. An indicator is left out
         where its table or column is absent or empty; a customer without a row there is unknown, not zero.
 
     Raises
@@ -70,7 +70,7 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
     DataError
         If the data have none of the policy's indicators.
     """
-    everyone = frames["customers"].index
+    everyone = frames["customer_features"].index
     found = {
         indicator.name: frames[indicator.table][indicator.column].reindex(everyone)
         for criterion in policy.criteria
@@ -80,7 +80,7 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
     raw = pd.DataFrame(found, index=everyone).dropna(axis="columns", how="all")
     if raw.columns.empty:
         raise DataError(
-            _("customers: none of the policy's indicators is there; see `criteria` in the policy")
+            _("customer_features: none of the policy's indicators is there; see `criteria` in the policy")
         )
     return raw
 

@@ -20,12 +20,12 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     tiers
         The table `tiers`.
     frames
-        `customers`, `stages`, `value`, `churn`, indexed by `customer_id`, where there are any. What is absent
+        `customer_features`, `stages`, `value`, `churn`, indexed by `customer_id`, where there are any. What is absent
         is unknown: an unknown subject type counts as a person.
     """
     wanted = {
         "stages": ("stage",), "churn": ("alert", "revenue_at_risk"), "value": ("value", "spend_expected"),
-        "customers": ("subject_type",),
+        "customer_features": ("subject_type",),
     }  # fmt: skip
     found = tiers[["tier"]].copy()
     for table, columns in wanted.items():

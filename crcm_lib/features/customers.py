@@ -102,7 +102,7 @@ def summarise_customers(engine, *, as_of) -> pd.DataFrame:
     parts |= sql.known(given, until)
     if given:
         taken = {column for part in parts.values() if isinstance(part, sql.Part) for column in part.columns}
-        parts |= sql.attributes(given, taken | set(RESULTS["customers"].columns) - {"customer_id"})
+        parts |= sql.attributes(given, taken | set(RESULTS["customer_features"].columns) - {"customer_id"})
     totals = engine.execute(sql.join_all(parts)).df()
     return _with_ratios(_with_days_and_means(totals.set_index("customer_id"), until))
 
@@ -204,7 +204,7 @@ def _with_ratios(totals: pd.DataFrame) -> pd.DataFrame:
         if f"{column}_main" in totals:
             found[f"{column}_main_share"] = _divide(totals[f"{column}_main_sold"], totals[f"{column}_sold"])
     customers = totals.assign(**found)
-    ours = [column for column in RESULTS["customers"].columns if column in customers]
+    ours = [column for column in RESULTS["customer_features"].columns if column in customers]
     given = [column for column in totals if column not in ours and column not in HELPERS]
     return customers[ours + given]
 

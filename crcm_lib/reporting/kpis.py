@@ -49,9 +49,9 @@ class TierBars:
 
 def cards(folder: Path, run: dict) -> list[Card]:
     """Return the cards that this run's tables can fill."""
-    if not tables.exists(folder, "customers"):
+    if not tables.exists(folder, "customer_features"):
         return []
-    customers = tables.read(folder, "customers")
+    customers = tables.read(folder, "customer_features")
     buyers = customers[customers["purchases"] > 0]
     prospects = len(customers) - len(buyers)
     words = (
@@ -134,7 +134,9 @@ def _value(folder: Path, run: dict) -> Card | None:
         return None
     value = tables.read(folder, "value")["value"]
     policy = run.get("policy") or {}
-    known = policy.get("margin_rate") is not None or "margin_total" in tables.read(folder, "customers")
+    known = policy.get("margin_rate") is not None or "margin_total" in tables.read(
+        folder, "customer_features"
+    )
     words = (
         _("margin expected over the next {days} days, discounted")
         if known
@@ -163,12 +165,12 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
 
 def tiers(folder: Path, run: dict) -> TierBars | None:
     """Return each tier's share of customers and of predicted value, or of spend where there is none."""
-    if not tables.exists(folder, "tiers") or not tables.exists(folder, "customers"):
+    if not tables.exists(folder, "tiers") or not tables.exists(folder, "customer_features"):
         return None
     scored = tables.read(folder, "tiers")
     source, column, what = ("value", "value", _("predicted value"))
     if not tables.exists(folder, "value"):
-        source, column, what = ("customers", "spend_total", _("spend"))
+        source, column, what = ("customer_features", "spend_total", _("spend"))
     amount = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
     by_tier = pd.DataFrame({"tier": scored["tier"], "score": scored["score"], "money": amount}).groupby(
         "tier"

@@ -59,7 +59,7 @@ RESULTS = {
             "because": text_column("why, in plain words", True),
         },
     ),
-    "customers": Table(
+    "customer_features": Table(
         "a customer as known on `as_of`", ("customer_id",), "02_customer_profile",
         {
             "customer_id": ID,
@@ -217,7 +217,7 @@ RESULTS = {
             "because": text_column("why", True),
         },
     ),
-    "assignments": Table(
+    "planned_assignments": Table(
         "a customer's arm for an action", ("customer_id", "action"), "09_strategy",
         {
             "customer_id": ID,

@@ -44,7 +44,7 @@ def fit_value(customers: pd.DataFrame, *, purchases: str = PARETO, seed: int = 0
     seed
         Of the fits' starting points.
     """
-    check(customers, "customers")
+    check(customers, "customer_features")
     if lacking := [column for column in DAYS if column not in customers]:
         raise DataError(
             _("customers: {columns} missing; value needs them").format(columns=", ".join(lacking))
