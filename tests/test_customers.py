@@ -308,7 +308,7 @@ def test_age_groups_count_birthdays_that_have_been():
     born = pd.to_datetime(["1994-01-31"] * 6 + ["1994-02-01"] * 7 + [None] * 5)
     customers = pd.DataFrame({"purchases": 1, "spend_total": 2.0, "birthday": born})
     groups = customer_base.break_down_all(customers, as_of="2024-01-31").set_index("level")["customers"]
-    assert groups.to_dict() == {"30 to 44": 6, "under 30": 7, customer_base.NOT_GIVEN: 5}
+    assert groups.to_dict() == {"30_to_44": 6, "under_30": 7, customer_base.NOT_GIVEN: 5}
 
 
 def test_categories_are_absent_or_add_up():

@@ -3,10 +3,10 @@
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
+from crcm_lib.features.age_groups import assign_age_groups
 from crcm_lib.i18n import _
 from crcm_lib.stats import wilson
 
-AGES, AGE_GROUPS = (0, 30, 45, 60, 200), ("under 30", "30–44", "45–59", "60 and over")
 MANY = 8  # an attribute with more numbers than this is compared in four equal parts
 
 
@@ -36,11 +36,7 @@ def audit_tiers(tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *,
 def group_attribute(customers: pd.DataFrame, attribute: str, *, as_of) -> pd.Series | None:
     """An attribute as groups of text, age from `birthday` where need be; None where absent."""
     if attribute == "age" and "age" not in customers and "birthday" in customers:
-        born = pd.to_datetime(customers["birthday"])
-        years = (pd.Timestamp(as_of) - born).dt.days / 365.25
-        return pd.cut(years, AGES, right=False, labels=["under 30", "30–44", "45–59", "60 and over"]).astype(
-            "str"
-        )
+        return assign_age_groups(customers["birthday"], as_of)
     if attribute not in customers or customers[attribute].isna().all():
         return None
     values = customers[attribute]

@@ -6,6 +6,7 @@ from itertools import pairwise
 import pandas as pd
 
 from crcm_lib.features import customer_sql as sql
+from crcm_lib.features.age_groups import assign_age_groups
 from crcm_lib.i18n import _
 
 BANDS = (
@@ -15,7 +16,6 @@ BANDS = (
     (0.5, _("next 30 %")),
     (1.0, _("other half")),
 )
-AGES = ((0, 30), (30, 45), (45, 60), (60, 200))  # years, [from, below)
 MAX_LEVELS = 8
 NOT_GIVEN = _("(not given)")
 OTHERS = _("(small groups)")
@@ -193,7 +193,7 @@ def break_down_all(customers: pd.DataFrame, *, as_of, at_least: int = 5) -> pd.D
     `as_of` where birthdays are known. `attribute` and `level` name the rows.
     """
     told = (
-        customers.assign(age_group=_ages(customers["birthday"], as_of))
+        customers.assign(age_group=assign_age_groups(customers["birthday"], as_of))
         if "birthday" in customers
         else customers
     )
@@ -242,24 +242,3 @@ def _sizes(parts: list[pd.Series], index: pd.Index, total: float) -> pd.DataFram
             "largest_share": sizes["largest"] / money.where(money > 0),
         }
     )
-
-
-def _ages(birthdays: pd.Series, as_of) -> pd.Series:
-    """Age groups in whole years on `as_of`, as words; missing stays missing."""
-    day = pd.Timestamp(as_of)
-    born = pd.to_datetime(birthdays)
-    had = (born.dt.month * 100 + born.dt.day) <= day.month * 100 + day.day
-    years = day.year - born.dt.year - (~had).astype(int)
-    words = pd.Series(pd.NA, index=birthdays.index, dtype="str")
-    for start, below in AGES:
-        name = (
-            _("under {below}")
-            if start == 0
-            else _("{start} and over")
-            if below == 200
-            else _("{start} to {end}")
-        )
-        words = words.mask(
-            (years >= start) & (years < below), name.format(start=start, below=below, end=below - 1)
-        )
-    return words
