@@ -1,1 +1,5 @@
 """Clean tables -> one row per customer as of a day, and what models and decisions read beside it."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["contract_periods", "cost_to_serve", "customer_sql", "customers", "decision_inputs", "first_purchase"])

@@ -1,1 +1,5 @@
 """Customers -> what they are, what they are worth, who is leaving, what groups they form."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["churn", "clustering", "clv", "customer_base", "lifecycle", "metrics", "mle", "newcomers", "profitability", "rfm", "satisfaction", "subscriptions"])

@@ -14,6 +14,7 @@ class Column:
     at_least: float | None = None
     at_most: float | None = None
     one_of: tuple[str, ...] = ()
+    label: str = ""  # the heading for people; "" for the name with spaces
 
 
 @dataclass(frozen=True)

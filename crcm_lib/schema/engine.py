@@ -42,12 +42,15 @@ class Engine(Protocol):
         ...
 
 
-def open_engine(folder: str | Path, *, threads: int | None = None) -> Engine:
-    """Open DuckDB in memory with one view per clean input table of `folder`."""
-    engine = duckdb.connect(config={"threads": threads} if threads else {})
-    for file in sorted((resolve(folder) / "clean").glob("*.parquet")):
+def open_engine(*folders: str | Path, threads: int | None = None) -> Engine:
+    """Open DuckDB in memory with one view per clean input table, each from the first folder that has it."""
+    engine: Engine = duckdb.connect(config={"threads": threads} if threads else {})
+    files: dict[str, Path] = {}
+    for folder in reversed(folders):
+        files |= {file.stem: file for file in (resolve(folder) / "clean").glob("*.parquet")}
+    for name, file in sorted(files.items()):
         path = str(file).replace("'", "''")
-        engine.execute(f"create view {file.stem} as from read_parquet('{path}')")
+        engine.execute(f"create view {name} as from read_parquet('{path}')")
     return engine
 
 

@@ -8,8 +8,10 @@ A working folder (a run, the committed sample, or an analyst's scratch) holds
 - `about.json` — what the folder describes: source, last day, currency
 """
 
+import contextlib
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from crcm_lib.schema.columns import Table
 from crcm_lib.schema.results import RESULTS
 
 ROOT = Path(__file__).parents[2]
+SCRATCH = Path("data/scratch")
 PANDAS_KINDS = {
     "text": pd.api.types.is_string_dtype,
     "flag": pd.api.types.is_bool_dtype,
@@ -51,7 +54,13 @@ class About:
 
 
 def resolve(path: str | Path) -> Path:
-    """Read a relative path from the project's root, so that a notebook runs from any folder."""
+    """Read a relative path from the project's root, so that a notebook runs from any folder.
+
+    The environment variable CRCM_SCRATCH names another folder for `data/scratch`, where notebooks write by
+    hand: two people, or two tests, then do not read each other's tables.
+    """
+    if (elsewhere := os.environ.get("CRCM_SCRATCH")) and Path(path).is_relative_to(SCRATCH):
+        return Path(elsewhere) / Path(path).relative_to(SCRATCH)
     return ROOT / path
 
 
@@ -124,11 +133,8 @@ def write(frame: pd.DataFrame, folder: str | Path, name: str) -> None:
     flat = _flat(check(frame, name), table)
     if table.key:
         flat = flat.sort_values(list(table.key), kind="stable")
-    path = table_path(folder, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    flat.reset_index(drop=True).to_parquet(draft, index=False)
-    os.replace(draft, path)
+    with _replacing(table_path(folder, name)) as draft:
+        flat.reset_index(drop=True).to_parquet(draft, index=False)
 
 
 def table_path(folder: str | Path, name: str) -> Path:
@@ -138,11 +144,8 @@ def table_path(folder: str | Path, name: str) -> Path:
 
 def write_model(state: str, folder: str | Path, name: str) -> None:
     """Keep what was learned, as JSON, so that tomorrow's customers are measured with today's ruler."""
-    path = model_path(folder, name)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_suffix(".draft")
-    draft.write_text(state, encoding="utf-8")
-    os.replace(draft, path)
+    with _replacing(model_path(folder, name)) as draft:
+        draft.write_text(state, encoding="utf-8")
 
 
 def read_model(folder: str | Path, name: str) -> str:
@@ -157,15 +160,26 @@ def model_path(folder: str | Path, name: str) -> Path:
 
 def write_about(about: About, folder: str | Path) -> None:
     """Say what the working folder describes."""
-    path = resolve(folder) / "about.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(asdict(about), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    with _replacing(resolve(folder) / "about.json") as draft:
+        draft.write_text(json.dumps(asdict(about), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def read_about(folder: str | Path) -> About:
     """Read what the working folder describes."""
     path = _find(resolve(folder) / "about.json", "01_data_cleaning")
     return About(**json.loads(path.read_text(encoding="utf-8")))
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[Path]:
+    """A draft that takes the place of `path` in one step, so that nobody reads half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f"{path.name}.{os.getpid()}.draft")
+    try:
+        yield draft
+        os.replace(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 def _find(path: Path, notebook: str) -> Path:

@@ -1,4 +1,21 @@
-"""Every picture and table that a notebook shows, by the room whose numbers it tells."""
+"""The house style of pictures, and the few drawings that seaborn has no call for. Axes in, Axes out."""
 
-from crcm_lib.reporting.charts.style import table as table
-from crcm_lib.reporting.charts.style import takeaway as takeaway
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "data_quality",
+        "group_charts",
+        "margin",
+        "movement",
+        "profile",
+        "rfm_charts",
+        "style",
+        "tier_charts",
+        "value_charts",
+    ],
+)
+
+from crcm_lib.reporting.charts._old import table as table  # noqa: E402
+from crcm_lib.reporting.charts._old import takeaway as takeaway  # noqa: E402

@@ -1,0 +1,206 @@
+"""How notebooks show frames and pictures: inert, under pseudonyms, without small cells, one form of numbers.
+
+`register` puts this into the running IPython, so that a cell that ends in a DataFrame, a Styler, an Axes or
+a seaborn grid shows it, and the analyst goes on with the object itself. pandas' own HTML is not used for
+frames: a Styler cannot give the numbers that the report's tables are sorted by, and gives every cell an id.
+"""
+
+import hashlib
+import html
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.privacy import hide_small, pseudonymise
+from crcm_lib.reporting.charts import style
+from crcm_lib.reporting.text import numbers
+from crcm_lib.schema.labels import COUNTS, kind_of, label
+from crcm_lib.schema.tables import About
+
+MAX_ROWS = 30
+ID = "customer_id"
+LONG, WHOLE = 30, 20  # characters from which a cell may wrap; up to which a word with a hyphen may not
+
+
+@dataclass(frozen=True)
+class Audience:
+    """What those who will see the page may see.
+
+    Attributes
+    ----------
+    about
+        Whose data these are: the key of the pseudonyms follows from it.
+    min_cell
+        Groups of fewer customers are hidden.
+    """
+
+    about: About
+    min_cell: int
+
+
+def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
+    """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
+
+    Kinds are the keys of `reporting.text.numbers.FORMATTERS`: count, money, cents, share, days, number.
+    """
+    named = frame.copy(deep=False)
+    named.attrs = {**frame.attrs, "caption": words, "kinds": {**frame.attrs.get("kinds", {}), **kinds}}
+    return named
+
+
+def prepare(frame: pd.DataFrame, audience: Audience) -> pd.DataFrame:
+    """The frame as its audience may see it: pseudonyms for ids; small cells, and what tells of them, missing."""
+    shown = hide_small_rows(frame, audience.min_cell)
+    if ID in shown.columns:
+        shown = shown.assign(**{ID: _pseudonyms(shown[ID], audience)})
+    if ID not in shown.index.names:
+        return shown
+    levels = [shown.index.get_level_values(n) for n in range(shown.index.nlevels)]
+    named = [
+        pd.Index(_pseudonyms(level, audience), name=ID) if level.name == ID else level for level in levels
+    ]
+    return shown.set_axis(named[0] if len(named) == 1 else pd.MultiIndex.from_arrays(named))
+
+
+def hide_small_rows(frame: pd.DataFrame, min_cell: int) -> pd.DataFrame:
+    """Hide rows whose count of customers is below the smallest cell, and rows that would give them away."""
+    if ID in (*frame.columns, *frame.index.names) or not frame.columns.is_unique:
+        return frame
+    counts = [name for name in COUNTS if name in frame and pd.api.types.is_numeric_dtype(frame[name])]
+    if not counts:
+        return frame
+    money = [name for name in frame.select_dtypes("number") if name not in (*counts, "largest_share")]
+    return hide_small(frame, counts=counts[0], money=money, at_least=min_cell)
+
+
+def frame_to_html(frame: pd.DataFrame, audience: Audience) -> str:
+    """A table for people: escaped, sortable in the report; the first rows of a long one."""
+    raw, cells = _cells(frame, audience)
+    numeric = [_is_numeric(raw.iloc[:, n]) for n in range(raw.shape[1])]
+    heads = "".join(
+        f'<th scope="col"{" class=num" if number else ""}>{html.escape(name)}</th>'
+        for name, number in zip(cells.columns, numeric, strict=True)
+    )
+    rows = "".join(
+        "<tr>" + "".join(map(_cell, shown, values, numeric)) + "</tr>"
+        for shown, values in zip(
+            cells.itertuples(index=False, name=None), raw.itertuples(index=False, name=None), strict=True
+        )
+    )
+    words, rest = frame.attrs.get("caption", ""), _rest(len(frame))
+    above = f"<caption>{html.escape(words)}</caption>" if words else ""
+    foot = f'<tfoot><tr><td colspan="{len(numeric)}">{rest}</td></tr></tfoot>' if rest else ""
+    return f'<table class="crcm">{above}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{foot}</table>'
+
+
+def frame_to_text(frame: pd.DataFrame, audience: Audience) -> str:
+    """The same table as plain text; tests compare it."""
+    _raw, cells = _cells(frame, audience)
+    body = "" if cells.empty else cells.to_string(index=False)
+    return "\n".join(filter(None, [frame.attrs.get("caption", ""), body, _rest(len(frame))]))
+
+
+def styler_to_html(styler: Any, audience: Audience) -> str:
+    """An analyst's Styler with its colours, but escaped, under pseudonyms, without small cells and ids."""
+    from pandas.io.formats.style import Styler
+
+    shown = prepare(styler.data, audience).head(MAX_ROWS)
+    names = [None if name is None else html.escape(str(name)) for name in shown.index.names]
+    content = hashlib.sha256(shown.to_json(default_handler=str).encode()).hexdigest()[:8]
+    safe = Styler(shown.rename_axis(index=names), uuid=content, uuid_len=8, cell_ids=False)
+    if shown.index.equals(styler.data.index):  # otherwise what was styled by label finds no label
+        safe.use({key: value for key, value in styler.export().items() if key == "apply"})
+    safe.format(lambda value: html.escape(numbers.write(value)))
+    for axis in ("index", "columns"):
+        safe.format_index(lambda name: html.escape(str(name)), axis=axis)
+    return safe.to_html()
+
+
+def register(shell: Any, audience: Audience) -> None:
+    """Let a running IPython show frames and pictures in this way from now on."""
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from pandas.io.formats.style import Styler
+
+    formatters = shell.display_formatter.formatters
+
+    def show(kind: type, mime: str, function: Callable[[Any], Any]) -> None:
+        formatters[mime].for_type(kind, function)
+
+    for mime, write in (("text/html", frame_to_html), ("text/plain", frame_to_text)):
+        plain = mime == "text/plain"
+        for kind, as_frame in (
+            (pd.DataFrame, lambda frame: frame),
+            (pd.Series, lambda series: series.to_frame(series.name if series.name is not None else "value")),
+            (pd.Index, lambda index: index.to_frame(index=False)),
+        ):
+            function = _printed(write, as_frame, audience) if plain else _shown(write, as_frame, audience)
+            show(kind, mime, function)
+    show(Styler, "text/html", lambda styler: styler_to_html(styler, audience))
+    show(Styler, "text/plain", _printed(frame_to_text, lambda styler: styler.data, audience))
+    for kind in (Axes, Figure):
+        show(kind, "image/png", style.to_png)
+        show(kind, "image/svg+xml", style.to_svg)
+        show(kind, "text/plain", lambda shown, printer, cycle: printer.text(style.words_of(shown)))
+    for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
+        formatters[mime].for_type_by_name("seaborn.axisgrid", "FacetGrid", write)
+        formatters[mime].for_type_by_name("seaborn.axisgrid", "PairGrid", write)
+        formatters[mime].for_type_by_name("seaborn.axisgrid", "JointGrid", write)
+
+
+def _shown(write: Callable, as_frame: Callable, audience: Audience) -> Callable[[Any], str]:
+    return lambda value: write(as_frame(value), audience)
+
+
+def _printed(write: Callable, as_frame: Callable, audience: Audience) -> Callable:
+    return lambda value, printer, cycle: printer.text(write(as_frame(value), audience))
+
+
+def _pseudonyms(ids: Iterable, audience: Audience) -> list[str | None]:
+    known = pd.Series(list(ids), dtype="object")
+    names = known.dropna()
+    made = dict(zip(names.index, pseudonymise(names.astype("str"), audience.about), strict=True))
+    return [made.get(place) for place in known.index]
+
+
+def _cells(frame: pd.DataFrame, audience: Audience) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The first rows as values and as words, a named index in front."""
+    kinds = frame.attrs.get("kinds", {})
+    shown = prepare(frame, audience)
+    whole = shown.reset_index() if any(name is not None for name in shown.index.names) else shown
+    whole = whole.set_axis([_flat(name) for name in whole.columns], axis=1)
+    raw = whole.head(MAX_ROWS)
+    words = {
+        n: [
+            numbers.write(value, kinds.get(name) or kind_of(name, raw.iloc[:, n])) for value in raw.iloc[:, n]
+        ]
+        for n, name in enumerate(raw.columns)
+    }
+    heads = [_("customer") if name == ID else label(name) for name in raw.columns]
+    return raw, pd.DataFrame(words, index=raw.index).set_axis(heads, axis=1)
+
+
+def _flat(name: Any) -> str:
+    return " · ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
+
+
+def _rest(rows: int) -> str:
+    if not rows:
+        return _("no rows")
+    more = rows - MAX_ROWS
+    return _("… and {more} more rows").format(more=numbers.count(more)) if more > 0 else ""
+
+
+def _is_numeric(values: pd.Series) -> bool:
+    return pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+
+
+def _cell(shown: str, raw: Any, number: bool) -> str:
+    if number and pd.notna(raw):
+        return f'<td class=num data-value="{float(raw):.7g}">{html.escape(shown)}</td>'
+    unbroken = "-" in shown and " " not in shown and len(shown) <= WHOLE  # a day, a pseudonym
+    kind = "num" if number else "whole" if unbroken else "long" if len(shown) > LONG else ""
+    return f"<td{f' class={kind}' if kind else ''}>{html.escape(shown)}</td>"

@@ -1,0 +1,23 @@
+"""Facts -> sentences, one module a subject. Only here and in the notebooks are words for people made."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "churn",
+        "clustering",
+        "clv",
+        "data_quality",
+        "monitoring",
+        "newcomers",
+        "numbers",
+        "profile",
+        "profitability",
+        "rfm",
+        "satisfaction",
+        "strategy",
+        "subscriptions",
+        "tiers",
+    ],
+)
