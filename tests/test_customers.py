@@ -10,7 +10,7 @@ import pytest
 
 from crcm_lib.errors import DataError
 from crcm_lib.features.customers import (
-    list_absent,
+    list_unavailable,
     purchase_gaps,
     spend_between,
     summarise_customers,
@@ -217,8 +217,11 @@ def test_what_the_data_lack_has_no_column_and_is_said():
         "margin_total",
     ):
         assert name not in customers
-    assert "not available: `orders` (no `order_id` in `transactions`)" in list_absent(bare)
-    assert list_absent(open_with(customers=pd.DataFrame({"customer_id": ["a"]}))) == []
+    unavailable = list_unavailable(bare).set_index("unavailable")
+    assert unavailable.loc["orders"].to_list() == ["transactions", "order_id"]
+    assert unavailable.loc["margin_total"].to_list() == ["transactions", "cost"]
+    assert unavailable.loc["prospects"].to_list() == ["customers", ""]
+    assert list_unavailable(open_with(customers=pd.DataFrame({"customer_id": ["a"]}))).empty
 
 
 def test_the_trend_is_for_customers_observed_long_enough():

@@ -35,7 +35,7 @@ def follow_cohorts(engine, *, as_of) -> pd.DataFrame:
         "bought": """
             select distinct customer_id,
                 12 * extract(year from purchase_day) + extract(month from purchase_day) - 1 as month_number
-            from daily where holds = 1""",
+            from daily where is_purchase = 1""",
         "started": "select customer_id, min(month_number) as cohort from bought group by customer_id",
     }
     found = engine.execute(
