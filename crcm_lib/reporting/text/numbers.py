@@ -39,6 +39,16 @@ def share(value: float) -> str:
     return _no_minus_zero(f"{value:.1%}")
 
 
+def change(value: float) -> str:
+    """A relative change, in per cent with one decimal and its sign.
+
+    >>> change(0.1234), change(-0.05), change(-0.0001)
+    ('+12.3%', '-5.0%', '0.0%')
+    """
+    words = f"{value:+.1%}"
+    return words if re.search("[1-9]", words) else words[1:]
+
+
 def days(value: float) -> str:
     """A duration, in whole days.
 
