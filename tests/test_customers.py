@@ -286,7 +286,7 @@ def test_concentration_of_equal_and_of_one_sided_spend():
 
 
 def test_lorenz_runs_from_nothing_to_everything_below_the_diagonal(cdnow):
-    points = customer_base.draw_lorenz(summarise_purchases(cdnow, as_of="1998-06-30"))
+    points = customer_base.lorenz_curve(summarise_purchases(cdnow, as_of="1998-06-30"))
     assert points.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert (points["share_of_spend"] <= points["share_of_customers"]).all()
     assert points["share_of_spend"].is_monotonic_increasing

@@ -1,26 +1,33 @@
-"""Customers -> stages: what the windows learn, where the borders lie, and that everyone has one stage."""
+"""Customers -> stages: what the windows learn, where the thresholds lie, and that everyone has one stage."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import engine_of
+from fixtures.engines import engine_of
 
 from crcm_lib.errors import DataError
 from crcm_lib.features.customers import purchase_gaps, summarise_customers
 from crcm_lib.models.lifecycle import (
+    REASONS,
     STAGES,
     Windows,
     assign_stages,
-    describe_windows,
-    find_borders,
+    find_thresholds,
     learn_windows,
 )
+from crcm_lib.reporting.text.profile import describe_windows, write_stage_reasons
 from crcm_lib.schema import tables
 
 WINDOWS = Windows(
-    customers=100, gaps=400, credibility_gaps=1.0, new_days=30.0, at_risk_days=100.0, lost_days=200.0,
-    at_risk_ratio=2.0, lost_ratio=4.0,
-)  # fmt: skip
+    customers=100,
+    gaps=400,
+    credibility_gaps=1.0,
+    new_days=30.0,
+    at_risk_days=100.0,
+    lost_days=200.0,
+    at_risk_ratio=2.0,
+    lost_ratio=4.0,
+)
 
 
 def customer(purchases, since_last, span=0.0, last_gap=np.nan):
@@ -57,20 +64,20 @@ def engine():
     return engine_of(simulate(seed=7))
 
 
-def test_borders_of_a_customer_without_gaps_are_the_populations():
-    assert find_borders(customer(1, 50), WINDOWS).loc["a"].to_list() == [100, 200]
+def test_thresholds_of_a_customer_without_gaps_are_the_populations():
+    assert find_thresholds(customer(1, 50), WINDOWS).loc["a"].to_list() == [100, 200]
 
 
-def test_borders_move_to_the_own_rhythm_as_gaps_are_seen():
+def test_thresholds_move_to_the_own_rhythm_as_gaps_are_seen():
     """K = 1 and own mean gap 10: one gap weighs 1/2, three gaps 3/4, 999 gaps nearly everything."""
-    assert find_borders(customer(2, 5, 10), WINDOWS).loc["a"].to_list() == [60, 120]
-    assert find_borders(customer(4, 5, 30), WINDOWS).loc["a"].to_list() == [40, 80]
-    assert find_borders(customer(1000, 5, 9990), WINDOWS).loc["a"].to_list() == [20, 40]
+    assert find_thresholds(customer(2, 5, 10), WINDOWS).loc["a"].to_list() == [60, 120]
+    assert find_thresholds(customer(4, 5, 30), WINDOWS).loc["a"].to_list() == [40, 80]
+    assert find_thresholds(customer(1000, 5, 9990), WINDOWS).loc["a"].to_list() == [20, 40]
 
 
 def test_nobodys_rhythm_counts_where_customers_do_not_differ():
     alike = Windows(**{**WINDOWS.__dict__, "credibility_gaps": None})
-    assert find_borders(customer(9, 5, 80), alike).loc["a"].to_list() == [100, 200]
+    assert find_thresholds(customer(9, 5, 80), alike).loc["a"].to_list() == [100, 200]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +100,7 @@ def test_nobodys_rhythm_counts_where_customers_do_not_differ():
         ((4, 1, 20 + 93, 93), "loyal"),
     ],
 )
-def test_each_border(history, stage):
+def test_each_threshold(history, stage):
     assert stage_of(*history) == stage
 
 
@@ -102,14 +109,29 @@ def test_everyone_has_exactly_one_stage_and_a_reason(engine):
     stages = assign_stages(customers, learn_windows(purchase_gaps(engine, as_of="2024-06-18")))
     assert stages.index.equals(customers.index)
     assert set(stages["stage"]) <= set(STAGES)
-    assert stages["because"].str.len().min() > 10
-    assert not stages["because"].str.contains("nan").any()
+    assert set(REASONS.values()) == set(STAGES)
+    assert tables.RESULTS["stages"].columns["reason"].one_of == tuple(REASONS)
+    assert stages["stage"].equals(stages["reason"].map(REASONS).astype("str"))
+    sentences = write_stage_reasons(stages, customers)
+    assert sentences.index.equals(customers.index)
+    assert sentences.str.len().min() > 10
+    assert not sentences.str.contains("nan|–").any()
     tables.check(stages, "stages")
 
 
 def test_reasons_recompute():
-    stages = assign_stages(customer(2, 71, 20, 20), WINDOWS)
-    assert stages.loc["a", "because"] == "71 days away; by own rhythm at risk after 70, lost after 140"
+    one = customer(2, 71, 20, 20)
+    stages = assign_stages(one, WINDOWS)
+    assert stages.loc["a", ["at_risk_after_days", "lost_after_days"]].to_list() == [70, 140]
+    sentence = write_stage_reasons(stages, one)["a"]
+    assert sentence == "absent for 71 days; by own rhythm at risk after 70, lost after 140"
+
+
+def test_a_customer_won_back_is_told_what_would_have_been_lost():
+    one = customer(4, 1, 20 + 94, 94)
+    stages = assign_stages(one, WINDOWS)
+    assert stages.loc["a", ["reason", "lost_before_days"]].to_list() == ["returned_after_lost", 93]
+    assert "lost would have been after 93" in write_stage_reasons(stages, one)["a"]
 
 
 def test_the_window_leaves_the_stated_share_of_gaps_within(engine):

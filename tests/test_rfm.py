@@ -1,4 +1,4 @@
-"""RFM scores and segments: a published example, ties, a kept ruler, and every combination of scores."""
+"""RFM scores and segments: a published example, ties, kept cut points, and every combination of scores."""
 
 from itertools import product
 
@@ -11,15 +11,22 @@ from sklearn.exceptions import NotFittedError
 from crcm_lib.config.bands import Band, Segment
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
-from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, describe_cuts, name_segments
+from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, name_segments, tabulate_cuts
 
 # README of the R package rfm (Hebbali, CRAN): its first ten customers, and the thresholds of its help page.
 # There a value that reaches a threshold has passed it; here it must lie beyond, hence the halves.
 PUBLISHED = [
-    (205, 6, 472, "343"), (140, 3, 340, "412"), (194, 4, 405, "323"), (132, 5, 448, "433"),
-    (90, 9, 843, "555"), (84, 9, 763, "555"), (281, 8, 699, "355"), (246, 4, 157, "321"),
-    (349, 3, 363, "212"), (619, 4, 196, "121"),
-]  # fmt: skip
+    (205, 6, 472, "343"),
+    (140, 3, 340, "412"),
+    (194, 4, 405, "323"),
+    (132, 5, 448, "433"),
+    (90, 9, 843, "555"),
+    (84, 9, 763, "555"),
+    (281, 8, 699, "355"),
+    (246, 4, 157, "321"),
+    (349, 3, 363, "212"),
+    (619, 4, 196, "121"),
+]
 THRESHOLDS = {
     "days_since_last": [114.5, 180.5, 296.5, 481.5],
     "purchases": [3.5, 4.5, 5.5, 7.5],
@@ -95,7 +102,7 @@ def test_shuffled_rows_change_nothing(many_customers):
     pd.testing.assert_frame_equal(one.transform(many_customers), other.transform(shuffled).sort_index())
 
 
-def test_next_month_is_measured_with_this_months_ruler(five_customers):
+def test_next_month_is_scored_with_this_months_cut_points(five_customers):
     scorer = RFMScorer().fit(five_customers)
     best = five_customers.loc[["e"]]
     pd.testing.assert_frame_equal(scorer.transform(best), scorer.transform(five_customers).loc[["e"]])
@@ -103,7 +110,7 @@ def test_next_month_is_measured_with_this_months_ruler(five_customers):
     assert scorer.transform(beyond)["monetary_score"].to_list() == [5] * 5
 
 
-def test_the_ruler_survives_json(many_customers):
+def test_the_cut_points_survive_json(many_customers):
     scorer = RFMScorer(n_bins=4, cuts={"spend_total": (50, 100.5)}).fit(many_customers)
     again = RFMScorer.from_json(scorer.to_json())
     pd.testing.assert_frame_equal(again.transform(many_customers), scorer.transform(many_customers))
@@ -114,7 +121,7 @@ def test_given_cuts_are_used_and_the_others_learned(five_customers):
     scorer = RFMScorer(cuts={"purchases": [4]}).fit(five_customers)
     assert scorer.transform(five_customers)["frequency_score"].to_list() == [1, 1, 1, 1, 2]
     assert scorer.cuts_["spend_total"] == pytest.approx([18, 26, 34, 42])
-    assert describe_cuts(scorer).loc["purchases"].to_list()[:2] == ["more", 4]
+    assert tabulate_cuts(scorer).loc["purchases"].to_list()[:2] == [True, 4]
 
 
 def test_it_is_an_estimator(five_customers):

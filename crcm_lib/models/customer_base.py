@@ -1,4 +1,4 @@
-"""The customer base as a whole: cohorts, concentration, and groups by what is known of customers."""
+"""The customer base as a whole: cohorts, concentration of spend, and sizes of groups of customers."""
 
 import math
 from itertools import pairwise
@@ -7,113 +7,139 @@ import pandas as pd
 
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.features.age_groups import assign_age_groups
-from crcm_lib.i18n import _
+from crcm_lib.privacy import hide_small
+from crcm_lib.schema.engine import Engine
 
-BANDS = (
-    (0.01, _("top 1 %")),
-    (0.1, _("next 9 %")),
-    (0.2, _("next 10 %")),
-    (0.5, _("next 30 %")),
-    (1.0, _("other half")),
-)
+SPEND_BANDS = {  # of buyers, largest spender first: the share of buyers at which each band ends
+    "top_1_percent": 0.01,
+    "next_9_percent": 0.1,
+    "next_10_percent": 0.2,
+    "next_30_percent": 0.5,
+    "lower_half": 1.0,
+}
+BUYER_KINDS = ("bought_on_several_days", "bought_on_one_day", "prospect_or_returned_all")
+SIZES = ["customers", "customer_share", "spend_total", "spend_share", "spend_mean", "largest_share"]
+MONEY = ("spend_total", "spend_share", "spend_mean")  # of SIZES: what small groups' members could be known by
 MAX_LEVELS = 8
-NOT_GIVEN = _("(not given)")
-OTHERS = _("(small groups)")
+NOT_GIVEN, OTHERS = "not_given", "small_groups"
 
 
-def follow_cohorts(engine, *, as_of) -> pd.DataFrame:
-    """Of the customers who first bought in a calendar month, how many bought again in each later month.
+def follow_cohorts(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Retention by cohort: of those who first bought in a calendar month, how many bought in a later one.
+
+    Parameters
+    ----------
+    engine
+        Holds the clean table `transactions`.
+    as_of
+        Last day observed, inclusive.
 
     Returns
     -------
     One row per cohort and month up to the month of `as_of`: `cohort` (first day of the month), `months_later`
-    (calendar months), `customers` in the cohort, `active` of them, `retained_share`, and `complete`: whether
-    that month was over by `as_of`. The data's first month also holds everyone who was a customer before.
+    (calendar months), `customers` in the cohort, `active` of them, `retained_share` (active / customers), and
+    `complete`: whether that month was over by `as_of`. The data's first cohort also contains everyone who was
+    a customer before the data began.
     """
-    until = pd.Timestamp(as_of).normalize()
-    parts = sql.daily(until) | {
-        "bought": """
+    end = pd.Timestamp(as_of).normalize()
+    parts = sql.daily(end) | {
+        "active_months": """
             select distinct customer_id,
                 12 * extract(year from purchase_day) + extract(month from purchase_day) - 1 as month_number
             from daily where is_purchase = 1""",
-        "started": "select customer_id, min(month_number) as cohort from bought group by customer_id",
+        "cohorts": "select customer_id, min(month_number) as cohort from active_months group by customer_id",
     }
-    found = engine.execute(
-        sql.query(
-            parts,
-            """select cohort, month_number - cohort as months_later, count(*) as active
-            from bought join started on started.customer_id = bought.customer_id
-            group by cohort, month_number - cohort order by cohort, month_number - cohort""",
-        )
-    ).df()
-    found = found.astype("int64")
-    now = 12 * until.year + until.month - 1
-    every = [(c, m) for c in found["cohort"].unique() for m in range(now - c + 1)]
-    index = pd.MultiIndex.from_tuples(every, names=["cohort", "months_later"])
-    cohorts = found.set_index(["cohort", "months_later"]).reindex(index, fill_value=0).reset_index()
+    select = """
+        select cohort, month_number - cohort as months_later, count(*) as active
+        from active_months join cohorts on cohorts.customer_id = active_months.customer_id
+        group by cohort, month_number - cohort order by cohort, month_number - cohort"""
+    counts = engine.execute(sql.query(parts, select)).df().astype("int64")
+    now = 12 * end.year + end.month - 1
+    pairs = [(cohort, later) for cohort in counts["cohort"].unique() for later in range(now - cohort + 1)]
+    index = pd.MultiIndex.from_tuples(pairs, names=["cohort", "months_later"])
+    cohorts = counts.set_index(["cohort", "months_later"]).reindex(index, fill_value=0).reset_index()
     size = cohorts["active"].where(cohorts["months_later"] == 0).groupby(cohorts["cohort"]).transform("max")
-    over = until == until + pd.offsets.MonthEnd(0)
+    month_is_over = end == end + pd.offsets.MonthEnd(0)
     return cohorts.assign(
         cohort=[pd.Timestamp(year=c // 12, month=c % 12 + 1, day=1) for c in cohorts["cohort"]],
         customers=size.astype("int64"),
         retained_share=cohorts["active"] / size,
-        complete=(cohorts["cohort"] + cohorts["months_later"] < now) | over,
+        complete=(cohorts["cohort"] + cohorts["months_later"] < now) | month_is_over,
     )[["cohort", "months_later", "customers", "active", "retained_share", "complete"]]
 
 
+def hide_small_cohorts(cohorts: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """The complete months after the first of `follow_cohorts`, without small cells.
+
+    `active` and `retained_share` are missing and `hidden` is True where 1 to `at_least` - 1 of a cohort were
+    active, and everywhere in a cohort of fewer than `at_least` customers.
+    """
+    later = cohorts[cohorts["complete"] & (cohorts["months_later"] > 0)]
+    hidden = later["active"].between(1, at_least - 1) | (later["customers"] < at_least)
+    return later.assign(
+        hidden=hidden,
+        active=later["active"].astype("Int64").mask(hidden),
+        retained_share=later["retained_share"].mask(hidden),
+    )
+
+
 def split_by_purchases(customers: pd.DataFrame) -> pd.DataFrame:
-    """Who came back, who bought once, and who has not bought; the columns of `size_groups`."""
-    names = [_("bought on several days"), _("bought on one day"), _("prospect, or returned all")]
-    groups = pd.Series(names[0], index=customers.index, name="customers_who", dtype="object")
-    groups = groups.mask(customers["purchases"] == 1, names[1]).mask(customers["purchases"] == 0, names[2])
-    return size_groups(customers, groups, names)
+    """Repeat buyers, one-time buyers and those without a purchase, as in `BUYER_KINDS`; columns `SIZES`."""
+    several, one, none = BUYER_KINDS
+    groups = pd.Series(several, index=customers.index, name="customers_who", dtype="object")
+    groups = groups.mask(customers["purchases"] == 1, one).mask(customers["purchases"] == 0, none)
+    return size_groups(customers, groups, list(BUYER_KINDS))
 
 
-def sum_categories(engine, *, as_of) -> pd.DataFrame:
-    """Who buys what: customers and sales of each product category up to `as_of`, returns not taken off.
+def sum_categories(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Buyers and sales of each product category up to `as_of`; returns are not taken off.
 
     Returns
     -------
-    Most sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several),
-    `spend_total`, `spend_share`, `largest_share` (the largest customer's share of the category). No rows
-    without categories.
+    Largest sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several),
+    `spend_total`, `spend_share`, `spend_mean` per buyer, `largest_share` (the largest buyer's share of the
+    category). No rows where the transactions have no categories.
     """
     if "category" not in {
         column[0] for column in engine.execute("select * from transactions limit 0").description
     }:
-        return pd.DataFrame(
-            columns=["category", "customers", "customer_share", "spend_total", "spend_share", "largest_share"]
-        )
+        return pd.DataFrame(columns=["category", *SIZES])
     sold = f"""
         select customer_id, category, sum({sql.money("amount")}) as sold from transactions
         where day <= {sql.date(pd.Timestamp(as_of))} and kind = 'sale'
         group by customer_id, category"""
-    found = engine.execute(
-        sql.query(
-            {"sold": sold},
-            """select category, count(*) as customers, sum(sold) as sales, max(sold) as largest,
-                (select count(distinct customer_id) from sold) as buyers
-            from sold group by category order by sum(sold) desc, category""",
-        )
-    ).df()
+    select = """
+        select category, count(*) as customers, sum(sold) as sales, max(sold) as largest,
+            (select count(distinct customer_id) from sold) as buyers
+        from sold group by category order by sum(sold) desc, category"""
+    sums = engine.execute(sql.query({"sold": sold}, select)).df()
     return pd.DataFrame(
         {
-            "category": found["category"].astype("object").where(found["category"].notna(), NOT_GIVEN),
-            "customers": found["customers"],
-            "customer_share": found["customers"] / found["buyers"],
-            "spend_total": found["sales"],
-            "spend_share": found["sales"] / found["sales"].sum(),
-            "largest_share": found["largest"] / found["sales"].where(found["sales"] > 0),
+            "category": sums["category"].astype("object").where(sums["category"].notna(), NOT_GIVEN),
+            "customers": sums["customers"],
+            "customer_share": sums["customers"] / sums["buyers"],
+            "spend_total": sums["sales"],
+            "spend_share": sums["sales"] / sums["sales"].sum(),
+            "spend_mean": sums["sales"] / sums["customers"],
+            "largest_share": sums["largest"] / sums["sales"].where(sums["sales"] > 0),
         }
     )
 
 
-def draw_lorenz(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
-    """Share of spend that the smallest share of buyers brings: `share_of_customers`, `share_of_spend`.
+def lorenz_curve(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
+    """The Lorenz curve of buyers' spend: `share_of_customers` (smallest spenders first), `share_of_spend`.
 
-    Who returned more than they bought counts as 0. Lorenz (1905), Publications of the ASA 9(70), 209-219.
+    A negative spend (more returned than bought) counts as 0. Lorenz (1905), Publications of the American
+    Statistical Association 9(70), 209-219.
+
+    Parameters
+    ----------
+    customers
+        `purchases` and `spend_total`; customers without a purchase are left out.
+    points
+        Number of steps along the axis of customers.
     """
-    spend = _spend(customers).iloc[::-1]
+    spend = _sorted_spend(customers).iloc[::-1]
     if not spend.sum():
         return pd.DataFrame({"share_of_customers": [0.0, 1.0], "share_of_spend": [0.0, 1.0]})
     reached = pd.concat([pd.Series([0.0]), spend.cumsum()], ignore_index=True)
@@ -127,11 +153,12 @@ def draw_lorenz(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
 
 
 def measure_concentration(customers: pd.DataFrame, *, at_least: int = 5) -> dict[str, float]:
-    """How much of the spend comes from few buyers: each 0…1, NaN where it would tell of too few.
+    """Concentration of spend over buyers, each measure 0…1 and NaN where nothing was spent.
 
-    `top_10_share`: share of spend of the tenth of buyers who spend most (at least one buyer, rounded up; NaN
-    where they are fewer than `at_least`). `gini`: 0 where all spend the same. `hhi`, the Herfindahl-Hirschman
-    index: the sum of squared shares; 1 / hhi is the number of equal customers that would be as concentrated.
+    `top_10_share`: share of spend of the tenth of buyers who spend most (rounded up; NaN where they are fewer
+    than `at_least`). `gini`: the Gini coefficient, 0 where all spend the same. `hhi`: the
+    Herfindahl-Hirschman index, the sum of squared shares; its inverse is the number of equal customers that
+    would be as concentrated.
 
     Examples
     --------
@@ -139,7 +166,7 @@ def measure_concentration(customers: pd.DataFrame, *, at_least: int = 5) -> dict
     >>> {name: round(value, 3) for name, value in measure_concentration(four, at_least=1).items()}
     {'top_10_share': 0.7, 'gini': 0.45, 'hhi': 0.52}
     """
-    spend = _spend(customers)
+    spend = _sorted_spend(customers)
     total, buyers = spend.sum(), len(spend)
     if not total:
         return dict.fromkeys(("top_10_share", "gini", "hhi"), float("nan"))
@@ -153,71 +180,78 @@ def measure_concentration(customers: pd.DataFrame, *, at_least: int = 5) -> dict
 
 
 def split_by_spend(customers: pd.DataFrame) -> pd.DataFrame:
-    """Bands of buyers by their place in spend: `customers`, their spend and its share, `largest_share`."""
-    spend = _spend(customers)
-    ends = [0, *(math.ceil(len(spend) * share) for share, _name in BANDS)]
+    """Sizes of the `SPEND_BANDS` of buyers, largest spenders first, indexed by `band`; columns `SIZES`."""
+    spend = _sorted_spend(customers)
+    ends = [0, *(math.ceil(len(spend) * share) for share in SPEND_BANDS.values())]
     parts = [spend.iloc[start:end] for start, end in pairwise(ends)]
-    return _sizes(parts, pd.Index([name for _share, name in BANDS], name="buyers"), spend.sum())
+    return _sizes(parts, pd.Index(SPEND_BANDS, name="band"), spend.sum())
 
 
 def break_down(customers: pd.DataFrame, column: str, *, at_least: int = 5) -> pd.DataFrame:
     """Customers and their spend by the levels of a column, the most numerous first.
 
-    Levels of fewer than `at_least` customers, and those beyond the eight largest, are one level "(small
-    groups)", because the name of a level can tell of a person too.
+    Levels of fewer than `at_least` customers, and those beyond the `MAX_LEVELS` largest, are one level
+    `OTHERS`, because the name of a level can identify a person too. Missing values are the level `NOT_GIVEN`.
 
     Returns
     -------
-    Indexed by level: `customers`, `customer_share`, `spend_total`, `spend_share`, `spend_mean` per customer,
-    `largest_share` (the largest customer's share of the level's spend; for `privacy.hide_small`).
+    Indexed by level, the columns of `size_groups`.
     """
     levels = customers[column].astype("object").where(customers[column].notna(), NOT_GIVEN).astype("str")
-    sizes = levels.value_counts()
-    order = sorted(sizes.index, key=lambda level: (-sizes[level], level))
-    kept = [level for level in order[:MAX_LEVELS] if sizes[level] >= at_least]
-    levels = levels.where(levels.isin(kept), OTHERS).rename(column)
-    return size_groups(customers, levels, kept + ([OTHERS] if (levels == OTHERS).any() else []))
+    counts = levels.value_counts()
+    order = sorted(counts.index, key=lambda level: (-counts[level], level))
+    large = [level for level in order[:MAX_LEVELS] if counts[level] >= at_least]
+    levels = levels.where(levels.isin(large), OTHERS).rename(column)
+    return size_groups(customers, levels, large + ([OTHERS] if (levels == OTHERS).any() else []))
 
 
 def size_groups(customers: pd.DataFrame, groups: pd.Series, order: list[str]) -> pd.DataFrame:
-    """Customers and spend of each group, in the order given; the columns of `break_down`."""
+    """Customers and spend of each group, indexed by group in the order given.
+
+    Returns
+    -------
+    The columns `SIZES`: `customers`, `customer_share`, `spend_total` (negative spends count as 0),
+    `spend_share`, `spend_mean` per customer, `largest_share` (the largest customer's share of the group's
+    spend; `privacy.hide_small` needs it).
+    """
     spend = customers["spend_total"].clip(lower=0).reindex(groups.index)
     parts = [spend[groups == group].sort_values(ascending=False) for group in order]
     return _sizes(parts, pd.Index(order, name=groups.name, dtype="object"), spend.sum())
 
 
 def break_down_all(customers: pd.DataFrame, *, as_of, at_least: int = 5) -> pd.DataFrame:
-    """`break_down` of every column of text that has two levels or more, one below the other.
+    """`break_down` of every column of text that has at least two levels, one below the other.
 
-    These are the attributes that came with the customers, the main channel and region, and the age group on
-    `as_of` where birthdays are known. `attribute` and `level` name the rows.
+    These are the attributes that came with the customers, the main channel and region, and `age_group` on
+    `as_of` where birthdays are known. `attribute` and `level` name the rows; the other columns are `SIZES`.
     """
-    told = (
-        customers.assign(age_group=assign_age_groups(customers["birthday"], as_of))
-        if "birthday" in customers
-        else customers
-    )
+    if "birthday" in customers:
+        customers = customers.assign(age_group=assign_age_groups(customers["birthday"], as_of))
     tables = [
         groups.rename_axis("level").reset_index().assign(attribute=column)
-        for column in told
-        if pd.api.types.is_string_dtype(told[column])
-        and len(groups := break_down(told, column, at_least=at_least)) > 1
+        for column in customers
+        if pd.api.types.is_string_dtype(customers[column])
+        and len(groups := break_down(customers, column, at_least=at_least)) > 1
     ]
-    columns = [
-        "attribute",
-        "level",
-        "customers",
-        "customer_share",
-        "spend_total",
-        "spend_share",
-        "spend_mean",
-    ]
-    columns.append("largest_share")
+    columns = ["attribute", "level", *SIZES]
     return pd.concat(tables, ignore_index=True)[columns] if tables else pd.DataFrame(columns=columns)
 
 
-def _spend(customers: pd.DataFrame) -> pd.Series:
-    """Buyers' spend, largest first."""
+def hide_per_attribute(groups: pd.DataFrame, attributes: list[str], *, at_least: int = 5) -> pd.DataFrame:
+    """The rows of these attributes of `break_down_all`, in this order, without small and dominated groups.
+
+    Each attribute is hidden by itself, because every attribute sorts the same customers anew.
+    """
+    parts = [
+        hide_small(groups[groups["attribute"] == attribute], money=MONEY, at_least=at_least)
+        for attribute in attributes
+        if (groups["attribute"] == attribute).any()
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else groups.iloc[:0].drop(columns="largest_share")
+
+
+def _sorted_spend(customers: pd.DataFrame) -> pd.Series:
+    """Spend of each buyer, largest first; a negative spend counts as 0."""
     spend = customers.loc[customers["purchases"] > 0, "spend_total"].clip(lower=0)
     return spend.sort_values(ascending=False, ignore_index=True)
 

@@ -1,4 +1,4 @@
-"""Customers -> recency, frequency and spend scores, and the named segment they put a customer in."""
+"""Customers -> recency, frequency and monetary scores, and the named segment of a customer's scores."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -12,32 +12,32 @@ from crcm_lib.config.bands import Segment, all_hold
 from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
 from crcm_lib.i18n import _
 
-SCORES = {  # column of `customers`: its score, and whether more is better
+SCORES = {  # column of `customer_features`: its score, and whether a higher value is better
     "days_since_last": ("recency_score", False),
     "purchases": ("frequency_score", True),
     "spend_total": ("monetary_score", True),
 }
-NOT_YET = "not yet a customer"
+NOT_YET = "not yet a customer"  # the segment before the first purchase
 
 
 class RFMScorer(TransformerMixin, BaseEstimator):
     """Score recency, frequency and spend of buyers from 1 (worst) to best.
 
-    The cut points are learned by `fit` and kept, so that next month's customers are measured with this
-    month's ruler. Equal values always get equal scores; a score may therefore be empty when many tie.
+    The cut points are learned by `fit` and kept, so that customers of another day are scored on the same
+    scale. Equal values always get equal scores; where many customers tie, some score may have no customers.
 
     Parameters
     ----------
     n_bins
-        Number of score levels, at least 2; the learned cuts are the quantiles 1/n, 2/n …
+        Number of score levels, at least 2; the learned cut points are the quantiles 1/n, 2/n, …, (n - 1)/n.
     cuts
-        Cut points to use instead of learned ones, for any of `days_since_last` (days), `purchases` (days) and
-        `spend_total` (policy currency), each increasing; k cuts give the scores 1 … k + 1.
+        Cut points to use instead of learned ones, for any of `days_since_last` (days), `purchases` (count)
+        and `spend_total` (policy currency), each increasing; k cut points give the scores 1 … k + 1.
 
     Attributes
     ----------
     cuts_ : dict
-        For each column its cut points, increasing, in the column's own unit.
+        Column -> its cut points, increasing, in the column's own unit.
 
     Examples
     --------
@@ -53,7 +53,7 @@ class RFMScorer(TransformerMixin, BaseEstimator):
         self.cuts = cuts
 
     def fit(self, customers: pd.DataFrame, y=None):
-        """Learn the cut points that are not given; from nobody, none. Returns self."""
+        """Learn the cut points that are not given; none where there are no customers. Returns self."""
         given = self.cuts or {}
         if problems := _find_problems(self.n_bins, given):
             raise ValueError(list_problems("RFMScorer", problems))
@@ -90,16 +90,21 @@ class RFMScorer(TransformerMixin, BaseEstimator):
 
 
 def name_segments(scores: pd.DataFrame, segments: Sequence[Segment]) -> pd.Series:
-    """Give each row of scores the first segment whose `when` holds; the last one holds for everyone.
+    """The segment of each row of scores: the first whose `when` holds; the last one holds for everyone.
+
+    Raises
+    ------
+    PolicyError
+        If the rules are not complete, or name a score that does not exist.
 
     Examples
     --------
     >>> from crcm_lib.config.bands import Band
-    >>> rules = [
+    >>> segments = [
     ...     Segment(name="recent", when={"recency_score": Band(at_least=4)}, because="came lately"),
     ...     Segment(name="others", because="everyone else"),
     ... ]
-    >>> name_segments(pd.DataFrame({"recency_score": [5, 4, 3]}), rules).to_list()
+    >>> name_segments(pd.DataFrame({"recency_score": [5, 4, 3]}), segments).to_list()
     ['recent', 'recent', 'others']
     """
     if problems := find_segment_problems(segments, scores.columns):
@@ -111,7 +116,7 @@ def name_segments(scores: pd.DataFrame, segments: Sequence[Segment]) -> pd.Serie
 
 
 def find_segment_problems(segments: Sequence[Segment], scores: Sequence[str]) -> list[str]:
-    """List what is wrong with the rules: no rules, no catch-all, a name twice, an unknown score."""
+    """Problems of the rules: none given, no last one for everyone, a name twice, an unknown score."""
     if not segments:
         return [_("list at least one segment")]
     problems = [
@@ -140,22 +145,26 @@ def find_segment_problems(segments: Sequence[Segment], scores: Sequence[str]) ->
     return problems
 
 
-def describe_cuts(scorer: RFMScorer) -> pd.DataFrame:
-    """The cut points as a table: one row per score, one column per cut, in the column's own unit."""
+def tabulate_cuts(scorer: RFMScorer) -> pd.DataFrame:
+    """The cut points of a fitted scorer, in each column's own unit.
+
+    Returns
+    -------
+    Indexed by `column`: `more_is_better`, then `cut_1`, `cut_2`, … A customer's score is one plus the number
+    of cut points that they are better than.
+    """
     check_is_fitted(scorer)
-    longest = max(map(len, scorer.cuts_.values()))
-    better = {True: _("more"), False: _("less")}
-    rows = {column: [*cuts, *[np.nan] * (longest - len(cuts))] for column, cuts in scorer.cuts_.items()}
-    cuts = pd.DataFrame.from_dict(rows, orient="index", columns=[f"cut {n + 1}" for n in range(longest)])
-    cuts.insert(0, "better", [better[SCORES[column][1]] for column in rows])
+    cuts = pd.DataFrame({column: pd.Series(points) for column, points in scorer.cuts_.items()}).T
+    cuts.columns = [f"cut_{place + 1}" for place in cuts]
+    cuts.insert(0, "more_is_better", [SCORES[column][1] for column in cuts.index])
     return cuts.rename_axis("column")
 
 
 def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.DataFrame:
-    """How many customers went from a segment before (rows) to a segment now (columns), in the order given.
+    """Customers by segment before (rows) and segment now (columns), both in the order given.
 
-    Who has a segment now and had none before is in the row "not yet a customer". Part of such movement is
-    regression to the mean: extreme scores of one day tend to be less extreme on another by chance alone.
+    A customer without a segment before is in the row `NOT_YET`. Part of such movement is regression to the
+    mean: extreme scores of one day tend to be less extreme on another by chance alone.
     """
     earlier = before.reindex(now.index).fillna(NOT_YET)
     moves = pd.crosstab(earlier, now)
@@ -169,14 +178,14 @@ def _quantiles(values: pd.Series, shares: np.ndarray) -> np.ndarray:
 
 
 def _cuts_beaten(values: pd.Series, cuts: Sequence[float], more_is_better: bool) -> np.ndarray:
-    """Count, for each value, the cuts it is strictly better than."""
+    """For each value, the number of cut points that it is strictly better than."""
     if more_is_better:
         return np.searchsorted(cuts, values, side="left")
     return len(cuts) - np.searchsorted(cuts, values, side="right")
 
 
 def _check(customers: pd.DataFrame) -> None:
-    """Refuse what cannot be scored: absent columns, empty values (a prospect has no recency)."""
+    """Raise DataError for missing columns and missing values (a prospect has no recency)."""
     problems = [_("{column}: missing").format(column=column) for column in SCORES if column not in customers]
     problems += [
         _("{column}: empty for {gaps} of {rows}; score buyers only (purchases at least 1)").format(
@@ -195,6 +204,6 @@ def _find_problems(n_bins: int, given: Mapping[str, Sequence[float]]) -> list[st
         if column not in SCORES:
             problems.append(unknown_name("column", column, SCORES))
         elif not cuts or not np.all(np.diff(cuts) > 0) or not np.all(np.isfinite(cuts)):
-            problems.append(_("cuts of {column} must be finite and increasing, got {cuts}").format(
-                column=column, cuts=list(cuts)))  # fmt: skip
+            message = _("cuts of {column} must be finite and increasing, got {cuts}")
+            problems.append(message.format(column=column, cuts=list(cuts)))
     return problems

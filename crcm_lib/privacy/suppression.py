@@ -158,10 +158,10 @@ def _disclosed_by_totals(people: np.ndarray, hidden: np.ndarray, at_least: int) 
 
 def _blank(frame: pd.DataFrame, columns: list[str], mask: np.ndarray) -> pd.DataFrame:
     """A copy with missing values where the mask (per row, or per row and column) holds."""
-    blank = {}
+    shown = frame.copy()
     for place, column in enumerate(columns):
         values = frame[column]
         if pd.api.types.is_integer_dtype(values):
             values = values.astype("Int64")
-        blank[column] = values.mask(mask if mask.ndim == 1 else mask[:, place])
-    return frame.assign(**blank)
+        shown[column] = values.mask(mask if mask.ndim == 1 else mask[:, place])
+    return shown

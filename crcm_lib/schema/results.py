@@ -97,9 +97,17 @@ RESULTS = {
         {
             "customer_id": ID,
             "stage": text_column("lifecycle stage", True, ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")),
-            "because": text_column("why", True),
+            "reason": text_column(
+                "the rule that decided",
+                True,
+                (
+                    "no_purchase", "absent_beyond_lost", "absent_beyond_at_risk", "returned_after_lost", "bought_once",
+                    "first_purchase_recent", "many_purchases_over_long", "came_back",
+                ),
+            ),
             "at_risk_after_days": days_column("absence after which this customer is at risk, by own rhythm"),
             "lost_after_days": days_column("absence after which this customer is lost, by own rhythm"),
+            "lost_before_days": days_column("absence after which this customer was lost before the last purchase"),
         },
     ),
     "rfm": Table(

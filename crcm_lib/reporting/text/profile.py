@@ -1,0 +1,188 @@
+"""Words of the customer profile: groups, learned windows, why a customer is in a stage, the takeaway."""
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.models.lifecycle import Windows
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
+from crcm_lib.reporting.text import numbers
+
+
+def name_groups(groups: pd.Index) -> pd.Index:
+    """The groups of `models.customer_base` in words; other names, like levels of the data, stay."""
+    names = {
+        "bought_on_several_days": _("bought on several days"),
+        "bought_on_one_day": _("bought on one day"),
+        "prospect_or_returned_all": _("prospect, or returned all"),
+        "top_1_percent": _("top 1 %"),
+        "next_9_percent": _("next 9 %"),
+        "next_10_percent": _("next 10 %"),
+        "next_30_percent": _("next 30 %"),
+        "lower_half": _("other half"),
+        "under_30": _("under 30"),
+        "30_to_44": _("30 to 44"),
+        "45_to_59": _("45 to 59"),
+        "60_and_over": _("60 and over"),
+        "not_given": _("(not given)"),
+        "small_groups": _("(small groups)"),
+    }
+    return groups.map(lambda group: names.get(group, group))
+
+
+def describe_windows(windows: Windows) -> pd.DataFrame:
+    """The learned windows in words: `window`, `learned`, `unit`."""
+    days, gaps, times = _("days"), _("gaps"), _("× own mean gap")
+    rows = [
+        (_("new: first purchase not longer ago than"), windows.new_days, days),
+        (_("at risk: absent longer than, for a customer without a rhythm"), windows.at_risk_days, days),
+        (_("lost: absent longer than, for a customer without a rhythm"), windows.lost_days, days),
+        (_("at risk: absent longer than, for a customer with many gaps"), windows.at_risk_ratio, times),
+        (_("lost: absent longer than, for a customer with many gaps"), windows.lost_ratio, times),
+        (_("gaps at which the own rhythm has half of the weight"), windows.credibility_gaps, gaps),
+        (_("learned from customers who came back"), windows.customers, _("customers")),
+        (_("learned from days between purchases"), windows.gaps, gaps),
+    ]
+    return pd.DataFrame(rows, columns=["window", "learned", "unit"]).astype({"learned": "float64"})
+
+
+def describe_absences(windows: Windows) -> str:
+    """What the picture of the days between purchases shows."""
+    if windows.at_risk_days is None:
+        return _("No curve: nobody has come back yet.")
+    return _(
+        "Curve of the share of absences that are over, by days. Windows: new {new} days, at risk {at_risk} "
+        "days, lost {lost} days."
+    ).format(
+        new=numbers.days(windows.new_days),
+        at_risk=numbers.days(windows.at_risk_days),
+        lost=numbers.days(windows.lost_days),
+    )
+
+
+def describe_shares(groups: pd.DataFrame) -> str:
+    """What paired bars of groups show: each group's shares of customers and spend, or that it is hidden."""
+    parts = [
+        _("{name}: {customers}, {spend}").format(
+            name=name,
+            customers=_share_or_hidden(row["customer_share"]),
+            spend=_share_or_hidden(row["spend_share"]),
+        )
+        for name, row in groups.iterrows()
+    ]
+    return _("Bars, share of customers and of spend. {groups}.").format(groups="; ".join(parts))
+
+
+def describe_concentration(curve: pd.DataFrame, measures: dict[str, float]) -> str:
+    """What the Lorenz curve shows: the lower half's share of spend, and the Gini coefficient."""
+    half = float(np.interp(0.5, curve["share_of_customers"], curve["share_of_spend"]))
+    return _("Lorenz curve. The lower half of buyers brings {half} of spend; Gini {gini}.").format(
+        half=numbers.share(half), gini=numbers.number(measures["gini"])
+    )
+
+
+def describe_retention(cohorts: pd.DataFrame) -> str:
+    """What the map of cohorts shows: the share of all cohorts together that bought again, by months.
+
+    `cohorts` comes from `customer_base.hide_small_cohorts`.
+    """
+    seen = cohorts[~cohorts["hidden"]]
+    if seen.empty:
+        return _("No map: no later month can be shown yet.")
+    sums = seen.groupby("months_later")[["active", "customers"]].sum()
+    shares = sums["active"] / sums["customers"]
+    parts = [f"{month}: {numbers.share(shares[month])}" for month in (1, 3, 6, 12, 24) if month in shares]
+    return _(
+        "Map of {cohorts} monthly cohorts. Share that bought again, by months after the first: {shares}."
+    ).format(cohorts=cohorts["cohort"].nunique(), shares=", ".join(parts))
+
+
+def describe_attributes(groups: pd.DataFrame) -> str:
+    """What the dots per attribute show: the level with the highest mean spend of each attribute."""
+    if groups.empty:
+        return _("No dots: these data have no such attributes.")
+    parts = []
+    for attribute, levels in groups[groups["level"] != "not_given"].groupby("attribute", sort=False):
+        means = levels.set_index(name_groups(pd.Index(levels["level"])))["spend_mean"].dropna()
+        best = means.idxmax() if len(means) else numbers.MISSING
+        parts.append(
+            _("{name}: most spend per customer in {best}").format(name=attribute.replace("_", " "), best=best)
+        )
+    return _("Dots, share of customers and of spend. {parts}.").format(parts="; ".join(parts))
+
+
+def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Series:
+    """A sentence per customer that says why they are in their stage, with their own numbers.
+
+    Parameters
+    ----------
+    stages
+        Rows of the table `stages`, as few as are shown.
+    customers
+        `customer_features` of at least these customers.
+    """
+    sentences = {
+        "no_purchase": _("has not bought yet, or returned everything"),
+        "absent_beyond_lost": _(
+            "absent for {days_since_last} days; by own rhythm lost after {lost_after_days}"
+        ),
+        "absent_beyond_at_risk": _(
+            "absent for {days_since_last} days; by own rhythm at risk after {at_risk_after_days}, lost after "
+            "{lost_after_days}"
+        ),
+        "returned_after_lost": _(
+            "came back after {gap_last_days} days; lost would have been after {lost_before_days}"
+        ),
+        "bought_once": _("first purchase {days_observed} days ago, none since"),
+        "first_purchase_recent": _("first purchase {days_observed} days ago, purchases so far: {purchases}"),
+        "many_purchases_over_long": _(
+            "{purchases} purchases over {days_first_to_last} days, the last {days_since_last} days ago"
+        ),
+        "came_back": _(
+            "came back; {purchases} purchases over {days_first_to_last} days so far, the last "
+            "{days_since_last} days ago"
+        ),
+    }
+    own = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days"]
+    facts = stages.drop(columns=["stage", "reason"]).join(customers[own])
+    written = facts.map(lambda value: numbers.write(value, "days")).to_dict("records")
+    reasons = [sentences[reason].format(**row) for reason, row in zip(stages["reason"], written, strict=True)]
+    return pd.Series(reasons, index=stages.index, name="why", dtype="str")
+
+
+def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5) -> Takeaway:
+    """How many have bought, in which stage most are, how many are at risk or lost, how concentrated spend is.
+
+    Parameters
+    ----------
+    by_stage
+        From `customer_base.size_groups` by stage, nothing hidden.
+    measures
+        From `customer_base.measure_concentration`.
+    """
+    buyers = by_stage.drop(index="prospect")
+    largest = buyers["customers"].idxmax()
+    if buyers.loc[largest, "customers"] < at_least:
+        return takeaway(_("Too few customers have bought to tell of their stages."))
+    people, spend = (buyers[name] / buyers[name].sum() for name in ("customers", "spend_total"))
+    sentence = _(
+        "{buyers} customers have bought. Most are **{stage}** ({people} of buyers, {spend} of spend); "
+        "{leaving} are at risk or lost."
+    )
+    if not math.isnan(measures["top_10_share"]):
+        sentence += _(" The top tenth brings {top} of spend.")
+    return takeaway(
+        sentence,
+        buyers=numbers.count(buyers["customers"].sum()),
+        stage=largest,
+        people=numbers.share(people[largest]),
+        spend=numbers.share(spend.fillna(0.0)[largest]),
+        leaving=numbers.share(people[["at risk", "lost"]].sum()),
+        top=numbers.share(measures["top_10_share"]),
+    )
+
+
+def _share_or_hidden(value: float) -> str:
+    return _("hidden") if pd.isna(value) else numbers.share(value)

@@ -1,0 +1,84 @@
+"""Words of the RFM notebook: what its pictures show, and the takeaway."""
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.models.rfm import NOT_YET
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
+from crcm_lib.reporting.text import numbers
+
+
+def describe_scores(by_score: pd.DataFrame) -> str:
+    """What the bars of scores show: buyers by criterion (rows) and score (columns), small cells missing."""
+    parts = [
+        _("{criterion}: {counts}").format(
+            criterion=criterion,
+            counts=", ".join(f"{score}: {_count_or_hidden(buyers)}" for score, buyers in counts.items()),
+        )
+        for criterion, counts in by_score.iterrows()
+    ]
+    return _("Bars, buyers by score. {parts}.").format(parts="; ".join(parts))
+
+
+def describe_cells(cells: pd.DataFrame) -> str:
+    """What the map of recency and frequency shows: its best corner, upper right, and its worst."""
+    return _(
+        "Map of customers by recency and frequency score: best on both {best}, worst on both {worst}."
+    ).format(best=_count_or_hidden(cells.iloc[0, -1]), worst=_count_or_hidden(cells.iloc[-1, 0]))
+
+
+def describe_moves(moves: pd.DataFrame) -> str:
+    """What the map of moves shows: how many there were then, and how many are in the same segment now.
+
+    `moves` comes from `models.rfm.count_moves`, nothing hidden.
+    """
+    buyers, stayed = _count_stayed(moves)
+    return _(
+        "Map of moves between {segments} segments: of {buyers} customers then, {stayed} are in the same."
+    ).format(
+        segments=len(moves.columns),
+        buyers=numbers.count(buyers),
+        stayed=numbers.count(stayed),
+    )
+
+
+def describe_segments(
+    by_segment: pd.DataFrame, moves: pd.DataFrame, day_before: pd.Timestamp, *, at_least: int = 5
+) -> Takeaway:
+    """The segment with most spend, its size, and the share of earlier buyers who changed segment since.
+
+    Parameters
+    ----------
+    by_segment
+        From `customer_base.size_groups` by segment, nothing hidden.
+    moves
+        From `models.rfm.count_moves`, nothing hidden.
+    day_before
+        The comparison day.
+    """
+    spend, people = by_segment["spend_total"], by_segment["customers"]
+    buyers, stayed = _count_stayed(moves)
+    largest = spend.idxmax() if spend.sum() else None
+    if largest is None or people[largest] < at_least:
+        return takeaway(_("Too few buyers, or too little spend, to compare segments."))
+    sentence = _("**{segment}** bring {spend} of spend and are {people} of buyers.")
+    if buyers >= at_least and buyers - stayed >= at_least:
+        sentence += _(" Since {day}, {moved} of the buyers of that day have changed segment.")
+    return takeaway(
+        sentence,
+        segment=largest,
+        spend=numbers.share(spend[largest] / spend.sum()),
+        people=numbers.share(people[largest] / people.sum()),
+        day=numbers.day(day_before),
+        moved=numbers.share(1 - stayed / max(buyers, 1)),
+    )
+
+
+def _count_stayed(moves: pd.DataFrame) -> tuple[int, int]:
+    """Buyers of the comparison day, and those of them who are in the same segment now."""
+    then = moves.drop(index=NOT_YET)
+    return int(then.to_numpy().sum()), sum(int(then.loc[name, name]) for name in then.columns)
+
+
+def _count_or_hidden(value: float) -> str:
+    return _("hidden") if pd.isna(value) else numbers.count(value)
