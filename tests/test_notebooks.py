@@ -164,6 +164,12 @@ def test_every_picture_has_words(code):
                 assert len(output.metadata["image/png"]["alt"]) > 20, cell.source
 
 
+def test_no_word_on_a_picture_lies_outside_its_axes(code):
+    for cell in code:
+        for output in cell.outputs:
+            assert "outside" not in output.get("metadata", {}).get("image/png", {}), cell.source
+
+
 def test_shows_one_thing_per_cell(code):
     assert [cell.source for cell in code if len(cell.outputs) > 1] == []
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from crcm_lib.reporting.charts.bounds import find_outside
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#6E6E6E")  # Okabe & Ito 2008
 INK, MUTED, GRID, PAPER = "#1f2933", "#616e7c", "#e4e7eb", "#ffffff"
 DARK = {INK: "#e6e9ec", MUTED: "#a3adb8", GRID: "#3b4550", PAPER: "#14181d"}
@@ -134,6 +136,8 @@ def to_png(shown) -> tuple[str, dict[str, Any]]:
     Image.open(drawn).convert("RGB").save(stored, "png", optimize=True)
     width, height = (round(inches * SCREEN_DPI) for inches in figure.get_size_inches())
     about = {"alt": words_of(figure), "width": width, "height": height}
+    if outside := find_outside(figure):
+        about["outside"] = outside  # no stored notebook may have it
     return base64.b64encode(stored.getvalue()).decode(), about
 
 
