@@ -7,7 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from crcm_lib.pipeline.plan import PARAMETERS, read_notebooks
+from crcm_lib.pipeline.plan import PARAMETERS, list_notebooks, read_notebooks
 from crcm_lib.schema.results import RESULTS
 from crcm_lib.schema.tables import ROOT
 
@@ -23,7 +23,7 @@ NAMES = (
     "09_strategy",
     "10_monitoring",
 )
-PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (
     (r"\.style\b|Styler|\bHTML\(|Markdown\(\s*f|%%html|IPython\.display", "a customer's name would script"),
     (r"filterwarnings|simplefilter", "hides what goes wrong"),

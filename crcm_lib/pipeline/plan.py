@@ -139,6 +139,11 @@ def display(path: Path) -> str:
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
+def list_notebooks(folder: Path) -> list[Path]:
+    """The numbered notebooks of a folder in their order; 00 opens a finished run and is no part of one."""
+    return [path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")) if not path.name.startswith("00_")]
+
+
 def read_notebooks(folder: Path) -> dict[str, Notebook]:
     """Read the numbered notebooks of a folder in their order.
 
@@ -149,7 +154,7 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
         there, or hides failures in shell lines.
     """
     found, direct, problems = {}, {}, []
-    paths = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    paths = list_notebooks(folder)
     for number, path in enumerate(paths):
         try:
             content = nbformat.read(path, as_version=4)

@@ -12,6 +12,7 @@ from crcm_lib.errors import RunError
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache
 from crcm_lib.pipeline.kernel import START_TIMEOUT, Kernel
+from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.schema.tables import ROOT
 
 NOTEBOOKS, SCRATCH, GOLDEN = (
@@ -31,7 +32,7 @@ def refresh_notebooks(tell: Callable[[str], None]) -> None:
     for name in (*cache.DATA, "about.json"):
         _remove(SCRATCH / name)
     written: set[str] = set()
-    for path in sorted(NOTEBOOKS.glob("[0-9][0-9]_*.ipynb")):
+    for path in list_notebooks(NOTEBOOKS):
         execute_in_place(path)
         for name in sorted(cache.hash_outputs(SCRATCH).keys() - written):
             (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
