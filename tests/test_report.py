@@ -48,7 +48,7 @@ def make_run(**changes) -> dict:
             for name, title, words in pages
         ],
         "warnings": [f"value: {END}"],
-        "not_available": ["not available: no `tickets` table"],
+        "not_available": ["tickets"],
     }
     return run | changes
 
@@ -137,7 +137,14 @@ def fill(folder: Path) -> Path:
     tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "because": "x"}, index=value.index)
     tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
     verdict = pd.DataFrame(
-        {"capability": ["rfm", "value"], "verdict": ["yes", "limited"], "because": ["ok", IMG]}
+        {
+            "capability": ["rfm_scores", "contacts"],
+            "verdict": ["yes", "limited"],
+            "reason": ["customers", "table"],
+            "subject": [None, IMG],
+            "counted": [200, 3],
+            "needed": [200, 30],
+        }
     )
     tables.write(verdict, folder, "verdict")
     about = tables.About("shop", "A shop", "2024-12-31", "2023-01-01", "CNY", synthetic=True)
@@ -284,7 +291,7 @@ def test_small_tiers_are_hidden_and_cannot_be_computed(folder):
 
 
 def test_what_is_missing_says_why_and_is_said_once(folder):
-    page = rendering.render_index(folder, make_run(warnings=[f"value: {IMG}"]))
+    page = rendering.render_index(folder, make_run(warnings=[f"contacts: 3 {IMG}"]))
     assert page.count("&lt;img src=x onerror=alert(1)&gt;</td>") == 1
     assert 'id="warnings"' not in page
     assert "tickets" not in page, "the verdict speaks for the tables; they are not listed a second time"

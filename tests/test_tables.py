@@ -6,7 +6,7 @@ import pytest
 
 from crcm_lib.errors import DataError
 from crcm_lib.schema import tables
-from crcm_lib.schema.dictionary import dictionary
+from crcm_lib.schema.dictionary import README, dictionary, renew
 from crcm_lib.schema.engine import has, open_engine
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.results import RESULTS
@@ -116,3 +116,8 @@ def test_a_registered_frame_counts_as_there():
     engine = duckdb.connect()
     engine.register("tickets", pd.DataFrame({"customer_id": ["1"]}))
     assert has(engine, "tickets")
+
+
+def test_the_data_dictionary_is_in_step():
+    page = README.read_text(encoding="utf-8")
+    assert page == renew(page), "run python -m crcm_lib.schema.dictionary"

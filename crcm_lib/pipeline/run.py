@@ -26,6 +26,7 @@ from crcm_lib.schema.inputs import INPUTS
 NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
+from crcm_lib.reporting.text import data_quality
 @dataclass(frozen=True)
 class _Turn:
     """One notebook's turn: its key, its kernel, and the files that it may see, with their hashes."""
@@ -231,11 +232,7 @@ def _summarise(plan: Plan, staging: Path, done: list[cache.Stage], run_id: str) 
             for stage in done
         ],
         "warnings": _list_warnings(staging),
-        "not_available": [
-            _("not available: no `{table}` table").format(table=name)
-            for name in INPUTS
-            if name not in present
-        ],
+        "not_available": [name for name in INPUTS if name not in present],
     }
 
 
@@ -255,8 +252,4 @@ def _list_warnings(folder: Path) -> list[str]:
     """What the data carry only in part or not at all, in the verdict's words."""
     if not tables.exists(folder, "verdict"):
         return []
-    verdict = tables.read(folder, "verdict")
-    return [
-        f"{row.capability}: {row.because}"
-        for row in verdict[verdict["verdict"] != "yes"].itertuples(index=False)
-    ]
+    return data_quality.list_warnings(tables.read(folder, "verdict"))

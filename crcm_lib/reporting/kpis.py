@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
+from crcm_lib.reporting.text.data_quality import list_limits
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import has, open_engine
 
@@ -202,16 +203,9 @@ def _bar(row) -> TierBar:
 def missing(folder: Path, run: dict) -> list[dict[str, str]]:
     """Return what the data carry in part or not at all, and why: the verdict, or else the absent tables."""
     if tables.exists(folder, "verdict"):
-        verdict = tables.read(folder, "verdict")
-        partly = verdict[verdict["verdict"] != "yes"].sort_values("verdict", ascending=False, kind="stable")
-        return [
-            {"part": row.capability, "available": row.verdict, "because": row.because}
-            for row in partly.itertuples(index=False)
-        ]
-    return [
-        {"part": line.split("`")[1] if line.count("`") > 1 else line, "available": "no", "because": ""}
-        for line in run.get("not_available", [])
-    ]
+        limits = list_limits(tables.read(folder, "verdict"))
+        return limits.rename(columns={"capability": "part", "verdict": "available"}).to_dict("records")
+    return [{"part": table, "available": "no", "because": ""} for table in run.get("not_available", [])]
 
 
 def reading(run: dict) -> list[str]:

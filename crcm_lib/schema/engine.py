@@ -5,7 +5,7 @@ read, which `tests/test_sql.py` checks.
 """
 
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import duckdb
 import pandas as pd
@@ -25,8 +25,12 @@ class Result(Protocol):
         """All rows as an Arrow table."""
         ...
 
-    def fetchone(self) -> tuple | None:
+    def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or None after the last."""
+        ...
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """All rows as tuples."""
         ...
 
 

@@ -1,9 +1,15 @@
-"""Raw files -> clean tables + rejects, with every record and every cent accounted for."""
+"""Raw files -> clean tables + rejects, with every record and every cent accounted for.
+
+Each input table passes through views of the staging engine, and only its last is written:
+`validated_<table>` (all parts, typed, rules and remarks) -> `dated_` (nothing later than as_of) -> `flagged_`
+(repeated records) -> `final_` (returns with the day of their sale).
+"""
 
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
@@ -14,27 +20,30 @@ import pyarrow.parquet as pq
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning import ledger
-from crcm_lib.ingest.cleaning.duplicates import note_changes
-from crcm_lib.ingest.cleaning.ledger import EVENT
-from crcm_lib.ingest.cleaning.prepare import Prepared, prepare
-from crcm_lib.ingest.cleaning.readiness import give_verdict
+from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
+from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
+from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
+from crcm_lib.ingest.cleaning.readiness import assess_readiness
 from crcm_lib.ingest.cleaning.returns import match_returns
-from crcm_lib.ingest.cleaning.validate import judge
+from crcm_lib.ingest.cleaning.validate import validate
 from crcm_lib.ingest.sources.description import Source
-from crcm_lib.ingest.sources.expressions import name, quote
+from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
+from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import About
 
-# What a record says about days after as_of was not known on as_of: these columns are left empty then.
-LAZY_IMPORTS = {
+# Columns that were not known before the day in another column: they are left empty if it is after as_of.
+KNOWN_SINCE = {
     "tickets": {"responded": "responded", "resolved": "resolved", "satisfaction": "resolved"},
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
 }
-GROUP = 122_880  # rows of a Parquet row group
-RESULTS = ("rejects", "row_account", "money_account", "quality", "verdict")
+ROW_GROUP = 122_880  # rows of a Parquet row group
+RESULT_TABLES = ("rejects", "row_account", "money_account", "quality", "verdict")
+CHECKED_RECORDS = 10_000  # records of each file that `check_source` reads
+FAR_DAY = "9999-12-31"
 
 
 def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: int | None = None) -> About:
@@ -45,12 +54,12 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
     source
         From `sources.read_source`.
     output_dir
-        The working folder; `clean/`, five results tables and `about.json` appear in it when all went well.
+        The working folder; `clean/`, five result tables and `about.json` are written to it at the end.
     as_of
-        The last day that is known, `YYYY-MM-DD`; empty: the source's `last_day`, or else the last day in its
+        The last day that is known, `YYYY-MM-DD`; "" for the source's `last_day`, or else the last day in its
         transactions.
     threads
-        Threads of the engine; empty: as many as there are processors. The result is the same.
+        Threads of the engine; None for as many as there are processors. The result is the same.
 
     Returns
     -------
@@ -73,50 +82,40 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
 
 def check_source(source: Source) -> list[str]:
     """What keeps a source from being read: files, columns, expressions, formats, on the first records."""
-    problems = []
     with tempfile.TemporaryDirectory() as draft, open_staging(Path(draft)) as engine:
-        for table, parts in source.tables.items():
-            for number in range(len(parts)):
-                try:
-                    problems += prepare(engine, source, table, number, limit=10_000).problems
-                except DataError as error:
-                    problems.append(f"{table}: {error}")
-    return list(dict.fromkeys(problems))
+        _parts, problems = _prepare_all(engine, source, CHECKED_RECORDS)
+    return problems
 
 
 def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of: str) -> About:
-    parts = _prepare_all(engine, source)
-    files: dict[str, dict[str, int]] = {}
-    for table in source.tables:
-        own = [ready for ready in parts if ready.table == table]
-        files[table] = {}
-        for ready in own:
-            for file, records in ready.raw.records.items():
-                files[table][file] = files[table].get(file, 0) + records
-        union = " union all by name ".join(
-            f"select {n} as _part, * replace ({n << 48} + _at as _at) from {judge(engine, ready)}"
-            for n, ready in enumerate(own)
-        )
-        engine.execute(f"create view judged_{table} as {union}")
+    parts, problems = _prepare_all(engine, source)
+    if problems:
+        raise DataError(list_problems(source.path.name, problems))
+    for table, prepared in parts.items():
+        _validate_all(engine, table, prepared)
     as_of = as_of or _last_day(engine)
-    for table in source.tables:
-        _finish(engine, table, [ready for ready in parts if ready.table == table], as_of)
+    for table, prepared in parts.items():
+        _apply_table_rules(engine, table, prepared, as_of)
     _refuse_empty(engine, as_of)
-    rows = {table: _write(engine, table, draft) for table in source.tables}
-    first = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
-    about = About(source=source.name, title=source.title, as_of=as_of, first_day=str(first),
-    currency=source.currency,
-                  synthetic=source.synthetic, tables={table: n for table,
-                  n in rows.items() if n})  # fmt: skip
-    results = {
-        "rejects": ledger.list_rejects(engine, list(source.tables)),
-        "row_account": ledger.account_rows(engine, files),
+    rows = {table: _write_clean(engine, table, draft) for table in parts}
+    first_day = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
+    about = About(
+        source=source.name,
+        title=source.title,
+        as_of=as_of,
+        first_day=str(first_day),
+        currency=source.currency,
+        synthetic=source.synthetic,
+        tables={table: count for table, count in rows.items() if count},
+    )
+    for name, frame in {
+        "rejects": ledger.list_rejects(engine, list(parts)),
+        "row_account": ledger.account_rows(engine, _count_records(parts)),
         "money_account": ledger.account_money(engine, source.currency),
         "quality": ledger.score_quality(engine, source, as_of),
-        "verdict": give_verdict(engine, list(source.tables), as_of),
-    }
-    for result, frame in results.items():
-        tables.write(frame, draft, result)
+        "verdict": assess_readiness(engine, list(parts), as_of),
+    }.items():
+        tables.write(frame, draft, name)
     tables.write_about(about, draft)
     return about
 
@@ -129,123 +128,147 @@ def _check_day(as_of: str) -> str:
             raise ValueError
         return str(pd.Timestamp(as_of).date())
     except ValueError:
-        raise UsageError(
-            _("as_of: {given!r} is not a day; write YYYY-MM-DD, or leave it empty").format(given=as_of)
-        ) from None
+        problem = _("as_of: {given!r} is not a day; write YYYY-MM-DD, or leave it empty")
+        raise UsageError(problem.format(given=as_of)) from None
 
 
-def _prepare_all(engine, source: Source) -> list[Prepared]:
-    """Open every part; report what is wrong with any of them at once."""
-    parts, problems = [], []
+def _prepare_all(
+    engine: duckdb.DuckDBPyConnection, source: Source, limit: int = 0
+) -> tuple[dict[str, list[PreparedPart]], list[str]]:
+    """All parts by table, and what is wrong with any of them."""
+    parts: dict[str, list[PreparedPart]] = {table: [] for table in source.tables}
+    problems: list[str] = []
     for table, described in source.tables.items():
         for number in range(len(described)):
             try:
-                parts.append(prepare(engine, source, table, number))
+                prepared = prepare(engine, source, table, number, limit)
             except DataError as error:
                 problems.append(f"{table}: {error}")
-    problems += [problem for ready in parts for problem in ready.problems]
-    if problems:
-        raise DataError(list_problems(source.path.name, list(dict.fromkeys(problems))))
-    return parts
+            else:
+                parts[table].append(prepared)
+                problems += prepared.problems
+    return parts, list(dict.fromkeys(problems))
 
 
-def _last_day(engine) -> str:
-    day = engine.execute("select max(time::date) filter (_rule is null) from judged_transactions").fetchone()[
-        0
+def _count_records(parts: dict[str, list[PreparedPart]]) -> dict[str, dict[str, int]]:
+    """How many records each file of each table holds."""
+    counts: dict[str, dict[str, int]] = {}
+    for table, prepared_parts in parts.items():
+        counts[table] = {}
+        for prepared in prepared_parts:
+            for file, records in prepared.raw.records.items():
+                counts[table][file] = counts[table].get(file, 0) + records
+    return counts
+
+
+def _validate_all(engine: Engine, table: str, parts: list[PreparedPart]) -> None:
+    """Make `validated_<table>`: the records of all parts, `_part` and `_at` telling them apart."""
+    selects = [
+        f"select {n} as _part, * replace ({n << 48} + _at as _at) from {validate(engine, prepared)}"
+        for n, prepared in enumerate(parts)
     ]
-    return str(day) if day else "9999-12-31"  # nothing is usable, whatever the day; `_refuse_empty` says so
+    engine.execute(f"create view validated_{table} as {' union all by name '.join(selects)}")
 
 
-def _refuse_empty(engine, as_of: str) -> None:
-    """Without a single transaction there is nothing to report on."""
-    records, kept = engine.execute(
-        "select count(*), count(*) filter (_rule is null) from final_transactions"
-    ).fetchone()
-    if not records:
+def _last_day(engine: Engine) -> str:
+    day = engine.execute("""
+        select max(time::date) filter (_rule is null) from validated_transactions
+    """).fetchone()[0]
+    return str(day) if day else FAR_DAY  # no record is usable on any day, which `_refuse_empty` reports
+
+
+def _refuse_empty(engine: Engine, as_of: str) -> None:
+    """Without a single usable transaction there is nothing to report on."""
+    rules = engine.execute("""
+        select _rule, count(*) from final_transactions group by all order by 2 desc, 1
+    """).fetchall()
+    if not rules:
         raise DataError(_("transactions: the files hold a header and no records"))
-    if not kept:
-        reasons = engine.execute(
-            "select _rule, count(*) from final_transactions group by all order by 2 desc, 1"
-        ).fetchall()
-        said = _("transactions: none of {records} records can be used: {reasons} (as_of: {as_of})")
-        raise DataError(said.format(
-            records=records, reasons="; ".join(f"{rule} {count}" for rule, count in reasons),
-            as_of=as_of))  # fmt: skip
+    if all(rule is not None for rule, _count in rules):
+        problem = _("transactions: none of {records} records can be used: {reasons} (as_of: {as_of})")
+        records = sum(count for _rule, count in rules)
+        reasons = "; ".join(f"{rule} {count}" for rule, count in rules)
+        raise DataError(problem.format(records=records, reasons=reasons, as_of=as_of))
 
 
-def _finish(engine, table: str, parts: list[Prepared], as_of: str) -> None:
-    """Judge what needs the whole table: the day, copies, repeated keys, merged ids, matched returns."""
-    columns = [row[0] for row in engine.execute(f"describe judged_{table}").fetchall()]
-    own = [column for column in columns if not column.startswith("_")]
-    event = EVENT[table]
-    after = f"{name(event)}::date > date {quote(as_of)}" if event in own else "false"
-    unknown = "".join(_unknown_yet(table, own, as_of))
-    rule = f"coalesce(_rule, case when {after} then 'after as_of' end) as _rule"
-    engine.execute(f"create view dated_{table} as select * replace ({rule}{unknown}) from judged_{table}")
-    note_changes(engine, table, parts, own)
-    if table == "transactions":
-        match_returns(engine, "noted_transactions", [name(column) for column in own])
-        purchase_day = "case when kind = 'sale' then time::date else purchase_day end as purchase_day"
-        more = f", time::date as day, {purchase_day}"
-        engine.execute(
-            f"create view final_{table} as select l.*{more} from noted_{table} l left join matched using "
-            f"(_at)"
-        )
-    else:
-        engine.execute(f"create view final_{table} as from noted_{table}")
+def _apply_table_rules(
+    engine: duckdb.DuckDBPyConnection, table: str, parts: list[PreparedPart], as_of: str
+) -> None:
+    """Apply the rules that need the whole table: the day, copies, repeated keys, merged ids, returns."""
+    described = engine.execute(f"describe validated_{table}").fetchall()
+    columns = [row[0] for row in described if not row[0].startswith("_")]
+    event = EVENT_DATE[table]
+    is_later = f"{sql_identifier(event)}::date > date {sql_literal(as_of)}" if event in columns else "false"
+    replaced = [
+        f"coalesce(_rule, case when {is_later} then 'after as_of' end) as _rule",
+        *_empty_unless_known(table, columns, as_of),
+    ]
+    engine.execute(f"""
+        create view dated_{table} as select * replace ({", ".join(replaced)}) from validated_{table}
+    """)
+    flag_duplicates(engine, table, parts, columns)
+    if table != "transactions":
+        engine.execute(f"create view final_{table} as from flagged_{table}")
+        return
+    match_returns(engine, "flagged_transactions", [sql_identifier(column) for column in columns])
+    engine.execute("""
+        create view final_transactions as
+        select
+            l.*, time::date as day,
+            case when kind = 'sale' then time::date else purchase_day end as purchase_day
+        from flagged_transactions l left join matched using (_at)
+    """)
 
 
-def _write(engine, table: str, draft: Path) -> int:
-    """Write a clean table in an order of its own; a table without a usable record is not written."""
-    given = {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}
-    known = [column for column in INPUTS[table].columns if column in given]
-    columns = known + sorted(column for column in given - set(known) if not column.startswith("_"))
-    rows = engine.execute(f"select count(*) from final_{table} where _rule is null").fetchone()[0]
+def _empty_unless_known(table: str, columns: list[str], as_of: str) -> Iterator[str]:
+    """Columns that are empty while what they hold was not known on as_of."""
+    for column, since in KNOWN_SINCE.get(table, {}).items():
+        if {column, since} <= set(columns):
+            is_known = f"{sql_identifier(since)}::date <= date {sql_literal(as_of)}"
+            yield f"case when {is_known} then {sql_identifier(column)} end as {sql_identifier(column)}"
+
+
+def _write_clean(engine: duckdb.DuckDBPyConnection, table: str, draft: Path) -> int:
+    """Write a clean table; one without a usable record is not written. Returns the number of records."""
+    usable = f"from final_{table} where _rule is null"
+    rows = engine.execute(f"select count(*) {usable}").fetchone()[0]
     if rows:
+        described = {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}
+        declared = [column for column in INPUTS[table].columns if column in described]
+        extra = sorted(c for c in described - set(declared) if not c.startswith("_"))
+        columns = ", ".join(map(sql_identifier, declared + extra))
         (draft / "clean").mkdir(exist_ok=True)
-        query = (
-            f"select {', '.join(map(name, columns))} from final_{table} where _rule is null "
-            f"order by {_order(table, columns)}"
-        )
+        query = f"select {columns} {usable} order by {_order(table, declared + extra)}"
         _write_parquet(engine, query, draft / "clean" / f"{table}.parquet")
     return rows
 
 
-def _write_parquet(engine, query: str, path: Path) -> None:
+def _write_parquet(engine: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
     """Write rows in groups of a fixed size: equal rows give equal bytes, which `copy` does not promise."""
-    with engine.cursor() as own:
-        reader = own.sql(query).to_arrow_reader(GROUP)
+    with engine.cursor() as cursor:
+        reader = cursor.sql(query).to_arrow_reader(ROW_GROUP)
         with pq.ParquetWriter(path, reader.schema) as writer:
             waiting = reader.schema.empty_table()
             for batch in reader:
                 waiting = pa.concat_tables([waiting, pa.Table.from_batches([batch])])
-                while len(waiting) >= GROUP:
-                    writer.write_table(waiting.slice(0, GROUP).combine_chunks(), row_group_size=GROUP)
-                    waiting = waiting.slice(GROUP)
+                while len(waiting) >= ROW_GROUP:
+                    writer.write_table(waiting.slice(0, ROW_GROUP).combine_chunks(), row_group_size=ROW_GROUP)
+                    waiting = waiting.slice(ROW_GROUP)
             if len(waiting):
-                writer.write_table(waiting.combine_chunks(), row_group_size=GROUP)
-
-
-def _unknown_yet(table: str, columns: list[str], as_of: str):
-    for column, told in LAZY_IMPORTS.get(table, {}).items():
-        if {column, told} <= set(columns):
-            known = f"{name(told)}::date <= date {quote(as_of)}"
-            yield f", case when {known} then {name(column)} end as {name(column)}"
+                writer.write_table(waiting.combine_chunks(), row_group_size=ROW_GROUP)
 
 
 def _order(table: str, columns: list[str]) -> str:
     """The order of a clean table: by customer, time, everything else; equal content gives equal bytes."""
-    first = ["customer_id", EVENT[table]]
-    return ", ".join(
-        name(c) for c in [*(c for c in first if c in columns), *(c for c in columns if c not in first)]
-    )
+    first = [column for column in ("customer_id", EVENT_DATE[table]) if column in columns]
+    return ", ".join(map(sql_identifier, dict.fromkeys(first + columns)))
 
 
 def _publish(draft: Path, folder: Path) -> None:
-    """Move the finished tables to their places; tables of an earlier source go."""
+    """Move the finished tables to their places; tables of an earlier source are removed."""
     shutil.rmtree(folder / "clean", ignore_errors=True)
     os.replace(draft / "clean", folder / "clean")
     (folder / "tables").mkdir(exist_ok=True)
-    for result in RESULTS:
-        os.replace(tables.table_path(draft, result), tables.table_path(folder, result))
+    for name in RESULT_TABLES:
+        os.replace(tables.table_path(draft, name), tables.table_path(folder, name))
     os.replace(draft / "about.json", folder / "about.json")

@@ -1,199 +1,251 @@
-"""The sufficiency verdict: what this data can carry, said in words before any model runs.
+"""Data readiness: which parts of the report the data can carry, decided before any model runs.
 
-The borders are conventions, stated here once: 30 is where a mean begins to behave, 200 customers where
-quintiles hold
-40 each, 100 repeat buyers where the BG/NBD likelihood has a definite optimum in practice, 180 days where a
-hold-out of
-half the history still spans a quarter.
+The thresholds are conventions. 30 observations are where the distribution of a mean is near normal; 200
+customers give quintiles of 40 each; with 100 repeat buyers the BG/NBD likelihood has a definite optimum in
+practice; of 180 days a hold-out of half still spans a quarter.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import duckdb
 import pandas as pd
 
-from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.ledger import measure_freshness
+from crcm_lib.schema.engine import Engine
 
-FEW, SOME, MANY = 30, 100, 200
-SHORT, LONG = 180, 365  # days
-LADDER = ("no", "limited", "yes")
+FEW, SOME, MANY = 30, 100, 200  # customers, or rows of a table
+MIN_DAYS, SHORT, LONG = 60, 180, 365  # days of history
+MIN_CUSTOMERS, MIN_CLUSTERED = 5, 50
+MIN_OLD_GAP = 7  # days; a newer purchase is never too old
+LEVELS = ("no", "limited", "yes")
+COUNTS = ("counted", "needed", "related", "history_days", "needed_days", "gap_days", "usual_gap_days")
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What was counted in the clean transactions and beside them."""
+    """What was counted in the clean transactions and beside them.
+
+    Attributes
+    ----------
+    customers, repeat_buyers
+        Customers with a purchase, and with purchases on two days or more.
+    history_days
+        Days from the first record to as_of, both included.
+    gap_days, usual_gap_days
+        See `ledger.Freshness`.
+    returns, matched_returns
+        Lines that are returns, and those of them that match a sale.
+    columns
+        The columns of the transactions.
+    rows
+        Usable records of each table that has any.
+    unusable_rows
+        Records of each table of which none is usable.
+    attributes
+        Columns of the customers table that describe the customers.
+    """
 
     customers: int
-    repeat: int
-    days: int
-    gap: int
-    usual: int
+    repeat_buyers: int
+    history_days: int
+    gap_days: int
+    usual_gap_days: int
     returns: int
-    matched: int
+    matched_returns: int
     columns: frozenset[str]
-    tables: dict[str, int]
+    rows: dict[str, int]
+    unusable_rows: dict[str, int] = field(default_factory=dict)
     attributes: int = 0
-    unusable: dict[str, int] = field(default_factory=dict)
 
 
-def give_verdict(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: str) -> pd.DataFrame:
-    """The results table `verdict`: yes, limited or no for every capability, and why, in plain words."""
-    facts = count_facts(engine, described, as_of)
-    rows = [(capability, *rule(facts)) for capability, rule in CAPABILITIES.items()]
-    return pd.DataFrame(rows, columns=["capability", "verdict", "because"])
+def assess_readiness(engine: Engine, tables: list[str], as_of: str) -> pd.DataFrame:
+    """The table `verdict`: yes, limited or no for every capability, the rule that decided, its numbers."""
+    facts = count_facts(engine, tables, as_of)
+    rows = [{"capability": capability, **assess(facts)} for capability, assess in CAPABILITIES.items()]
+    verdict = pd.DataFrame(rows).reindex(columns=["capability", "verdict", "reason", "subject", *COUNTS])
+    return verdict.astype({"subject": "str"} | dict.fromkeys(COUNTS, "Int64"))
 
 
-def count_facts(engine: duckdb.DuckDBPyConnection, described: list[str], as_of: str) -> Facts:
-    """Count what the verdict rests on; tables that hold no usable record count as absent."""
-    customers, repeat = engine.execute(
-        "select count(*), count(*) filter (days > 1) from (select customer_id, count(distinct day) as days "
-        "from final_transactions where _rule is null and kind = 'sale' and amount > 0 group by 1)"
-    ).fetchone()
-    days, returns, matched = engine.execute(
-        f"select date '{as_of}' - min(day) + 1, count(*) filter (kind = 'return'), "
-        "count(*) filter (kind = 'return' and purchase_day is not null) from final_transactions where "
-        "_rule is null"
-    ).fetchone()
-    fresh = measure_freshness(engine, "transactions", as_of)
-    columns = {row[0] for row in engine.execute("describe final_transactions").fetchall()}
-    counts = {
-        table: engine.execute(
-            f"select count(*), count(*) filter (_rule is null) from final_{table}"
-        ).fetchone()
-        for table in described
-    }
-    attributes = 0
-    if "customers" in described:
-        own = {row[0] for row in engine.execute("describe final_customers").fetchall()}
-        attributes = len(
-            [c for c in own if not c.startswith("_") and c not in ("customer_id", "signup", "owner")]
+def count_facts(engine: Engine, tables: list[str], as_of: str) -> Facts:
+    """Count what the readiness depends on; tables that hold no usable record count as absent."""
+    customers, repeat_buyers = engine.execute("""
+        with buyers as (
+            select customer_id, count(distinct day) as days from final_transactions
+            where _rule is null and kind = 'sale' and amount > 0 group by 1
         )
-    return Facts(customers, repeat, days, fresh.get("gap", 0), fresh.get("usual", 1), returns, matched,
-                 frozenset(columns), {table: kept for table, (_read, kept) in counts.items() if kept},
-                 attributes,
-                 {table: read for table, (read, kept) in counts.items() if not kept})  # fmt: skip
+        select count(*), count(*) filter (days > 1) from buyers
+    """).fetchone()
+    history_days, returns, matched_returns = engine.execute(f"""
+        select
+            date '{as_of}' - min(day) + 1,
+            count(*) filter (kind = 'return'),
+            count(*) filter (kind = 'return' and purchase_day is not null)
+        from final_transactions where _rule is null
+    """).fetchone()
+    counts = {
+        table: engine.execute(f"""
+            select count(*), count(*) filter (_rule is null) from final_{table}
+        """).fetchone()
+        for table in tables
+    }
+    freshness = measure_freshness(engine, "transactions", as_of)
+    return Facts(
+        customers=customers,
+        repeat_buyers=repeat_buyers,
+        history_days=history_days,
+        gap_days=freshness.gap_days if freshness else 0,
+        usual_gap_days=freshness.usual_gap_days if freshness else 1,
+        returns=returns,
+        matched_returns=matched_returns,
+        columns=frozenset(_columns(engine, "transactions")),
+        rows={table: usable for table, (_records, usable) in counts.items() if usable},
+        unusable_rows={table: records for table, (records, usable) in counts.items() if not usable},
+        attributes=_count_attributes(engine) if "customers" in tables else 0,
+    )
 
 
-def _by_number(count: int, few: int, enough: int) -> str:
+def _columns(engine: Engine, table: str) -> list[str]:
+    return [row[0] for row in engine.execute(f"describe final_{table}").fetchall()]
+
+
+def _count_attributes(engine: Engine) -> int:
+    columns = [column for column in _columns(engine, "customers") if not column.startswith("_")]
+    return len(set(columns) - {"customer_id", "signup", "owner"})
+
+
+def _grade(count: int, few: int, enough: int) -> str:
     return "yes" if count >= enough else "limited" if count >= few else "no"
 
 
-def _rfm(f: Facts) -> tuple[str, str]:
-    said = _("{customers} customers bought; scores of five levels want {many} or more")
-    return _by_number(f.customers, 5, MANY), said.format(customers=f"{f.customers:,}", many=MANY)
+def _worse(*verdicts: str) -> str:
+    return min(verdicts, key=LEVELS.index)
 
 
-def _value(f: Facts) -> tuple[str, str]:
-    verdict = min(_by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index)
-    said = _(
-        "{repeat} customers bought on more than one day, over {days} days; a purchase model wants {some} "
-        "and {short}"
-    )
-    if verdict == "no":
-        said += _("; ranking by recency, frequency and spend stands in for it")
-    return verdict, said.format(repeat=f"{f.repeat:,}", days=f.days, some=SOME, short=SHORT)
+def _customers(few: int, enough: int) -> Callable[[Facts], dict]:
+    def assess(facts: Facts) -> dict:
+        verdict = _grade(facts.customers, few, enough)
+        return {"verdict": verdict, "reason": "customers", "counted": facts.customers, "needed": enough}
+
+    return assess
 
 
-def _backtest(f: Facts) -> tuple[str, str]:
-    verdict = min(_by_number(f.repeat, SOME, MANY), _by_number(f.days, SHORT, LONG), key=LADDER.index)
-    said = _("{days} days of history; a hold-out that spans the seasons wants {long}")
-    return verdict, said.format(days=f.days, long=LONG)
+def _repeat_buyers(buyers: tuple[int, int], days: tuple[int, int]) -> Callable[[Facts], dict]:
+    """Repeat buyers and days of history; of each, how many are few and how many are enough."""
+
+    def assess(facts: Facts) -> dict:
+        return {
+            "verdict": _worse(_grade(facts.repeat_buyers, *buyers), _grade(facts.history_days, *days)),
+            "reason": "repeat_buyers",
+            "counted": facts.repeat_buyers,
+            "needed": buyers[1],
+            "history_days": facts.history_days,
+            "needed_days": days[1],
+        }
+
+    return assess
 
 
-def _churn(f: Facts) -> tuple[str, str]:
-    if f.gap > 2 * f.usual and f.gap > 7:
-        return "limited", _(
-            "the newest purchase is {gap} days before as_of; alarms would tell of the data's age"
-        ).format(gap=f.gap)
-    verdict = min(_by_number(f.repeat, FEW, SOME), _by_number(f.days, 60, SHORT), key=LADDER.index)
-    said = _("{repeat} customers have a rhythm of their own (two purchase days or more), over {days} days")
-    return verdict, said.format(repeat=f"{f.repeat:,}", days=f.days)
+def _churn(facts: Facts) -> dict:
+    if facts.gap_days > max(2 * facts.usual_gap_days, MIN_OLD_GAP):
+        return {"verdict": "limited", "reason": "old_data", **_gaps(facts)}
+    return _repeat_buyers((FEW, SOME), (MIN_DAYS, SHORT))(facts)
 
 
-def _clusters(f: Facts) -> tuple[str, str]:
-    said = _("{customers} customers; stable groups want {many} or more")
-    return _by_number(f.customers, 50, MANY), said.format(customers=f"{f.customers:,}", many=MANY)
+def _cohorts(facts: Facts) -> dict:
+    return {
+        "verdict": _grade(facts.history_days, MIN_DAYS, LONG),
+        "reason": "history",
+        "history_days": facts.history_days,
+        "needed_days": LONG,
+    }
 
 
-def _cohorts(f: Facts) -> tuple[str, str]:
-    return _by_number(f.days, 60, LONG), _("{days} days of history; monthly cohorts want {long}").format(
-        days=f.days, long=LONG
-    )
+def _freshness(facts: Facts) -> dict:
+    gap, usual = facts.gap_days, facts.usual_gap_days
+    verdict = "yes" if gap <= usual else "limited" if gap <= max(MIN_OLD_GAP, 3 * usual) else "no"
+    return {"verdict": verdict, "reason": "gap", **_gaps(facts)}
 
 
-def _returns(f: Facts) -> tuple[str, str]:
-    if not f.returns:
-        return "no", _("no line is a return")
-    said = _("{returns} lines are returns; {matched} of them match a sale").format(
-        returns=f"{f.returns:,}", matched=f"{f.matched:,}")  # fmt: skip
-    return ("yes" if 2 * f.matched >= f.returns else "limited"), said
+def _gaps(facts: Facts) -> dict:
+    return {"gap_days": facts.gap_days, "usual_gap_days": facts.usual_gap_days}
 
 
-def _column(column: str, words: str):
-    def judge(f: Facts) -> tuple[str, str]:
-        if column in f.columns:
-            return "yes", _("transactions have {column}").format(column=column)
-        return "no", _("not available: transactions have no {column}; {words}").format(
-            column=column, words=words
-        )
-
-    return judge
-
-
-def _table(*names: str, few: int = FEW):
-    def judge(f: Facts) -> tuple[str, str]:
-        there = {table: f.tables[table] for table in names if table in f.tables}
-        if not there and (unusable := {t: f.unusable[t] for t in names if t in f.unusable}):
-            table, read = next(iter(unusable.items()))
-            return "no", _("not available: none of {read} records of {table} can be used").format(
-                read=read, table=table)  # fmt: skip
-        if not there:
-            return "no", _("not available: no {tables} table").format(tables=_(" or ").join(names))
-        said = ", ".join(
-            _("{rows} {table}").format(rows=f"{rows:,}", table=table) for table, rows in there.items()
-        )
-        return ("yes" if sum(there.values()) >= few else "limited"), said
-
-    return judge
+def _returns(facts: Facts) -> dict:
+    if not facts.returns:
+        return {"verdict": "no", "reason": "no_returns"}
+    return {
+        "verdict": "yes" if 2 * facts.matched_returns >= facts.returns else "limited",
+        "reason": "returns",
+        "counted": facts.returns,
+        "related": facts.matched_returns,
+    }
 
 
-def _attributes(f: Facts) -> tuple[str, str]:
-    if "customers" not in f.tables:
-        return "no", _("not available: no customers table")
-    known = f.tables["customers"]
-    verdict = "yes" if known >= f.customers else "limited"
-    return verdict, _("{attributes} attributes of {known} customers; {customers} bought").format(
-        attributes=f.attributes, known=f"{known:,}", customers=f"{f.customers:,}")  # fmt: skip
+def _column(column: str) -> Callable[[Facts], dict]:
+    def assess(facts: Facts) -> dict:
+        there = column in facts.columns
+        return {
+            "verdict": "yes" if there else "no",
+            "reason": "column" if there else "no_column",
+            "subject": column,
+        }
+
+    return assess
 
 
-def _freshness(f: Facts) -> tuple[str, str]:
-    verdict = "yes" if f.gap <= f.usual else "limited" if f.gap <= max(7, 3 * f.usual) else "no"
-    said = _("the newest purchase is {gap} day(s) before as_of; usual gaps are up to {usual}")
-    return verdict, said.format(gap=f.gap, usual=f.usual)
+def _table(table: str, enough: int = FEW) -> Callable[[Facts], dict]:
+    def assess(facts: Facts) -> dict:
+        if rows := facts.rows.get(table):
+            verdict = "yes" if rows >= enough else "limited"
+            return {
+                "verdict": verdict,
+                "reason": "table",
+                "subject": table,
+                "counted": rows,
+                "needed": enough,
+            }
+        if table in facts.unusable_rows:
+            records = facts.unusable_rows[table]
+            return {"verdict": "no", "reason": "no_usable_record", "subject": table, "counted": records}
+        return {"verdict": "no", "reason": "no_table", "subject": table}
+
+    return assess
 
 
-CAPABILITIES = {
-    "RFM scores": _rfm,
-    "predicted value": _value,
-    "back-test": _backtest,
-    "churn rhythm": _churn,
-    "clusters": _clusters,
+def _attributes(facts: Facts) -> dict:
+    if "customers" not in facts.rows:
+        return {"verdict": "no", "reason": "no_table", "subject": "customers"}
+    described = facts.rows["customers"]
+    return {
+        "verdict": "yes" if described >= facts.customers else "limited",
+        "reason": "attributes",
+        "counted": described,
+        "needed": facts.customers,
+        "related": facts.attributes,
+    }
+
+
+CAPABILITIES: dict[str, Callable[[Facts], dict]] = {
+    "rfm_scores": _customers(MIN_CUSTOMERS, MANY),
+    "predicted_value": _repeat_buyers((FEW, SOME), (MIN_DAYS, SHORT)),
+    "backtest": _repeat_buyers((SOME, MANY), (SHORT, LONG)),
+    "churn_rhythm": _churn,
+    "clusters": _customers(MIN_CLUSTERED, MANY),
     "cohorts": _cohorts,
     "freshness": _freshness,
     "returns": _returns,
-    "breadth of categories": _column("category", _("needs cannot be told apart")),
-    "channels": _column("channel", _("where customers buy is unknown")),
-    "margin": _column("cost", _("value is spend, not profit")),
-    "discounts": _column("discount", _("who buys at a discount is unknown")),
+    "category_breadth": _column("category"),
+    "channels": _column("channel"),
+    "margin": _column("cost"),
+    "discounts": _column("discount"),
     "attributes": _attributes,
     "satisfaction": _table("surveys"),
     "service": _table("tickets"),
     "contacts": _table("contacts"),
     "contracts": _table("contracts"),
     "payment": _table("invoices"),
-    "loyalty points": _table("loyalty"),
-    "human judgement": _table("judgements", few=1),
-    "effect of actions": _table("assignments", few=2 * SOME),
-    "consent": _table("consents", few=1),
+    "loyalty_points": _table("loyalty"),
+    "human_judgement": _table("judgements", enough=1),
+    "action_effects": _table("assignments", enough=2 * SOME),
+    "consent": _table("consents", enough=1),
 }

@@ -1,8 +1,7 @@
 """Source descriptions: which files and databases hold which input table, and how to read them.
 
-A description is a YAML file (`data/sources/*.yaml`; every key is explained in `data/README.md`). This
-module owns
-its form; `places.py` finds the files, `readers.py` opens them, `cleaning.py` judges the records.
+A description is a YAML file (`data/sources/*.yaml`; every key is explained in `data/README.md`). This module
+defines its form; `paths` finds the files, `readers` opens them, `cleaning` validates the records.
 """
 
 import re
@@ -20,11 +19,11 @@ from crcm_lib.ingest.sources import expressions
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
-DERIVED = ("day", "purchase_day")
+DERIVED = ("day", "purchase_day")  # columns of the schema that cleaning computes
 
 
 class File(Strict):
-    """Where records lie, and how their text is to be read."""
+    """Where records are, and how their text is to be read."""
 
     path: str = ""
     package: str = ""
@@ -42,7 +41,7 @@ class File(Strict):
     missing: list[str] = Field(default_factory=list)
 
     @model_validator(mode="after")
-    def _one_place(self):
+    def _has_one_location(self):
         if bool(self.path) == bool(self.database) or bool(self.database) != bool(self.query):
             raise ValueError(_("give either path (with or without package), or database and query"))
         if self.decimal and self.decimal == self.thousands:
@@ -51,13 +50,13 @@ class File(Strict):
 
 
 class Lookup(File):
-    """Another file whose columns are looked up by a key: one row per key."""
+    """A file whose columns are joined to a part by a key; it has one row per key."""
 
     key: str | dict[str, str]
 
     @property
     def keys(self) -> dict[str, str]:
-        """Our raw column: the lookup's column."""
+        """The lookup's key columns, by the columns of the part that they are compared with."""
         return {self.key: self.key} if isinstance(self.key, str) else self.key
 
 
@@ -69,7 +68,7 @@ class Exclusion(Strict):
 
 
 class Part(File):
-    """One origin of an input table."""
+    """One file, or set of files of one form, from which an input table is filled."""
 
     columns: dict[str, str]
     time_format: str | dict[str, str] = ""
@@ -81,12 +80,12 @@ class Part(File):
     id_format: Literal["exact", "trimmed", "integer"] = "exact"
 
     def format_of(self, column: str) -> str:
-        """The declared time format of one of our columns, empty where none is."""
+        """The declared time format of a column of the input table; "" where none is declared."""
         return self.time_format if isinstance(self.time_format, str) else self.time_format.get(column, "")
 
 
 class Source(Strict):
-    """A described source of input tables."""
+    """A source of input tables, as its description file declares it."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
     title: str = Field(min_length=1)
@@ -99,7 +98,7 @@ class Source(Strict):
 
     @property
     def path(self) -> Path:
-        """The description's own file."""
+        """The description file."""
         return self._path
 
 
@@ -115,8 +114,7 @@ def read_source(path: str | Path) -> Source:
     ------
     DataError
         Listing every problem with its line: duplicate or unknown keys (with the nearest known one), wrong
-        kinds,
-        unknown tables or columns, missing required columns, unreadable expressions.
+        kinds, unknown tables or columns, missing required columns, unreadable expressions.
     """
     file = resolve(path)
     settings = read_settings(file)
@@ -133,14 +131,14 @@ def read_source(path: str | Path) -> Source:
 
 
 def _wrap_single_parts(settings: Settings) -> None:
-    """A table with a single origin needs no list; give it one, and keep the lines of its entries."""
+    """Make a list of a table's only part, and move the lines of its entries along."""
     tables = settings.content.get("tables")
     for name, parts in tables.items() if isinstance(tables, dict) else ():
         if isinstance(parts, dict):
             tables[name] = [parts]
-            place = ("tables", name)
-            inside = [where for where in settings.lines if where[:2] == place and len(where) > 2]
-            settings.lines.update({(*place, 0, *where[2:]): settings.lines[where] for where in inside})
+            prefix = ("tables", name)
+            inside = [place for place in settings.lines if place[:2] == prefix and len(place) > 2]
+            settings.lines.update({(*prefix, 0, *place[2:]): settings.lines[place] for place in inside})
 
 
 def _check_tables(settings: Settings) -> None:
@@ -149,74 +147,76 @@ def _check_tables(settings: Settings) -> None:
         return
     if "transactions" not in tables:
         settings.say(("tables",), _("transactions: missing; it is the one table that is required"))
+    _check_time_zone(settings, ("time_zone",), settings.content.get("time_zone"))
     for table in tables:
         if table not in INPUTS:
             settings.say(("tables", table), unknown_name(_("table"), str(table), INPUTS))
-            continue
-        for where, part in settings.rows("tables", table):
-            _check_columns(settings, where, part, table)
-            _check_expressions(settings, where, part)
-    zone = settings.content.get("time_zone")
-    for where, given in [(("time_zone",), zone)] + [
-        ((*where, "times_in"), part.get("times_in"))
-        for table in tables
-        for where, part in settings.rows("tables", table)
-    ]:
-        if isinstance(given, str) and given and given not in _zones():
-            settings.say(
-                where, unknown_name(_("time zone"), given, {"UTC", "Asia/Shanghai", "America/New_York"})
-            )
+        for place, part in settings.rows("tables", table):
+            _check_time_zone(settings, (*place, "times_in"), part.get("times_in"))
+            if table in INPUTS:
+                _check_columns(settings, place, part, table)
+                _check_expressions(settings, place, part)
+
+
+def _check_time_zone(settings: Settings, place: tuple, zone: object) -> None:
+    if isinstance(zone, str) and zone and zone not in _list_time_zones():
+        examples = {"UTC", "Asia/Shanghai", "America/New_York"}
+        settings.say(place, unknown_name(_("time zone"), zone, examples))
 
 
 @cache
-def _zones() -> set[str]:
+def _list_time_zones() -> set[str]:
     from zoneinfo import available_timezones
 
     return available_timezones()
 
 
-def _check_columns(settings: Settings, where: tuple, part: dict, table: str) -> None:
+def _check_columns(settings: Settings, place: tuple, part: dict, table: str) -> None:
     columns, schema = part.get("columns"), INPUTS[table]
     if not isinstance(columns, dict):
         return
-    known = [column for column in schema.columns if column not in DERIVED]
+    declared = [column for column in schema.columns if column not in DERIVED]
     for column in columns:
-        if column not in known and (not schema.open or not re.fullmatch(r"[a-z][a-z0-9_]*", str(column))):
-            settings.say((*where, "columns", column), unknown_name(_("column"), str(column), known))
-    settings.problems.extend(
-        (settings.line((*where, "columns")), _("{table}: required column {column} is missing").format(
-            table=table, column=column))
-        for column in known if schema.columns[column].required and column not in columns
-    )  # fmt: skip
-    forms = part.get("time_format")
-    for column in forms if isinstance(forms, dict) else ():
+        own_name = schema.open and re.fullmatch(r"[a-z][a-z0-9_]*", str(column))
+        if column not in declared and not own_name:
+            settings.say((*place, "columns", column), unknown_name(_("column"), str(column), declared))
+    for column in declared:
+        if schema.columns[column].required and column not in columns:
+            problem = _("{table}: required column {column} is missing").format(table=table, column=column)
+            settings.say((*place, "columns"), problem)
+    formats = part.get("time_format")
+    for column in formats if isinstance(formats, dict) else ():
         if column not in columns:
-            settings.say((*where, "time_format", column), unknown_name(_("column"), str(column), columns))
+            settings.say((*place, "time_format", column), unknown_name(_("column"), str(column), columns))
     if table != "transactions" and part.get("returns"):
-        settings.say((*where, "returns"), _("returns: only transactions have returns"))
+        settings.say((*place, "returns"), _("returns: only transactions have returns"))
 
 
-def _check_expressions(settings: Settings, where: tuple, part: dict) -> None:
-    columns = part.get("columns") if isinstance(part.get("columns"), dict) else {}
-    written = [((*where, "columns", column), text) for column, text in columns.items()]
-    written.append(((*where, "returns"), part.get("returns") or "true_or_false"))
-    written += [((*place, "when"), row.get("when")) for place, row in settings.rows(*where, "exclude")]
-    exclude = part.get("exclude") if isinstance(part.get("exclude"), list) else []
+def _check_expressions(settings: Settings, place: tuple, part: dict) -> None:
+    columns, exclude = part.get("columns"), part.get("exclude")
+    written = [
+        ((*place, "columns", column), text)
+        for column, text in (columns.items() if isinstance(columns, dict) else ())
+    ]
+    if part.get("returns"):
+        written.append(((*place, "returns"), part["returns"]))
     written += [
-        ((*where, "exclude", n, "when"), row.get("when"))
-        for n, row in enumerate(exclude)
+        ((*place, "exclude", n, "when"), row.get("when"))
+        for n, row in enumerate(exclude if isinstance(exclude, list) else ())
         if isinstance(row, dict)
     ]
-    for place, text in written:
+    for text_place, text in written:
         if isinstance(text, str) and not _is_header_name(text):
             try:
                 expressions.parse(text)
             except expressions.ExpressionError as error:
-                settings.say(place, f"{place[-1]}: {text!r}: {error}")
+                settings.say(text_place, f"{text_place[-1]}: {text!r}: {error}")
 
 
 def _is_header_name(text: str) -> bool:
-    """Words with blanks between them can only be the name of a column; the reader looks it up in the file."""
-    return bool(re.fullmatch(r"[\w#%?()/.:& -]+", text)) and not re.search(
-        r"[()*/+]|\b(and|or|not|in|like)\b|-", text
-    )
+    """Whether a text can only be the name of a column: words with blanks between them.
+
+    Such a name is looked up in the header when the file is read.
+    """
+    operator = re.search(r"[()*/+]|\b(and|or|not|in|like)\b|-", text)
+    return bool(re.fullmatch(r"[\w#%?()/.:& -]+", text)) and not operator

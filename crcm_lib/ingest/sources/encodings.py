@@ -1,6 +1,7 @@
-"""Is a file written in the encoding that its description declares? Strictly, and before a record is read."""
+"""The check that a file is written in the encoding that its description declares."""
 
 import codecs
+import itertools
 from pathlib import Path
 
 from crcm_lib.errors import DataError
@@ -27,33 +28,35 @@ def refuse_wrong_encoding(encoding: str, path: Path) -> None:
     try:
         decoder = codecs.getincrementaldecoder(codec_of(encoding))("strict")
     except LookupError:
-        raise DataError(_("{file}: unknown encoding {encoding!r}").format(
-            file=path.name, encoding=encoding)) from None  # fmt: skip
-    lines = 1
+        problem = _("{file}: unknown encoding {encoding!r}")
+        raise DataError(problem.format(file=path.name, encoding=encoding)) from None
+    line = 1
     with open(path, "rb") as stream:
-        while True:
-            block = stream.read(BLOCK)
+        for block in itertools.chain(iter(lambda: stream.read(BLOCK), b""), [b""]):
             try:
                 decoder.decode(block, final=not block)
             except UnicodeError as error:
-                lines += (
-                    error.object[: error.start].count(b"\n") if isinstance(error, UnicodeDecodeError) else 0
-                )
-                raise DataError(_undecodable(encoding, path, lines)) from None
-            if not block:
-                return
-            lines += block.count(b"\n")
+                if isinstance(error, UnicodeDecodeError):
+                    line += error.object[: error.start].count(b"\n")
+                raise DataError(_describe_undecodable(encoding, path, line)) from None
+            line += block.count(b"\n")
 
 
-def _undecodable(encoding: str, path: Path, line: int) -> str:
+def _describe_undecodable(encoding: str, path: Path, line: int) -> str:
     with open(path, "rb") as stream:
         start = stream.read(BLOCK)
-    marked = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    fitting = [usual for usual in USUAL if _fits(start, usual) and (marked or usual != "utf-16")]
-    return _("{file}: line {line} is not {encoding}. Declare the encoding it was written in (encoding: …); "
-             "the file could be read as {fitting}, which does not prove it.").format(
-        file=path.name, line=line, encoding=encoding.upper(),
-        fitting=", ".join(fitting) or _("none of the usual ones"))  # fmt: skip
+    has_mark = start.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    fitting = [usual for usual in USUAL if _fits(start, usual) and (has_mark or usual != "utf-16")]
+    problem = _(
+        "{file}: line {line} is not {encoding}. Declare the encoding it was written in (encoding: …); "
+        "the file could be read as {fitting}, which does not prove it."
+    )
+    return problem.format(
+        file=path.name,
+        line=line,
+        encoding=encoding.upper(),
+        fitting=", ".join(fitting) or _("none of the usual ones"),
+    )
 
 
 def _fits(block: bytes, encoding: str) -> bool:

@@ -1,4 +1,4 @@
-"""Where the files of a source lie: found, and confined to their place."""
+"""Where the files of a source are: every path is confined to its folder."""
 
 import os
 import re
@@ -10,86 +10,93 @@ from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import File, Source
 from crcm_lib.schema.tables import ROOT
 
-SUFFIXES = {".csv": ",", ".tsv": "\t"}  # the delimiter that a name declares
-KINDS = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".xlsx")
-ELSEWHERE = "$CRCM_DATA/"
+DELIMITERS = {".csv": ",", ".tsv": "\t"}  # what the end of a file's name declares
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".xlsx")
+DATA_FOLDER = "$CRCM_DATA/"
 
 
 def find_files(file: File, source: Source) -> list[Path]:
-    """The files that an entry names, sorted; confined to the description's folder, the project, the package.
+    """The paths of a `File`, sorted; confined to the description's folder, the project, the package.
 
     Raises
     ------
     DataError
-        If nothing is there, or a path leads out of its place.
+        If nothing is there, or a path leads out of its folder.
     """
-    pattern, home = file.path or file.database, source.path.parent
+    folder, pattern = _split_path(file, source)
+    allowed = [folder.resolve()]
+    if not file.package and not file.path.startswith(DATA_FOLDER):
+        allowed.append(ROOT.resolve())
+    paths = sorted(_glob(folder, pattern))
+    outside = [path for path in paths if not _is_inside(path.resolve(), allowed)]
+    normal = Path(os.path.normpath(folder / pattern))
+    if outside or (not paths and not _is_inside(normal, allowed)):
+        problem = _(
+            "{path}: leads out of the folder of the description and of the project; move the file, or "
+            "write the absolute path"
+        )
+        raise DataError(problem.format(path=file.path or file.database))
+    if not paths:
+        raise DataError(_describe_missing(folder, pattern, file))
+    return paths
+
+
+def _split_path(file: File, source: Source) -> tuple[Path, str]:
+    """The folder that a path or pattern starts from, and the rest."""
+    pattern, folder = file.path or file.database, source.path.parent
     if file.package:
-        home = _package_folder(file.package)
-    elif pattern.startswith(ELSEWHERE):
-        if not (given := os.environ.get("CRCM_DATA")):
-            raise DataError(
-                _("{path}: CRCM_DATA is not set; set it to the folder that holds the file").format(
-                    path=pattern
-                )
-            )
-        home, pattern = Path(given).expanduser(), pattern.removeprefix(ELSEWHERE)
+        folder = _package_folder(file.package)
+    elif pattern.startswith(DATA_FOLDER):
+        if not (named := os.environ.get("CRCM_DATA")):
+            problem = _("{path}: CRCM_DATA is not set; set it to the folder that holds the file")
+            raise DataError(problem.format(path=pattern))
+        folder, pattern = Path(named).expanduser(), pattern.removeprefix(DATA_FOLDER)
     if Path(pattern).is_absolute():
         if file.package:
             raise DataError(_("{path}: a path inside a package is relative").format(path=pattern))
-        home, pattern = Path(Path(pattern).anchor), str(Path(pattern).relative_to(Path(pattern).anchor))
-    allowed = [home.resolve()] + ([] if file.package or file.path.startswith(ELSEWHERE) else [ROOT.resolve()])
-    found = sorted(_glob(home, pattern))
-    outside = [path for path in found if not any(path.resolve().is_relative_to(place) for place in allowed)]
-    if outside or (not found and _leads_out(home / pattern, allowed)):
-        said = _("{path}: leads out of the folder of the description and of the project; move the file, or "
-                 "write the absolute path")  # fmt: skip
-        raise DataError(said.format(path=file.path or file.database))
-    if not found:
-        raise DataError(_missing(home, pattern, file))
-    return found
+        folder = Path(Path(pattern).anchor)
+        pattern = str(Path(pattern).relative_to(folder))
+    return folder, pattern
 
 
-def _leads_out(path: Path, allowed: list[Path]) -> bool:
-    place = Path(os.path.normpath(path))
-    return not any(place.is_relative_to(home) for home in allowed)
+def _is_inside(path: Path, folders: list[Path]) -> bool:
+    return any(path.is_relative_to(folder) for folder in folders)
 
 
-def _glob(home: Path, pattern: str) -> list[Path]:
+def _glob(folder: Path, pattern: str) -> list[Path]:
     if not re.search(r"[*?\[]", pattern):
-        return [home / pattern] if (home / pattern).is_file() else []
-    climb = re.match(r"(\.\./)*", pattern)[0]
-    return [path for path in (home / climb).glob(pattern[len(climb):]) if path.is_file()]  # fmt: skip
+        return [folder / pattern] if (folder / pattern).is_file() else []
+    # `Path.glob` does not accept `..`, so that these steps are taken before.
+    steps_up = re.match(r"(\.\./)*", pattern)[0]
+    return [path for path in (folder / steps_up).glob(pattern.removeprefix(steps_up)) if path.is_file()]
 
 
-def _missing(home: Path, pattern: str, file: File) -> str:
-    folder = (home / pattern).parent
-    there = sorted(path.name for path in folder.iterdir() if path.is_file()) if folder.is_dir() else []
-    hint = (
-        unknown_name(_("file"), Path(pattern).name, there[:20])
-        if there
-        else _("the folder is not there or empty.")
-    )
+def _describe_missing(folder: Path, pattern: str, file: File) -> str:
+    parent = (folder / pattern).parent
+    names = sorted(path.name for path in parent.iterdir() if path.is_file()) if parent.is_dir() else []
+    if names:
+        hint = unknown_name(_("file"), Path(pattern).name, names[:20])
+    else:
+        hint = _("the folder is not there or empty.")
     return _("{path}: no such file; {hint}").format(path=file.path or file.database, hint=hint)
 
 
 def _package_folder(package: str) -> Path:
     """The folder of an installed package, found without importing it."""
-    found = find_spec(package) if re.fullmatch(r"[A-Za-z_]\w*", package) else None
-    if found is None or not found.submodule_search_locations:
-        raise DataError(
-            _("package {package!r} is not installed; install it, or give a path").format(package=package)
-        )
-    return Path(next(iter(found.submodule_search_locations)))
+    spec = find_spec(package) if re.fullmatch(r"[A-Za-z_]\w*", package) else None
+    if spec is None or not spec.submodule_search_locations:
+        problem = _("package {package!r} is not installed; install it, or give a path")
+        raise DataError(problem.format(package=package))
+    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def delimiter_of(file: File, path: Path) -> str:
-    """The delimiter that is declared, by key or by the file's name; nothing is guessed."""
-    if path.suffix.lower() not in KINDS:
-        raise DataError(_("{file}: {suffix!r} is not a known kind of file. Known: {known}.").format(
-            file=path.name, suffix=path.suffix, known=", ".join(KINDS)))  # fmt: skip
-    if delimiter := file.delimiter or SUFFIXES.get(path.suffix.lower(), ""):
+    """The delimiter that is declared, by key or by the end of the file's name; nothing is guessed."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        problem = _("{file}: {suffix!r} is not a known kind of file. Known: {known}.")
+        raise DataError(problem.format(file=path.name, suffix=path.suffix, known=", ".join(SUFFIXES)))
+    if delimiter := file.delimiter or DELIMITERS.get(suffix, ""):
         return {"tab": "\t", "whitespace": " "}.get(delimiter, delimiter)
-    raise DataError(
-        _('{file}: declare its delimiter (for example ",", "tab" or "whitespace")').format(file=path.name)
-    )
+    problem = _('{file}: declare its delimiter (for example ",", "tab" or "whitespace")')
+    raise DataError(problem.format(file=path.name))

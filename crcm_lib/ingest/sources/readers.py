@@ -1,10 +1,8 @@
-"""Files and database queries -> raw tables in the engine: every record, in its order, nothing judged.
+"""Files and database queries -> raw tables in the engine: every record in its order, none validated.
 
 A raw table has `_file` (the file's name), `_record` (1 for the first record after the header), `_at` (a
-number of its
-own for each record), `_whole` (has the record as many fields as the header?) and the file's own columns;
-columns of
-text files are text, exactly as given.
+number that no other record has), `_whole` (whether the record has as many fields as the header) and the
+file's own columns; columns of text files are text, exactly as they stand there.
 """
 
 import codecs
@@ -15,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -23,51 +22,51 @@ from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import File, Source
 from crcm_lib.ingest.sources.encodings import codec_of, refuse_wrong_encoding
-from crcm_lib.ingest.sources.expressions import name, quote
+from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.ingest.sources.paths import delimiter_of, find_files
+from crcm_lib.schema.engine import Engine
 
 BATCH = 50_000  # records read at a time
-WIDEST, LONGEST, UNPACKED = (
-    500,
-    1_000_000,
-    2**31,
-)  # columns; characters of a field; bytes of an unpacked workbook
-NOTHING = "\x02\x03"  # a text that no file holds, so that no field of a file is read as missing
-OWN = ("_file", "_at", "_record", "_whole")
+MAX_COLUMNS = 500
+MAX_FIELD = 1_000_000  # characters
+MAX_WORKBOOK = 2**31  # bytes, unpacked
+NULL_TEXT = "\x02\x03"  # a text that no file holds, so that no field of a file is read as missing
+RAW_COLUMNS = ("_file", "_at", "_record", "_whole")
 
 
 @dataclass(frozen=True)
-class Raw:
-    """A raw table: its name in the engine, its columns with their SQL types, its files and their records."""
+class RawTable:
+    """A raw table: its name in the engine, its columns with their SQL types, its records by file."""
 
-    table: str
+    name: str
     columns: dict[str, str]
     records: dict[str, int]
 
 
 def read_raw(
     engine: duckdb.DuckDBPyConnection, file: File, source: Source, table: str, limit: int = 0
-) -> Raw:
-    """Make the raw table `table` of a file entry; with `limit`, of the first records of each file only."""
+) -> RawTable:
+    """Make the raw table `table` of a `File`; with `limit`, of the first records at each path only."""
     paths = find_files(file, source)
-    labels = _labels(paths)
-    pieces = []
+    labels = _label_paths(paths)
+    selects = []
     for number, path in enumerate(paths):
         piece = f"{table}_{number}"
         _read_file(engine, file, path, piece, limit)
-        pieces.append(
-            f"select {quote(labels[path])} as _file, {number << 36} + _record as _at, * from {name(piece)}"
-        )
-    engine.execute(f"create view {name(table)} as {' union all by name '.join(pieces)}")
-    described = engine.execute(f"describe {name(table)}").fetchall()
-    columns = {row[0]: row[1] for row in described if row[0] not in OWN}
-    counted = engine.execute(
-        f"select _file, count(*) from {name(table)} group by all order by all"
-    ).fetchall()
-    return Raw(table, columns, dict.fromkeys(labels.values(), 0) | dict(counted))
+        selects.append(f"""
+            select {sql_literal(labels[path])} as _file, {number << 36} + _record as _at, *
+            from {sql_identifier(piece)}
+        """)
+    view = sql_identifier(table)
+    engine.execute(f"create view {view} as {' union all by name '.join(selects)}")
+    described = engine.execute(f"describe {view}").fetchall()
+    columns = {row[0]: row[1] for row in described if row[0] not in RAW_COLUMNS}
+    counts = engine.execute(f"select _file, count(*) from {view} group by all order by all").fetchall()
+    return RawTable(table, columns, dict.fromkeys(labels.values(), 0) | dict(counts))
 
 
-def _labels(paths: list[Path]) -> dict[Path, str]:
+def _label_paths(paths: list[Path]) -> dict[Path, str]:
+    """The names of files; those that several folders hold with their folder."""
     names = [path.name for path in paths]
     return {
         path: path.name if names.count(path.name) == 1 else f"{path.parent.name}/{path.name}"
@@ -75,61 +74,65 @@ def _labels(paths: list[Path]) -> dict[Path, str]:
     }
 
 
-def _read_file(engine, file: File, path: Path, piece: str, limit: int) -> None:
+def _read_file(engine: duckdb.DuckDBPyConnection, file: File, path: Path, table: str, limit: int) -> None:
     if path.stat().st_size == 0:
         raise DataError(_("{file}: empty; it has not even a header").format(file=path.name))
+    suffix = path.suffix.lower()
     if file.database:
         header, rows = _query(path, file.query, limit)
-        return _stage(engine, piece, header, rows)
-    if path.suffix.lower() == ".parquet":
-        return _read_parquet(engine, path, piece, limit)
-    if path.suffix.lower() == ".xlsx":
-        return _stage(engine, piece, *_split_header(_sheet(path, file), file, path), limit)
+        return _stage(engine, table, header, rows)
+    if suffix == ".parquet":
+        return _read_parquet(engine, path, table, limit)
+    if suffix == ".xlsx":
+        return _stage(engine, table, *_split_header(_sheet_rows(path, file), file, path), limit)
     delimiter = delimiter_of(file, path)
     refuse_wrong_encoding(file.encoding, path)
-    if not limit and _read_fast(engine, file, path, piece, delimiter):
+    if not limit and _read_regular(engine, file, path, table, delimiter):
         return None
-    return _stage(engine, piece, *_split_header(_text_rows(path, file, delimiter), file, path), limit)
+    return _stage(engine, table, *_split_header(_text_rows(path, file, delimiter), file, path), limit)
 
 
-def _read_parquet(engine, path: Path, piece: str, limit: int) -> None:
+def _read_parquet(engine: Engine, path: Path, table: str, limit: int) -> None:
+    view = sql_identifier(table)
     try:
-        engine.execute(
-            f"create view {name(piece)} as select file_row_number + 1 as _record, true as _whole, "
-            f"* exclude (file_row_number) from read_parquet({quote(str(path))}, file_row_number=true)"
-            + (f" limit {limit}" if limit else "")
-        )
-        named = [row[0] for row in engine.execute(f"describe {name(piece)}").fetchall()]
+        engine.execute(f"""
+            create view {view} as
+            select file_row_number + 1 as _record, true as _whole, * exclude (file_row_number)
+            from read_parquet({sql_literal(str(path))}, file_row_number=true)
+            {f"limit {limit}" if limit else ""}
+        """)
+        names = [row[0] for row in engine.execute(f"describe {view}").fetchall()]
     except duckdb.Error as error:
-        raise DataError(_("{file}: cannot be read as Parquet: {why}").format(
-            file=path.name, why=_without_values(error))) from None  # fmt: skip
-    if len(named) > WIDEST or any(column.startswith(OWN) for column in named[2:]):
-        raise DataError(_("{file}: at most {most} columns, and none of them named {own}").format(
-            file=path.name, most=WIDEST, own=", ".join(OWN)))  # fmt: skip
+        problem = _("{file}: cannot be read as Parquet: {why}")
+        raise DataError(problem.format(file=path.name, why=_without_values(error))) from None
+    if len(names) > MAX_COLUMNS or any(column.startswith(RAW_COLUMNS) for column in names[2:]):
+        problem = _("{file}: at most {most} columns, and none of them named {own}")
+        raise DataError(problem.format(file=path.name, most=MAX_COLUMNS, own=", ".join(RAW_COLUMNS)))
 
 
 def _without_values(error: Exception) -> str:
-    """The first line of a message of the engine, without what it quotes: that could be a customer's value."""
+    """The first line of the engine's message, without what it quotes: that could be a customer's value."""
     return re.sub(r"""'[^']*'|"[^"]*\"""", "…", str(error).splitlines()[0])
 
 
-def _read_fast(engine, file: File, path: Path, piece: str, delimiter: str) -> bool:
-    """Let the engine read a regular UTF-8 file; anything irregular is left to the exact reader."""
+def _read_regular(engine: Engine, file: File, path: Path, table: str, delimiter: str) -> bool:
+    """Let the engine read a regular UTF-8 file, which is fast; False if a line of it is irregular."""
     if codecs.lookup(file.encoding).name != "utf-8" or file.widths or delimiter == " " or file.skip_lines:
         return False
     header, _rows = _split_header(_text_rows(path, file, delimiter), file, path)
-    columns = "{" + ", ".join(f"{quote(column)}: 'varchar'" for column in header) + "}"
-    skip = "true" if file.header else "false"
+    types = ", ".join(f"{sql_literal(column)}: 'varchar'" for column in header)
     try:
-        engine.execute(
-            f"create table {name(piece)} as select row_number() over () as _record, true as _whole, * "
-            f"from read_csv("
-            f"{quote(str(path))}, auto_detect=false, header={skip}, columns={columns}, "
-            f"delim={quote(delimiter)}, "
-            f"quote='\"', escape='\"', nullstr={quote(NOTHING)}, strict_mode=true, max_line_size={LONGEST})"
-        )
+        engine.execute(f"""
+            create table {sql_identifier(table)} as
+            select row_number() over () as _record, true as _whole, *
+            from read_csv(
+                {sql_literal(str(path))}, auto_detect=false, header={str(file.header).lower()},
+                columns={{{types}}}, delim={sql_literal(delimiter)}, quote='"', escape='"',
+                nullstr={sql_literal(NULL_TEXT)}, strict_mode=true, max_line_size={MAX_FIELD}
+            )
+        """)
     except duckdb.Error:
-        engine.execute(f"drop table if exists {name(piece)}")
+        engine.execute(f"drop table if exists {sql_identifier(table)}")
         return False
     return True
 
@@ -139,21 +142,21 @@ def _text_rows(path: Path, file: File, delimiter: str) -> Iterator[list[str]]:
         for _skipped in range(file.skip_lines):
             stream.readline()
         if file.widths:
-            ends = list(itertools.accumulate(file.widths))
-            spans = list(zip([0, *ends], ends, strict=False))
+            spans = list(itertools.pairwise([0, *itertools.accumulate(file.widths)]))
             yield from ([line[a:b].strip() for a, b in spans] for line in stream if line.strip())
         elif delimiter == " ":
             yield from (fields for line in stream if (fields := line.split()))
         else:
-            csv.field_size_limit(LONGEST)
+            csv.field_size_limit(MAX_FIELD)
             try:
                 yield from (row for row in csv.reader(stream, delimiter=delimiter, strict=True) if row)
             except csv.Error as error:
-                raise DataError(_("{file}: cannot be read as delimited text: {why}").format(
-                    file=path.name, why=error)) from None  # fmt: skip
+                problem = _("{file}: cannot be read as delimited text: {why}")
+                raise DataError(problem.format(file=path.name, why=error)) from None
 
 
 def _split_header(rows: Iterator[list[str]], file: File, path: Path) -> tuple[list[str], Iterator[list[str]]]:
+    """The names of the columns, checked, and the rows of data."""
     first = next(rows, None)
     if first is None:
         raise DataError(_("{file}: empty; it has not even a header").format(file=path.name))
@@ -163,27 +166,28 @@ def _split_header(rows: Iterator[list[str]], file: File, path: Path) -> tuple[li
     if not file.header:
         rows = itertools.chain([first], rows)
     repeated = sorted({column for column in header if header.count(column) > 1})
-    if len(header) > WIDEST:
-        raise DataError(
-            _("{file}: {count} columns; {most} at most").format(
-                file=path.name, count=len(header), most=WIDEST
-            )
-        )
-    if repeated or not all(header) or set(OWN) & set(header):
-        said = _("{file}: every column of the header needs a name of its own; repeated or empty: {names}")
-        raise DataError(said.format(
-            file=path.name, names=", ".join(map(repr, repeated)) or "''"))  # fmt: skip
+    if len(header) > MAX_COLUMNS:
+        problem = _("{file}: {count} columns; {most} at most")
+        raise DataError(problem.format(file=path.name, count=len(header), most=MAX_COLUMNS))
+    if repeated or not all(header) or set(RAW_COLUMNS) & set(header):
+        problem = _("{file}: every column of the header needs a name of its own; repeated or empty: {names}")
+        raise DataError(problem.format(file=path.name, names=", ".join(map(repr, repeated)) or "''"))
     if len({column.lower() for column in header}) < len(header):
-        raise DataError(
-            _("{file}: two columns differ in capital letters only; rename one").format(file=path.name)
-        )
+        problem = _("{file}: two columns differ in capital letters only; rename one")
+        raise DataError(problem.format(file=path.name))
     return header, rows
 
 
-def _stage(engine, piece: str, header: list[str], rows: Iterator[list[str]], limit: int = 0) -> None:
-    """Write rows of text to a table, a batch at a time; rows of another length are marked."""
-    columns = ", ".join(f"{name(column)} varchar" for column in header)
-    engine.execute(f"create table {name(piece)} (_record bigint, _whole boolean, {columns})")
+def _stage(
+    engine: duckdb.DuckDBPyConnection,
+    table: str,
+    header: list[str],
+    rows: Iterator[list[str]],
+    limit: int = 0,
+) -> None:
+    """Write rows of text to a table, a batch at a time; rows of another length than the header are marked."""
+    columns = ", ".join(f"{sql_identifier(column)} varchar" for column in header)
+    engine.execute(f"create table {sql_identifier(table)} (_record bigint, _whole boolean, {columns})")
     width, record = len(header), 0
     rows = itertools.islice(rows, limit) if limit else rows
     while batch := list(itertools.islice(rows, BATCH)):
@@ -192,43 +196,43 @@ def _stage(engine, piece: str, header: list[str], rows: Iterator[list[str]], lim
         arrays = [
             pa.array(range(record + 1, record + len(batch) + 1), pa.int64()),
             pa.array(whole, pa.bool_()),
+            *(pa.array(values, pa.string()) for values in zip(*even, strict=True)),
         ]
-        arrays += [pa.array(values, pa.string()) for values in zip(*even, strict=True)]
         engine.register("batch", pa.table(arrays, ["_record", "_whole", *header]))
-        engine.execute(f"insert into {name(piece)} from batch")
+        engine.execute(f"insert into {sql_identifier(table)} from batch")
         engine.unregister("batch")
         record += len(batch)
 
 
-def _sheet(path: Path, file: File) -> Iterator[list[str]]:
+def _sheet_rows(path: Path, file: File) -> Iterator[list[str]]:
     from openpyxl import load_workbook
 
     try:
         with zipfile.ZipFile(path) as archive:
-            unpacked = sum(entry.file_size for entry in archive.infolist())
-        if unpacked > UNPACKED:
-            raise DataError(_("{file}: unpacks to {size} bytes; {most} at most").format(
-                file=path.name, size=unpacked, most=UNPACKED))  # fmt: skip
+            size = sum(member.file_size for member in archive.infolist())
+        if size > MAX_WORKBOOK:
+            problem = _("{file}: unpacks to {size} bytes; {most} at most")
+            raise DataError(problem.format(file=path.name, size=size, most=MAX_WORKBOOK))
         book = load_workbook(path, read_only=True, data_only=True)
     except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-        raise DataError(
-            _("{file}: cannot be read as XLSX: {why}").format(file=path.name, why=error)
-        ) from None
+        problem = _("{file}: cannot be read as XLSX: {why}")
+        raise DataError(problem.format(file=path.name, why=error)) from None
+    sheets = ", ".join(book.sheetnames)
     if not file.sheet and len(book.sheetnames) > 1:
-        raise DataError(_("{file}: has several sheets; declare which (sheet: …): {names}").format(
-            file=path.name, names=", ".join(book.sheetnames)))  # fmt: skip
+        problem = _("{file}: has several sheets; declare which (sheet: …): {names}")
+        raise DataError(problem.format(file=path.name, names=sheets))
     if file.sheet and file.sheet not in book.sheetnames:
-        raise DataError(_("{file}: no sheet {sheet!r}. Known: {names}.").format(
-            file=path.name, sheet=file.sheet, names=", ".join(book.sheetnames)))  # fmt: skip
+        problem = _("{file}: no sheet {sheet!r}. Known: {names}.")
+        raise DataError(problem.format(file=path.name, sheet=file.sheet, names=sheets))
     sheet = book[file.sheet or book.sheetnames[0]]
     for row in sheet.iter_rows(min_row=1 + file.skip_lines, values_only=True):
-        cells = [_cell(value) for value in row]
+        cells = [_cell_text(value) for value in row]
         if any(cells):
             yield cells
     book.close()
 
 
-def _cell(value) -> str:
+def _cell_text(value: Any) -> str:
     """A cell as exact text: whole numbers without a decimal point, days and times in ISO 8601."""
     if value is None:
         return ""
@@ -241,26 +245,24 @@ def _query(path: Path, query: str, limit: int) -> tuple[list[str], Iterator[list
     """Run one SELECT on a DuckDB file, read-only and without reach outside it; values as text."""
     settings = {"enable_external_access": "false", "lock_configuration": "true"}
     try:
-        with duckdb.connect(str(path), read_only=True, config=settings) as base:
+        with duckdb.connect(str(path), read_only=True, config=settings) as database:
             statements = duckdb.extract_statements(query)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
                 raise DataError(_("{file}: the query should be one SELECT").format(file=path.name))
-            bare = query.strip().rstrip(";")
-            table = base.execute(
-                f"select columns(*)::varchar from ({bare})" + (f" limit {limit}" if limit else "")
-            )
-            header = [column[0] for column in table.description]
-            rows = [["" if cell is None else cell for cell in row] for row in table.fetchall()]
+            select = f"select columns(*)::varchar from ({query.strip().rstrip(';')})"
+            result = database.execute(f"{select} limit {limit}" if limit else select)
+            header = [column[0] for column in result.description]
+            rows = [["" if cell is None else cell for cell in row] for row in result.fetchall()]
     except duckdb.Error as error:
-        raise DataError(_("{file}: the query fails: {why}").format(
-            file=path.name, why=_without_values(error))) from None  # fmt: skip
+        problem = _("{file}: the query fails: {why}")
+        raise DataError(problem.format(file=path.name, why=_without_values(error))) from None
     return header, iter(rows)
 
 
 def open_staging(folder: Path, threads: int | None = None) -> duckdb.DuckDBPyConnection:
     """A database of its own on disk, so that files larger than memory can be read."""
     engine = duckdb.connect(str(folder / "staging.duckdb"), config={"threads": threads} if threads else {})
-    engine.execute(f"set temp_directory = {quote(str(folder / 'spill'))}")
+    engine.execute(f"set temp_directory = {sql_literal(str(folder / 'spill'))}")
     engine.execute("set memory_limit = '1500MB'")
     engine.execute("set TimeZone = 'UTC'")
     return engine
