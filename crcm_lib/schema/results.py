@@ -304,7 +304,6 @@ RESULTS = {
             "verdict": text_column("in words", True),
         },
     ),
-}  # fmt: skip
     "profit": Table(
         "what remains of a customer's gross sales", ("customer_id",), "11_profitability",
         {
@@ -328,3 +327,4 @@ RESULTS = {
             "renewal_value": money_column("contract value of the renewals within the horizon, discounted; no part of `value`"),
         },
     ),
+}  # fmt: skip
