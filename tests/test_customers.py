@@ -17,6 +17,8 @@ from crcm_lib.features.customers import (
     summarise_purchases,
 )
 from crcm_lib.models import customer_base
+from crcm_lib.models.lifecycle import STAGES
+from crcm_lib.reporting.text.profile import describe_base, describe_retention, describe_shares, name_groups
 from crcm_lib.schema import tables
 
 CDNOW = Path(lifetimes.__file__).parent / "datasets"
@@ -319,3 +321,64 @@ def test_categories_are_absent_or_add_up():
     assert found["spend_total"].to_dict() == {"food": 68, "home": 7}
     assert found.loc["food", "largest_share"] == pytest.approx(30 / 68)
     assert customer_base.sum_categories(open_with(columns=NAMES[:4]), as_of="2024-01-31").empty
+
+
+def test_small_cohorts_and_small_months_of_large_ones_are_hidden():
+    months = pd.DataFrame(
+        {
+            "cohort": pd.to_datetime(["2024-01-01"] * 4 + ["2024-02-01"] * 3),
+            "months_later": [0, 1, 2, 3, 0, 1, 2],
+            "customers": [40] * 4 + [4] * 3,
+            "active": [40, 12, 4, 0, 4, 4, 0],
+            "retained_share": [1, 0.3, 0.1, 0, 1, 1, 0],
+            "complete": [True, True, True, False, True, True, True],
+        }
+    )
+    shown = customer_base.hide_small_cohorts(months, at_least=5)
+    assert shown["months_later"].to_list() == [1, 2, 1, 2]  # later months, and none that is not over
+    assert shown["hidden"].to_list() == [False, True, True, True]
+    assert shown["active"].dropna().to_list() == [12]
+    assert shown["retained_share"].dropna().to_list() == [0.3]
+    assert describe_retention(shown).endswith("by months after the first: 1: 30.0%.")
+    assert "No map" in describe_retention(shown[shown["hidden"]])
+
+
+def test_each_attribute_hides_its_own_small_groups():
+    """What one attribute hides is not protected by another one: both sort the same customers."""
+    customers = pd.DataFrame(
+        {
+            "purchases": 1,
+            "spend_total": 2.0,
+            "region": ["north"] * 25 + ["south"] * 15 + ["east"] * 2,
+            "size": ["large"] * 21 + ["small"] * 21,
+        }
+    )
+    groups = customer_base.break_down_all(customers, as_of="2024-01-31")
+    shown = customer_base.hide_per_attribute(groups, ["size", "region", "absent"])
+    assert shown["attribute"].to_list() == ["size"] * 2 + ["region"] * 3
+    assert shown["customers"].to_list()[:2] == [21, 21]
+    assert shown.loc[shown["level"] == customer_base.OTHERS, "customers"].isna().all()
+    assert shown["customers"].isna().sum() == 2  # the two of the east, and a group that would give them away
+    assert "largest_share" not in shown
+    assert customer_base.hide_per_attribute(groups, ["absent"]).empty
+
+
+def test_words_of_groups_name_ours_and_leave_the_datas_own():
+    names = name_groups(pd.Index(["45_to_59", "not_given", "north_west"], name="level"))
+    assert names.to_list() == ["45 to 59", "(not given)", "north_west"]
+    assert names.name == "level"
+    groups = pd.DataFrame({"customer_share": [0.25, np.nan], "spend_share": [0.5, np.nan]}, index=["a", "b"])
+    assert (
+        describe_shares(groups)
+        == "Bars, share of customers and of spend. a: 25.0%, 50.0%; b: hidden, hidden."
+    )
+
+
+def test_the_takeaway_says_nothing_of_few():
+    sizes = {"customers": [3, 4, 2, 0, 0, 0, 0], "spend_total": [0.0, 50.0, 30.0, 0, 0, 0, 0]}
+    by_stage = pd.DataFrame(sizes, index=list(STAGES))
+    measures = {"top_10_share": np.nan, "gini": 0.5, "hhi": 0.1}
+    assert "Too few" in describe_base(by_stage, measures, at_least=5).markdown
+    told = describe_base(by_stage * 10, measures, at_least=5).markdown
+    assert told.startswith("60 customers have bought. Most are **new** (66.7% of buyers, 62.5% of spend)")
+    assert "top tenth" not in told

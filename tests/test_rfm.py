@@ -12,6 +12,7 @@ from crcm_lib.config.bands import Band, Segment
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
 from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, name_segments, tabulate_cuts
+from crcm_lib.reporting.text.rfm import describe_cells, describe_scores, describe_segments
 
 # README of the R package rfm (Hebbali, CRAN): its first ten customers, and the thresholds of its help page.
 # There a value that reaches a threshold has passed it; here it must lie beyond, hence the halves.
@@ -208,3 +209,27 @@ def test_moves_count_everybody_once():
     assert moves.loc["loyal"].to_list() == [1, 0, 1]
     assert moves.loc[NOT_YET].to_list() == [0, 1, 0]
     assert moves.to_numpy().sum() == 4
+
+
+def test_the_takeaway_says_nothing_of_few():
+    by_segment = pd.DataFrame({"customers": [4, 60], "spend_total": [900.0, 100.0]}, index=["loyal", "lost"])
+    moves = pd.DataFrame({"loyal": [3, 1, 0], "lost": [2, 50, 8]}, index=["loyal", "lost", NOT_YET])
+    day = pd.Timestamp("2024-01-31")
+    assert "Too few" in describe_segments(by_segment, moves, day, at_least=5).markdown
+    told = describe_segments(by_segment.assign(customers=[40, 60]), moves, day, at_least=3).markdown
+    assert told == (
+        "**loyal** bring 90.0% of spend and are 40.0% of buyers. "
+        "Since 2024-01-31, 5.4% of the buyers of that day have changed segment."
+    )
+    assert "Since" not in describe_segments(by_segment.assign(customers=[40, 60]), moves, day).markdown
+
+
+def test_words_of_pictures_hide_what_is_hidden():
+    cells = pd.DataFrame({1: [7.0, 40.0], 2: [30.0, np.nan]}, index=[2, 1])
+    assert describe_cells(cells).endswith("best on both 30, worst on both 40.")
+    assert describe_cells(cells.iloc[::-1]).endswith("best on both hidden, worst on both 7.")
+    by_score = pd.DataFrame({1: [12, pd.NA], 2: [1234, 9]}, index=["recency", "monetary"], dtype="Int64")
+    assert (
+        describe_scores(by_score)
+        == "Bars, buyers by score. recency: 1: 12, 2: 1,234; monetary: 1: hidden, 2: 9."
+    )

@@ -2,4 +2,15 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["contract_periods", "cost_to_serve", "customer_sql", "customers", "decision_inputs", "first_purchase"])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "age_groups",
+        "contract_periods",
+        "cost_to_serve",
+        "customer_sql",
+        "customers",
+        "decision_inputs",
+        "first_purchase",
+    ],
+)
