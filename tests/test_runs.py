@@ -8,8 +8,9 @@ import time
 
 import nbformat
 import pytest
-from conftest import is_running, list_kernels, write_notebook
 from filelock import FileLock
+from fixtures.processes import is_running
+from fixtures.shop import read_statuses, write_notebook
 
 from crcm_lib.errors import CrcmError, DataError, GateError, LockedError, PolicyError, RunError, UsageError
 from crcm_lib.pipeline import checks, leak_check
@@ -17,8 +18,11 @@ from crcm_lib.pipeline import checks, leak_check
 WAIT = "import time; time.sleep(60)"
 
 
-def statuses(path):
-    return [cell.metadata.papermill.status for cell in nbformat.read(path, as_version=4).cells]
+def reused(shop, **changes):
+    """Run with --resume; say of each notebook whether it was reused."""
+    events = []
+    shop.run(events.append, resume=True, **changes)
+    return [event["status"] == "reused" for event in events if event["event"] == "notebook"]
 
 
 def wait_for_the_second_notebook(process):
@@ -32,15 +36,15 @@ def test_a_run_publishes_everything_under_a_name_that_follows_from_its_content(s
     published = shop.run()
     assert published.name.startswith("corner_shop-2024-03-31-")
     assert (shop.out / "latest").resolve() == published
-    assert set(shop.contents()) == {
-        "index.html", "01_about.html", "01_about.ipynb", "02_copy.html", "02_copy.ipynb",
-        "about.json", "run.json", "clean/seed.json", "tables/copy.json",
-    }  # fmt: skip
+    pages = {"index.html", "01_about.html", "01_about.ipynb", "02_copy.html", "02_copy.ipynb"}
+    files = {"about.json", "run.json", "clean/seed.json", "tables/copy.json"}
+    assert set(shop.contents()) == pages | files
     assert {path.name for path in shop.out.iterdir()} == {".lock", "latest", published.name}
     assert checks.verify(published) == []
     record = json.loads((published / "run.json").read_text())
     assert [entry["status"] for entry in record["notebooks"]] == ["completed", "completed"]
     assert {"parameters", "source", "inputs", "policy", "code", "lock"} <= record["evidence"].keys()
+    assert record["schema_version"] == 1
     assert str(shop.out / ".staging") not in (published / "02_copy.ipynb").read_text()
 
 
@@ -66,38 +70,49 @@ def test_another_seed_is_another_run_and_both_stay(shop):
     assert checks.verify(first) == []
 
 
-@pytest.mark.parametrize(
-    ("cell", "words"),
-    [
-        ("1 / 0", r"02_copy\.ipynb, cell \[3\]: ZeroDivisionError"),
-        ("import sys; sys.exit(0)", r"cell \[3\]: SystemExit: the notebook left before its end"),
-        ("import os; os._exit(0)", r"02_copy\.ipynb, cell \[3\]: the kernel died \(exit 0"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", r"cell \[3\]: the kernel died \(exit -9"),
-        (WAIT, r"02_copy\.ipynb, cell \[3\]: longer than 3 s"),
-    ],
-)  # fmt: skip
-def test_a_failed_notebook_keeps_the_earlier_report_and_its_own_remains(shop, cell, words):
+FAILURES = {
+    "1 / 0": r"02_copy\.ipynb, cell \[3\]: ZeroDivisionError",
+    "import sys; sys.exit(0)": r"cell \[3\]: SystemExit: the notebook left before its end",
+    "import os; os._exit(0)": r"02_copy\.ipynb, cell \[3\]: the kernel died \(exit 0",
+    "import os; os.kill(os.getpid(), 9)": r"cell \[3\]: the kernel died \(exit -9",
+    WAIT: r"02_copy\.ipynb, cell \[3\]: longer than 1 s",
+}
+
+
+@pytest.mark.parametrize("cell", FAILURES)
+def test_a_failed_notebook_keeps_the_earlier_report_and_its_own_remains(shop, cell):
+    fails_and_keeps_the_earlier_report(shop, cell)
+
+
+@pytest.mark.parametrize("cell", ["import sys; sys.exit(0)", "import os; os.kill(os.getpid(), 9)", WAIT])
+def test_so_does_one_that_fails_in_a_real_kernel(real_shop, cell):
+    fails_and_keeps_the_earlier_report(real_shop, cell)
+
+
+def fails_and_keeps_the_earlier_report(shop, cell):
     shop.run()
     before = shop.contents()
     shop.replace_second(cell, COPY_LATER)
-    with pytest.raises(RunError, match=words) as failure:
-        shop.run(cell_timeout=3)
+    with pytest.raises(RunError, match=FAILURES[cell]) as failure:
+        shop.run(cell_timeout=1)
     (kept,) = (shop.out / "failed").iterdir()
     assert str(kept) in str(failure.value)
-    assert statuses(kept / "02_copy.ipynb") == ["completed"] * 3 + ["failed", "pending"]
-    assert statuses(kept / "01_about.ipynb") == ["completed"] * 4
+    assert read_statuses(kept / "02_copy.ipynb") == ["completed"] * 3 + ["failed", "pending"]
+    assert read_statuses(kept / "01_about.ipynb") == ["completed"] * 4
     assert stat.S_IMODE((shop.out / "failed").stat().st_mode) == 0o700
     assert shop.contents() == before
-    assert list_kernels(shop) == set()
+    assert shop.kernels() == set()
 
 
 COPY_LATER = "print('never')"
 
 
-def test_a_cell_whose_thread_failed_is_not_complete(shop):
-    shop.replace_second("import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()")
+def test_a_cell_whose_thread_failed_is_not_complete(real_shop):
+    real_shop.replace_second(
+        "import threading\nt = threading.Thread(target=lambda: 1 / 0)\nt.start(); t.join()"
+    )
     with pytest.raises(GateError, match=r"02_copy\.ipynb, cell \[3\]: something failed beside the cell"):
-        shop.run()
+        real_shop.run()
 
 
 def test_errors_do_not_repeat_data(shop):
@@ -136,10 +151,9 @@ def test_every_problem_is_reported_at_once_and_before_any_kernel(shop, monkeypat
         shop.run(as_of="31.12.2017", seed=-1)
     words = str(failure.value)
     assert failure.value.exit_code == 2
-    for part in (
-        "--as-of '31.12.2017'", "--seed -1", "policy.yaml", "horizn_days", "shop.yaml", "curency",
-        "02_copy.ipynb: unknown parameter 'output_dirr'. Did you mean 'output_dir'?", "'!rm nothing'",
-    ):  # fmt: skip
+    parts = ["--as-of '31.12.2017'", "--seed -1", "policy.yaml", "horizn_days", "shop.yaml", "curency"]
+    parts += ["02_copy.ipynb: unknown parameter 'output_dirr'. Did you mean 'output_dir'?", "'!rm nothing'"]
+    for part in parts:
         assert part in words, part
     assert not shop.out.exists()
 
@@ -166,7 +180,8 @@ def test_a_second_run_at_once_is_refused_and_a_dead_ones_lock_is_not(shop):
     shop.run()
 
 
-def test_kill_9_half_way_then_run_again_gives_the_same_result(shop):
+def test_kill_9_half_way_then_run_again_gives_the_same_result(real_shop):
+    shop = real_shop
     shop.run()
     undisturbed, report = shop.results(), shop.contents()
     shop.run(seed=1)
@@ -182,41 +197,42 @@ def test_kill_9_half_way_then_run_again_gives_the_same_result(shop):
     assert shop.contents() == report
     assert list(shop.out.glob(".staging-*"))
     deadline = time.monotonic() + 30
-    while list_kernels(shop) and time.monotonic() < deadline:
+    while shop.kernels() and time.monotonic() < deadline:
         time.sleep(0.2)
-    assert list_kernels(shop) == set()
+    assert shop.kernels() == set()
     assert shop.second.read_bytes() == source
-    shop.run(seed=1)
+    assert reused(shop, seed=1) == [True, False]  # from what the killed run had completed
     assert shop.results() == expected
     assert expected != undisturbed
     assert not list(shop.out.glob(".staging-*"))
 
 
-def test_sigterm_ends_the_run_and_its_kernels_within_seconds(shop):
+def test_sigterm_ends_the_run_and_its_kernels_within_seconds(real_shop):
+    shop = real_shop
     shop.run()
     before = shop.contents()
     shop.replace_second(WAIT)
     process = shop.start()
     wait_for_the_second_notebook(process)
-    assert list_kernels(shop)
+    assert shop.kernels()
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=30) == 143
     assert process.stderr.read() == ""
-    assert list_kernels(shop) == set()
+    assert shop.kernels() == set()
     assert shop.contents() == before
     (kept,) = (shop.out / "failed").iterdir()
-    assert "completed" not in statuses(kept / "02_copy.ipynb")[3:]
+    assert "completed" not in read_statuses(kept / "02_copy.ipynb")[3:]
 
 
 def test_resume_reuses_what_nothing_changed(shop):
     shop.replace_second("1 / 0")
     with pytest.raises(RunError):
         shop.run()
-    shop.replace_second(*COPY_AND_TELL)
+    shop.replace_second(*COPY_AND_PRINT)
     assert reused(shop) == [True, False]  # from the failed run
     assert not (shop.out / "failed").exists()
     assert reused(shop) == [True, True]  # from the published one
-    shop.replace_second(*COPY_AND_TELL, "print('more')")
+    shop.replace_second(*COPY_AND_PRINT, "print('more')")
     assert reused(shop) == [True, False]
     (shop.folder / "shop.csv").write_text((shop.folder / "shop.csv").read_text() + "\nK0001,2024-03-30,5.00")
     assert reused(shop) == [False, False]
@@ -226,13 +242,7 @@ def test_resume_reuses_what_nothing_changed(shop):
 
 
 TABLES = "from pathlib import Path\nPath(output_dir, 'tables').mkdir()\n"
-COPY_AND_TELL = (f"{TABLES}Path(output_dir, 'tables', 'x.json').write_text('{{}}')", "print('told')")
-
-
-def reused(shop, **changes):
-    events = []
-    shop.run(events.append, resume=True, **changes)
-    return [event["status"] == "reused" for event in events if event["event"] == "notebook"]
+COPY_AND_PRINT = (f"{TABLES}Path(output_dir, 'tables', 'x.json').write_text('{{}}')", "print('done')")
 
 
 def test_resume_does_not_trust_a_damaged_stage(shop):
@@ -289,6 +299,11 @@ def test_verify_says_what_changed(shop):
     notebook.cells[-1].execution_count = None
     nbformat.write(notebook, published / "01_about.ipynb")
     assert any("01_about.ipynb, cell [3]: not executed" in problem for problem in checks.verify(published))
+    record = json.loads((published / "run.json").read_text("utf-8"))
+    (published / "run.json").write_text(json.dumps(record | {"schema_version": 2}))
+    assert checks.verify(published) == [
+        "run.json has schema_version 2; this crcm reads 1. Use the crcm that wrote it."
+    ]
     (published / "run.json").unlink()
     assert checks.verify(published) == ["run.json is missing: not a published run"]
 
@@ -305,8 +320,10 @@ def test_rows_with_ids_are_private_and_pages_are_not(shop):
         published = shop.run()
     finally:
         os.umask(mask)
-    modes = {path.relative_to(published).as_posix(): stat.S_IMODE(path.stat().st_mode)
-             for path in published.rglob("*")}  # fmt: skip
+    modes = {
+        path.relative_to(published).as_posix(): stat.S_IMODE(path.stat().st_mode)
+        for path in published.rglob("*")
+    }
     assert modes["clean"] == modes["tables"] == modes[".stages"] == 0o700
     assert modes["clean/seed.json"] == modes["tables/copy.json"] == 0o600
     assert modes["index.html"] == modes["02_copy.ipynb"] == modes["run.json"] == 0o644
@@ -346,7 +363,17 @@ def test_ordinary_numbers_are_no_leaks(tmp_path):
     assert len(leak_check.find_leaks(tmp_path, {"00123"})) == 1
 
 
-def test_the_machine_does_not_leak_into_the_kernel(shop, monkeypatch):
+def test_the_words_of_an_svg_picture_are_searched_too(tmp_path):
+    svg = "<svg><!-- K1042 --><path d='M 0 0'/></svg>"
+    output = nbformat.v4.new_output("display_data", {"image/svg+xml": svg, "image/png": "SzEwNDI="})
+    cell = nbformat.v4.new_code_cell("ax", outputs=[output])
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "02_copy.ipynb")
+    assert len(leak_check.find_leaks(tmp_path, {"K1042"})) == 1
+    assert leak_check.find_leaks(tmp_path, {"K1043"}) == []
+
+
+def test_the_machine_does_not_leak_into_the_kernel(real_shop, monkeypatch):
+    shop = real_shop
     startup = shop.folder / "profile_default" / "startup"
     startup.mkdir(parents=True)
     (startup / "00.py").write_text("stowaway = 1")

@@ -7,10 +7,10 @@ from concurrent.futures import Future
 
 import nbformat
 import pytest
-from conftest import list_kernels, write_notebook
+from fixtures.shop import read_statuses, write_notebook
 
 from crcm_lib.errors import RunError, UsageError
-from crcm_lib.pipeline import cache, preload, sandbox, schedule
+from crcm_lib.pipeline import cache, sandbox, schedule
 
 PARAMETERS = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
 WRITE = """\
@@ -26,7 +26,11 @@ deadline = time.monotonic() + 40
 while not Path({folder!r}, "{other}.here").exists():
     assert time.monotonic() < deadline
     time.sleep(0.05)"""
-WAIT = "import time; time.sleep(60)"
+WAIT = """\
+import time
+from pathlib import Path
+Path({folder!r}, "{name}.here").touch()
+time.sleep(60)"""
 
 
 @pytest.fixture(autouse=True)
@@ -48,12 +52,12 @@ def meet(shop, name, other):
     return MEET.format(folder=str(shop.folder), name=name, other=other)
 
 
+def wait(shop, name):
+    return WAIT.format(folder=str(shop.folder), name=name)
+
+
 def printed(folder, name):
     return nbformat.read(folder / f"{name}.ipynb", as_version=4).cells[-1].outputs[0].text
-
-
-def statuses(path):
-    return [cell.metadata.papermill.status for cell in nbformat.read(path, as_version=4).cells]
 
 
 def test_notebooks_that_have_nothing_to_do_with_each_other_run_side_by_side(shop):
@@ -81,12 +85,12 @@ def test_a_notebook_sees_what_it_comes_after_and_nothing_else(shop, monkeypatch)
 
 
 def test_a_notebook_waits_for_those_it_names(shop):
-    add(shop, "02_copy", "import time; time.sleep(2)")
+    add(shop, "02_copy", "import time; time.sleep(0.5)")
     add(shop, "03_look", after=["02_copy"])
     events = []
     shop.run(events.append)
-    told = [(event["event"], event["notebook"]) for event in events if "notebook" in event]
-    assert told.index(("notebook", "02_copy")) < told.index(("cell", "03_look"))
+    seen = [(event["event"], event["notebook"]) for event in events if "notebook" in event]
+    assert seen.index(("notebook", "02_copy")) < seen.index(("cell", "03_look"))
 
 
 @pytest.mark.parametrize(
@@ -107,18 +111,22 @@ def test_a_wait_that_cannot_be_is_refused_before_any_kernel(shop, monkeypatch, c
         shop.run()
 
 
-@pytest.mark.parametrize(("failing", "other"), [("02_copy", "03_look"), ("03_look", "02_copy")])
-def test_a_failure_stops_the_notebook_beside_it(shop, failing, other):
+@pytest.mark.parametrize(
+    ("kernels", "failing", "other"),
+    [("shop", "02_copy", "03_look"), ("shop", "03_look", "02_copy"), ("real_shop", "03_look", "02_copy")],
+)
+def test_a_failure_stops_the_notebook_beside_it(request, kernels, failing, other):
+    shop = request.getfixturevalue(kernels)
     add(shop, failing, meet(shop, failing, other), "1 / 0", after=["01_about"])
-    add(shop, other, meet(shop, other, failing), WAIT, "print('never')", after=["01_about"])
+    add(shop, other, wait(shop, other), "print('never')", after=["01_about"])
     started = time.monotonic()
     with pytest.raises(RunError, match=rf"{failing}\.ipynb, cell \[4\]: ZeroDivisionError"):
         shop.run()
     assert time.monotonic() - started < 45
-    assert list_kernels(shop) == set()
+    assert shop.kernels() == set()
     (kept,) = (shop.out / "failed").iterdir()
-    assert statuses(kept / f"{other}.ipynb")[-2:] == ["failed", "pending"]
-    assert statuses(kept / "01_about.ipynb") == ["completed"] * 4
+    assert read_statuses(kept / f"{other}.ipynb")[-2:] == ["failed", "pending"]
+    assert read_statuses(kept / "01_about.ipynb") == ["completed"] * 4
     assert not (kept / sandbox.SANDBOXES).exists()
     assert str(shop.out / ".staging") not in (kept / f"{other}.ipynb").read_text()
 
@@ -129,7 +137,7 @@ def test_of_two_failures_found_together_the_lowest_is_told():
         future.set_exception(RunError(name)) if name > "01" else future.set_result(name)
         return future
 
-    after = schedule.follow({"01": [], "02": [], "03": []})
+    after = schedule.find_ancestors({"01": [], "02": [], "03": []})
     turns = schedule.execute_in_order(after, begin)
     assert next(turns) == ("01", "01")
     with pytest.raises(RunError, match="02"):
@@ -145,30 +153,33 @@ def test_what_a_failed_notebook_wrote_is_kept_for_the_analyst(shop):
     assert not (kept / "clean" / "seed.json").is_symlink()
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)])
-def test_a_signal_ends_both_notebooks_at_work(shop, number, code):
-    add(shop, "02_copy", meet(shop, "02", "03"), WAIT, after=["01_about"])
-    add(shop, "03_look", meet(shop, "03", "02"), WAIT, after=["01_about"])
-    process = shop.start()
-    met = set()
-    while len(met) < 2:
-        event = json.loads(process.stdout.readline())
-        met |= {event["notebook"]} if event.get("cell") == 3 and event["notebook"] != "01_about" else set()
+@pytest.mark.parametrize(
+    ("kernels", "number", "code"),
+    [("stub", signal.SIGTERM, 143), ("real", signal.SIGINT, -signal.SIGINT)],
+)
+def test_a_signal_ends_both_notebooks_at_work(shop, kernels, number, code):
+    names = "02_copy", "03_look"
+    for name in names:
+        add(shop, name, wait(shop, name), after=["01_about"])
+    process = shop.start(kernels)
+    while not all((shop.folder / f"{name}.here").exists() for name in names):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.02)
     started = time.monotonic()
     process.send_signal(number)
     assert process.wait(timeout=30) == code
     assert time.monotonic() - started < 15
-    assert list_kernels(shop) == set()
+    assert shop.kernels() == set()
     (kept,) = (shop.out / "failed").iterdir()
-    assert [statuses(kept / f"{name}.ipynb")[-1] for name in sorted(met)] == ["failed", "failed"]
+    assert [read_statuses(kept / f"{name}.ipynb")[-1] for name in names] == ["failed", "failed"]
 
 
 def test_resume_executes_what_changed_and_what_comes_after_it(shop):
     def reused():
         events = []
         shop.run(events.append, resume=True)
-        told = [event for event in events if event["event"] == "notebook"]
-        return sorted(event["notebook"][:2] for event in told if event["status"] == "reused")
+        done = [event for event in events if event["event"] == "notebook"]
+        return sorted(event["notebook"][:2] for event in done if event["status"] == "reused")
 
     add(shop, "03_look", after=["01_about"])
     add(shop, "04_last", after=["02_copy"])
@@ -183,20 +194,20 @@ def test_resume_executes_what_changed_and_what_comes_after_it(shop):
 
 
 def test_one_at_a_time_gives_the_same_run(shop, monkeypatch):
-    def told(published):
+    def read_record(published):
         record = json.loads((published / "run.json").read_text("utf-8"))
         del record["artefacts"]["index.html"]  # shows seconds
         record["notebooks"] = [entry | {"seconds": 0} for entry in record["notebooks"]]
         return record
 
-    add(shop, "02_copy", "import time; time.sleep(2)", WRITE.format(name="02_copy"))
+    add(shop, "02_copy", "import time; time.sleep(0.5)", WRITE.format(name="02_copy"))
     add(shop, "03_look", after=["01_about"])
     add(shop, "04_last", after=["02_copy", "03_look"])
     published = shop.run()
-    side_by_side, record = shop.results(), told(published)
+    side_by_side, record = shop.results(), read_record(published)
     published.rename(shop.folder / "away")
     monkeypatch.setattr(schedule, "count_places", lambda: 1)
-    assert told(shop.run()) == record
+    assert read_record(shop.run()) == record
     assert shop.results() == side_by_side
 
 
@@ -212,27 +223,12 @@ def test_a_file_that_a_reused_notebook_wrote_is_not_written_over(shop):
     add(shop, "04_last", WRITE.format(name="same"), after=["03_slow"])
     shop.run()
     add(shop, "02_copy", WRITE.format(name="same"))
-    add(shop, "03_slow", "import time; time.sleep(8)", after=["01_about"])
+    add(shop, "03_slow", "import time; time.sleep(1)", after=["01_about"])
     with pytest.raises(RunError, match=r"tables/same\.json: written by more than one notebook"):
         shop.run(resume=True)
 
 
 def test_what_a_notebook_comes_after_is_part_of_what_it_asks():
     plain = nbformat.v4.new_notebook()
-    told = nbformat.v4.new_notebook(metadata={"crcm": {"after": []}})
-    assert cache.hash_notebook(plain) != cache.hash_notebook(told)
-
-
-def test_a_kernel_has_what_its_notebook_imports_before_its_turn(shop):
-    line = "import sys\nprint('crcm_lib.models.rfm' in sys.modules, 'scipy.stats' in sys.modules, repr(_))"
-    add(shop, "02_copy", line, "from crcm_lib.models import rfm, value")
-    add(shop, "03_look", line.replace("rfm", "churn"))
-    published = shop.run()
-    cell = nbformat.read(published / "02_copy.ipynb", as_version=4).cells[-2]
-    assert cell.outputs[0].text == "True True ''\n"
-    assert printed(published, "03_look") == "False False ''\n"
-
-
-@pytest.mark.parametrize("module", sorted({*preload.LAZY_IMPORTS, *sum(preload.LAZY_IMPORTS.values(), ())}))
-def test_what_is_imported_ahead_is_there(module):
-    __import__(module)
+    named = nbformat.v4.new_notebook(metadata={"crcm": {"after": []}})
+    assert cache.hash_notebook(plain) != cache.hash_notebook(named)

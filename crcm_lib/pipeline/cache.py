@@ -1,8 +1,12 @@
-"""Content hashes: what a run depends on, what a notebook left behind, and what may therefore be reused.
+"""Content hashes: what a run depends on, what each notebook wrote, and what may therefore be reused.
 
-A stage is one executed notebook. Its key is the hash of everything that could change what it says: inputs,
-parameters, policy, code, lock, installed versions, its own cells, every table the notebooks before it wrote.
-Two stages with one key are the same stage, whoever ran it and when.
+A stage is one executed notebook. Its key is the hash of everything that could change its outputs: inputs,
+parameters, policy, code, lock, installed versions, its own cells, and every table that the notebooks before
+it wrote. Two stages with one key are the same stage, whoever ran it and when.
+
+ploomber, snakemake and dvc keep such caches too. They compare the times or hashes of declared files; a
+notebook here declares none, its sandbox shows what it read and wrote, and the installed versions and the
+library's code belong to the key. That, and the privacy of what is copied, are the lines of this module.
 """
 
 import hashlib
@@ -25,7 +29,7 @@ RECORDS = ".stages"
 
 @dataclass(frozen=True)
 class Stage:
-    """What one notebook's turn left behind."""
+    """One executed notebook: its key, and what it wrote."""
 
     name: str
     key: str
@@ -54,7 +58,7 @@ def hash_content(content) -> str:
 
 
 def hash_notebook(notebook: nbformat.NotebookNode) -> str:
-    """Return the hash of what a notebook asks, not of what it answered: cells, tags, what it comes after."""
+    """Return the hash of a notebook's cells, tags and dependencies, without its outputs."""
     cells = [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in notebook.cells]
     return hash_content([cells, notebook.metadata.get("crcm", {})])
 
@@ -96,20 +100,20 @@ def hash_outputs(folder: Path) -> dict[str, str]:
     }
 
 
-def record(folder: Path, stage: Stage) -> None:
-    """Note that a stage is complete; written after everything else it leaves."""
+def save_stage(folder: Path, stage: Stage) -> None:
+    """Record that a stage is complete; written after all of its files."""
     (folder / RECORDS).mkdir(exist_ok=True)
-    kept = replace(stage, reused=False)
-    save_atomically(json.dumps(asdict(kept), indent=1), folder / RECORDS / f"{stage.name}.json")
+    executed = replace(stage, reused=False)
+    save_atomically(json.dumps(asdict(executed), indent=1), folder / RECORDS / f"{stage.name}.json")
 
 
 def claim_outputs(name: str, before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
-    """Return what a notebook wrote; it may not touch what a notebook before it wrote.
+    """Return the files that a notebook wrote, with their hashes; it may not change those of earlier ones.
 
     Raises
     ------
     RunError
-        If it changed or removed somebody else's file.
+        If it changed or removed another notebook's file.
     """
     if touched := sorted(path for path in before if after.get(path) != before[path]):
         raise RunError(
@@ -120,7 +124,7 @@ def claim_outputs(name: str, before: dict[str, str], after: dict[str, str]) -> d
     return {path: digest for path, digest in after.items() if path not in before}
 
 
-def find(name: str, key: str, folders: list[Path]) -> tuple[Path, Stage] | None:
+def find_stage(name: str, key: str, folders: list[Path]) -> tuple[Path, Stage] | None:
     """Find a complete, undamaged stage with this key in earlier runs, finished or not."""
     for folder in folders:
         try:
@@ -133,7 +137,7 @@ def find(name: str, key: str, folders: list[Path]) -> tuple[Path, Stage] | None:
     return None
 
 
-def reuse(folder: Path, found: tuple[Path, Stage]) -> Stage:
+def reuse_stage(folder: Path, found: tuple[Path, Stage]) -> Stage:
     """Copy a found stage into a run's folder."""
     origin, stage = found
     for name in [*stage.outputs, f"{stage.name}.ipynb"]:
@@ -152,18 +156,18 @@ def protect(folder: Path, mask: int) -> None:
         path.chmod(wide & (0o700 if private else ~mask & 0o755))
 
 
-def save_atomically(text: str, path: Path) -> None:
+def save_atomically(content: str | bytes, path: Path) -> None:
     """Write a file so that a reader, a full disk or a kill finds the old one or the new one, never half."""
     draft = path.with_name(f".{path.name}.draft")
-    with open(draft, "w", encoding="utf-8") as file:
-        file.write(text)
+    with open(draft, "wb") as file:
+        file.write(content.encode() if isinstance(content, str) else content)
         file.flush()
         os.fsync(file.fileno())
     os.replace(draft, path)
 
 
 def fsync(*paths: Path) -> None:
-    """Make sure that files and folders are on the disk before anybody is told of them."""
+    """Make sure that files and folders are on the disk before another process can learn of them."""
     for path in paths:
         handle = os.open(path, os.O_RDONLY)
         try:

@@ -1,4 +1,4 @@
-"""Completeness: what a run must prove before it is published, and what `crcm verify` proves again."""
+"""Completeness: what must hold before a run is published, and what `crcm verify` checks again."""
 
 import json
 import re
@@ -12,12 +12,14 @@ from crcm_lib.pipeline import cache
 from crcm_lib.schema import tables
 from crcm_lib.schema.results import RESULTS
 
+SCHEMA_VERSION = 1  # of run.json
+
 # A thread that fails leaves its cell's status untouched; its traceback on stderr does not.
 HIDDEN_FAILURES = ("Traceback (most recent call last)", "Exception in thread", "Exception ignored in")
 
 
 def find_incomplete(notebook: nbformat.NotebookNode, name: str) -> list[str]:
-    """List what shows that a notebook did not run from its first cell to its last."""
+    """List the signs that a notebook did not run from its first cell to its last."""
     problems = []
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for number, cell in enumerate(code, 1):
@@ -41,7 +43,7 @@ def find_incomplete(notebook: nbformat.NotebookNode, name: str) -> list[str]:
 
 
 def find_bad_tables(folder: Path, name: str) -> list[str]:
-    """List the tables that this notebook owes and did not write, or wrote against their contract."""
+    """List the result tables of a notebook that are missing or break their contract."""
     problems = []
     for table in (table for table in RESULTS if RESULTS[table].written_by == name):
         try:
@@ -65,13 +67,18 @@ def find_shell_lines(notebook: nbformat.NotebookNode, name: str) -> list[str]:
 
 
 def verify(folder: Path) -> list[str]:
-    """List what has changed in a published run since run.json was written, and what was never complete."""
+    """List what changed in a published run since run.json was written, and what was never complete."""
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
+        if (version := run.get("schema_version")) != SCHEMA_VERSION:
+            words = _(
+                "run.json has schema_version {version}; this crcm reads {ours}. Use the crcm that wrote it."
+            )
+            return [words.format(version=version, ours=SCHEMA_VERSION)]
         promised, names = run["artefacts"], [notebook["name"] for notebook in run["notebooks"]]
     except FileNotFoundError:
         return [_("run.json is missing: not a published run")]
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return [_("run.json cannot be read")]
     found = {name: cache.hash_file(path) for name, path in cache.list_artefacts(folder).items()}
     problems = [_("{name}: missing").format(name=name) for name in promised if name not in found]

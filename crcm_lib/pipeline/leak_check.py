@@ -1,4 +1,4 @@
-"""The privacy gate: no raw id, e-mail address or phone number in what people read."""
+"""The privacy gate: no raw id, e-mail address or phone number on a page or in an executed notebook."""
 
 import json
 import re
@@ -17,6 +17,7 @@ NAMED_ID = re.compile(r"\bcustomer_id[\s:=\"'\[(]{1,4}(\d+)\b", re.I)
 MACHINERY = re.compile(
     r"<style.*?</style>|<script.*?</script>|<meta[^>]*>|data:[\w/+.-]+;base64,[\w+/=]+", re.S
 )
+SVG_WORDS = re.compile(r"<!--(.*?)-->", re.S)  # matplotlib draws letters as paths, and says them here
 FRACTION = re.compile(r"(?<!\w)(\d+)[.,]\d[\d.,]*")  # 0.00123 does not speak of customer 00123
 
 
@@ -32,14 +33,14 @@ def read_ids(folder: Path) -> set[str]:
     return ids
 
 
-def is_telling(name: str) -> bool:
-    """Is this id so unlike a number or a word of a report that finding it anywhere is a leak?
+def is_distinctive(name: str) -> bool:
+    """Is this id so unlike a number or a word of a report that its presence anywhere is a leak?
 
     Examples
     --------
-    >>> [is_telling(name) for name in ("K1042", "00123", "123456789", "Jane Doe", "a@b.org")]
+    >>> [is_distinctive(name) for name in ("K1042", "00123", "123456789", "Jane Doe", "a@b.org")]
     [True, True, True, True, True]
-    >>> [is_telling(name) for name in ("123", "18287", "North", "C1")]
+    >>> [is_distinctive(name) for name in ("123", "18287", "North", "C1")]
     [False, False, False, False]
     """
     if name.isdecimal():
@@ -49,30 +50,31 @@ def is_telling(name: str) -> bool:
 
 
 def find_leaks(folder: Path, ids: set[str]) -> list[str]:
-    """List where a run's pages and executed notebooks show somebody, without repeating whom.
+    """List the pages and notebook cells of a run that identify a customer, without repeating whom.
 
-    Three nets:
+    Three searches:
 
-    - e-mail addresses, phone numbers, and ids that are like no number and no word (`is_telling`): anywhere;
+    - e-mail addresses, phone numbers, and ids like no number and no word (`is_distinctive`): anywhere, the
+      words of an SVG picture included;
     - numbers that are ids: where the text says `customer_id: 18287`;
     - every id: a table with a column `customer_id` must hold pseudonyms.
 
-    Not looked for: other short or purely numeric ids in running text, ids that are a plain word, what is
-    drawn inside a picture, and the private folders (clean, tables, models), which hold ids on purpose.
+    Not searched for: other short or purely numeric ids in running text, ids that are a plain word, the
+    pixels of a picture, and the private folders (clean, tables, models), which hold ids on purpose.
     """
     texts = dict(_read_texts(folder))
-    telling = {name for name in ids if is_telling(name)}
-    suspects = set(find_identifiers("\n".join(texts.values()), telling))  # one pass; mostly the last
+    distinctive = {name for name in ids if is_distinctive(name)}
+    suspects = set(find_identifiers("\n".join(texts.values()), distinctive))  # one pass, mostly the only one
     problems = []
     for place, text in texts.items():
-        found = find_identifiers(text, telling & suspects) if suspects else []
+        identifiers = find_identifiers(text, distinctive & suspects) if suspects else []
         named = ids.intersection(NAMED_ID.findall(text))
         tables = [table for table in TABLE.findall(text) if ID_HEADING.search(table)]
         bare = [table for table in tables if len(PSEUDONYM.findall(table)) < table.count("<tr") - 1]
-        if found or named:
+        if identifiers or named:
             problems.append(
                 _("{place}: {count} raw id(s), e-mail address(es) or phone number(s)").format(
-                    place=place, count=len({*found, *named})
+                    place=place, count=len({*identifiers, *named})
                 )
             )
         if bare:
@@ -83,22 +85,24 @@ def find_leaks(folder: Path, ids: set[str]) -> list[str]:
 
 
 def _read_texts(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yield what each page and each notebook cell says, without pictures, styles and digits behind a mark."""
+    """Yield place and text of each page and notebook cell, without pictures, styles and decimals."""
     for file in sorted([*folder.glob("*.html"), folder / "about.json"]):
         if file.exists():
             yield file.name, FRACTION.sub(r"\1", MACHINERY.sub(" ", file.read_text("utf-8")))
     for file in sorted(folder.glob("*.ipynb")):
         for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"], 1):
             where = _("{file}, cell {number} from the top").format(file=file.name, number=number)
-            yield where, FRACTION.sub(r"\1", MACHINERY.sub(" ", _spoken(cell)))
+            yield where, FRACTION.sub(r"\1", MACHINERY.sub(" ", _read_cell(cell)))
 
 
-def _spoken(cell: dict) -> str:
-    """Everything a cell says, as one text: source and outputs, alternative texts included."""
+def _read_cell(cell: dict) -> str:
+    """Return all text of a cell: source and outputs, alternative texts included."""
     parts = ["".join(cell["source"])]
     for output in cell.get("outputs", []):
-        said = {kind: value for kind, value in output.get("data", {}).items() if "image/" not in kind}
-        said |= {kind: output.get(kind, "") for kind in ("text", "evalue", "traceback")}
-        parts += ["".join(value) for value in said.values() if isinstance(value, str | list)]
+        data = output.get("data", {})
+        texts = {kind: value for kind, value in data.items() if "image/" not in kind}
+        texts["image/svg+xml"] = "\n".join(SVG_WORDS.findall("".join(data.get("image/svg+xml", ""))))
+        texts |= {kind: output.get(kind, "") for kind in ("text", "evalue", "traceback")}
+        parts += ["".join(value) for value in texts.values() if isinstance(value, str | list)]
         parts.append(json.dumps(output.get("metadata", {}), ensure_ascii=False))
     return "\n".join(parts)

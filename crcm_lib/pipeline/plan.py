@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -20,15 +21,17 @@ from crcm_lib.pipeline.kernel import KERNEL
 from crcm_lib.privacy import pseudonymise
 from crcm_lib.schema.tables import ROOT, About
 
-PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "seed")  # there are no others
+# A notebook may have these parameters and no others.
+PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "overrides", "seed")
 LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything a run may be told.
+    """The parameters of a run.
 
-    `as_of` is a day like 2017-12-31, or empty for the last day in the data. `cell_timeout` is in seconds.
+    `as_of` is a day like 2017-12-31, or empty for the last day in the data. `overrides` is a JSON of policy
+    paths and their values, like {"rfm.bins": 4}. `cell_timeout` is in seconds.
     """
 
     source: str
@@ -36,6 +39,7 @@ class Settings:
     as_of: str = ""
     out: str = "reports"
     seed: int = 0
+    overrides: str = "{}"
     resume: bool = False
     notebooks: str = "notebooks"
     cell_timeout: int = 1800
@@ -48,12 +52,12 @@ class Notebook:
     content: nbformat.NotebookNode
     parameters: tuple[str, ...]
     title: str
-    after: frozenset[str]  # the notebooks it comes after: it sees what they wrote and nothing else
+    ancestors: frozenset[str]  # the notebooks it depends on: it reads what they wrote and nothing else
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A checked run: nothing about it can still be misspelt, missing or malformed."""
+    """A run whose parameters, source, policy and notebooks have been checked."""
 
     settings: Settings
     out: Path
@@ -94,7 +98,10 @@ def plan_run(settings: Settings) -> Plan:
     if source is not None:
         inputs = attempt(_check_inputs, source)
         attempt(pseudonymise, [], _describe(source))
-    policy = attempt(read_policy, locate(settings.policy))
+    changes = (
+        () if settings.overrides == "{}" else (settings.overrides,)
+    )  # INTERIM until read_policy takes them
+    policy = attempt(read_policy, locate(settings.policy), *changes)
     notebooks = attempt(read_notebooks, locate(settings.notebooks))
     raise_together(problems)
     return Plan(
@@ -108,7 +115,7 @@ def plan_run(settings: Settings) -> Plan:
 
 
 def check_unchanged(plan: Plan) -> None:
-    """Make sure that what the run was planned on is still there: an export job may have come between.
+    """Make sure that nothing the run depends on has changed since it was planned.
 
     Raises
     ------
@@ -122,20 +129,20 @@ def check_unchanged(plan: Plan) -> None:
 
 
 def raise_together(problems: list[CrcmError]) -> None:
-    """Raise one error that says everything; a breach that two checks found is said once."""
+    """Raise one error that holds all problems, each once, in the class with the lowest exit code."""
     if problems:
         gravest = min(problems, key=lambda problem: problem.exit_code)
         raise type(gravest)("\n".join(dict.fromkeys(str(problem) for problem in problems)))
 
 
 def locate(path: str) -> Path:
-    """Find what a user named: from the current folder first, then from the project's root."""
+    """Resolve a user's path: from the current folder if it exists there, else from the project's root."""
     given = Path(path).expanduser()
     return given.resolve() if given.exists() else ROOT / given
 
 
-def display(path: Path) -> str:
-    """Name a path for people: from the project's root where it lies inside."""
+def short_path(path: Path) -> str:
+    """Return a path as text, from the project's root where it lies inside."""
     return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
@@ -150,10 +157,10 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     Raises
     ------
     UsageError
-        If there are none, or one asks for a parameter that no run has, comes after a notebook that is not
-        there, or hides failures in shell lines.
+        If there are none, or one has an unknown parameter, depends on a notebook that is not there, or has
+        shell lines, whose failures nobody would notice.
     """
-    found, direct, problems = {}, {}, []
+    contents, direct, problems = {}, {}, []
     paths = list_notebooks(folder)
     for number, path in enumerate(paths):
         try:
@@ -170,44 +177,46 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
             for name in wanted
             if name not in PARAMETERS
         ]
-        direct[path.stem], unknown = schedule.read_after(content, [other.stem for other in paths[:number]])
+        earlier = [other.stem for other in paths[:number]]
+        direct[path.stem], unknown = schedule.read_dependencies(content, earlier)
         problems += [f"{path.name}: {problem}" for problem in unknown]
         problems += checks.find_shell_lines(content, path.stem)
         title = next((cell.source for cell in content.cells if cell.cell_type == "markdown"), path.stem)
-        found[path.stem] = content, wanted, title.splitlines()[0].lstrip("# ").strip()
+        contents[path.stem] = content, wanted, title.splitlines()[0].lstrip("# ").strip()
     if problems:
-        raise UsageError(list_problems(display(folder), problems))
-    if not found:
+        raise UsageError(list_problems(short_path(folder), problems))
+    if not contents:
         words = _("{folder}: no notebooks like 01_data_cleaning.ipynb")
-        raise UsageError(words.format(folder=display(folder)))
-    after = schedule.follow(direct)
-    return {name: Notebook(*parts, after=after[name]) for name, parts in found.items()}
+        raise UsageError(words.format(folder=short_path(folder)))
+    ancestors = schedule.find_ancestors(direct)
+    return {name: Notebook(*parts, ancestors=ancestors[name]) for name, parts in contents.items()}
 
 
 def _check_parameters(settings: Settings) -> None:
-    problems = []
+    problems = [*_check_out(settings)]
     if settings.as_of and not _is_day(settings.as_of):
-        problems.append(
-            _("--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data")
-            .format(day=settings.as_of)
-        )  # fmt: skip
+        words = _(
+            "--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data"
+        )
+        problems.append(words.format(day=settings.as_of))
     if not 0 <= settings.seed <= LARGEST_SEED:
-        problems.append(
-            _("--seed {seed}: from 0 to {largest}").format(seed=settings.seed, largest=LARGEST_SEED)
-        )
+        words = _("--seed {seed}: from 0 to {largest}")
+        problems.append(words.format(seed=settings.seed, largest=LARGEST_SEED))
     if settings.cell_timeout < 1:
-        problems.append(
-            _("--cell-timeout {seconds}: at least 1 second").format(seconds=settings.cell_timeout)
-        )
+        words = _("--cell-timeout {seconds}: at least 1 second")
+        problems.append(words.format(seconds=settings.cell_timeout))
+    if problems:
+        raise UsageError(list_problems(_("parameters"), problems))
+
+
+def _check_out(settings: Settings) -> Iterator[str]:
     out = Path(settings.out).resolve()
     nearest = next(place for place in [out, *out.parents] if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        problems.append(_("--out {out}: cannot be written to").format(out=settings.out))
+        yield _("--out {out}: cannot be written to").format(out=settings.out)
     if (out / "latest").exists() and not (out / "latest").is_symlink():
-        problems.append(_("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
-                        .format(out=settings.out))  # fmt: skip
-    if problems:
-        raise UsageError(list_problems(_("parameters"), problems))
+        words = _("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
+        yield words.format(out=settings.out)
 
 
 def _is_day(text: str) -> bool:
@@ -220,14 +229,14 @@ def _is_day(text: str) -> bool:
 
 
 def _check_inputs(source: Source) -> list[dict]:
-    """Try the first records of every file, then hash them all."""
+    """Read the first records of every file, then return the hash of each."""
     if problems := check_source(source):
-        raise DataError(list_problems(display(source.path), problems))
+        raise DataError(list_problems(short_path(source.path), problems))
     return _hash_inputs(source)
 
 
 def _hash_inputs(source: Source) -> list[dict]:
-    """Hash every file that the description names, lookups included."""
+    """Return name, size and hash of every file that the description names, lookups included."""
     entries = [part for parts in source.tables.values() for part in parts]
     entries += [lookup for part in entries for lookup in part.lookups.values()]
     files = {path.resolve() for entry in entries for path in find_files(entry, source)}
@@ -238,16 +247,17 @@ def _hash_inputs(source: Source) -> list[dict]:
 
 
 def _describe(source: Source) -> About:
-    """What is known before cleaning; enough to choose the key of the pseudonyms."""
+    """Return what is known before cleaning, enough to choose the key of the pseudonyms."""
     return About(source.name, source.title, "", "", source.currency, synthetic=source.synthetic)
 
 
 def _gather_evidence(settings: Settings, source: Source, inputs: list[dict], notebooks: dict) -> dict:
+    """Return everything that can change a result, as values and hashes."""
     lock = ROOT / "requirements.lock"
     if not lock.exists():
         raise RunError(_("requirements.lock is missing; the run could not say what it ran on"))
     return {
-        "parameters": {"as_of": settings.as_of, "seed": settings.seed},
+        "parameters": {"as_of": settings.as_of, "overrides": settings.overrides, "seed": settings.seed},
         "source": cache.hash_file(source.path),
         "inputs": inputs,
         "policy": cache.hash_file(locate(settings.policy)),

@@ -1,55 +1,153 @@
-"""What a notebook will import, so that a kernel that waits for its turn has it already.
+"""What a notebook will import, read from its code and from the library's, so that a waiting kernel has it.
 
-Only the library's own modules, which do nothing but define, and what they themselves import when called: an
-analyst's module may print or warn, and belongs in the cell that imports it.
+A cold kernel imports for one to two seconds, mostly inside the library's functions, which import heavy
+packages when called: the cells of the ten notebooks take 35 s on the sample, 25 s when all of that was loaded
+while the notebooks before them were at work. Nothing is listed by hand: the modules that a notebook uses are
+parsed, and those that they import in turn. Only packages that the library itself imports are loaded ahead;
+an analyst's own module may print or warn, and belongs in the cell that imports it.
 """
 
 import ast
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
 
 import nbformat
 
+import crcm_lib
 from crcm_lib.schema.tables import ROOT
 
-LIBRARY = "crcm_lib"
+LIBRARY = crcm_lib.__name__
+SHORT_NAMES = crcm_lib.FACADE | crcm_lib.ROOMS  # name of the facade -> module that has it
+NOT_AHEAD = {"lifetimes"}  # its import changes pandas options and warning filters; our adapter undoes that
 
-# Heavy modules that ours import only when called.
-LAZY_IMPORTS = {
-    "crcm_lib.models.clustering": ("sklearn.cluster", "sklearn.mixture"),
-    "crcm_lib.models.satisfaction": ("scipy.stats",),
-    "crcm_lib.models.clv": ("scipy.stats",),  # not lifetimes: it changes options when imported
-    "crcm_lib.reporting.charts.tier_charts": ("scipy.optimize",),
-}
+
+@dataclass
+class _Imports:
+    """What a piece of code imports: name of a module -> names taken from it."""
+
+    at_once: dict[str, set[str]] = field(default_factory=dict)
+    when_called: dict[str, set[str]] = field(default_factory=dict)  # inside its functions
 
 
 def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
-    """List the modules of the library that a notebook imports, and the heavy ones these will need.
+    """List what the notebook and the library's functions that it may call will import.
+
+    Returns
+    -------
+    Entries like `crcm_lib.models:clv` or `seaborn`: a module, and the names taken from it.
 
     Examples
     --------
-    >>> cells = ["from crcm_lib.models import churn, clv as worth", "import pandas", "%matplotlib inline"]
+    >>> cells = ["from crcm_lib import stats", "import numpy, my_own_module", "%matplotlib inline"]
     >>> list_imports(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
-    ['crcm_lib.models', 'crcm_lib.models.churn', 'crcm_lib.models.clv', 'scipy.stats']
+    ['crcm_lib:stats', 'numpy', 'scipy.special:stdtrit']
     """
-    found: dict[str, None] = {}
-    for cell in notebook.cells:
-        for node in _parse(cell):
-            if isinstance(node, ast.Import):
-                found |= dict.fromkeys(alias.name for alias in node.names)
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-                found |= dict.fromkeys(names)
-    ours = [name for name in found if name.split(".")[0] == LIBRARY and _is_module(name)]
-    return [*ours, *dict.fromkeys(heavy for name in ours for heavy in LAZY_IMPORTS.get(name, ()))]
+    cells = [_parse(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
+    code = ast.Module(body=[statement for cell in cells for statement in cell.body], type_ignores=[])
+    wanted = _read_imports(code).at_once
+    for module, name in _read_chains(code):
+        wanted.setdefault(module, set()).add(name)
+    reached = [_parse_module(module) for module in _follow(wanted)]
+    used = {name.split(".")[0] for each in reached for name in (*each.at_once, *each.when_called)}
+    ahead = {module: names for module, names in wanted.items() if module.split(".")[0] in {LIBRARY, *used}}
+    for each in reached:
+        for module, names in each.when_called.items():
+            ahead[module] = ahead.get(module, set()) | names
+    return [
+        f"{module}:{','.join(sorted(names))}" if names else module
+        for module, names in ahead.items()
+        if module.split(".")[0] not in {*sys.stdlib_module_names, *NOT_AHEAD}
+    ]
 
 
-def _is_module(name: str) -> bool:
-    path = ROOT.joinpath(*name.split("."))
-    return path.is_dir() or path.with_suffix(".py").exists()
+def _follow(imported: dict[str, set[str]]) -> list[str]:
+    """List the library's modules that these imports load, directly or through each other."""
+    queue = [module for name, names in imported.items() for module in _resolve(name, names)]
+    found: set[str] = set()
+    while queue:
+        if (module := queue.pop()) in found:
+            continue
+        found.add(module)
+        queue += [module.rpartition(".")[0]] if "." in module else []  # packages are imported first
+        imports = _parse_module(module)
+        for name, names in (*imports.at_once.items(), *imports.when_called.items()):
+            queue += _resolve(name, names)
+    return sorted(found)
 
 
-def _parse(cell: nbformat.NotebookNode) -> list[ast.AST]:
-    """The parts of a code cell; none of one that is no plain Python, which will say so itself."""
-    try:
-        return list(ast.walk(ast.parse(cell.source))) if cell.cell_type == "code" else []
-    except SyntaxError:
+def _resolve(module: str, names: set[str]) -> list[str]:
+    """List the modules of the library behind `from module import names`."""
+    if not _is_ours(module):
         return []
+    short = SHORT_NAMES if module == LIBRARY else {}
+    inside = [short.get(name, f"{module}.{name}") for name in names]
+    return [module, *(name for name in inside if _is_ours(name))]
+
+
+def _read_imports(code: ast.AST) -> _Imports:
+    """Read the absolute imports of a module, those for type checkers left out."""
+    imports = _Imports()
+
+    def visit(node: ast.AST, kind: dict[str, set[str]]) -> None:
+        if isinstance(node, ast.Import):
+            kind.update({alias.name: kind.get(alias.name, set()) for alias in node.names})
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            kind[node.module] = kind.get(node.module, set()) | {alias.name for alias in node.names}
+        elif isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            return
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            kind = imports.when_called
+        for child in ast.iter_child_nodes(node):
+            if not isinstance(child, ast.expr):
+                visit(child, kind)
+
+    visit(code, imports.at_once)
+    return imports
+
+
+def _read_chains(code: ast.AST) -> Iterator[tuple[str, str]]:
+    """Yield what attribute chains load: `models.clv.select_model` after `from crcm_lib import models`."""
+    bound = {
+        alias.asname or alias.name: modules[1]
+        for node in ast.walk(code)
+        if isinstance(node, ast.ImportFrom) and node.module
+        for alias in node.names
+        if len(modules := _resolve(node.module, {alias.name})) > 1
+    }
+    for node in ast.walk(code):
+        attributes = []
+        while isinstance(node, ast.Attribute):
+            attributes.insert(0, node.attr)
+            node = node.value
+        module = bound.get(node.id, "") if isinstance(node, ast.Name) else ""
+        for name in attributes if module else ():
+            yield module, name
+            if not _is_ours(module := f"{module}.{name}"):
+                break
+
+
+@cache
+def _parse_module(module: str) -> _Imports:
+    """Read what one module of the library imports."""
+    path = ROOT.joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    return _read_imports(_parse(path.read_text("utf-8")))
+
+
+@cache
+def _is_ours(name: str) -> bool:
+    """Is this a module or package of the library?"""
+    path = ROOT.joinpath(*name.split("."))
+    return name.split(".")[0] == LIBRARY and (
+        path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+    )
+
+
+def _parse(source: str) -> ast.Module:
+    """Parse code; a cell that is no plain Python has no imports here and says so itself."""
+    try:
+        return ast.parse(source)
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])

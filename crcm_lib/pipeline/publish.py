@@ -4,8 +4,11 @@ reports/
   latest -> <run>        swapped in one step
   <run>/                 published, never touched again
   failed/<run>/          the last failed run of a source until it succeeds, for the analyst and --resume
-  .staging-<key>-…/      at work, or left behind by a killed run
+  .staging-<key>-…/      at work, or left by a killed run
   .lock                  held by the run at work
+
+papermill, ploomber and snakemake write results where readers find them while they are still being made; none
+has a swap in one step, so this stays our own.
 """
 
 import contextlib
@@ -22,27 +25,28 @@ from filelock import FileLock, Timeout
 from crcm_lib.errors import GateError, LockedError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache, checks, sandbox
-from crcm_lib.pipeline.plan import Plan, display
+from crcm_lib.pipeline.plan import Plan, short_path
 from crcm_lib.schema import tables
 
-STAGING, PARTED = ".staging-", ".parted-"
+STAGING, REPLACED = ".staging-", ".replaced-"
 
 
 def list_earlier(out: Path) -> list[Path]:
-    """List the folders whose stages may be reused: left behind, failed, published."""
+    """List the folders whose stages may be reused: of killed, failed and published runs."""
     places = [*out.glob(f"{STAGING}*"), *(out / "failed").glob("*"), *out.glob("[!.]*")]
     return sorted(place for place in places if (place / cache.RECORDS).is_dir() and not place.is_symlink())
 
 
 def read_as_of(folder: Path) -> str:
-    """Return the last day that a working folder knows, empty where 01 has not said so yet."""
+    """Return the last day that a working folder knows, empty where 01 has not written it yet."""
     return tables.read_about(folder).as_of if (folder / "about.json").exists() else ""
 
 
-def rename_inside(notebook: Path, final: Path) -> None:
-    """Let an executed notebook name the folder where its run will lie, so that it runs again by hand."""
-    desk = sandbox.find(notebook.parent, notebook.stem)
-    cache.save_atomically(notebook.read_text("utf-8").replace(str(desk), display(final)), notebook)
+def replace_paths(notebook: Path, final: Path) -> None:
+    """Put the folder of the finished run in place of the sandbox, so that the notebook runs again by hand."""
+    folder = sandbox.sandbox_path(notebook.parent, notebook.stem)
+    text = notebook.read_text("utf-8").replace(str(folder), short_path(final))
+    cache.save_atomically(text, notebook)
 
 
 def publish(plan: Plan, staging: Path, run_id: str) -> Path:
@@ -58,17 +62,17 @@ def publish(plan: Plan, staging: Path, run_id: str) -> Path:
     final = plan.out / run_id
     if final.exists() and not checks.verify(final):
         before, now = (json.loads((place / "run.json").read_text("utf-8")) for place in (final, staging))
-        if changed := _other_tables(before["artefacts"], now["artefacts"]):
+        if changed := _list_changed(before["artefacts"], now["artefacts"]):
             problems = [_("{table}: other content than before").format(table=name) for name in changed]
             heading = _("{run}: the same run gave another result; the earlier one stays").format(run=run_id)
             raise GateError(list_problems(heading, problems))
         shutil.rmtree(staging)
-    elif final.exists():  # somebody changed it since; it makes way
-        os.rename(final, plan.out / f"{PARTED}{staging.name.removeprefix(STAGING)}")
+    elif final.exists():  # somebody changed it since; it is replaced
+        os.rename(final, plan.out / f"{REPLACED}{staging.name.removeprefix(STAGING)}")
         os.rename(staging, final)
     else:
         os.rename(staging, final)
-    pointer = plan.out / f"{PARTED}latest"
+    pointer = plan.out / f"{REPLACED}latest"
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(run_id)
     os.replace(pointer, plan.out / "latest")
@@ -76,13 +80,14 @@ def publish(plan: Plan, staging: Path, run_id: str) -> Path:
     return final
 
 
-def _other_tables(before: dict[str, str], now: dict[str, str]) -> list[str]:
+def _list_changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
+    """List the data files that differ between two runs."""
     names = {name for name in {**before, **now} if name.split("/")[0] in cache.DATA}
     return sorted(name for name in names if before.get(name) != now.get(name))
 
 
 def keep_failed(plan: Plan, staging: Path) -> Path:
-    """Keep what a failed run had done, for the analyst and for --resume; only the last one of each source."""
+    """Keep the files of a failed run for the analyst and for --resume; only the last one of each source."""
     failed = plan.out / "failed"
     failed.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(OSError):
@@ -93,14 +98,14 @@ def keep_failed(plan: Plan, staging: Path) -> Path:
     if staging.exists():
         for path in staging.glob("*.ipynb"):
             with contextlib.suppress(OSError, ValueError):
-                rename_inside(path, kept)
+                replace_paths(path, kept)
         os.rename(staging, kept)
     return kept
 
 
-def tidy(plan: Plan) -> None:
-    """Remove what killed runs left half-done, and this source's last failure, now that it has succeeded."""
-    leftovers = [*plan.out.glob(f"{STAGING}*"), *plan.out.glob(f"{PARTED}*")]
+def remove_leftovers(plan: Plan) -> None:
+    """Remove the folders of killed runs and of this source's last failure, after a success."""
+    leftovers = [*plan.out.glob(f"{STAGING}*"), *plan.out.glob(f"{REPLACED}*")]
     for path in [*leftovers, *(plan.out / "failed").glob(f"{plan.source.name}-*")]:
         shutil.rmtree(path, ignore_errors=True)
     with contextlib.suppress(OSError):
@@ -109,14 +114,14 @@ def tidy(plan: Plan) -> None:
 
 @contextlib.contextmanager
 def locked(out: Path) -> Iterator[None]:
-    """Hold the reports folder. The kernel drops a dead run's lock, so nobody has to."""
+    """Hold the lock of the reports folder; the operating system frees the lock of a killed run."""
     out.mkdir(parents=True, exist_ok=True)
     lock = FileLock(out / ".lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
         words = _("{out}: another run is at work here. Wait for it, or give another --out.")
-        raise LockedError(words.format(out=display(out))) from None
+        raise LockedError(words.format(out=short_path(out))) from None
     try:
         yield
     finally:
@@ -125,7 +130,7 @@ def locked(out: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def private_umask() -> Iterator[int]:
-    """Whatever is written, by us or by a kernel, is private until published; tells the user's own umask."""
+    """Make all files, ours and those of kernels, private until published; gives the user's own umask."""
     mask = os.umask(0o077)
     try:
         yield mask
@@ -134,18 +139,18 @@ def private_umask() -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def leave_on_signal() -> Iterator[None]:
+def exit_on_signal() -> Iterator[None]:
     """Turn SIGTERM and SIGHUP into an orderly exit with 128 + signal: kernels ended, partial work kept."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def leave(number, _frame):
+    def exit_orderly(number, _frame):
         for each in earlier:
             signal.signal(each, signal.SIG_IGN)  # once is enough
         raise SystemExit(128 + number)
 
-    earlier = {each: signal.signal(each, leave) for each in (signal.SIGTERM, signal.SIGHUP)}
+    earlier = {each: signal.signal(each, exit_orderly) for each in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     finally:

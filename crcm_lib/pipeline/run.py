@@ -1,4 +1,9 @@
-"""A run: the notebooks in their turns, a gate, and one atomic publish. Only this room knows notebooks."""
+"""A run: plan, execute every notebook, check, publish in one atomic step. Only this package knows notebooks.
+
+papermill executes a cell, and that is what we use it for. Its own record of a failed notebook cannot be
+trusted, and it starts every kernel cold when its turn comes; so do ploomber and snakemake, which start a
+process per notebook on top. See `execution`, `kernel`, `cache`, `schedule` and `publish` for what is ours.
+"""
 
 import contextlib
 import errno
@@ -17,24 +22,26 @@ import nbformat
 from crcm_lib.errors import CrcmError, GateError, RunError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache, checks, leak_check, publish, sandbox, schedule
-from crcm_lib.pipeline.kernel import Job, Kernel, Listener, execute
-from crcm_lib.pipeline.plan import Notebook, Plan, Settings, check_unchanged, display, locate, plan_run
+from crcm_lib.pipeline.execution import Job, Listener, execute
+from crcm_lib.pipeline.kernel import Kernel
+from crcm_lib.pipeline.plan import Notebook, Plan, Settings, check_unchanged, locate, plan_run, short_path
 from crcm_lib.pipeline.preload import list_imports
+from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
 from crcm_lib.schema.inputs import INPUTS
 
-NO_PLACE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+PICTURES = {"CRCM_PICTURES": "svg"}  # a report holds them at any size, stored notebooks as PNG
+CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
-from crcm_lib.reporting.text import data_quality
 @dataclass(frozen=True)
 class _Turn:
-    """One notebook's turn: its key, its kernel, and the files that it may see, with their hashes."""
+    """One notebook about to be executed: its key, its kernel, and the files that it may read, with hashes."""
 
     name: str
     key: str
     kernel: Kernel
-    seen: dict[str, str]
+    readable: dict[str, str]
     listener: Listener
 
 
@@ -46,8 +53,8 @@ def run(settings: Settings, listener: Listener = lambda event: None) -> Path:
     settings
         What to run.
     listener
-        Is told what happens, as flat dictionaries of JSON types with the key `event`: `run`, `notebook`,
-        `cell`, `published`.
+        Called with every event, a flat dictionary of JSON types whose key `event` is `run`, `notebook`,
+        `cell` or `published`.
 
     Raises
     ------
@@ -56,7 +63,7 @@ def run(settings: Settings, listener: Listener = lambda event: None) -> Path:
         holds the lock; 6 a gate refused. The earlier report is untouched, byte by byte.
     """
     plan = plan_run(settings)
-    with publish.locked(plan.out), publish.private_umask() as mask, publish.leave_on_signal():
+    with publish.locked(plan.out), publish.private_umask() as mask, publish.exit_on_signal():
         earlier = publish.list_earlier(plan.out) if settings.resume else []
         staging = Path(tempfile.mkdtemp(prefix=f"{publish.STAGING}{plan.key}-", dir=plan.out))
         listener(
@@ -69,45 +76,47 @@ def run(settings: Settings, listener: Listener = lambda event: None) -> Path:
             published = publish.publish(plan, staging, run_id)
         except BaseException as error:
             raise _explain(error, plan, publish.keep_failed(plan, staging)) from None
-        publish.tidy(plan)
-        listener({"event": "published", "run": run_id, "path": display(plan.out / "latest" / "index.html")})
+        publish.remove_leftovers(plan)
+        listener(
+            {"event": "published", "run": run_id, "path": short_path(plan.out / "latest" / "index.html")}
+        )
         return published
 
 
 def _explain(error: BaseException, plan: Plan, kept: Path) -> BaseException:
-    """Say where the partial work is kept; what is not ours stays what it is, with its traceback."""
-    if isinstance(error, OSError) and error.errno in NO_PLACE:
-        error = RunError(f"{display(plan.out)}: {os.strerror(error.errno)}")
+    """Add to an error of ours where the partial work is kept; any other error stays as it is."""
+    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
+        error = RunError(f"{short_path(plan.out)}: {os.strerror(error.errno)}")
     if not isinstance(error, CrcmError):
         return error
-    words = _("Everything up to there is in {folder}.").format(folder=display(kept))
+    words = _("Everything up to there is in {folder}.").format(folder=short_path(kept))
     return type(error)(f"{error}\n{words}")
 
 
 def _execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Listener) -> list[cache.Stage]:
-    """Give every notebook its turn: reuse it where an equal stage is known, else execute it."""
-    after = {name: notebook.after for name, notebook in plan.notebooks.items()}
+    """Execute every notebook, or reuse its outputs where a stage with the same key exists."""
+    ancestors = {name: notebook.ancestors for name, notebook in plan.notebooks.items()}
     begun: list[str] = []
     done: dict[str, cache.Stage] = {}
-    tell = _serialised(listener)
+    notify = _serialised(listener)
     with ThreadPoolExecutor(schedule.MAX_PARALLEL) as pool, _kernels(plan) as start:
 
         def begin(name: str) -> Future:
             begun.append(name)
-            seen = {path: digest for each in after[name] for path, digest in done[each].outputs.items()}
-            key = _key_of(plan, name, seen)
-            if found := cache.find(name, key, earlier):
-                return pool.submit(cache.reuse, staging, found)
-            turn = _Turn(name, key, start(name), seen, tell)
+            readable = {path: sha for each in ancestors[name] for path, sha in done[each].outputs.items()}
+            key = _key_of(plan, name, readable)
+            if known := cache.find_stage(name, key, earlier):
+                return pool.submit(cache.reuse_stage, staging, known)
+            turn = _Turn(name, key, start(name), readable, notify)
             at_work = pool.submit(_execute_one, plan, staging, turn)
-            for following in schedule.next_to_start(after, begun):
-                start(following)  # it imports while the ones before are at work; it is cold all the same
+            for following in schedule.next_to_start(ancestors, begun):
+                start(following)  # it imports while those before it are at work
             return at_work
 
-        for name, stage in schedule.execute_in_order(after, begin):
-            _keep(staging, stage, done)
+        for name, stage in schedule.execute_in_order(ancestors, begin):
+            _collect(staging, stage, done)
             done[name] = stage
-            tell(
+            notify(
                 {"event": "notebook", "notebook": name, "status": "reused" if stage.reused else "completed"}
                 | {"seconds": stage.seconds, "cells": _count_cells(plan.notebooks[name])}
             )
@@ -116,13 +125,13 @@ def _execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Liste
 
 @contextlib.contextmanager
 def _kernels(plan: Plan) -> Iterator[Callable[[str], Kernel]]:
-    """Start the kernel of a notebook, once, whether for its turn or ahead of it; none outlives the block."""
+    """Give a function that starts a notebook's kernel, or returns one started ahead; stop all at the end."""
     cwd = locate(plan.settings.notebooks)
     started: dict[str, Kernel] = {}
 
     def start(name: str) -> Kernel:
         if name not in started:
-            started[name] = Kernel(cwd, list_imports(plan.notebooks[name].content))
+            started[name] = Kernel(cwd, list_imports(plan.notebooks[name].content), PICTURES)
         return started[name]
 
     try:
@@ -133,53 +142,54 @@ def _kernels(plan: Plan) -> Iterator[Callable[[str], Kernel]]:
 
 
 def _serialised(listener: Listener) -> Listener:
-    """Tell of one event at a time, though notebooks side by side have theirs at once."""
+    """Return a listener that passes on one event at a time, though two notebooks are at work."""
     lock = threading.Lock()
 
-    def tell(event: dict) -> None:
+    def notify(event: dict) -> None:
         with lock:
             listener(event)
 
-    return tell
+    return notify
 
 
 def _execute_one(plan: Plan, staging: Path, turn: _Turn) -> cache.Stage:
-    """Execute one notebook at its desk and check what it leaves there."""
+    """Execute one notebook in its sandbox and check that it is complete."""
     name, settings, path = turn.name, plan.settings, staging / f"{turn.name}.ipynb"
     started = time.perf_counter()
-    desk = sandbox.lay(staging, name, turn.seen)
-    given = {
-        "source": display(locate(settings.source)),
+    folder = sandbox.create_sandbox(staging, name, turn.readable)
+    values = {
+        "source": short_path(locate(settings.source)),
         "as_of": settings.as_of,
-        "input_dir": str(desk),
-        "output_dir": str(desk),
-        "policy": display(locate(settings.policy)),
+        "input_dir": str(folder),
+        "output_dir": str(folder),
+        "policy": short_path(locate(settings.policy)),
+        "overrides": settings.overrides,
         "seed": settings.seed,
     }
-    parameters = {wanted: given[wanted] for wanted in plan.notebooks[name].parameters}
+    parameters = {wanted: values[wanted] for wanted in plan.notebooks[name].parameters}
     job = Job(name, plan.notebooks[name].content, parameters, path, settings.cell_timeout, turn.listener)
     notebook = execute(job, turn.kernel)
-    if problems := checks.find_incomplete(notebook, name) + checks.find_bad_tables(desk, name):
+    if problems := checks.find_incomplete(notebook, name) + checks.find_bad_tables(folder, name):
         raise GateError(list_problems(_("the run is not complete"), problems))
-    wrote = cache.claim_outputs(name, turn.seen, cache.hash_outputs(desk))
-    publish.rename_inside(path, plan.out / plan.run_id(publish.read_as_of(desk)))
+    outputs = cache.claim_outputs(name, turn.readable, cache.hash_outputs(folder))
+    publish.replace_paths(path, plan.out / plan.run_id(publish.read_as_of(folder)))
     seconds = round(time.perf_counter() - started, 2)
-    return cache.Stage(name, turn.key, wrote, cache.hash_file(path), seconds)
+    return cache.Stage(name, turn.key, outputs, cache.hash_file(path), seconds)
 
 
-def _keep(staging: Path, stage: cache.Stage, done: dict[str, cache.Stage]) -> None:
-    """Take what a notebook wrote into the run, and note the stage as complete."""
+def _collect(staging: Path, stage: cache.Stage, done: dict[str, cache.Stage]) -> None:
+    """Move a notebook's outputs into the run, and record the stage as complete."""
     twice = {path for other in done.values() for path in other.outputs if path in stage.outputs}
     if not stage.reused:
-        twice |= {*sandbox.clear(staging, stage.name)}
+        twice |= {*sandbox.collect_outputs(staging, stage.name)}
     if twice:
         words = _("{files}: written by more than one notebook.")
         raise RunError(words.format(files=", ".join(sorted(twice))))
-    cache.record(staging, stage)
+    cache.save_stage(staging, stage)
 
 
 def _finish(plan: Plan, staging: Path, done: list[cache.Stage], mask: int) -> str:
-    """Render the pages, let the gates look at them, and write run.json last; return the run's name."""
+    """Render the pages, check them, and write run.json last; return the run's name."""
     from crcm_lib.reporting import pages
 
     check_unchanged(plan)
@@ -189,10 +199,10 @@ def _finish(plan: Plan, staging: Path, done: list[cache.Stage], mask: int) -> st
         notebook = nbformat.read(staging / f"{entry['name']}.ipynb", as_version=4)
         entry["headline"] = pages.headline(notebook)
         page = pages.render_notebook(notebook, run=summary)
-        (staging / entry["html"]).write_text(page, encoding="utf-8")
-    (staging / "index.html").write_text(pages.render_index(staging, summary), encoding="utf-8")
-    if shown := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
-        raise GateError(list_problems(_("raw personal data in the report; not published"), shown))
+        cache.save_atomically(page, staging / entry["html"])
+    cache.save_atomically(pages.render_index(staging, summary), staging / "index.html")
+    if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
+        raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))
     artefacts = {name: cache.hash_file(path) for name, path in cache.list_artefacts(staging).items()}
     record = summary | {"evidence": plan.evidence, "artefacts": artefacts}
     cache.save_atomically(json.dumps(record, indent=1, ensure_ascii=False) + "\n", staging / "run.json")
@@ -204,12 +214,13 @@ def _finish(plan: Plan, staging: Path, done: list[cache.Stage], mask: int) -> st
 
 
 def _summarise(plan: Plan, staging: Path, done: list[cache.Stage], run_id: str) -> dict:
-    """What the pages and run.json say of the run."""
+    """Return what the pages and run.json say of the run."""
     policy = plan.policy
     about = tables.read_about(staging) if (staging / "about.json").exists() else None
     present = about.tables if about else {}
     currency = about.currency if policy.currency == "source" and about else policy.currency
     return {
+        "schema_version": checks.SCHEMA_VERSION,
         "run": run_id,
         "status": "published",
         "title": about.title if about else plan.source.title,
@@ -236,20 +247,20 @@ def _summarise(plan: Plan, staging: Path, done: list[cache.Stage], run_id: str) 
     }
 
 
-def _key_of(plan: Plan, name: str, outputs: dict[str, str]) -> str:
-    """Hash everything that could change what this notebook says, the tables before it included."""
+def _key_of(plan: Plan, name: str, readable: dict[str, str]) -> str:
+    """Return the hash of everything that could change this notebook's outputs, its inputs included."""
     evidence = plan.evidence | {"notebooks": plan.evidence["notebooks"][name]}
-    return cache.hash_content([evidence, name, outputs])
+    return cache.hash_content([evidence, name, readable])
 
 
 def _count_cells(notebook: Notebook) -> int:
-    """How many code cells will run, papermill's parameters included."""
+    """Count the code cells that will run, papermill's parameters included."""
     code = sum(cell.cell_type == "code" for cell in notebook.content.cells)
     return code + bool(notebook.parameters)
 
 
 def _list_warnings(folder: Path) -> list[str]:
-    """What the data carry only in part or not at all, in the verdict's words."""
+    """List what the data can carry only in part or not at all."""
     if not tables.exists(folder, "verdict"):
         return []
     return data_quality.list_warnings(tables.read(folder, "verdict"))

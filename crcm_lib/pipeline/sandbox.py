@@ -1,7 +1,7 @@
-"""A desk for each notebook at work: links to what it may read, and what it writes until it is done.
+"""A folder for each notebook at work: links to what it may read, and what it writes until it is done.
 
-So a notebook sees what it comes after and nothing else, whether other notebooks are quicker or slower today,
-and what it wrote is plain: all that is no link.
+So a notebook reads what it depends on and nothing else, whether other notebooks are quicker or slower today,
+and the files that it wrote are those that are no links.
 """
 
 import os
@@ -10,40 +10,40 @@ from pathlib import Path
 
 from crcm_lib.pipeline import cache
 
-SANDBOXES = ".desks"
+SANDBOXES = ".sandboxes"
 
 
-def find(staging: Path, name: str) -> Path:
-    """Return the desk of a notebook."""
+def sandbox_path(staging: Path, name: str) -> Path:
+    """Return the sandbox of a notebook."""
     return staging / SANDBOXES / name
 
 
-def lay(staging: Path, name: str, readable: dict[str, str]) -> Path:
-    """Lay links to the files that a notebook may read, and return its desk."""
-    desk = find(staging, name)
-    desk.mkdir(parents=True)
+def create_sandbox(staging: Path, name: str, readable: dict[str, str]) -> Path:
+    """Create a notebook's sandbox with links to the files that it may read, and return it."""
+    folder = sandbox_path(staging, name)
+    folder.mkdir(parents=True)
     for path in readable:
-        (desk / path).parent.mkdir(parents=True, exist_ok=True)
-        (desk / path).symlink_to(staging / path)
-    return desk
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).symlink_to(staging / path)
+    return folder
 
 
-def clear(staging: Path, name: str) -> list[str]:
-    """Move what a notebook wrote to where the run keeps it; return what lay there already, and stays."""
-    desk, taken = find(staging, name), []
-    for path, file in cache.list_artefacts(desk).items():
+def collect_outputs(staging: Path, name: str) -> list[str]:
+    """Move what a notebook wrote into the run and remove its sandbox; return paths already taken."""
+    folder, taken = sandbox_path(staging, name), []
+    for path, file in cache.list_artefacts(folder).items():
         if (staging / path).exists():
             taken += [] if file.is_symlink() else [path]
         else:
             (staging / path).parent.mkdir(parents=True, exist_ok=True)
             os.replace(file, staging / path)
-    shutil.rmtree(desk)
-    if not any(desk.parent.iterdir()):
-        desk.parent.rmdir()
+    shutil.rmtree(folder)
+    if not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
     return taken
 
 
 def collect_all(staging: Path) -> None:
-    """Clear the desks that a failure left behind."""
-    for desk in sorted((staging / SANDBOXES).glob("*")):
-        clear(staging, desk.name)
+    """Collect the outputs of every notebook that a failure interrupted."""
+    for folder in sorted((staging / SANDBOXES).glob("*")):
+        collect_outputs(staging, folder.name)

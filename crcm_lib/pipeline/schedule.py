@@ -1,6 +1,6 @@
-"""When each notebook runs: as soon as all that it comes after is done, and a place is free.
+"""When each notebook runs: as soon as all that it depends on are done, and a place is free.
 
-A notebook may name the notebooks it reads from, in its metadata: `"crcm": {"after": ["02_profile"]}`.
+A notebook may name the notebooks that it reads from, in its metadata: `"crcm": {"after": ["02_profile"]}`.
 Without that it comes after every earlier one. All come after the first, which says what the data are.
 """
 
@@ -8,6 +8,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from graphlib import TopologicalSorter
 
 import nbformat
 
@@ -16,7 +17,7 @@ from crcm_lib.i18n import _
 
 MAX_PARALLEL = 2  # notebooks at once, where there are as many cores; each takes up to a gigabyte
 
-After = dict[str, frozenset[str]]  # notebook -> all that it comes after, directly or through others
+Ancestors = dict[str, frozenset[str]]  # notebook -> all that it depends on, directly or through others
 
 
 def count_places() -> int:
@@ -25,56 +26,55 @@ def count_places() -> int:
     return min(MAX_PARALLEL, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
-def read_after(notebook: nbformat.NotebookNode, earlier: list[str]) -> tuple[list[str], list[str]]:
-    """Return the notebooks that this one says it comes after, all earlier ones by default; and what is wrong.
+def read_dependencies(notebook: nbformat.NotebookNode, earlier: list[str]) -> tuple[list[str], list[str]]:
+    """Return the notebooks that this one names, all earlier ones by default; and a list of problems.
 
     Examples
     --------
     >>> notebook = nbformat.v4.new_notebook(metadata={"crcm": {"after": ["02_profile"]}})
-    >>> read_after(notebook, ["01_clean", "02_profile", "03_value"])
+    >>> read_dependencies(notebook, ["01_clean", "02_profile", "03_value"])
     (['02_profile'], [])
-    >>> read_after(notebook, ["01_clean", "02_profil"])[1]
+    >>> read_dependencies(notebook, ["01_clean", "02_profil"])[1]
     ["unknown earlier notebook '02_profile'. Did you mean '02_profil'? Known: 01_clean, 02_profil."]
     """
-    told = notebook.metadata.get("crcm", {"after": earlier})
-    if not isinstance(told, dict) or set(told) != {"after"} or not isinstance(told["after"], list):
-        words = _('the metadata `crcm` should be like {{"after": ["02_customer_profile"]}}, is {told}')
-        return earlier, [words.format(told=told)]
-    problems = [
-        unknown_name(_("earlier notebook"), name, earlier) for name in told["after"] if name not in earlier
-    ]
-    return told["after"], problems
+    declared = notebook.metadata.get("crcm", {"after": earlier})
+    names = declared["after"] if isinstance(declared, dict) and set(declared) == {"after"} else None
+    if not isinstance(names, list):
+        words = _('the metadata `crcm` should be like {{"after": ["02_customer_profile"]}}, is {declared}')
+        return earlier, [words.format(declared=declared)]
+    unknown = [name for name in names if name not in earlier]
+    return names, [unknown_name(_("earlier notebook"), name, earlier) for name in unknown]
 
 
-def follow(direct: dict[str, list[str]]) -> After:
-    """Return all that each notebook comes after: what it names, what those come after, and the first.
+def find_ancestors(direct: dict[str, list[str]]) -> Ancestors:
+    """Return all that each notebook depends on: those it names, those they depend on, and the first.
 
     Examples
     --------
-    >>> found = follow({"01": [], "02": [], "03": ["02"], "04": ["01"], "05": ["03"]})
-    >>> {name: sorted(found[name]) for name in ("02", "04", "05")}
+    >>> ancestors = find_ancestors({"01": [], "02": [], "03": ["02"], "04": ["01"], "05": ["03"]})
+    >>> {name: sorted(ancestors[name]) for name in ("02", "04", "05")}
     {'02': ['01'], '04': ['01'], '05': ['01', '02', '03']}
     """
-    found: After = {}
+    ancestors: Ancestors = {}
     for name in sorted(direct):
-        named = {*direct[name], *list(found)[:1]}
-        found[name] = frozenset(named.union(*(found[each] for each in named)))
-    return found
+        parents = {*direct[name], *list(ancestors)[:1]}
+        ancestors[name] = frozenset(parents.union(*(ancestors[each] for each in parents)))
+    return ancestors
 
 
-def put_in_order(after: After) -> list[str]:
-    """List the notebooks, first those for which most others wait; so none stands before what it comes after.
+def rank(ancestors: Ancestors) -> list[str]:
+    """List the notebooks by how many others wait for them, most first: the order to begin them in.
 
     Examples
     --------
-    >>> put_in_order({"01": set(), "02": {"01"}, "03": {"01"}, "04": {"01", "03"}})
+    >>> rank({"01": set(), "02": {"01"}, "03": {"01"}, "04": {"01", "03"}})
     ['01', '03', '02', '04']
     """
-    waiting = Counter(earlier for names in after.values() for earlier in names)
-    return sorted(after, key=lambda name: (-waiting[name], name))
+    waiting = Counter(earlier for names in ancestors.values() for earlier in names)
+    return sorted(ancestors, key=lambda name: (-waiting[name], name))
 
 
-def next_to_start(after: After, begun: list[str]) -> list[str]:
+def next_to_start(ancestors: Ancestors, begun: list[str]) -> list[str]:
     """List the notebooks that will begin next, as many as there are places: those waiting for fewest others.
 
     Examples
@@ -82,24 +82,27 @@ def next_to_start(after: After, begun: list[str]) -> list[str]:
     >>> next_to_start({"01": set(), "02": {"01"}, "03": {"01", "02"}}, ["01"])[0]
     '02'
     """
-    queue = [name for name in put_in_order(after) if name not in begun]
-    return sorted(queue, key=lambda name: len(after[name] - {*begun}))[: count_places()]
+    queue = [name for name in rank(ancestors) if name not in begun]
+    return sorted(queue, key=lambda name: len(ancestors[name] - {*begun}))[: count_places()]
 
 
-def execute_in_order(after: After, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
-    """Begin every notebook as soon as it may; yield name and result as each ends.
+def execute_in_order(ancestors: Ancestors, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
+    """Begin every notebook as soon as it may; yield its name and result as each ends.
 
-    What is yielded counts as done when the next one is asked for. A failure is raised at once, that of the
-    lowest notebook if two are found together; what else is at work is left for the caller to stop.
+    A notebook counts as done when the next one is asked for. A failure is raised at once, that of the first
+    by name if two end together; the caller stops those still at work.
     """
-    queue, done, running = put_in_order(after), set(), {}
-    while queue or running:
-        ready = [name for name in queue if after[name] <= done][: count_places() - len(running)]
-        for name in ready:
-            queue.remove(name)
+    order, sorter = rank(ancestors), TopologicalSorter(ancestors)
+    sorter.prepare()
+    ready: list[str] = []
+    running: dict[Future, str] = {}
+    while sorter.is_active():
+        ready = sorted([*ready, *sorter.get_ready()], key=order.index)
+        while ready and len(running) < count_places():
+            name = ready.pop(0)
             running[begin(name)] = name
         ended = wait(running, return_when=FIRST_COMPLETED).done
         for future in sorted(ended, key=lambda each: (each.exception() is not None, running[each])):
             name = running.pop(future)
             yield name, future.result()
-            done.add(name)
+            sorter.done(name)
