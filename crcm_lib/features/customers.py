@@ -9,7 +9,7 @@ import pandas as pd
 from crcm_lib.errors import DataError
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.i18n import _
-from crcm_lib.schema.engine import has
+from crcm_lib.schema.engine import Engine, has
 from crcm_lib.schema.results import RESULTS
 
 DEPENDENT = {  # optional column of `transactions`: the features that need it
@@ -28,7 +28,7 @@ INTERMEDIATE = {  # sums of which only ratios and means are kept
 }
 
 
-def summarise_purchases(engine, *, as_of) -> pd.DataFrame:
+def summarise_purchases(engine: Engine, *, as_of) -> pd.DataFrame:
     """Purchases and spend of each customer, as known at the end of `as_of`.
 
     Purchases on one day count as one, because BG/NBD models purchase occasions.
@@ -80,7 +80,7 @@ def summarise_purchases(engine, *, as_of) -> pd.DataFrame:
     return customers.drop(columns=["spend_purchases", "spend_repeat"])
 
 
-def summarise_customers(engine, *, as_of) -> pd.DataFrame:
+def summarise_customers(engine: Engine, *, as_of) -> pd.DataFrame:
     """All features of each customer and prospect at the end of `as_of`: the table `customer_features`.
 
     Beside the columns of `summarise_purchases`: orders, breadth, days between purchases, channel mix,
@@ -126,7 +126,7 @@ def summarise_customers(engine, *, as_of) -> pd.DataFrame:
     return _with_ratios(_with_days_and_means(sums.set_index("customer_id"), end))
 
 
-def spend_between(engine, *, after, until) -> pd.DataFrame:
+def spend_between(engine: Engine, *, after, until) -> pd.DataFrame:
     """Spend and purchases of each customer in (after, until], indexed by `customer_id`.
 
     `spend` is the net amount of all lines of those days, returns included, so that `spend_total` as of
@@ -143,7 +143,7 @@ def spend_between(engine, *, after, until) -> pd.DataFrame:
     return sums[(sums["spend"] != 0) | (sums["purchases"] > 0)]
 
 
-def purchase_gaps(engine, *, as_of) -> pd.DataFrame:
+def purchase_gaps(engine: Engine, *, as_of) -> pd.DataFrame:
     """Days between consecutive purchases up to `as_of`, equal histories counted together, without ids.
 
     Returns
@@ -165,7 +165,7 @@ def purchase_gaps(engine, *, as_of) -> pd.DataFrame:
     return engine.execute(sql.query(parts, select)).df().astype("int64")
 
 
-def list_unavailable(engine) -> pd.DataFrame:
+def list_unavailable(engine: Engine) -> pd.DataFrame:
     """Features that these data cannot fill: `unavailable`, and the `missing_table` or `missing_column`.
 
     One row per feature, named as in `customer_features`; "attributes" and "prospects" where there is no input
@@ -229,7 +229,7 @@ def _divide(part: pd.Series, whole: pd.Series) -> pd.Series:
     return part.astype("float64") / whole.where(whole > 0)
 
 
-def _columns(engine, table: str) -> set[str]:
+def _columns(engine: Engine, table: str) -> set[str]:
     """The columns of an input table; none where it is absent."""
     if not has(engine, table):
         return set()
@@ -240,7 +240,7 @@ def _day(day) -> pd.Timestamp:
     return pd.Timestamp(day).normalize()
 
 
-def _require_transactions(engine, end: pd.Timestamp) -> None:
+def _require_transactions(engine: Engine, end: pd.Timestamp) -> None:
     """Raise DataError where there is no transaction on or before `end`."""
     earliest = engine.execute("select min(day) from transactions").fetchone()[0]
     if earliest is None:

@@ -19,7 +19,7 @@ SPEND_BANDS = {  # of buyers, largest spender first: the share of buyers at whic
 }
 BUYER_KINDS = ("bought_on_several_days", "bought_on_one_day", "prospect_or_returned_all")
 SIZES = ["customers", "customer_share", "spend_total", "spend_share", "spend_mean", "largest_share"]
-MONEY = ("spend_total", "spend_share", "spend_mean")  # of SIZES: what small groups' members could be known by
+MONEY = ("spend_total", "spend_share", "spend_mean")  # the columns of SIZES that a small group must not show
 MAX_LEVELS = 8
 NOT_GIVEN, OTHERS = "not_given", "small_groups"
 

@@ -165,11 +165,11 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
     buyers = by_stage.drop(index="prospect")
     largest = buyers["customers"].idxmax()
     if buyers.loc[largest, "customers"] < at_least:
-        return takeaway(_("Too few customers have bought to tell of their stages."))
+        return takeaway(_("Too few customers have bought to show their stages."))
     people, spend = (buyers[name] / buyers[name].sum() for name in ("customers", "spend_total"))
     sentence = _(
         "{buyers} customers have bought. Most are **{stage}** ({people} of buyers, {spend} of spend); "
-        "{leaving} are at risk or lost."
+        "{absent} are at risk or lost."
     )
     if not math.isnan(measures["top_10_share"]):
         sentence += _(" The top tenth brings {top} of spend.")
@@ -179,7 +179,7 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         stage=largest,
         people=numbers.share(people[largest]),
         spend=numbers.share(spend.fillna(0.0)[largest]),
-        leaving=numbers.share(people[["at risk", "lost"]].sum()),
+        absent=numbers.share(people[["at risk", "lost"]].sum()),
         top=numbers.share(measures["top_10_share"]),
     )
 
