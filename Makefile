@@ -3,20 +3,24 @@ SOURCE ?= data/sources/complete_journey.yaml
 POLICY ?= policy.yaml
 AS_OF ?=
 BIN := .venv/bin
+PARALLEL := -n 2 --dist loadfile
 READY := .venv/.ready
 
 help:  ## this list
-	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
 report: $(READY)  ## run the ten notebooks on SOURCE and publish reports/latest/index.html
 	$(BIN)/crcm run --source $(SOURCE) --policy $(POLICY) --as-of "$(AS_OF)" --out reports --resume
 	@echo $(CURDIR)/reports/latest/index.html
 
-test: $(READY)  ## unit tests, docstring examples, house rules, every notebook, the end-to-end run
-	$(BIN)/python -m pytest
+test: $(READY)  ## unit tests, docstring examples, house rules, the end-to-end run of every notebook
+	$(BIN)/python -m pytest $(PARALLEL)
 
-lab: $(READY)  ## JupyterLab on the notebooks
-	$(BIN)/jupyter lab notebooks
+test-slow: $(READY)  ## simulated worlds, notebooks run by hand, the end-to-end run told otherwise, an installation
+	$(BIN)/python -m pytest $(PARALLEL) -m slow --nbval
+
+lab: $(READY)  ## JupyterLab, at the project's root
+	$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)
 
 sample: $(READY)  ## simulate the synthetic company again; re-execute the committed notebooks and golden tables
 	$(BIN)/crcm sample --out data/sample && $(BIN)/crcm refresh
@@ -41,4 +45,4 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-.PHONY: help report test lab sample bench lint lock
+.PHONY: help report test test-slow lab sample bench lint lock

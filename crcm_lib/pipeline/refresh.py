@@ -13,6 +13,7 @@ from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache
 from crcm_lib.pipeline.kernel import START_TIMEOUT, Kernel
 from crcm_lib.pipeline.plan import list_notebooks
+from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.preload import list_imports
 from crcm_lib.schema.tables import ROOT
 
