@@ -1,4 +1,9 @@
-"""The `crcm` command, thin: words in, exit codes out. Everything it does lies in the library."""
+"""The `crcm` command, thin: words in, exit codes out. Everything it does lies in the library.
+
+Annotations are evaluated when Typer reads them, in `build_app`; so help is in the language of that moment.
+"""
+
+from __future__ import annotations
 
 import json
 import sys
@@ -9,65 +14,93 @@ from typing import Annotated
 
 import typer
 
+from crcm_lib import __version__
 from crcm_lib.errors import CrcmError, GateError, list_problems
 from crcm_lib.i18n import _
 
-app = typer.Typer(
-    help=_("Raw customer records to tiers, reasons, actions and reports."),
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    epilog=_(
-        "Exit codes: 0 published; 2 usage, policy or parameter; 3 the input breaks its contract; "
-        "4 a notebook failed; 5 another run holds the lock; 6 a gate refused."
-    ),
-)
 
-Source = Annotated[str, typer.Option(help=_("Source description, like data/sources/sample.yaml."))]
-Policy = Annotated[str, typer.Option(help=_("Classification policy."))]
-Seed = Annotated[int, typer.Option(min=0, help=_("Where random choices start."))]
+def main() -> None:
+    """Call the command with what the shell gave."""
+    build_app()(prog_name="crcm")
 
 
-@app.command()
+def build_app() -> typer.Typer:
+    """Return the command with its help in the present language."""
+    app = typer.Typer(
+        help=_("Raw customer records to tiers, reasons, actions and reports."),
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        epilog=_(
+            "Exit codes: 0 published; 2 usage, policy or parameter; 3 the input breaks its contract; "
+            "4 a notebook failed; 5 another run holds the lock; 6 a gate refused."
+        ),
+    )
+    app.callback()(_take_version)
+    app.command(help=_("Run the notebooks on a source and publish their report."))(run)
+    app.command(help=_("Check a source and a policy; run nothing."))(check)
+    app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
+    app.command(help=_("Simulate the synthetic company and write its input tables."))(sample)
+    app.command(help=_("Execute the committed notebooks again, in place, and renew the golden tables."))(
+        refresh
+    )
+    return app
+
+
 def run(
-    source: Source,
-    policy: Policy = "policy.yaml",
+    source: Annotated[str, _source()],
+    policy: Annotated[str, _policy()] = "policy.yaml",
+    overrides: Annotated[str, _overrides()] = "{}",
     as_of: Annotated[str, typer.Option(help=_("Last day known, like 2017-12-31."))] = "",
     out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
-    seed: Seed = 0,
+    seed: Annotated[int, _seed()] = 0,
     resume: Annotated[bool, typer.Option("--resume", help=_("Reuse what nothing changed."))] = False,
     cell_timeout: Annotated[int, typer.Option(help=_("Longest time of a cell, in seconds."))] = 1800,
     log_json: Annotated[bool, typer.Option("--log-json", help=_("One JSON line per event."))] = False,
 ) -> None:
-    """Run the notebooks on a source and publish their report."""
+    """Run the notebooks and publish their report."""
     with _honest_exit(log_json):
         from crcm_lib.pipeline.plan import Settings
         from crcm_lib.pipeline.run import run as run_notebooks
 
-        settings = Settings(source, policy, as_of, out, seed, resume, cell_timeout=cell_timeout)
+        settings = Settings(
+            source=source,
+            policy=policy,
+            overrides=overrides,
+            as_of=as_of,
+            out=out,
+            seed=seed,
+            resume=resume,
+            cell_timeout=cell_timeout,
+        )
         with _listener(log_json) as listener:
             published = run_notebooks(settings, listener)
         if sys.stdout.isatty() and not log_json:
             typer.echo(published.parent / "latest" / "index.html")
 
 
-@app.command()
-def check(source: Source, policy: Policy = "policy.yaml") -> None:
+def check(
+    source: Annotated[str, _source()],
+    policy: Annotated[str, _policy()] = "policy.yaml",
+    overrides: Annotated[str, _overrides()] = "{}",
+) -> None:
     """Check a source and a policy; run nothing."""
     with _honest_exit():
         from crcm_lib.pipeline.plan import Settings, plan_run
 
-        plan = plan_run(Settings(source, policy))
-        typer.echo(_("{path}: {count} table(s): {tables}").format(
-            path=source, count=len(plan.source.tables), tables=", ".join(plan.source.tables)))  # fmt: skip
-        typer.echo(_("{path}: version {version}, {tiers} tiers, {actions} actions").format(
-            path=policy, version=plan.policy.version, tiers=len(plan.policy.tiers),
-            actions=len(plan.policy.playbook)))  # fmt: skip
+        plan = plan_run(Settings(source=source, policy=policy, overrides=overrides))
+        words = _("{path}: {count} table(s): {tables}")
+        names = ", ".join(plan.source.tables)
+        typer.echo(words.format(path=source, count=len(plan.source.tables), tables=names))
+        words = _("{path}: version {version}, {tiers} tiers, {actions} actions")
+        tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
+        typer.echo(words.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
 
 
-@app.command()
-def verify(run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))]) -> None:
+def verify(
+    run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))],
+) -> None:
     """Prove that a published run is complete and unchanged."""
     with _honest_exit():
         from crcm_lib.pipeline.checks import verify as find_problems
@@ -77,17 +110,13 @@ def verify(run: Annotated[str, typer.Argument(help=_("A published run, like repo
         if problems := find_problems(folder):
             raise GateError(list_problems(run, problems))
         files = len(json.loads((folder / "run.json").read_text("utf-8"))["artefacts"])
-        typer.echo(
-            _("{run}: complete; {count} files are as they were published").format(
-                run=folder.name, count=files
-            )
-        )
+        words = _("{run}: complete; {count} files are as they were published")
+        typer.echo(words.format(run=folder.name, count=files))
 
 
-@app.command()
 def sample(
     out: Annotated[str, typer.Option(help=_("Folder for the CSV files."))],
-    seed: Seed = 0,
+    seed: Annotated[int, _seed()] = 0,
     customers: Annotated[int, typer.Option(min=100, help=_("How many customers."))] = 1200,
     days: Annotated[int, typer.Option(min=60, help=_("How many days of history."))] = 915,
 ) -> None:
@@ -98,13 +127,43 @@ def sample(
         write_sample(Path(out), seed=seed, customers=customers, days=days)
 
 
-@app.command()
 def refresh() -> None:
     """Execute the committed notebooks again, in place, and renew the golden tables."""
     with _honest_exit():
         from crcm_lib.pipeline.refresh import refresh_notebooks
 
         refresh_notebooks(typer.echo)
+
+
+def _take_version(
+    version: Annotated[
+        bool,
+        typer.Option("--version", is_eager=True, callback=_print_version, help=_("Print the version.")),
+    ] = False,
+) -> None:
+    pass
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"crcm {__version__}")
+        raise typer.Exit
+
+
+def _source():
+    return typer.Option(help=_("Source description, like data/sources/sample.yaml."))
+
+
+def _policy():
+    return typer.Option(help=_("Classification policy."))
+
+
+def _overrides():
+    return typer.Option(help=_('Policy paths to change, as JSON like {"rfm.bins": 4}.'))
+
+
+def _seed():
+    return typer.Option(min=0, help=_("Where random choices start."))
 
 
 @contextmanager

@@ -3,16 +3,20 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import termios
 from dataclasses import replace
+from importlib import metadata
 
+import nbformat
 import pytest
+from fixtures.shop import write_notebook
 from typer.testing import CliRunner
 
-from crcm_lib import errors
-from crcm_lib.cli import app
+from crcm_lib import __version__, errors
+from crcm_lib.cli import build_app
 from crcm_lib.schema.tables import ROOT
 
 
@@ -23,13 +27,13 @@ def crcm(shop, monkeypatch):
 
     settings = plan.Settings
 
-    def make(*given, **named):
-        return replace(settings(*given, **named), notebooks=str(shop.notebooks))
+    def make(**values):
+        return replace(settings(**values), notebooks=str(shop.notebooks))
 
     monkeypatch.setattr(plan, "Settings", make)
 
     def call(*words):
-        return CliRunner().invoke(app, [str(word) for word in words])
+        return CliRunner().invoke(build_app(), [str(word) for word in words])
 
     return call
 
@@ -47,13 +51,27 @@ def test_bare_crcm_prints_help_and_loads_nothing_heavy():
         import atexit, sys
         heavy = {"pandas", "duckdb", "papermill", "matplotlib"}
         atexit.register(lambda: print("loaded:", sorted(heavy & set(sys.modules))))
-        from crcm_lib.cli import app
-        app(prog_name="crcm")"""
+        from crcm_lib.cli import main
+        main()"""
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "Usage: crcm" in done.stdout + done.stderr
     assert "loaded: []" in done.stdout
     for command in ("run", "check", "verify", "sample", "refresh"):
         assert command in done.stdout + done.stderr
+
+
+def test_version_is_that_of_the_library():
+    done = CliRunner().invoke(build_app(), ["--version"])
+    assert (done.exit_code, done.output) == (0, f"crcm {__version__}\n")
+    assert metadata.version("crcm") == __version__
+
+
+def test_help_is_in_the_language_of_the_moment_not_of_the_import(monkeypatch):
+    monkeypatch.setattr("crcm_lib.cli._", str.upper)
+    said = CliRunner().invoke(build_app(), ["run", "--help"]).output
+    assert "RUN THE NOTEBOOKS ON A SOURCE" in said
+    assert "SOURCE DESCRIPTION, LIKE" in said
+    assert "EXIT CODES: 0 PUBLISHED" in CliRunner().invoke(build_app(), []).output
 
 
 def test_a_successful_run_says_nothing_when_nobody_watches(run, shop):
@@ -65,9 +83,8 @@ def test_a_successful_run_says_nothing_when_nobody_watches(run, shop):
 def test_log_json_is_one_event_per_line(run, shop):
     done = run("--log-json")
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [event["event"] for event in events] == [
-        "run", "cell", "cell", "cell", "notebook", "cell", "cell", "cell", "cell", "notebook", "published",
-    ]  # fmt: skip
+    two_notebooks = ["cell"] * 3 + ["notebook"] + ["cell"] * 4 + ["notebook"]
+    assert [event["event"] for event in events] == ["run", *two_notebooks, "published"]
     assert events[0]["cells"] == 7
     shop.replace_second("1 / 0")
     done = run("--log-json")
@@ -77,12 +94,15 @@ def test_log_json_is_one_event_per_line(run, shop):
 
 def test_a_terminal_shows_a_bar_and_the_report(shop):
     program = f"""if True:
+        import sys
         from dataclasses import replace
-        from crcm_lib.reporting import engine, plans
-        engine.AHEAD, settings = (), plan.Settings
-        plan.Settings = lambda *a, **k: replace(settings(*a, **k), notebooks={str(shop.notebooks)!r})
-        from crcm_lib.cli import app
-        app(prog_name="crcm")"""
+        from crcm_lib.pipeline import plan, run
+        from crcm_lib.cli import main
+        sys.path.insert(0, {str(ROOT / "tests")!r})
+        from fixtures.kernels import StubKernel
+        run.Kernel, settings = StubKernel, plan.Settings
+        plan.Settings = lambda **values: replace(settings(**values), notebooks={str(shop.notebooks)!r})
+        main()"""
     words = ["run", "--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
@@ -106,10 +126,14 @@ def _read(terminal):
 @pytest.mark.parametrize(
     ("error", "code"),
     [
-        (errors.UsageError, 2), (errors.PolicyError, 2), (errors.DataError, 3),
-        (errors.RunError, 4), (errors.LockedError, 5), (errors.GateError, 6),
+        (errors.UsageError, 2),
+        (errors.PolicyError, 2),
+        (errors.DataError, 3),
+        (errors.RunError, 4),
+        (errors.LockedError, 5),
+        (errors.GateError, 6),
     ],
-)  # fmt: skip
+)
 def test_our_errors_are_words_and_an_exit_code(run, monkeypatch, error, code):
     def fail(*_ignored):
         raise error("shop.yaml: 2 problems")
@@ -132,10 +156,48 @@ def test_a_bug_keeps_its_traceback(run, monkeypatch):
 )
 def test_misspelt_usage_exits_2(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert CliRunner().invoke(app, words).exit_code == 2
+    assert CliRunner().invoke(build_app(), words).exit_code == 2
 
 
-def test_check_tells_what_it_found_and_runs_nothing(crcm, shop):
+def test_overrides_reach_the_notebooks_that_take_them_and_the_name_of_the_run(run, shop):
+    parameters = 'input_dir = ""\noverrides = "{}"'
+    write_notebook(shop.second, "02", parameters, "print(overrides)")
+    assert run().exit_code == 0
+    plain = (shop.out / "latest").resolve()
+    assert run("--overrides", '{"rfm.bins": 4}').exit_code == 0
+    other = (shop.out / "latest").resolve()
+    notebook = nbformat.read(other / "02_copy.ipynb", as_version=4)
+    assert notebook.cells[-1].outputs[0].text == '{"rfm.bins": 4}\n'
+    assert plain != other
+    record = json.loads((other / "run.json").read_text("utf-8"))
+    assert record["evidence"]["parameters"]["overrides"] == '{"rfm.bins": 4}'
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ('{"rfm.binz": 4}', "rfm.bins"),
+        ('{"rfm.bins": 400}', "rfm.bins"),
+        ("rfm.bins=4", "overrides"),
+    ],
+)
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_overrides_that_the_policy_does_not_know_are_refused_before_any_kernel(
+    crcm, shop, monkeypatch, command, overrides, words
+):
+    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
+    done = crcm(command, "--source", shop.source, "--policy", shop.policy, "--overrides", overrides)
+    assert done.exit_code == 2
+    assert words in done.stderr
+
+
+def test_a_misspelt_option_is_answered_with_the_nearest(tmp_path):
+    done = CliRunner().invoke(build_app(), ["run", "--source", "x", "--overides", "{}"])
+    assert done.exit_code == 2
+    assert "--overrides" in done.stderr
+
+
+def test_check_says_what_it_found_and_runs_nothing(crcm, shop):
     done = crcm("check", "--source", shop.source, "--policy", shop.policy)
     assert done.exit_code == 0
     assert "1 table(s): transactions" in done.stdout
@@ -167,7 +229,9 @@ def test_relative_paths_start_where_the_user_stands(crcm, shop, monkeypatch):
 
 
 def test_sample_writes_the_synthetic_company(tmp_path):
-    done = CliRunner().invoke(app, ["sample", "--out", str(tmp_path), "--customers", "100", "--days", "300"])
+    done = CliRunner().invoke(
+        build_app(), ["sample", "--out", str(tmp_path), "--customers", "100", "--days", "300"]
+    )
     assert (done.exit_code, done.output) == (0, "")
     assert (tmp_path / "transactions.csv").read_text().startswith("customer_id,")
 
@@ -178,5 +242,11 @@ def test_the_makefile_calls_commands_that_exist():
         for line in (ROOT / "Makefile").read_text().splitlines()
         if "/crcm " in line
     }
-    known = {command.callback.__name__ for command in app.registered_commands}
+    known = {command.callback.__name__ for command in build_app().registered_commands}
     assert called <= known
+
+
+def test_the_lab_opens_at_the_root_of_the_project_for_root_users_too():
+    makefile = (ROOT / "Makefile").read_text()
+    (line,) = re.findall(r"jupyter lab.*", makefile)
+    assert line == "jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root)"
