@@ -16,7 +16,7 @@ report: $(READY)  ## run the ten notebooks on SOURCE and publish reports/latest/
 test: $(READY)  ## unit tests, docstring examples, house rules, the end-to-end run of every notebook
 	$(BIN)/python -m pytest $(PARALLEL)
 
-test-slow: $(READY)  ## simulated worlds, notebooks run by hand, the end-to-end run told otherwise, an installation
+test-slow: $(READY)  ## simulated worlds, notebooks run by hand, the end-to-end run in another form, an installation
 	$(BIN)/python -m pytest $(PARALLEL) -m slow --nbval
 
 lab: $(READY)  ## JupyterLab, at the project's root

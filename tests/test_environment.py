@@ -44,6 +44,7 @@ def test_no_file_names_an_index():
         assert not re.search(r"index-url[ =]h|https?://", (ROOT / name).read_text()), name
 
 
+@pytest.mark.slow
 def test_the_pip_section_installs_in_a_plain_environment(pip_section, tmp_path):
     """As conda would do it after its own solve, which needs conda and is not tried here."""
     (tmp_path / "pip.txt").write_text("\n".join(line for line in pip_section if line != "-e ."))

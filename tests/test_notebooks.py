@@ -194,6 +194,8 @@ def test_is_small_enough_to_review(path):
     assert path.stat().st_size < 200_000
 
 
-def test_plain_pytest_compares_every_notebook(request):
-    assert request.config.getoption("nbval"), "pyproject's addopts must hold --nbval"
+def test_nbval_compares_every_notebook_in_make_test_slow(request):
+    """`make test` compares them too, as the end-to-end run executes them: test_end_to_end.py."""
+    (command,) = re.findall(r"^test-slow:.*\n\t(.*)", (ROOT / "Makefile").read_text("utf-8"), re.M)
+    assert command.endswith("-m slow --nbval")
     assert "notebooks" in request.config.getini("testpaths")
