@@ -1,4 +1,4 @@
-"""Churn warnings: overdue, spend drop, P(alive); reasons; revenue at risk; what became of those warned of."""
+"""Churn alerts: overdue, spend drop, P(alive); reasons; revenue at risk; what became of earlier alerts."""
 
 import numpy as np
 import pandas as pd
@@ -6,13 +6,13 @@ import pytest
 
 from crcm_lib.models import churn
 from crcm_lib.models.churn import (
-    describe_alert_backtest,
-    look_back,
+    backtest_alerts,
     measure_rhythm,
     score_churn_risk,
     summarise_alerts,
-    vary,
+    vary_limits,
 )
+from crcm_lib.reporting.text.churn import describe_backtest, write_reasons
 from crcm_lib.schema.tables import check
 
 COLUMNS = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "spend_total", "spend_90d"]
@@ -43,7 +43,7 @@ def company():
     )
 
 
-def test_each_ground_raises_its_alert_and_says_why(company):
+def test_each_measure_raises_its_alert_and_is_its_reason(company):
     found = check(score_churn_risk(*company), "churn")
     assert found["alert"].to_dict() == {
         "punctual": "none",
@@ -54,13 +54,22 @@ def test_each_ground_raises_its_alert_and_says_why(company):
         "once": "watch",
         "twice": "none",
     }
-    because = found["because"]
-    assert because["late"] == "last purchase 30 days ago, 3.0 times the usual 10"
-    assert because["quieter"] == "spend down 72% in 90 days"
-    assert because["doubted"] == "35% likely to be still a customer"
+    assert found["reason"].to_dict() == {
+        "punctual": "within_usual_gap",
+        "late": "overdue",
+        "gone": "overdue+spend_drop+low_p_alive",
+        "quieter": "spend_drop",
+        "doubted": "low_p_alive",
+        "once": "bought_once",
+        "twice": "within_usual_gap",
+    }
+    because = write_reasons(found)
+    assert because["late"] == "last purchase 30 days ago, 3.00 times the usual 10"
+    assert because["quieter"] == "spend down 72.4% in 90 days"
+    assert because["doubted"] == "35.0% likely to be still a customer"
     assert because["once"] == "bought once, 400 days ago; those who come back do so after about 10"
     assert because["gone"].count(";") == 2
-    assert because["punctual"] == "within the usual rhythm"
+    assert because["punctual"] == "within the usual gap between purchases"
 
 
 def test_a_one_time_buyer_is_watched_and_never_more(company):
@@ -99,16 +108,20 @@ def test_a_quiet_window_says_nothing_of_a_rare_buyer():
 def test_the_shortest_window_that_can_show_a_drop_is_used(company):
     customers, value = company
     spends = customers.assign(spend_30d=customers["spend_90d"] / 3, spend_180d=customers["spend_90d"] * 2)
-    assert "in 90 days" in score_churn_risk(spends, value).loc["quieter", "because"]
+    assert score_churn_risk(spends, value).loc["quieter", "spend_drop_days"] == 90
+    assert "in 90 days" in write_reasons(score_churn_risk(spends, value))["quieter"]
     faster = spends.assign(days_first_to_last=spends["days_first_to_last"] / 4)
-    assert "in 30 days" in score_churn_risk(faster, value).loc["quieter", "because"]
+    assert score_churn_risk(faster, value).loc["quieter", "spend_drop_days"] == 30
+    assert "in 30 days" in write_reasons(score_churn_risk(faster, value))["quieter"]
 
 
-def test_limits_come_from_the_caller_and_a_missing_ground_does_not_count(company):
+def test_limits_come_from_the_caller_and_a_missing_measure_does_not_count(company):
     lax = {name: {"overdue_ratio": 1e6, "spend_drop": None} for name in churn.ALERTS[1:]}
     assert set(score_churn_risk(*company, lax)["alert"]) == {"none"}
     strict = {"urgent": {"overdue_ratio": 0.0}}
-    assert (score_churn_risk(*company, strict)["alert"].drop("once") == "urgent").all()
+    found = score_churn_risk(*company, strict).drop("once")
+    assert (found["alert"] == "urgent").all()
+    assert (found["reason"] == "overdue").all()
 
 
 def test_row_order_and_units_of_money_do_not_change_an_alert(company):
@@ -135,30 +148,32 @@ def test_pressing_customers_are_listed_by_revenue_at_risk(company):
     assert found.index.to_list() == ["gone", "doubted"]
 
 
-def test_look_back_counts_who_bought_again_with_intervals():
+def test_the_backtest_counts_who_bought_again_with_wilson_intervals():
     index = pd.Index([f"c{i}" for i in range(200)], name="customer_id")
     alerts = pd.DataFrame({"alert": ["urgent"] * 100 + ["none"] * 90 + ["watch"] * 10}, index=index)
     customers = pd.DataFrame({"purchases": [3] * 190 + [1] * 10}, index=index)
     later = pd.Series([1.0] * 10 + [0.0] * 90 + [2.0] * 90, index=index[:190])
-    found = look_back(alerts, customers, later).set_index("alert")
-    assert found["bought_again"].to_dict() == {"none": 1.0, "urgent": 0.1, "bought once": 0.0}
-    assert found.loc["urgent", ["low", "high"]].to_list() == pytest.approx(
-        [0.0552, 0.1744], abs=1e-4
-    )  # Wilson
-    assert describe_alert_backtest(found.reset_index()) == (
-        "Looking back, 10% of those with alert urgent bought again; of those with none, 100%."
+    found = backtest_alerts(alerts, customers, later)
+    again = found.set_index("alert")["bought_again_share"]
+    assert again.to_dict() == {"none": 1.0, "urgent": 0.1, "bought_once": 0.0}
+    interval = found.set_index("alert").loc["urgent", ["low", "high"]]
+    assert interval.to_list() == pytest.approx([0.0552, 0.1744], abs=1e-4)
+    assert describe_backtest(found) == (
+        "Looking back, 10.0% of those with alert urgent bought again; of those with none, 100.0%."
     )
+    assert "too little history" in describe_backtest(found.assign(bought_again_share=np.nan))  # all hidden
 
 
-def test_nothing_to_look_back_on_is_said():
+def test_where_there_is_no_history_to_look_back_on_that_is_said():
     nobody = pd.DataFrame({"alert": pd.Series(dtype="str"), "purchases": pd.Series(dtype=float)})
-    found = look_back(nobody, nobody, pd.Series(dtype=float))
+    found = backtest_alerts(nobody, nobody, pd.Series(dtype=float))
     assert found.empty
-    assert "too little history" in describe_alert_backtest(found)
+    assert "too little history" in describe_backtest(found)
 
 
 def test_stricter_limits_alert_more_customers(company):
-    counts = vary(*company)
+    counts = vary_limits(*company)
+    assert counts["limits"].to_list() == ["stricter", "policy", "looser"]
     assert counts["none"].is_monotonic_increasing
     assert (counts[list(churn.ALERTS)].sum(axis=1) == 7).all()
 

@@ -8,6 +8,12 @@ import pandas as pd
 import pytest
 
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
+from crcm_lib.models.newcomers.class_summaries import (
+    EXPECTED_MONEY,
+    HOLDOUT_MONEY,
+    summarise_classes,
+    summarise_holdout,
+)
 from crcm_lib.models.newcomers.classes import (
     NEWCOMER,
     PROSPECT,
@@ -15,9 +21,10 @@ from crcm_lib.models.newcomers.classes import (
     classify_newcomers,
     learn_newcomers,
     read_facts,
-    summarise_classes,
 )
 from crcm_lib.models.newcomers.holdout import BEATS, NO_BETTER, UNKNOWN
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.text.newcomers import describe_censoring, describe_holdout, name_grade, write_reasons
 from crcm_lib.schema.tables import check
 
 START, AS_OF, DAYS = pd.Timestamp("2023-01-01"), pd.Timestamp("2024-12-31"), 90
@@ -96,9 +103,9 @@ def found(engine, learned) -> pd.DataFrame:
     return classify(engine, learned)
 
 
-def factors(trial, name: str) -> dict[str, float]:
-    (one,) = [attribute for attribute in trial.model.attributes if attribute.name == name]
-    return dict(zip(one.levels, np.exp(one.effects), strict=False))
+def factors(result, name: str) -> dict[str, float]:
+    (one,) = [attribute for attribute in result.model.attributes if attribute.name == name]
+    return dict(zip(one.levels, np.exp(one.log_factors), strict=False))
 
 
 # What was known on the first day
@@ -129,8 +136,8 @@ def test_first_day_is_what_was_known_that_evening():
     assert row["first_weekday"] == "5"
     assert row["spend_after"] == -50 + 7
     assert row["again_after_days"] == 27
-    assert not row["holds"]
-    assert summarise_first_days(engine_of(lines), as_of="2024-01-10", days=30).loc["a", "holds"]
+    assert not row["is_kept"]
+    assert summarise_first_days(engine_of(lines), as_of="2024-01-10", days=30).loc["a", "is_kept"]
 
 
 def test_a_profile_has_no_dates_nothing_protected_and_nothing_that_we_set():
@@ -149,78 +156,89 @@ def test_a_profile_has_no_dates_nothing_protected_and_nothing_that_we_set():
 
 def test_true_factors_are_recovered_and_beat_the_mean(learned):
     assert learned.days == DAYS
-    assert learned.newcomers.word == BEATS
+    assert learned.newcomers.grade == BEATS
     channel, industry = (factors(learned.newcomers, name) for name in ("first_channel", "industry"))
     assert channel["web"] / channel["shop"] == pytest.approx(WEB, rel=0.1)
     assert industry["health"] / industry["retail"] == pytest.approx(HEALTH, rel=0.1)
     assert industry["other"] / industry["retail"] == pytest.approx(1, abs=0.1)
     scores = learned.newcomers.scores.set_index(["measure", "model"])["score"].unstack()  # noqa: PD010
-    assert (scores.loc["rmse"].idxmin(), scores.loc["gini"].idxmax()) == ("what was known first",) * 2
+    assert (scores.loc["rmse"].idxmin(), scores.loc["gini"].idxmax()) == ("first_day_model",) * 2
     assert abs(scores.loc["bias"]).max() < 0.1
 
 
 def test_prospects_are_seen_by_their_profile_alone(learned, found):
     assert [one.name for one in learned.prospects.model.attributes] == ["industry"]
-    assert learned.prospects.word == BEATS
+    assert learned.prospects.grade == BEATS
     asked = found[found["kind"] == PROSPECT]
     assert list(asked.index) == ["p1", "p2"]
     later = 50 * (1 + WEB) / 2 * np.array([HEALTH, 1])
     assert asked["spend_expected"].to_numpy() == pytest.approx(41 + later, rel=0.15)
     assert list(asked["class"]) == ["promising", "modest"]
-    assert asked["because"].iloc[0].startswith("industry health (× 1.")
+    first = asked.iloc[0]
+    assert (first["reason"], first["attribute_1"], first["level_1"]) == ("attributes", "industry", "health")
+    assert 1 < first["factor_1"] < 2
+    assert write_reasons(asked).iloc[0].startswith("industry health (× 1.")
 
 
 def test_the_attributes_named_are_those_that_move_it_most(found):
     newcomers = found[found["kind"] == NEWCOMER]
-    first = newcomers["because"].str.split("; ")
-    assert (first.str.len() == 2).mean() > 0.9
-    assert first.explode().str.match("channel|industry").mean() > 0.8
+    named = pd.concat([newcomers["attribute_1"], newcomers["attribute_2"]]).dropna()
+    assert newcomers["attribute_2"].notna().mean() > 0.9
+    assert named.isin(["first_channel", "industry"]).mean() > 0.8
+    words = write_reasons(newcomers).str.split("; ")
+    assert (words.str.len() == 2).mean() > 0.9
+    assert words.explode().str.match("channel|industry").mean() > 0.8
 
 
 def test_what_tells_nothing_ends_in_the_mean_and_the_words_say_so():
     lines, customers = company(1200, seed=3, web=1, health=1)
     engine = engine_of(lines, customers)
     learned = learn(engine)
-    assert learned.newcomers.word == NO_BETTER
+    assert learned.newcomers.grade == NO_BETTER
     assert learned.newcomers.model.attributes == ()
     found = classify(engine, learned)
     assert len(set(found["spend_expected"])) == 1
     assert set(found["class"]) == {"ordinary"}
-    assert found["because"].str.startswith("the mean of ").all()
+    assert set(found["reason"]) == {"mean_of_all"}
+    assert write_reasons(found).str.startswith("the mean of ").all()
+    assert name_grade(learned.newcomers.grade) == "no better than the mean"
 
 
-# The trial
+# Validation
 
 
-def test_the_trial_is_in_time_order(engine, learned):
+def test_the_validation_is_in_time_order(engine, learned):
     first = summarise_first_days(engine, as_of=AS_OF, days=DAYS)["first_day"]
-    judged = first[learned.newcomers.judged.index]
-    assert judged.min() > learned.newcomers.cut
-    assert judged.max() <= AS_OF - pd.Timedelta(days=DAYS)
+    came = first[learned.newcomers.compared.index]
+    assert came.min() > learned.newcomers.cutoff_day
+    assert came.max() <= AS_OF - pd.Timedelta(days=DAYS)
     assert (
-        len(judged)
-        == (first.between(learned.newcomers.cut, AS_OF - pd.Timedelta(days=DAYS), inclusive="right")).sum()
+        len(came)
+        == (
+            first.between(learned.newcomers.cutoff_day, AS_OF - pd.Timedelta(days=DAYS), inclusive="right")
+        ).sum()
     )
 
 
-def test_the_trial_cannot_see_what_came_after_its_cut(lines_and_customers, learned):
+def test_the_validation_cannot_see_what_came_after_its_cutoff_day(lines_and_customers, learned):
     lines, customers = lines_and_customers
     opening = lines.groupby("customer_id")["day"].transform("min") == lines["day"]
-    future = (lines["day"] > learned.newcomers.cut) & ~opening
+    future = (lines["day"] > learned.newcomers.cutoff_day) & ~opening
     dearer = lines.assign(amount=lines["amount"].where(~future, 9 * lines["amount"]))
     changed = learn(engine_of(dearer, customers)).newcomers
-    before = learned.newcomers.judged
-    assert changed.word == BEATS
-    pd.testing.assert_frame_equal(changed.judged[["predicted", "naive"]], before[["predicted", "naive"]])
-    assert changed.judged["actual"].sum() == pytest.approx(9 * before["actual"].sum())
+    before = learned.newcomers.compared
+    assert changed.grade == BEATS
+    pd.testing.assert_frame_equal(changed.compared[["predicted", "naive"]], before[["predicted", "naive"]])
+    assert changed.compared["actual"].sum() == pytest.approx(9 * before["actual"].sum())
 
 
 @pytest.mark.parametrize("n", [40, 250])
 def test_too_few_to_judge_is_said_with_the_limit(n):
     lines, customers = company(n)
     learned = learn(engine_of(lines, customers))
-    assert learned.newcomers.word == UNKNOWN
-    assert "needs 100" in learned.newcomers.because
+    assert learned.newcomers.grade == UNKNOWN
+    assert learned.newcomers.reason == "too_few_earlier"
+    assert "needs 100" in describe_holdout(learned.newcomers)
     assert learned.newcomers.model.attributes == ()
     assert learned.newcomers.model.mean > 0
 
@@ -235,7 +253,8 @@ def test_of_a_history_of_days_nothing_is_expected_and_the_table_can_still_be_wri
     found = check(classify_newcomers(engine, learned, **given), "newcomers")
     assert found["class"].to_dict() == {"b": UNKNOWN}
     assert found["spend_expected"].isna().all()
-    assert "too few" in learned.newcomers.because
+    assert learned.newcomers.reason == "short_history"
+    assert "21 days of history are too few" in describe_holdout(learned.newcomers)
 
 
 def test_those_on_record_from_the_start_may_have_bought_before(lines_and_customers):
@@ -245,7 +264,10 @@ def test_those_on_record_from_the_start_may_have_bought_before(lines_and_custome
     lines = pd.concat([lines, early.assign(amount=9.0, kind="sale"), rich.assign(amount=5000.0, kind="sale")])
     learned = learn(engine_of(lines, customers))
     assert learned.newcomers.model.mean < 500
-    assert "left out: they may have bought before" in learned.remarks[0]
+    assert learned.left_censoring.are_left_out
+    assert learned.left_censoring.customers >= 900
+    assert "left out: they may have bought before" in describe_censoring(learned.left_censoring)
+    assert describe_censoring(None) == ""
 
 
 # What changes nothing
@@ -391,24 +413,24 @@ def degenerate() -> dict[str, tuple]:
 def test_degenerate_inputs_end_in_a_number_or_in_plain_words(case):
     engine = engine_of(*degenerate()[case])
     learned = learn(engine)
-    for trial in (learned.newcomers, learned.prospects):
-        assert trial.word in (BEATS, NO_BETTER, UNKNOWN)
-        assert trial.because
+    for result in (learned.newcomers, learned.prospects):
+        assert result.grade in (BEATS, NO_BETTER, UNKNOWN)
+        assert "nan" not in describe_holdout(result)
     found = classify(engine, learned)
     unknown = found["spend_expected"].isna()
     assert (found.loc[unknown, "class"] == UNKNOWN).all()
     assert (found.loc[~unknown, "spend_expected"] >= 0).all()
     assert unknown.all() == (case in ("one customer", "no older customers", "two months"))
-    assert found["because"].notna().all()
+    assert write_reasons(found).str.len().gt(0).all()
     kept = Newcomers.from_json(learned.to_json())
     days = learned.days or 28
     facts = read_facts(engine, as_of=AS_OF, days=days).loc[found.index]
     pd.testing.assert_frame_equal(kept.predict(facts), found)
-    classes = summarise_classes(found, learned)
-    assert classes["customers"].fillna(0).sum() <= len(found)
+    assert summarise_classes(found)["customers"].sum() == len(found)
+    assert len(summarise_holdout(learned.newcomers)) <= 3
 
 
-# For people
+# Sums over classes
 
 
 def test_small_groups_are_hidden(found, learned):
@@ -418,21 +440,22 @@ def test_small_groups_are_hidden(found, learned):
             for name in found["class"].unique()
         ]
     )
-    classes = summarise_classes(few, learned, at_least=5).set_index(["kind", "class"])
+    classes = hide_small(summarise_classes(few), money=EXPECTED_MONEY).set_index(["kind", "class"])
     assert pd.isna(classes.loc[(NEWCOMER, "modest"), "customers"])
-    assert pd.isna(classes.loc[(NEWCOMER, "modest"), "expected_mean"])
-    assert pd.isna(classes.loc[(PROSPECT, "promising"), "expected_total"])
-    assert classes.loc[(NEWCOMER, "modest"), "past_customers"] > 100  # the past is another list
+    assert pd.isna(classes.loc[(NEWCOMER, "modest"), "spend_expected_mean"])
+    assert pd.isna(classes.loc[(PROSPECT, "promising"), "spend_expected_total"])
+    past = hide_small(summarise_holdout(learned.newcomers), money=HOLDOUT_MONEY).set_index("class")
+    assert past.loc["modest", "customers"] > 100  # the past is another list
 
 
-def test_classes_tell_what_earlier_newcomers_then_spent(found, learned):
-    classes = summarise_classes(found, learned)
-    past = classes[classes["kind"] == NEWCOMER].set_index("class")
-    judged = learned.newcomers.judged
+def test_classes_tell_what_earlier_newcomers_then_spent(learned):
+    past = summarise_holdout(learned.newcomers).set_index("class")
+    compared = learned.newcomers.compared
     for name in ("promising", "ordinary", "modest"):
-        actual = judged.loc[judged["class"] == name, "actual"]
-        assert past.loc[name, "past_mean"] == pytest.approx(actual.mean())
+        actual = compared.loc[compared["class"] == name, "actual"]
+        assert past.loc[name, "spend_mean"] == pytest.approx(actual.mean())
         half = 1.96 * actual.std() / len(actual) ** 0.5
-        assert past.loc[name, "past_high"] - past.loc[name, "past_low"] == pytest.approx(2 * half, rel=0.05)
-    assert past["past_mean"].is_monotonic_decreasing
-    assert past["past_customers"].sum() == len(judged)
+        assert past.loc[name, "spend_high"] - past.loc[name, "spend_low"] == pytest.approx(2 * half, rel=0.05)
+    assert past["spend_mean"].is_monotonic_decreasing
+    assert past["customers"].sum() == len(compared)
+    assert 0 < past["again_share"].min() <= 1

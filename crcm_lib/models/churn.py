@@ -1,12 +1,13 @@
-"""Customers and their value -> who is leaving, why, and what is at risk."""
+"""Customers and their value -> alerts: who is churning, for which reason, and the revenue at risk."""
 
 from collections.abc import Mapping
+from itertools import compress, product
 
 import numpy as np
 import pandas as pd
 
-from crcm_lib.i18n import _
 from crcm_lib.schema.tables import check
+from crcm_lib.stats import wilson
 
 ALERTS = ("none", "watch", "warning", "urgent")
 GRADES = {  # the same as in policy.yaml, for use without one
@@ -14,66 +15,71 @@ GRADES = {  # the same as in policy.yaml, for use without one
     "warning": {"overdue_ratio": 2.5, "spend_drop": 0.5, "p_alive": 0.4},
     "urgent": {"overdue_ratio": 4.0, "spend_drop": 0.75, "p_alive": 0.2},
 }
+REASONS = {"overdue_ratio": "overdue", "spend_drop": "spend_drop", "p_alive": "low_p_alive"}
+BOUGHT_ONCE, WITHIN_USUAL_GAP = "bought_once", "within_usual_gap"
 WINDOWS = (365, 180, 90, 30)  # days; a drop is measured over the shortest in which it can be seen
-ENOUGH = 5  # purchases that the own rhythm must promise in a window before their absence says anything
-PRIOR_GAPS = 1  # how many gaps of the usual length every customer is credited with
+MIN_EXPECTED_PURCHASES = 5  # expected at the own rhythm in a window, for a drop to be measured over it
+PRIOR_GAPS = 1  # gaps of the usual length in every customer's mean gap
+
+Grades = Mapping[str, Mapping[str, float | None]]
 
 
-def score_churn_risk(
-    customers: pd.DataFrame,
-    value: pd.DataFrame,
-    grades: Mapping[str, Mapping[str, float | None]] = GRADES,
-) -> pd.DataFrame:
-    """Grade how pressing it is to look after each customer who has bought, and say why.
+def score_churn_risk(customers: pd.DataFrame, value: pd.DataFrame, grades: Grades = GRADES) -> pd.DataFrame:
+    """The churn alert of each customer who has bought, its reason, and the revenue at risk.
 
-    Three grounds, and the alert is the highest grade that any of them reaches: overdue against the own
-    rhythm, a drop of spend against the own earlier spend, and P(alive). One-time buyers have no rhythm and no
-    P(alive) of their own: measured against everybody's rhythm, they are watched, never more.
+    The alert is the highest grade that one of three measures reaches: overdue against the customer's own
+    rhythm, drop of spend against the customer's own earlier spend, and P(alive). One-time buyers have neither
+    a rhythm nor a P(alive) of their own: compared with the rhythm of all, they are graded `watch` at most.
 
     Parameters
     ----------
     customers
-        The `customers` table; `spend_90d` and its like are needed for the drop, and left out where absent.
+        The `customer_features` table; `spend_90d` and its like are needed for the drop, which is missing
+        where they are absent.
     value
         The `value` table of the same customers.
     grades
-        For watch, warning, urgent: `overdue_ratio` at least, `spend_drop` at least, `p_alive` below; a ground
-        that is missing or None does not count.
+        For watch, warning, urgent: `overdue_ratio` at least, `spend_drop` at least, `p_alive` below; a
+        measure that is missing or None does not count.
 
     Returns
     -------
-    The `churn` table, indexed by `customer_id`. `revenue_at_risk` is what a customer who stayed would spend
-    over the value's horizon, times the chance that they left: 1 − P(alive), or, where the model cannot say,
-    1 − 1 / overdue_ratio once overdue.
+    The `churn` table, indexed by `customer_id`. `revenue_at_risk` (currency) is the spend over the value's
+    horizon of a customer who stays, times the probability of having left: 1 − P(alive), or, where the model
+    gives none, 1 − 1 / overdue_ratio once overdue. `reason` joins the ids of all measures that reach a grade
+    by "+": overdue (or bought_once), spend_drop, low_p_alive; without an alert it is within_usual_gap.
     """
     buyers = customers[customers["purchases"] > 0]
-    facts = measure_rhythm(buyers).join(value["p_alive"].reindex(buyers.index))
-    facts["spend_drop"], facts["window"] = _measure_drop(buyers, facts["gap_days"])
-    level = _grade(facts, grades).mask(buyers["purchases"] == 1, lambda found: found.clip(upper=1))
-    stand_in = 1 - 1 / facts["overdue_ratio"].clip(lower=1)
+    measures = measure_rhythm(buyers).join(value["p_alive"].reindex(buyers.index))
+    measures = measures.join(_measure_drop(buyers, measures["gap_days"]))
+    once = buyers["purchases"] == 1
+    level = _grade(measures, grades).mask(once, lambda place: place.clip(upper=1))
+    p_left = (1 - measures["p_alive"]).fillna(1 - 1 / measures["overdue_ratio"].clip(lower=1))
     stays = value.get("spend_if_stays", value["spend_expected"]).reindex(buyers.index).fillna(0)
     churn = pd.DataFrame(
         {
             "alert": pd.Series(np.array(ALERTS)[level], index=buyers.index, dtype="str"),
-            "overdue_ratio": facts["overdue_ratio"],
-            "p_alive": facts["p_alive"],
-            "spend_drop": facts["spend_drop"],
-            "revenue_at_risk": stays * (1 - facts["p_alive"]).fillna(stand_in),
-            "because": pd.Series(_explain(buyers, facts, level, grades), index=buyers.index, dtype="str"),
+            "reason": _join_reasons(measures, once, level, grades),
+            "overdue_ratio": measures["overdue_ratio"],
+            "gap_days": measures["gap_days"],
+            "p_alive": measures["p_alive"],
+            "spend_drop": measures["spend_drop"],
+            "spend_drop_days": measures["spend_drop_days"],
+            "revenue_at_risk": stays * p_left,
         }
     )
     return check(churn, "churn")
 
 
 def measure_rhythm(buyers: pd.DataFrame) -> pd.DataFrame:
-    """Each customer's usual gap between purchases, and how overdue the next purchase is.
+    """Each customer's usual gap between purchases (days), and how many such gaps the last purchase is ago.
 
-    The usual gap is the mean of the own gaps and one gap of the usual length (the median of repeat buyers'
-    mean gaps), so that few purchases are drawn towards everybody and many stand for themselves.
+    The usual gap is the mean of the customer's own gaps and one gap of the usual length (the median of repeat
+    buyers' mean gaps), so that it lies near the median after few purchases and near the own mean after many.
 
     Returns
     -------
-    `gap_days`, and `overdue_ratio`: days since the last purchase in such gaps.
+    `gap_days`, and `overdue_ratio`: days since the last purchase / gap_days.
 
     Examples
     --------
@@ -83,80 +89,82 @@ def measure_rhythm(buyers: pd.DataFrame) -> pd.DataFrame:
     """
     gaps, span = buyers["purchases"] - 1, buyers["days_first_to_last"]
     usual = (span / gaps.where(gaps > 0)).median()
-    if not usual > 0:  # nobody came back: the time they have been away so far is all there is to compare with
+    if not usual > 0:  # nobody bought twice, so that the median time since the first purchase is all there is
         usual = max(float(buyers["days_since_last"].median()) if len(buyers) else 1.0, 1.0)
     gap = (PRIOR_GAPS * usual + span) / (PRIOR_GAPS + gaps)
     return pd.DataFrame({"gap_days": gap, "overdue_ratio": buyers["days_since_last"] / gap})
 
 
-def _measure_drop(buyers: pd.DataFrame, gap: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """1 − recent spend per day / earlier spend per day, and the days that count as recent.
+def _measure_drop(buyers: pd.DataFrame, gap: pd.Series) -> pd.DataFrame:
+    """`spend_drop`, 1 − recent spend per day / earlier spend per day; `spend_drop_days`, the recent days.
 
-    Over the shortest window in which the own rhythm promises enough purchases, for customers known at least
-    twice as long; missing for the rest, one-time buyers among them, whose quiet spell says nothing.
+    The recent days are the shortest window in which the customer's own rhythm gives enough expected
+    purchases, for customers known at least twice as long; both columns are missing for all others. A one-time
+    buyer's absence is no drop.
     """
-    drop, recent = pd.Series(np.nan, buyers.index), pd.Series(np.nan, buyers.index)
+    drop, days = pd.Series(np.nan, buyers.index), pd.Series(np.nan, buyers.index)
     again = buyers["purchases"] > 1
     for window in WINDOWS:
         if f"spend_{window}d" not in buyers:
             continue
         spend = buyers[f"spend_{window}d"].astype(float)
         earlier = (buyers["spend_total"].astype(float) - spend) / (buyers["days_observed"] - window)
-        seen = again & (buyers["days_observed"] >= 2 * window) & (window / gap >= ENOUGH) & (earlier > 0)
-        drop = drop.mask(seen, 1 - spend.clip(lower=0) / window / earlier)
-        recent = recent.mask(seen, window)
-    return drop, recent
+        measurable = again & (buyers["days_observed"] >= 2 * window) & (earlier > 0)
+        measurable &= window / gap >= MIN_EXPECTED_PURCHASES
+        drop = drop.mask(measurable, 1 - spend.clip(lower=0) / window / earlier)
+        days = days.mask(measurable, window)
+    return pd.DataFrame({"spend_drop": drop, "spend_drop_days": days})
 
 
-def _grade(facts: pd.DataFrame, grades: Mapping[str, Mapping[str, float | None]]) -> pd.Series:
+def _grade(measures: pd.DataFrame, grades: Grades) -> pd.Series:
     """0 for none … 3 for urgent; a missing number reaches no grade."""
-    level = pd.Series(0, index=facts.index)
+    level = pd.Series(0, index=measures.index)
     for place, name in enumerate(ALERTS[1:], start=1):
-        for reached in _alert_reasons(facts, grades.get(name, {})).values():
+        for reached in _reached(measures, grades.get(name, {})).values():
             level = level.mask(reached, place)
     return level
 
 
-def _alert_reasons(facts: pd.DataFrame, least: Mapping[str, float | None]) -> dict[str, pd.Series]:
-    given = {name: limit for name, limit in least.items() if limit is not None}
-    reached = {name: facts[name] >= given[name] for name in ("overdue_ratio", "spend_drop") if name in given}
+def _reached(measures: pd.DataFrame, limits: Mapping[str, float | None]) -> dict[str, pd.Series]:
+    """For each measure that has a limit: who reaches it."""
+    given = {name: limit for name, limit in limits.items() if limit is not None}
+    reached = {
+        name: measures[name] >= given[name] for name in ("overdue_ratio", "spend_drop") if name in given
+    }
     if "p_alive" in given:
-        reached["p_alive"] = facts["p_alive"] < given["p_alive"]
+        reached["p_alive"] = measures["p_alive"] < given["p_alive"]
     return reached
 
 
-def _explain(buyers: pd.DataFrame, facts: pd.DataFrame, level: pd.Series, grades) -> np.ndarray:
-    """The grounds that reach at least the lowest grade, with the customer's numbers."""
-    words = np.full(len(buyers), _("within the usual rhythm"), dtype=object)
-    told = facts.assign(away=buyers["days_since_last"], once=buyers["purchases"] == 1)
-    for name, reached in _alert_reasons(facts, grades.get("watch", {})).items():
-        told[f"{name}_told"] = reached
-    alerted = np.flatnonzero(level.to_numpy())
-    words[alerted] = ["; ".join(_reasons(row)) for row in told.iloc[alerted].to_dict("records")]
-    return words
-
-
-def _reasons(row: dict):
-    if row["once"]:
-        yield _(
-            "bought once, {away:.0f} days ago; those who come back do so after about {gap_days:.0f}"
-        ).format(**row)
-    elif row.get("overdue_ratio_told"):
-        yield _(
-            "last purchase {away:.0f} days ago, {overdue_ratio:.1f} times the usual {gap_days:.0f}"
-        ).format(**row)
-    if row.get("spend_drop_told"):
-        yield _("spend down {spend_drop:.0%} in {window:.0f} days").format(**row)
-    if row.get("p_alive_told"):
-        yield _("{p_alive:.0%} likely to be still a customer").format(**row)
+def _join_reasons(measures: pd.DataFrame, once: pd.Series, level: pd.Series, grades: Grades) -> pd.Series:
+    """The ids of the measures that reach at least one grade, joined by "+"."""
+    counts = {name: np.zeros(len(measures), dtype=bool) for name in REASONS}
+    for name in ALERTS[1:]:
+        for measure, reached in _reached(measures, grades.get(name, {})).items():
+            counts[measure] |= reached.to_numpy()
+    counts["overdue_ratio"] |= once.to_numpy()
+    ids = list(REASONS.values())
+    labels = np.array(
+        [
+            ["+".join(compress(names, which)) for which in product((False, True), repeat=len(ids))]
+            for names in (ids, [BOUGHT_ONCE, *ids[1:]])
+        ]
+    )
+    places = np.ravel_multi_index([counts[name].astype(int) for name in REASONS], (2,) * len(ids))
+    reasons = np.where(level == 0, WITHIN_USUAL_GAP, labels[once.astype(int), places])
+    return pd.Series(reasons, index=measures.index, dtype="str")
 
 
 def summarise_alerts(churn: pd.DataFrame) -> pd.DataFrame:
-    """How many customers have each alert, and the revenue at risk with them; the most pressing first."""
-    found = churn.groupby("alert").agg(
-        customers=("alert", "size"), revenue_at_risk=("revenue_at_risk", "sum")
-    )
-    return found.reindex(ALERTS[::-1], fill_value=0).rename_axis("alert").reset_index()
+    """How many customers have each alert, and the revenue at risk with them; the most pressing first.
+
+    Returns
+    -------
+    `alert`, `customers` (count) and `revenue_at_risk` (currency).
+    """
+    grouped = churn.groupby("alert")["revenue_at_risk"]
+    alerts = grouped.agg(customers="size", revenue_at_risk="sum").reindex(ALERTS[::-1], fill_value=0)
+    return alerts.rename_axis("alert").reset_index()
 
 
 def list_urgent(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
@@ -165,77 +173,70 @@ def list_urgent(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
     return pressing.sort_values("revenue_at_risk", ascending=False, kind="stable").head(most)
 
 
-def look_back(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Series) -> pd.DataFrame:
-    """Of those alerted then, how many bought again, against those who were not; with 95 % intervals (Wilson).
+def backtest_alerts(churn: pd.DataFrame, customers: pd.DataFrame, bought_later: pd.Series) -> pd.DataFrame:
+    """The share of customers with each earlier alert who bought again, with its 95 % interval (Wilson).
 
     Parameters
     ----------
     churn
-        The warnings of an earlier day.
+        The `churn` table of an earlier day.
     customers
-        The `customers` table of that day.
+        The `customer_features` table of that day.
     bought_later
-        Purchase days since then, per customer; who is missing bought nothing. Empty: not known, no rows.
+        Purchase days since then, per customer; who is missing bought nothing. Empty where it is not known,
+        and then there are no rows.
+
+    Returns
+    -------
+    One row per alert and one for those who had bought once (`bought_once`), as far as there are any:
+    `alert`, `customers` (count), `bought_again_share`, `low` and `high` (0…1).
     """
     if bought_later.empty:
         churn = churn.iloc[:0]
     once = customers["purchases"].reindex(churn.index).eq(1)
-    group = churn["alert"].mask(once, _("bought once"))
+    group = churn["alert"].mask(once, BOUGHT_ONCE).rename("alert")
     again = bought_later.reindex(churn.index).fillna(0).gt(0)
-    found = again.groupby(group).agg(["size", "sum"])
-    found = found.reindex([*ALERTS, _("bought once")]).dropna().astype(int)
-    n, k = found["size"].to_numpy(float), found["sum"].to_numpy(float)
-    z = 1.96
-    middle = (k + z**2 / 2) / (n + z**2)
-    half = z * np.sqrt(k * (n - k) / n + z**2 / 4) / (n + z**2)
+    counts = again.groupby(group).agg(customers="size", again="sum")
+    counts = counts.reindex([*ALERTS, BOUGHT_ONCE]).dropna().astype(int)
+    intervals = [wilson(*row) for row in counts[["again", "customers"]].itertuples(index=False)]
+    low, high = np.array(intervals).reshape(-1, 2).T
     return pd.DataFrame(
         {
-            "alert": found.index.astype("str"), "customers": found["size"].to_numpy(),
-            "bought_again": k / n, "low": middle - half, "high": middle + half,
+            "alert": counts.index.astype("str"),
+            "customers": counts["customers"].to_numpy(),
+            "bought_again_share": (counts["again"] / counts["customers"]).to_numpy(),
+            "low": low,
+            "high": high,
         }
-    )  # fmt: skip
-
-
-def describe_alert_backtest(found: pd.DataFrame) -> str:
-    """One sentence: of those with the most pressing alert, how many bought again, against those with none."""
-    shares = found.set_index("alert")
-    pressing = [name for name in ALERTS[:0:-1] if name in shares.index]
-    if not pressing or "none" not in shares.index:
-        return _("There is too little history to look back on.")
-    return _(
-        "Looking back, {then:.0%} of those with alert {alert} bought again; of those with none, {none:.0%}."
-    ).format(
-        then=shares.loc[pressing[0], "bought_again"],
-        alert=pressing[0],
-        none=shares.loc["none", "bought_again"],
     )
 
 
-def vary(customers: pd.DataFrame, value: pd.DataFrame, grades=GRADES, by: float = 0.25) -> pd.DataFrame:
-    """How many customers would have each alert if every threshold were stricter or looser by a share."""
-    found = {
-        _("limits reached {by:.0%} sooner").format(by=by): score_churn_risk(
-            customers, value, _scale(grades, 1 - by)
-        ),
-        _("as the policy says"): score_churn_risk(customers, value, grades),
-        _("limits reached {by:.0%} later").format(by=by): score_churn_risk(
-            customers, value, _scale(grades, 1 + by)
-        ),
-    }
-    counts = {
-        name: churn["alert"].value_counts().reindex(ALERTS, fill_value=0) for name, churn in found.items()
-    }
-    return pd.DataFrame(counts).T.rename_axis("limits").reset_index()
+def vary_limits(
+    customers: pd.DataFrame, value: pd.DataFrame, grades: Grades = GRADES, *, by: float = 0.25
+) -> pd.DataFrame:
+    """How many customers have each alert if every limit is reached sooner or later by a share.
+
+    Returns
+    -------
+    One row for each of `stricter`, `policy` and `looser` (`limits`): `limits_changed_by` (share), and the
+    count of customers with each alert.
+    """
+    rows = {}
+    for limits, change in (("stricter", -by), ("policy", 0.0), ("looser", by)):
+        alerts = score_churn_risk(customers, value, _scale(grades, 1 + change))["alert"]
+        counts = alerts.value_counts().reindex(ALERTS, fill_value=0)
+        rows[limits] = {"limits_changed_by": change, **counts.to_dict()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("limits").reset_index()
 
 
-def _scale(grades, factor: float) -> dict[str, dict[str, float]]:
-    """Overdue and drop times the factor, P(alive) over it; shares stay shares."""
-    scaled = {"overdue_ratio": lambda x: x * factor, "spend_drop": lambda x: min(x * factor, 1.0)}
+def _scale(grades: Grades, factor: float) -> dict[str, dict[str, float]]:
+    """Limits of overdue and drop times the factor, those of P(alive) divided by it; a drop is at most 1."""
+    scaled = {
+        "overdue_ratio": lambda limit: limit * factor,
+        "spend_drop": lambda limit: min(limit * factor, 1.0),
+        "p_alive": lambda limit: limit / factor,
+    }
     return {
-        grade: {
-            name: scaled.get(name, lambda x: x / factor)(limit)
-            for name, limit in limits.items()
-            if limit is not None
-        }
+        grade: {name: scaled[name](limit) for name, limit in limits.items() if limit is not None}
         for grade, limits in grades.items()
     }

@@ -19,6 +19,7 @@ SUMMARY_KINDS = {
     "actual": "number",
     "bias": "share",
     "spend": "money",
+    "spend_drop": "share",
     "gain": "money",
     "mae": "cents",
     "rmse": "cents",

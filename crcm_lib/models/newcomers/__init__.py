@@ -1,1 +1,7 @@
-"""What customers of one order, and prospects, may become."""
+"""Early spend of newcomers and prospects: classes, their validation on later newcomers, the regression."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__, submodules=["class_summaries", "classes", "holdout", "poisson_model"]
+)

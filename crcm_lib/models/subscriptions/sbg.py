@@ -1,8 +1,8 @@
-"""Subscriptions -> how retention changes with age.
+"""Subscriptions -> how retention changes with age: the shifted-beta-geometric model (sBG).
 
-The shifted-beta-geometric model (sBG): at the end of every contract a customer leaves with an own, constant
-chance; the chances differ between customers by a beta distribution (alpha, beta). Those who leave easily go
-first, so that retention rises with age without anybody changing.
+At the end of every contract a customer leaves with a probability that is constant for the customer and
+differs between customers by a beta distribution (alpha, beta). Customers with a high probability leave first,
+so that the retention rate of those who remain rises with age although no customer changes.
 
 References
 ----------
@@ -18,27 +18,29 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.features.contract_periods import Subscriptions
-from crcm_lib.i18n import _
-from crcm_lib.models.mle import Numbers, Objective, maximise, weighted_histories
+from crcm_lib.models.mle import Fit, Numbers, Objective, maximise, weighted_histories
 
 MIN_SUBSCRIPTIONS = 30
-MIN_PER_OUTCOME = 5  # decisions to stay, and to leave
+MIN_PER_OUTCOME = 5  # decisions to renew, and decisions not to
 
 
 @dataclass(frozen=True)
 class Retention:
-    """What was learned about renewing.
+    """The fitted sBG model.
 
     Attributes
     ----------
     params
-        alpha and beta of the chance to leave at the end of a contract; empty where the data cannot tell.
+        alpha and beta of the probability of leaving at the end of a contract; empty where nothing is fitted.
     period_days
         The usual length of a contract, in days.
     facts
-        `subscriptions`, `stayed` and `left` (decisions), `contracts_in_a_row` (most of them), `loglik`.
+        `subscriptions`, `stayed` and `left` (decisions), `contracts_in_a_row` (the most of any subscription),
+        `loglik` (log-likelihood of all subscriptions).
     reasons
-        Why nothing was learned, or remarks on the fit, in words.
+        Ids. Why nothing is fitted: `no_contracts_table`, `no_contract_begun`, `too_few_subscriptions`,
+        `no_decision_yet`, `too_few_per_outcome`, `nobody_decided_twice`, or a problem of the fit. Otherwise
+        remarks: `alpha_at_bound` or `beta_at_bound`, `nobody_decided_three_times`, `one_cohort`.
     """
 
     params: dict[str, float]
@@ -48,25 +50,27 @@ class Retention:
 
     @property
     def known(self) -> bool:
-        """Could the data tell?"""
+        """True where the data are enough for a fit."""
         return bool(self.params)
 
     def to_json(self) -> str:
-        """The learned state as JSON."""
+        """The fitted model as JSON."""
         return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Retention":
-        """Read the learned state back."""
+        """The fitted model that `to_json` wrote."""
         state = json.loads(text)
         return cls(**{**state, "reasons": tuple(state["reasons"])})
 
 
 def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
-    """Fit the sBG model by maximum likelihood; who is still under contract counts as having stayed so far.
+    """Fit the sBG model by maximum likelihood; a running subscription is right-censored.
 
-    Where the data cannot tell (few subscriptions, all or none renewed, nobody asked to renew twice) `params`
-    is empty and `reasons` says why.
+    Returns
+    -------
+    Where the data are not enough (few subscriptions, all or none renewed, no subscription with two decisions)
+    or the fit fails, `params` is empty and `reasons` says why.
     """
     rows = subscriptions.rows
     renewals, lost = rows["renewals"].to_numpy(float), rows["lost"].to_numpy(float)
@@ -77,40 +81,32 @@ def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
         "contracts_in_a_row": int((renewals + lost).max(initial=0)),
     }
     period = subscriptions.period_days
-    if reasons := (subscriptions.absent,) if subscriptions.absent else tuple(_why_not(facts)):
-        return Retention({}, period, facts, reasons)
+    if reason := subscriptions.missing or _find_missing(facts):
+        return Retention({}, period, facts, (reason,))
     groups, names = weighted_histories(renewals, lost), ("alpha", "beta")
     fit = maximise(sbg_objective, (*groups.columns, groups.weight), names, seed, may_run_off=names)
     if fit.problems:
-        why = _("the model does not suit these contracts: {why}").format(why="; ".join(fit.problems))
-        return Retention({}, period, facts, (why,))
+        return Retention({}, period, facts, fit.problems)
     return Retention(fit.params, period, facts | {"loglik": fit.loglik}, tuple(_remark(fit, rows, period)))
 
 
-def _why_not(facts: dict[str, float]):
-    decided = facts["stayed"] + facts["left"]
+def _find_missing(facts: dict[str, float]) -> str:
+    """The id of what the data lack for a fit; empty where nothing is missing."""
     if facts["subscriptions"] < MIN_SUBSCRIPTIONS:
-        yield _("{n} subscriptions, and retention needs {fewest}").format(
-            n=facts["subscriptions"], fewest=MIN_SUBSCRIPTIONS
-        )
-    elif not decided:
-        yield _("no contract has come up for renewal yet")
-    elif min(facts["stayed"], facts["left"]) < MIN_PER_OUTCOME:
-        yield _("of {n} contracts that came up for renewal {stayed} were renewed and {left} were not, and "
-                "retention needs {fewest} of each").format(
-            n=decided, stayed=facts["stayed"], left=facts["left"], fewest=MIN_PER_OUTCOME)  # fmt: skip
-    elif facts["contracts_in_a_row"] < 2:
-        yield _("nobody's contract has come up for renewal twice: whether retention changes cannot be told")
+        return "too_few_subscriptions"
+    if not facts["stayed"] + facts["left"]:
+        return "no_decision_yet"
+    if min(facts["stayed"], facts["left"]) < MIN_PER_OUTCOME:
+        return "too_few_per_outcome"
+    return "nobody_decided_twice" if facts["contracts_in_a_row"] < 2 else ""
 
 
-def _remark(fit, rows: pd.DataFrame, period: int):
-    if fit.remarks:
-        yield _("at the model's edge ({what}): customers leave equally easily, or either at once or never"
-                ).format(what=", ".join(fit.remarks))  # fmt: skip
+def _remark(fit: Fit, rows: pd.DataFrame, period: int):
+    yield from fit.remarks
     if (rows["renewals"] + rows["lost"]).max() == 2:
-        yield _("nobody was asked to renew a third time: beyond the second, the model's form alone speaks")
+        yield "nobody_decided_three_times"
     if (rows["since"].max() - rows["since"].min()).days < period:
-        yield _("all began within one contract's length: those who begin later may differ")
+        yield "one_cohort"
 
 
 def sbg_objective(renewals: Numbers, lost: Numbers, weight: Numbers) -> Objective:
@@ -119,11 +115,12 @@ def sbg_objective(renewals: Numbers, lost: Numbers, weight: Numbers) -> Objectiv
     Parameters
     ----------
     renewals
-        How often a group's contracts were renewed.
+        Renewals so far of each group of equal subscriptions.
     lost
-        1 where the group then left, 0 where it is still there: P(T = t) and S(t) of Fader & Hardie (2007).
+        1 where the group then left, 0 where it is still there: P(T = t) and S(t) of Fader & Hardie (2007),
+        equations 5 and 6.
     weight
-        Customers in the group.
+        Subscriptions in each group.
     """
     from scipy.special import betaln, digamma
 
@@ -131,26 +128,28 @@ def sbg_objective(renewals: Numbers, lost: Numbers, weight: Numbers) -> Objectiv
         alpha, beta = np.exp(logs)
         loglik = weight @ (betaln(alpha + lost, beta + renewals) - betaln(alpha, beta))
         common = digamma(alpha + beta) - digamma(alpha + beta + lost + renewals)
-        slope_alpha = weight @ (digamma(alpha + lost) - digamma(alpha) + common)
-        slope_beta = weight @ (digamma(beta + renewals) - digamma(beta) + common)
-        return -float(loglik) / weight.sum(), -np.array(
-            [slope_alpha * alpha, slope_beta * beta]
-        ) / weight.sum()
+        by_alpha = weight @ (digamma(alpha + lost) - digamma(alpha) + common)
+        by_beta = weight @ (digamma(beta + renewals) - digamma(beta) + common)
+        gradient = -np.array([by_alpha * alpha, by_beta * beta]) / weight.sum()
+        return -float(loglik) / weight.sum(), gradient
 
     return objective
 
 
 def survival_curve(params: dict[str, float], renewals, more=0) -> Numbers:
-    """The chance that somebody with `renewals` so far renews at least `more` times: S(t) of sBG."""
+    """The probability of at least `more` further renewals after `renewals` so far: a ratio of S(t) of sBG.
+
+    Fader & Hardie (2007), equation 6: S(t) = B(alpha, beta + t) / B(alpha, beta).
+    """
     from scipy.special import betaln
 
     alpha, beta = params["alpha"], params["beta"]
-    so_far, then = np.asarray(renewals, float), np.asarray(renewals, float) + more
-    return np.exp(betaln(alpha, beta + then) - betaln(alpha, beta + so_far))
+    before, after = np.asarray(renewals, float), np.asarray(renewals, float) + more
+    return np.exp(betaln(alpha, beta + after) - betaln(alpha, beta + before))
 
 
 def discount_lifetime(params: dict[str, float], renewals, rate: float) -> Numbers:
-    """DERL: renewals expected of somebody just before the next decision, each later one discounted by `rate`.
+    """DERL, the discounted expected residual lifetime: renewals to come just before the next decision.
 
     Parameters
     ----------
@@ -159,11 +158,11 @@ def discount_lifetime(params: dict[str, float], renewals, rate: float) -> Number
     renewals
         So far; n - 1 in the paper, where n is the number of contracts.
     rate
-        Per contract length. At 0 the number is infinite if alpha is at most 1.
+        Discount rate per contract length. At 0 the number is infinite if alpha is at most 1.
 
     References
     ----------
-    Fader & Hardie (2010), eq. 6.
+    Fader & Hardie (2010), equation 6.
 
     Examples
     --------
@@ -177,9 +176,9 @@ def discount_lifetime(params: dict[str, float], renewals, rate: float) -> Number
 
 
 def _hyp2f1_1(b: Numbers, c: Numbers, rate: float) -> Numbers:
-    """2F1(1, b; c; 1 / (1 + rate)) by Gauss's continued fraction, from its tail (DLMF 15.7).
+    """2F1(1, b; c; 1 / (1 + rate)) by Gauss's continued fraction, evaluated from its tail (DLMF 15.7).
 
-    SciPy's hyp2f1 is not a number, or loses its digits, for some large b and c.
+    Own code, because SciPy's hyp2f1 gives NaN or loses its digits for some large b and c.
     """
     z, tail = 1 / (1 + rate), np.ones_like(c)
     for m in range(int(20 + 20 / np.sqrt(rate)), -1, -1):
@@ -190,24 +189,34 @@ def _hyp2f1_1(b: Numbers, c: Numbers, rate: float) -> Numbers:
 
 
 def compare_survival(retention: Retention, subscriptions: Subscriptions, *, ahead: int = 3) -> pd.DataFrame:
-    """Share of customers who renewed at least so often, as it was (Kaplan & Meier 1958) and by the model.
+    """The share of customers who renewed at least so often: Kaplan & Meier (1958), and by the model.
+
+    Parameters
+    ----------
+    ahead
+        How many more renewals than any subscription could have had are projected.
 
     Returns
     -------
-    `renewals` (1, 2, … and `ahead` more than anybody could have had), `customers` (who were asked for that
-    renewal), `retained` (share of them who renewed), `actual` and `expected` (0…1, of all who began).
-    `actual` ends where nobody was asked; `expected` is left out where retention is not known.
+    `renewals` (0, 1, 2, …), `customers` (count, who decided on that renewal; for 0 all who began),
+    `retained_share` (of them), `actual_share` and `expected_share` (of all who began). `actual_share` ends
+    where nobody has decided; `expected_share` is left out where retention is not known.
     """
-    rows = subscriptions.rows
-    most = int((rows["renewals"] + rows["lost"]).max()) if len(rows) else 0
-    number = np.arange(1, most + 1 + (ahead if retention.known else 0))
-    stayed = (rows["renewals"].to_numpy()[:, None] >= number).sum(axis=0)
-    left = (rows["lost"].to_numpy()[:, None] & (rows["renewals"].to_numpy()[:, None] == number - 1)).sum(
-        axis=0
+    renewals, lost = (subscriptions.rows[name].to_numpy() for name in ("renewals", "lost"))
+    most = int((renewals + lost).max(initial=0))
+    number = np.arange(most + 1 + (ahead if retention.known else 0))
+    stayed = (renewals[:, None] >= number).sum(axis=0)
+    left = (lost[:, None] & (renewals[:, None] == number - 1)).sum(axis=0)
+    decided = stayed + left
+    retained = np.divide(stayed, decided, out=np.full(len(number), np.nan), where=decided > 0)
+    survival = pd.DataFrame(
+        {
+            "renewals": number,
+            "customers": decided,
+            "retained_share": retained,
+            "actual_share": np.cumprod(retained),
+        }
     )
-    asked = stayed + left
-    retained = np.divide(stayed, asked, out=np.full(len(number), np.nan), where=asked > 0)
-    table = pd.DataFrame(
-        {"renewals": number, "customers": asked, "retained": retained, "actual": np.cumprod(retained)}
-    )
-    return table.assign(expected=survival_curve(retention.params, 0, number)) if retention.known else table
+    if retention.known:
+        survival["expected_share"] = survival_curve(retention.params, 0, number)
+    return survival

@@ -28,7 +28,7 @@ def _texts_and_boxes(figure: Any) -> Iterator[tuple[Any, Any]]:
         yield from ((text, ax.bbox) for text in ax.texts)
         titles = [child for child in ax.get_children() if isinstance(child, Text) and child not in ax.texts]
         yield from ((title, figure.bbox) for title in titles)
-        for axis in (ax.xaxis, ax.yaxis):
+        for axis in (ax.xaxis, ax.yaxis) if ax.axison else ():
             low, high = sorted(axis.get_view_interval())
             ticks = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
             yield from ((tick.label1, figure.bbox) for tick in ticks)

@@ -1,4 +1,4 @@
-"""Pictures of predicted value (04) and of churn warnings (05)."""
+"""Pictures of predicted value (04)."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,6 @@ from crcm_lib.reporting.charts.style import MUTED, PALETTE, Picture, empty_figur
 
 TENTHS = 10
 WIDEST = 3.0  # times the expectation above it: what is wider leaves the drawing, its amounts stand beside
-ALERT_COLOURS = {"urgent": PALETTE[5], "warning": PALETTE[1], "watch": PALETTE[4], "none": PALETTE[6]}
 
 
 def show_tenths(value: pd.Series, currency: str, *, at_least: int = 5) -> Picture:
@@ -123,60 +122,6 @@ def show_deciles(deciles: pd.DataFrame, currency: str, *, at_least: int = 5) -> 
     )
 
 
-def show_alerts(alerts: pd.DataFrame, currency: str, *, at_least: int = 5) -> Picture:
-    """How many customers have each alert, and the revenue at risk with them."""
-    shown = hide_small(alerts, money=["revenue_at_risk"], at_least=at_least)
-    figure, panels = new_figure(height=3.0, ncols=2, sharey=True)
-    money = _("revenue at risk, {currency}").format(currency=currency)
-    named = [(_("customers"), "customers"), (money, "revenue_at_risk")]
-    for axes, (label, column) in zip(panels, named, strict=True):
-        known = shown[column].astype(float)
-        bars = axes.barh(
-            shown["alert"], known.fillna(0), color=[ALERT_COLOURS[name] for name in shown["alert"]]
-        )
-        axes.bar_label(
-            bars, [_count_or_hidden(number) for number in known], fontsize=10, color=MUTED, padding=3
-        )
-        axes.set_xlabel(label)
-        axes.margins(x=0.25)
-        axes.locator_params(axis="x", nbins=4)
-        axes.xaxis.set_major_formatter(lambda number, _place: f"{number:,.0f}")
-        axes.grid(visible=False, axis="y")
-    panels[0].invert_yaxis()
-    told = "; ".join(
-        _("{alert}: {customers} customers, {money} {currency}").format(
-            alert=row.alert, customers=_count_or_hidden(row.customers),
-            money=_count_or_hidden(row.revenue_at_risk), currency=currency,
-        )
-        for row in shown.itertuples()
-    )  # fmt: skip
-    return Picture(figure, _("Bars, customers and revenue at risk by alert. {told}.").format(told=told))
-
-
-def show_look_back(found: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """Of those alerted at the cut, the share who bought again, with 95 % intervals."""
-    shown = hide_small(found, at_least=at_least).dropna()
-    if shown.empty:
-        return empty_figure(_("too little to look back on"))
-    figure, axes = new_figure(height=3.2)
-    share, low, high = (shown[name].to_numpy(float) for name in ("bought_again", "low", "high"))
-    colours = [ALERT_COLOURS.get(name, PALETTE[3]) for name in shown["alert"]]
-    axes.hlines(shown["alert"], low, high, color=colours, linewidth=6)
-    axes.scatter(share, shown["alert"], color="black", zorder=3, s=28)
-    axes.set_xlim(0, 1)
-    axes.margins(y=0.15)
-    axes.invert_yaxis()
-    axes.set_xlabel(_("share who bought again in the days held out"))
-    axes.xaxis.set_major_formatter(lambda number, _place: f"{number:.0%}")
-    told = "; ".join(
-        f"{row.alert}: {row.bought_again:.0%} ({row.low:.0%} – {row.high:.0%}), n = {row.customers:,.0f}"
-        for row in shown.itertuples()
-    )
-    return Picture(
-        figure, _("Points with intervals, share who bought again by alert. {told}.").format(told=told)
-    )
-
-
 def _pairs(axes, names, columns: dict[str, pd.Series]) -> None:
     places = np.arange(len(names))
     for shift, colour, (label, values) in zip((-0.2, 0.2), PALETTE, columns.items(), strict=False):
@@ -188,7 +133,3 @@ def _pairs(axes, names, columns: dict[str, pd.Series]) -> None:
 
 def _percent_or_hidden(share) -> str:
     return _("hidden") if pd.isna(share) else f"{share:.1%}"
-
-
-def _count_or_hidden(number) -> str:
-    return _("hidden") if pd.isna(number) else f"{number:,.0f}"

@@ -6,14 +6,9 @@ import pandas as pd
 import pytest
 from scipy.special import hyp2f1
 
-from crcm_lib.features.contract_periods import Subscriptions, describe_contracts, trace_subscriptions
+from crcm_lib.features.contract_periods import Subscriptions, trace_subscriptions
 from crcm_lib.models.subscriptions.renewal_backtest import SAME_RATE, SBG, backtest_renewals
-from crcm_lib.models.subscriptions.renewals import (
-    Renewals,
-    describe_renewals,
-    predict_renewals,
-    value_renewals,
-)
+from crcm_lib.models.subscriptions.renewals import Horizon, Renewals, predict_renewals, value_renewals
 from crcm_lib.models.subscriptions.sbg import (
     Retention,
     compare_survival,
@@ -22,7 +17,14 @@ from crcm_lib.models.subscriptions.sbg import (
     sbg_objective,
     survival_curve,
 )
-from crcm_lib.reporting.charts.margin import show_retention
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.text.subscriptions import (
+    caption_backtest,
+    describe_renewals,
+    describe_survival,
+    list_remarks,
+)
+from crcm_lib.schema.tables import check
 
 # Fader & Hardie (2007), How to project customer retention, table 1: % surviving after 0, 1, … 12 years
 HIGH_END = [100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.9, 39.4]
@@ -30,6 +32,7 @@ REGULAR = [100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1, 22.3, 20.7, 19.4, 18.3
 PAPER = {"High End": (HIGH_END, 0.668, 3.806), "Regular": (REGULAR, 0.704, 1.182)}
 PARAMS = {"alpha": 0.668, "beta": 3.806}
 AS_OF = pd.Timestamp("2025-12-31")
+NO_FIT = Retention({}, 365)
 
 
 def as_subscriptions(renewals, lost, value=100.0, period_days=365) -> Subscriptions:
@@ -82,16 +85,35 @@ def engine_of(contracts: pd.DataFrame):
     return engine
 
 
-def value(retention: Retention, subscriptions: Subscriptions, **settings) -> Renewals:
-    return value_renewals(retention, subscriptions, as_of=AS_OF, **({"horizon_days": 365} | settings))
+def value(
+    retention: Retention, subscriptions: Subscriptions, *, days: float = 365, seed: int = 0
+) -> Renewals:
+    return value_renewals(retention, subscriptions, Horizon(AS_OF, days), seed=seed)
 
 
-def tell(contracts: pd.DataFrame | None, **settings) -> str:
+def predict(retention, subscriptions, *, days: float = 365, rate: float = 0.0) -> pd.DataFrame:
+    return predict_renewals(retention, subscriptions, Horizon(AS_OF, days, rate))
+
+
+def say_value(ahead: Renewals) -> str:
+    """What a reader is told of these renewals."""
+    money = ["renewal_value", "value_low", "value_high"]
+    summary = hide_small(ahead.summarise(), counts="subscriptions", money=money)
+    return describe_renewals(ahead, summary, "EUR", 5)
+
+
+def tell(contracts: pd.DataFrame | None) -> str:
     """What a reader is told of these contracts."""
     engine = duckdb.connect() if contracts is None else engine_of(contracts)
     subscriptions = trace_subscriptions(engine, as_of=AS_OF)
-    ahead = value(fit_retention(subscriptions), subscriptions)
-    return describe_renewals(ahead, backtest_renewals(engine, as_of=AS_OF), "EUR", **settings)
+    retention = fit_retention(subscriptions)
+    past = caption_backtest(backtest_renewals(engine, as_of=AS_OF))
+    return " ".join([say_value(value(retention, subscriptions)), past, remark(retention, subscriptions)])
+
+
+def remark(retention: Retention, subscriptions: Subscriptions) -> str:
+    """What is remarked on the fit and on the contracts."""
+    return " ".join(list_remarks(retention, subscriptions)["remark"])
 
 
 def trace(contracts: pd.DataFrame, as_of=AS_OF) -> Subscriptions:
@@ -189,10 +211,7 @@ def test_customers_who_are_all_alike_renew_at_one_rate():
 
 def test_renewals_within_the_horizon_are_counted_and_discounted_from_their_own_days():
     retention = Retention(PARAMS, 365)
-    table = predict_renewals(
-        retention, as_subscriptions([2, 0], [False, True]), as_of=AS_OF, horizon_days=830,
-        annual_discount_rate=0.1,
-    )  # fmt: skip
+    table = predict(retention, as_subscriptions([2, 0], [False, True]), days=830, rate=0.1)
     assert table.index.tolist() == ["c00000"]  # who left has no row
     first, second = (5.806 / 6.474), (5.806 / 6.474) * (6.806 / 7.474)  # after 100 and 465 days; 830 is third
     third = second * 7.806 / 8.474
@@ -205,7 +224,7 @@ def test_renewals_within_the_horizon_are_counted_and_discounted_from_their_own_d
 
 
 def test_nothing_falls_within_a_horizon_that_ends_before_the_contract():
-    table = predict_renewals(Retention(PARAMS, 365), as_subscriptions([2], [0]), as_of=AS_OF, horizon_days=99)
+    table = predict(Retention(PARAMS, 365), as_subscriptions([2], [0]), days=99)
     assert table["expected_renewals"].tolist() == [0]
     assert table["renewal_value"].tolist() == [0]
 
@@ -223,8 +242,9 @@ def test_a_customer_of_several_subscriptions_has_one_row_with_the_next_decision_
 def test_actual_survival_is_kaplan_meier():
     subscriptions = as_subscriptions([0, 0, 1, 1, 2], [True, False, True, False, False])
     table = compare_survival(Retention({}, 365), subscriptions)
-    assert table["customers"].tolist() == [4, 2]  # the second customer is not yet asked
-    assert table["actual"].tolist() == pytest.approx([3 / 4, 3 / 4 * 1 / 2])
+    assert table["renewals"].tolist() == [0, 1, 2]
+    assert table["customers"].tolist() == [5, 4, 2]  # the second customer has not yet decided
+    assert table["actual_share"].tolist() == pytest.approx([1, 3 / 4, 3 / 4 * 1 / 2])
 
 
 # From contracts to subscriptions
@@ -270,9 +290,8 @@ def test_a_contract_that_followed_counts_though_it_was_marked_as_not_renewed():
     log = terms(("2023-01-01", "2023-12-31"), ("2024-01-01", "2024-12-31"), renewed=[False, True])
     found = trace(log, "2024-12-31")
     assert found.rows["renewals"].tolist() == [2]
-    assert "1 contracts are marked as not renewed, but another followed" in " ".join(
-        describe_contracts(found)
-    )
+    assert found.counts["contradicted"] == 1
+    assert "1 contracts are marked as not renewed, but another followed" in remark(NO_FIT, found)
     early = terms(("2023-01-01", "2024-01-10"), ("2024-01-01", "2024-12-31"), renewed=[False, None])
     assert trace(early, "2024-01-05").counts["contradicted"] == 0  # the mark is of a later day
 
@@ -284,7 +303,7 @@ def test_a_contract_of_another_length_was_signed_but_is_not_followed():
     row = found.rows.set_index("customer_id").loc["a"]
     assert (row["renewals"], row["lost"]) == (1, False)
     assert pd.isna(row["next_end"])
-    assert describe_contracts(found)[0].startswith("1 of 5 contracts do not last about 365 days")
+    assert remark(NO_FIT, found).startswith("1 of 5 contracts do not last about 365 days")
 
 
 def test_contracts_side_by_side_are_left_out_and_said():
@@ -292,7 +311,7 @@ def test_contracts_side_by_side_are_left_out_and_said():
     double = terms(("2023-01-01", "2023-12-31"), ("2023-06-01", "2024-05-31"))
     found = trace(pd.concat([single, double]))
     assert found.rows["customer_id"].tolist() == ["b"]
-    assert "1 customers hold contracts side by side" in " ".join(describe_contracts(found))
+    assert "1 customers hold contracts side by side" in remark(NO_FIT, found)
 
 
 def test_monthly_contracts_are_one_length():
@@ -327,8 +346,7 @@ def test_row_order_and_ids_do_not_change_the_answer(drawn, learned):
     renamed = drawn.sample(frac=1, random_state=2).assign(customer_id=lambda log: "x" + log["customer_id"])
     again = trace(renamed)
     assert fit_retention(again) == retention
-    settings = {"as_of": AS_OF, "horizon_days": 365, "annual_discount_rate": 0.1}
-    one, other = (predict_renewals(retention, each, **settings) for each in (subscriptions, again))
+    one, other = (predict(retention, each, rate=0.1) for each in (subscriptions, again))
     pd.testing.assert_frame_equal(one, other.set_index(other.index.str[1:]))
 
 
@@ -336,10 +354,7 @@ def test_dearer_contracts_are_worth_as_much_more_and_change_nothing_else(drawn, 
     retention, subscriptions = learned
     dearer = trace(drawn.assign(value=drawn["value"] * 3))
     assert fit_retention(dearer) == retention
-    one, other = (
-        predict_renewals(retention, each, as_of=AS_OF, horizon_days=900, annual_discount_rate=0.1)
-        for each in (subscriptions, dearer)
-    )
+    one, other = (predict(retention, each, days=900, rate=0.1) for each in (subscriptions, dearer))
     assert other["renewal_value"].to_numpy() == pytest.approx(3 * one["renewal_value"].to_numpy())
     assert other["expected_renewals"].equals(one["expected_renewals"])
 
@@ -351,40 +366,46 @@ def test_what_was_learned_is_kept_as_json(learned):
 # What cannot be told
 
 
-def undecidable() -> dict[str, Subscriptions]:
+def undecidable() -> dict[str, tuple[str, Subscriptions]]:
     rng = np.random.default_rng(4)
     some = rng.integers(0, 3, 200)
+    few, unequal = "too_few_subscriptions", "too_few_per_outcome"
     return {
-        "0 subscriptions": as_subscriptions([], []),
-        "20 subscriptions": as_subscriptions(some[:20], some[:20] == 1),
-        "no contract has come up for renewal": as_subscriptions(np.zeros(50), np.zeros(50)),
-        "were renewed and 0 were not": as_subscriptions(some, np.zeros(200)),
-        "0 were renewed and 200 were not": as_subscriptions(np.zeros(200), np.ones(200)),
-        "nobody's contract has come up for renewal twice": as_subscriptions(some % 2, some == 0),
+        "0 subscriptions": (few, as_subscriptions([], [])),
+        "20 subscriptions": (few, as_subscriptions(some[:20], some[:20] == 1)),
+        "no contract has come up for renewal": (
+            "no_decision_yet",
+            as_subscriptions(np.zeros(50), np.zeros(50)),
+        ),
+        "were renewed and 0 were not": (unequal, as_subscriptions(some, np.zeros(200))),
+        "0 were renewed and 200 were not": (unequal, as_subscriptions(np.zeros(200), np.ones(200))),
+        "nobody's contract has come up for renewal twice": (
+            "nobody_decided_twice",
+            as_subscriptions(some % 2, some == 0),
+        ),
     }
 
 
 @pytest.mark.parametrize("why", undecidable())
 def test_what_cannot_be_told_ends_in_words(why):
-    subscriptions = undecidable()[why]
+    reason, subscriptions = undecidable()[why]
     retention = fit_retention(subscriptions)
     assert not retention.known
-    assert why in " ".join(retention.reasons)
+    assert retention.reasons == (reason,)
+    assert why in remark(retention, subscriptions).lower()
     ahead, past = value(retention, subscriptions), backtest_renewals(duckdb.connect(), as_of=AS_OF)
-    assert list(ahead.customers) == []  # no column to join where nothing is known
-    told = describe_renewals(ahead, past, "EUR")
-    assert why.lower() in told.lower()
-    table = predict_renewals(
-        retention, subscriptions, as_of=AS_OF, horizon_days=365, annual_discount_rate=0.1
-    )
-    assert table.empty
-    assert "expected" not in compare_survival(retention, subscriptions)
-    assert "nan" not in show_retention(compare_survival(retention, subscriptions), told).alt
+    assert check(ahead.customers.reset_index(), "renewals").empty
+    assert say_value(ahead) == "No subscription is running."
+    assert caption_backtest(past) == "There are no contracts to look back on."
+    assert predict(retention, subscriptions, rate=0.1).empty
+    assert "expected_share" not in compare_survival(retention, subscriptions)
 
 
 def test_one_cohort_is_remarked(learned):
-    assert "all began within one contract's length" in " ".join(
-        fit_retention(as_one_cohort(from_survival(REGULAR))).reasons
+    retention = fit_retention(as_one_cohort(from_survival(REGULAR)))
+    assert "one_cohort" in retention.reasons
+    assert "All began within one contract's length" in remark(
+        retention, trace_subscriptions(duckdb.connect(), as_of=AS_OF)
     )
     assert learned[0].reasons == ()
 
@@ -394,17 +415,20 @@ def as_one_cohort(subscriptions: Subscriptions) -> Subscriptions:
     return Subscriptions(rows, subscriptions.period_days, subscriptions.counts)
 
 
-def test_without_the_table_there_are_no_subscriptions_and_the_picture_names_it():
+def test_without_the_table_there_are_no_subscriptions_and_its_absence_is_said():
     found = trace_subscriptions(duckdb.connect(), as_of=AS_OF)
     assert found.rows.empty
-    assert describe_contracts(found) == []
+    assert found.missing == "no_contracts_table"
+    assert remark(NO_FIT, found) == ""
     assert backtest_renewals(duckdb.connect(), as_of=AS_OF).scores.empty
-    picture = show_retention(compare_survival(fit_retention(found), found), tell(None))
-    assert picture.alt == "No picture: There is no table `contracts`."
+    survival = compare_survival(fit_retention(found), found)
+    assert survival["actual_share"].dropna().empty
+    assert tell(None).endswith("There is no table `contracts`.")
 
 
 def test_a_table_without_contracts_by_then_is_told_from_no_table(drawn):
-    assert tell(drawn.iloc[:0]) == "No contract has begun."
+    assert trace(drawn.iloc[:0]).missing == "no_contract_begun"
+    assert tell(drawn.iloc[:0]).endswith("No contract has begun.")
 
 
 def test_unknown_values_take_the_median_and_without_any_there_is_no_value(drawn):
@@ -412,7 +436,7 @@ def test_unknown_values_take_the_median_and_without_any_there_is_no_value(drawn)
     some, none = trace(rows), trace(drawn.drop(columns=["value", "renewed"]))
     assert some.counts["value_unknown"] > 0
     for subscriptions, valued in ((some, True), (none, False)):
-        table = predict_renewals(fit_retention(subscriptions), subscriptions, as_of=AS_OF, horizon_days=365)
+        table = predict(fit_retention(subscriptions), subscriptions)
         assert ("renewal_value" in table) == valued
         assert table.notna().all(axis=None)
         ahead = value(fit_retention(subscriptions), subscriptions)
@@ -443,7 +467,7 @@ def test_the_range_of_what_renewals_are_worth_holds_in_four_of_five_worlds():
     inside = []
     for seed in range(60):
         subscriptions, came = draw_subscriptions(300, seed)
-        ahead = value(fit_retention(subscriptions), subscriptions, horizon_days=800, seed=seed)
+        ahead = value(fit_retention(subscriptions), subscriptions, days=800, seed=seed)
         inside.append(ahead.low <= came <= ahead.high)
     assert 0.76 <= np.mean(inside) <= 0.88  # 60 worlds tell the share to within 0.1; of 300, 0.83 held
 
@@ -459,41 +483,41 @@ def test_the_expected_sum_lies_within_a_range_that_scales_with_the_values():
 
 
 def test_a_horizon_before_every_decision_brings_nothing_for_sure():
-    ahead = value(Retention(PARAMS, 365), as_subscriptions([2] * 40, [0] * 40), horizon_days=99)
+    ahead = value(Retention(PARAMS, 365), as_subscriptions([2] * 40, [0] * 40), days=99)
     assert (ahead.rows["renewal_value"].sum(), ahead.low, ahead.high) == (0, 0, 0)
 
 
 # In words
 
 
-def test_a_reader_is_told_the_worth_the_chance_and_whether_chances_would_have_been_right(drawn, learned):
+def test_a_reader_is_told_the_value_the_chance_and_whether_chances_would_have_been_right(drawn, learned):
     told, ahead = tell(drawn), value(*learned)
     assert f"{len(ahead.rows):,} subscriptions are running" in told
     assert f"chance is {ahead.rows['p_renewal'].mean():.1%} on average" in told
-    assert (f"worth {ahead.rows['renewal_value'].sum():,.0f} EUR, discounted to today ({ahead.low:,.0f} to "
-            f"{ahead.high:,.0f} in four of five futures)") in told  # fmt: skip
-    assert "Held out: of " in told
+    assert (
+        f"worth {ahead.rows['renewal_value'].sum():,.0f} EUR, discounted to today ({ahead.low:,.0f} to "
+        f"{ahead.high:,.0f} in four of five futures)"
+    ) in told
+    assert "Held out: the " in told
 
 
 def test_where_everybody_left_that_is_said(learned):
     everybody = as_subscriptions([1] * 40, [1] * 40)
-    past = backtest_renewals(duckdb.connect(), as_of=AS_OF)
-    assert describe_renewals(value(learned[0], everybody), past, "EUR") == "No subscription is running."
+    assert say_value(value(learned[0], everybody)) == "No subscription is running."
 
 
 def test_what_tells_of_few_subscriptions_or_of_one_is_hidden(learned):
     retention, subscriptions = learned
-    past = backtest_renewals(duckdb.connect(), as_of=AS_OF)
     few = Subscriptions(subscriptions.rows.query("next_end.notna()").head(4), 365, subscriptions.counts)
-    assert "Fewer than 5 subscriptions are running." in describe_renewals(value(retention, few), past, "EUR")
+    assert say_value(value(retention, few)) == "Fewer than 5 subscriptions are running."
     rows = subscriptions.rows.query("next_end.notna()").head(9)
     alone = Subscriptions(rows.assign(value=[1e6, *[1.0] * 8]), 365, subscriptions.counts)
-    words = describe_renewals(value(retention, alone), past, "EUR")
+    words = say_value(value(retention, alone))
     assert "One of them dominates" in words
     assert "EUR" not in words
 
 
-# The past as judge
+# Backtest
 
 
 def test_held_out_renewals_are_nearer_to_the_model_than_to_one_rate_for_all():
@@ -502,41 +526,50 @@ def test_held_out_renewals_are_nearer_to_the_model_than_to_one_rate_for_all():
     assert scores.loc[SBG, "brier"] < scores.loc[SAME_RATE, "brier"]
     assert scores.loc[SBG, "loglik"] > scores.loc[SAME_RATE, "loglik"]
     assert abs(scores.loc[SBG, "bias"]) < 0.01 < abs(scores.loc[SAME_RATE, "bias"])
-    assert "its chances are closer" in past.because
+    assert past.comparison == "closer"
+    assert "chances are closer" in caption_backtest(past)
     assert past.decisions["renewed"].sum() == scores.loc[SBG, "renewed"]
 
 
 def test_the_model_learns_nothing_from_the_days_held_out(drawn):
     past = backtest_renewals(engine_of(drawn), as_of=AS_OF)
-    after = (drawn["end"] > past.cut) & (drawn["end"] <= AS_OF)
+    after = (drawn["end"] > past.start) & (drawn["end"] <= AS_OF)
     changed = drawn.assign(renewed=drawn["renewed"].mask(after, False))
-    changed = changed[changed["start"] <= past.cut]  # nobody renews after the cut
+    changed = changed[changed["start"] <= past.start]  # nobody renews after the cut
     again = backtest_renewals(engine_of(changed), as_of=AS_OF)
     assert again.retention == past.retention
     assert not again.decisions["renewed"].any()
     assert past.decisions["renewed"].any()
 
 
-def test_a_look_back_that_has_too_little_says_why(drawn):
+def test_a_backtest_that_has_too_little_says_why(drawn):
     short = drawn[drawn["start"] <= AS_OF - pd.Timedelta(days=3 * 365)]  # the first five years' contracts
     nobody_due = backtest_renewals(engine_of(short), as_of=AS_OF)
-    assert "0 contracts came up for renewal in the days held out" in nobody_due.because
+    assert nobody_due.comparison == "too_few_decisions"
+    assert "0 contracts came up for renewal" in caption_backtest(nobody_due)
     few = backtest_renewals(engine_of(drawn[drawn["customer_id"] < "c00010"]), as_of=AS_OF)
-    assert "nothing could be learned: 10 subscriptions" in few.because
+    assert few.comparison == "no_fit"
+    assert "nothing could be fitted before. There are 10 subscriptions" in caption_backtest(few)
     assert few.scores.empty
     assert nobody_due.scores.empty
 
 
-# The picture
+# What is shown
 
 
-def test_the_picture_says_actual_and_projected_and_hides_few(learned):
-    retention, subscriptions = learned
-    table = compare_survival(retention, subscriptions)
-    alt = show_retention(table, "Worth much.").alt
-    assert f"1: {table['actual'].iloc[0]:.1%}, model {table['expected'].iloc[0]:.1%}" in alt
-    assert "not seen yet, model" in alt
+def test_survival_is_actual_and_projected_and_few_are_hidden(learned):
+    table = compare_survival(*learned)
+    assert table.loc[0, ["actual_share", "expected_share"]].to_list() == [1, 1]
+    assert table["actual_share"].iloc[-3:].isna().all()  # nobody has decided yet
+    assert table["expected_share"].notna().all()
+    words = describe_survival(table)
+    actual, expected = table.loc[1, ["actual_share", "expected_share"]]
+    assert f"1: {actual:.1%}, model {expected:.1%}" in words
+    assert "not seen yet, model" in words
     few = table.assign(customers=[*table["customers"].iloc[:-4], 3, 0, 0, 0])
-    assert alt.endswith("Worth much.")
-    assert "hidden, model" in show_retention(few, "").alt
-    assert show_retention(table.assign(customers=3), "").alt.startswith("No picture: too few contracts")
+    hidden = few.assign(actual_share=hide_small(few)["actual_share"])
+    assert pd.isna(hidden["actual_share"].iloc[-4])
+    assert hidden["actual_share"].iloc[1] == actual
+    assert "hidden, model" in describe_survival(hidden)
+    all_few = hide_small(table.assign(customers=3))["actual_share"]
+    assert describe_survival(table.assign(actual_share=all_few)).startswith("No picture: too few contracts")

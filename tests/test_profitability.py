@@ -1,25 +1,34 @@
-"""What remains of gross sales: to the cent, from what is known, and in words where it is not."""
-
-from types import SimpleNamespace
+"""Contribution: to the cent, from what is known, and in words where it is not."""
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import engine_of
+from fixtures.engines import engine_of
 
 from crcm_lib.errors import DataError
 from crcm_lib.features.cost_to_serve import ContributionWaterfall, contribution_waterfall
 from crcm_lib.features.customers import spend_between, summarise_customers
-from crcm_lib.models.clv.model_selection import BacktestWindow
 from crcm_lib.models.profitability import (
-    describe_reconciliation,
-    describe_waterfall,
+    WhaleCurve,
+    curve_points,
     list_unprofitable,
     reconcile,
     sum_waterfall,
+    summarise_unknown,
     whale_curve,
 )
-from crcm_lib.reporting.charts import margin as draw
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.charts.margin import list_amounts, waterfall_bars
+from crcm_lib.reporting.text.profitability import (
+    caption_reconciliation,
+    caption_unprofitable,
+    describe_bars,
+    describe_curve,
+    describe_profitability,
+    describe_whale,
+    list_remarks,
+    write_reasons,
+)
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 
@@ -57,7 +66,7 @@ def trace(lines: pd.DataFrame = LINES, *, rate: float = 0.1, **others: pd.DataFr
     return contribution_waterfall(engine_of(lines, **others), as_of=AS_OF, annual_interest_rate=rate)
 
 
-def as_remains(contribution, gross=None, **steps) -> ContributionWaterfall:
+def as_waterfall(contribution, gross=None, **steps) -> ContributionWaterfall:
     """Customers whose gross sales and contribution are given."""
     contribution = np.asarray(contribution, float)
     gross = np.full(len(contribution), 100.0) if gross is None else np.asarray(gross, float)
@@ -70,19 +79,31 @@ def as_remains(contribution, gross=None, **steps) -> ContributionWaterfall:
     return ContributionWaterfall(rows, ())
 
 
-def look_at(
-    predicted: dict[str, float], margin: float | None, cut="2024-02-20", until=AS_OF
-) -> BacktestWindow:
-    """A window for which the champion had predicted so much spend of each customer."""
-    spends = pd.DataFrame({"actual": 0.0, "champion": pd.Series(predicted)})
-    models = {"champion": SimpleNamespace(margin=margin)}
-    days = (pd.Timestamp(day) for day in (cut, until))
-    return BacktestWindow(*days, spends[[]], models, spends, spends["actual"], {})
+def as_holdout(predicted: dict[str, float], margin: float | None, start="2024-02-20", end=AS_OF):
+    """The table `holdout` where so much spend was predicted of each customer."""
+    spend = pd.Series(predicted, dtype=float)
+    frame = pd.DataFrame(
+        {"spend_predicted": spend, "margin_predicted": spend * (np.nan if margin is None else margin)}
+    )
+    return frame.assign(start=pd.Timestamp(start), end=pd.Timestamp(end))
 
 
 def reconcile_on_paper(predicted, margin, lines=LINES, **others) -> pd.DataFrame:
     engine = engine_of(lines, **others)
-    return reconcile(engine, look_at(predicted, margin), "champion", annual_interest_rate=0.1)
+    return reconcile(engine, as_holdout(predicted, margin), annual_interest_rate=0.1)
+
+
+def hide(sums: pd.DataFrame, at_least: int = 5) -> pd.DataFrame:
+    """Sums as they are shown."""
+    return hide_small(
+        sums, money=list(sums.columns.drop(["group", "customers", "largest_share"])), at_least=at_least
+    )
+
+
+def remark(waterfall: ContributionWaterfall, at_least: int = 5) -> list[str]:
+    """What a reader is told of what is unknown."""
+    unknown = hide_small(summarise_unknown(waterfall), money=["spend_total"], at_least=at_least)
+    return list_remarks(waterfall, unknown, "EUR", at_least)["remark"].to_list()
 
 
 @pytest.fixture(scope="module")
@@ -155,17 +176,17 @@ def test_customers_of_unknown_cost_are_set_aside_and_said(everything):
     assert whole["contribution"] == pytest.approx(everything.rows["contribution"].sum())
     after = whole["gross_sales"] - whole[STEPS].sum()
     assert whole["contribution"] == pytest.approx(after)
-    told = describe_waterfall(everything, at_least=1)
-    assert "Set aside: 1 customers, the cost of most of whose sales is unknown." in told  # 70 of 70 is one's
+    words = "Set aside: 1 customers, the cost of most of whose sales is unknown."  # 70 of 70 is one's
+    assert words in remark(everything, at_least=1)
 
 
-def test_the_spend_of_customers_set_aside_is_told_unless_they_are_few_or_one_dominates():
-    remains = as_remains([np.nan] * 6 + [40.0] * 20)
-    assert "Set aside: 6 customers" in describe_waterfall(remains)
-    assert "they spent 600." in describe_waterfall(remains)
-    assert "fewer than 7 customers" in describe_waterfall(remains, at_least=7)
-    assert "600" not in describe_waterfall(remains, at_least=7)
-    assert describe_waterfall(as_remains([40.0] * 20)) == ""
+def test_the_spend_of_customers_set_aside_is_said_unless_they_are_few_or_one_dominates():
+    waterfall = as_waterfall([np.nan] * 6 + [40.0] * 20)
+    assert remark(waterfall)[0].startswith("Set aside: 6 customers")
+    assert "they spent 600 EUR." in remark(waterfall)[0]
+    assert "fewer than 7 customers" in remark(waterfall, at_least=7)[0]
+    assert "600" not in remark(waterfall, at_least=7)[0]
+    assert remark(as_waterfall([40.0] * 20)) == []
 
 
 def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
@@ -174,9 +195,11 @@ def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
         columns=LINES.columns,
     )
     served = pd.DataFrame({"customer_id": ["e"], "opened": ["2024-05-01"], "cost": [3.0]})
-    remains = trace(pd.concat([LINES.iloc[:2], half]), tickets=served)
-    assert remains.rows.loc["e", ["cost_of_goods", "cost_to_serve"]].to_list() == [4, 3]
-    row = sum_waterfall(remains, pd.Series({"a": "known", "e": "unknown"})).set_index("group").loc["unknown"]
+    waterfall = trace(pd.concat([LINES.iloc[:2], half]), tickets=served)
+    assert waterfall.rows.loc["e", ["cost_of_goods", "cost_to_serve"]].to_list() == [4, 3]
+    row = (
+        sum_waterfall(waterfall, pd.Series({"a": "known", "e": "unknown"})).set_index("group").loc["unknown"]
+    )
     assert row[["sales_of_unknown_cost", "cost_of_goods", "cost_to_serve", "contribution"]].to_list() == [
         100, 0, 0, 0,
     ]  # fmt: skip
@@ -192,34 +215,48 @@ def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
     ids=["no column", "never known", "seldom known"],
 )
 def test_without_cost_nobody_speaks_of_profit(lines):
-    remains = trace(lines, invoices=INVOICES, assignments=ACTIONS)
-    assert not remains.known
-    assert list(remains.rows) == ["gross_sales", "discounts", "returns", "spend_total"]
-    sums = sum_waterfall(remains)
-    off = reconcile(engine_of(lines), look_at({"a": 10, "b": 5}, 0.3), "champion", annual_interest_rate=0.1)
-    told = [
-        draw.show_waterfall(sums, describe_reconciliation(off, "EUR", at_least=1), "EUR", at_least=1).alt,
-        draw.table_waterfall(sums, describe_waterfall(remains), "EUR", at_least=1)._text(),
-        draw.show_whale(whale_curve(remains), list_unprofitable(remains), "EUR").alt,
-        draw.tell_whale(whale_curve(remains)), *remains.absent,
-    ]  # fmt: skip
-    words = " ".join(told)
-    assert "Not available: what remains after cost" in told[1]
-    assert "15 EUR of spend had been predicted" in words
-    assert "spend received" in words
+    waterfall = trace(lines, invoices=INVOICES, assignments=ACTIONS)
+    assert not waterfall.known
+    assert list(waterfall.rows) == ["gross_sales", "discounts", "returns", "spend_total"]
+    sums = hide(sum_waterfall(waterfall), at_least=1)
+    holdout = as_holdout({"a": 10, "b": 5}, 0.3)
+    off = reconcile(engine_of(lines), holdout, annual_interest_rate=0.1)
+    bars = waterfall_bars(sums)
+    curve = whale_curve(waterfall)
+    assert any(one.startswith("Not available: what remains after cost") for one in remark(waterfall))
+    assert off[["what", "predicted"]].to_numpy().tolist() == [["spend", 15]]
+    assert bars["step"].iloc[-1] == "spend_total"
+    assert set(bars["step"]) <= {"gross_sales", "discounts", "returns", "spend_total"}
+    assert "spend received" in describe_bars(bars, "EUR")
+    takeaway = describe_profitability(bars, curve, "", 5).markdown
+    words = " ".join([describe_bars(bars, "EUR"), *remark(waterfall)[:1], takeaway, *sums, *off["what"]])
     assert "profit" not in words
     assert "contribution" not in words
-    assert list_unprofitable(remains).empty
+    assert curve_points(hide_small(curve.groups, money=["contribution"])).empty
+    assert list_unprofitable(waterfall).empty
+    assert summarise_unknown(waterfall).empty
 
 
 def test_what_is_absent_is_named():
-    told = trace(LINES.drop(columns="discount")).absent
-    assert told == (
-        "not available: discounts (no `discount` in `transactions`)",
-        "not available: cost to serve from `tickets`, `contacts`, `assignments` (no `cost` there)",
-        "not available: cost of late payment (no table `invoices`)",
-    )
-    assert trace(LINES.drop(columns="discount")).steps == STEPS[1:4]
+    waterfall = trace(LINES.drop(columns="discount"))
+    found = [(part.part, part.reason, part.tables, part.column) for part in waterfall.unavailable]
+    assert found == [
+        ("discounts", "no_column", ("transactions",), "discount"),
+        ("cost_to_serve", "no_column", ("tickets", "contacts", "assignments"), "cost"),
+        ("late_payment", "no_table", ("invoices",), ""),
+    ]
+    assert remark(waterfall, at_least=1)[:3] == [
+        "Not available: discounts (no `discount` in `transactions`).",
+        "Not available: cost to serve (no `cost` in `tickets`, `contacts`, `assignments`).",
+        "Not available: cost of late payment (no table `invoices`).",
+    ]
+    assert waterfall.steps == STEPS[1:4]
+
+
+def test_how_much_of_the_cost_is_known_is_said_where_it_is_too_little():
+    (part,) = trace(LINES.assign(cost=LINES["cost"].where(LINES.index == 3))).unavailable
+    assert (part.part, part.reason) == ("contribution", "cost_rarely_known")
+    assert part.known_share == pytest.approx(50 / 230)
 
 
 def test_the_cost_of_tickets_and_contacts_counts_where_it_is_stated():
@@ -227,8 +264,8 @@ def test_the_cost_of_tickets_and_contacts_counts_where_it_is_stated():
         {"customer_id": ["a", "a"], "opened": ["2024-05-01", "2025-05-01"], "cost": [4.0, 8]}
     )
     contacts = pd.DataFrame({"customer_id": ["a", "b"], "time": ["2024-05-01"] * 2, "cost": [0.5, None]})
-    remains = trace(tickets=tickets, contacts=contacts)
-    assert remains.rows["cost_to_serve"].to_dict() == {"a": 4.5, "b": 0, "c": 0}
+    waterfall = trace(tickets=tickets, contacts=contacts)
+    assert waterfall.rows["cost_to_serve"].to_dict() == {"a": 4.5, "b": 0, "c": 0}
 
 
 # Invariance
@@ -275,10 +312,10 @@ def test_predicted_and_actual_sums_are_of_the_same_customers_and_days():
         29,
         20,
     ]  # not c, not 2025
-    assert found.loc["spend", "off"] == pytest.approx(29 / 20 - 1)
+    assert found.loc["spend", "bias"] == pytest.approx(29 / 20 - 1)
     row = found.loc["contribution"]  # a's 20 are of unknown cost, and an action cost 5
     assert row[["predicted", "actual"]].to_list() == pytest.approx([0.3 * 29, 20 - 20 - 5])
-    assert np.isnan(row["off"])  # of a loss there are no shares
+    assert np.isnan(row["bias"])  # of a loss there are no shares
 
 
 def test_contribution_is_compared_where_the_cost_of_most_sales_is_known():
@@ -293,114 +330,111 @@ def test_without_a_margin_only_spend_is_compared():
 
 
 def test_the_actual_spend_is_that_of_the_window_held_out():
-    engine, cut, until = open_engine(GOLDEN), "2025-05-20", "2025-12-31"
-    known = summarise_customers(engine, as_of=cut).query("purchases > 0").index
-    look = look_at(dict.fromkeys(known, 1.0), 0.3, cut, until)
-    found = reconcile(engine, look, "champion", annual_interest_rate=0.1).set_index("what")
-    spent = spend_between(engine, after=cut, until=until)["spend"].reindex(known).fillna(0).sum()
+    engine, start, end = open_engine(GOLDEN), "2025-05-20", "2025-12-31"
+    known = summarise_customers(engine, as_of=start).query("purchases > 0").index
+    holdout = as_holdout(dict.fromkeys(known, 1.0), 0.3, start, end)
+    found = reconcile(engine, holdout, annual_interest_rate=0.1).set_index("what")
+    spent = spend_between(engine, after=start, until=end)["spend"].reindex(known).fillna(0).sum()
     assert round(found.loc["spend", "actual"] * 100) == round(spent * 100)
     assert 0.2 < found.loc["contribution", "actual"] / spent < 0.4
 
 
-def test_how_far_off_predictions_were_is_said_or_why_it_cannot_be():
-    assert "cannot be told: no window" in describe_reconciliation(
-        reconcile(None, None, "champion", annual_interest_rate=0.1), "EUR"
-    )
+def test_how_far_off_predictions_were_is_shown_unless_too_few_were_known():
+    none = reconcile(None, as_holdout({}, 0.3), annual_interest_rate=0.1)
+    assert none.empty
+    assert caption_reconciliation(none, "EUR") == "No window of the past could be held out."
     found = reconcile_on_paper({"a": 25.0, "b": 4.0}, 0.3, assignments=ACTIONS)
-    assert describe_reconciliation(found, "EUR", at_least=2) == (
-        "Held out, the 315 days after 2024-02-20, 2 customers known by then: 29 EUR of spend had been "
-        "predicted and 20 came (+45.0%); 9 EUR of contribution had been predicted and -5 came (–)."
-    )
-    assert "29" not in describe_reconciliation(found, "EUR", at_least=3)
+    assert caption_reconciliation(found, "EUR") == "Held out: the 315 days after 2024-02-20; amounts in EUR"
+    assert hide_small(found, at_least=2)["predicted"].to_list() == pytest.approx([29, 8.7])
+    assert hide_small(found, at_least=3)[["customers", "predicted", "actual", "bias"]].isna().all(axis=None)
 
 
-# The whale
+# The whale curve
 
 
-def show(whale, costly: pd.DataFrame | None = None) -> str:
-    return draw.show_whale(whale, list_unprofitable(as_remains([])) if costly is None else costly, "EUR").alt
+def points(curve: WhaleCurve) -> pd.DataFrame:
+    """The points that are drawn."""
+    return curve_points(hide_small(curve.groups, money=["contribution"]))
 
 
-def test_the_whale_on_paper():
-    whale = whale_curve(as_remains([50.0] * 10 + [10] * 5 + [-30] * 5), at_least=5)
-    assert (whale.total, whale.peak, whale.negative) == (400, 550, 5)
-    assert whale.peak_share == pytest.approx(550 / 400)
-    assert whale.negative_share == 0.25
-    assert whale.groups["cumulative"].to_list() == [250, 500, 550, 400]
-    assert draw.list_points(whale)["customer_share"].to_list() == [0, 0.25, 0.5, 0.75, 1]
-    assert "25.0% of 20 customers cost more than they bring" in show(whale)
-    assert "137.5% of today's" in show(whale)
+def test_the_whale_curve_on_paper():
+    curve = whale_curve(as_waterfall([50.0] * 10 + [10] * 5 + [-30] * 5), min_group=5)
+    assert (curve.total, curve.peak, curve.negative) == (400, 550, 5)
+    assert curve.peak_share == pytest.approx(550 / 400)
+    assert curve.negative_share == 0.25
+    assert curve.groups["cumulative"].to_list() == [250, 500, 550, 400]
+    assert points(curve)["customer_share"].to_list() == [0, 0.25, 0.5, 0.75, 1]
+    assert "25.0%: 250; 50.0%: 500" in describe_curve(curve, points(curve), "EUR")
+    assert "25.0% of 20 customers cost more than they bring" in describe_whale(curve, 5)
+    assert "137.5% of today's" in describe_whale(curve, 5)
 
 
 def test_a_company_that_loses_on_the_whole_has_no_share_of_its_peak():
-    whale = whale_curve(as_remains([10.0] * 10 + [-90] * 10))
-    assert np.isnan(whale.peak_share)
-    assert "nan" not in show(whale)
-    assert "without them contribution would be 100." in draw.tell_whale(whale)
+    curve = whale_curve(as_waterfall([10.0] * 10 + [-90] * 10))
+    assert np.isnan(curve.peak_share)
+    assert "nan" not in describe_whale(curve, 5)
+    assert "without them contribution would be 100." in describe_whale(curve, 5)
 
 
-def test_the_whale_hides_few_customers_and_one_who_dominates():
-    assert show(whale_curve(as_remains([5.0] * 4))).startswith("No picture: too few")
-    assert show(whale_curve(as_remains([]))).startswith("No picture: too few")
-    assert "Fewer than 5 customers cost" in draw.tell_whale(whale_curve(as_remains([5.0] * 40 + [-1.0])))
-    alone = whale_curve(as_remains([1e6, *np.linspace(60, 1, 99)]))
-    assert "one dominates them" in show(alone)
-    shown = draw.list_points(whale_curve(as_remains([2000.0, *np.linspace(60, 1, 99)])))
+def test_the_whale_curve_hides_few_customers_and_one_who_dominates():
+    few = whale_curve(as_waterfall([5.0] * 4))
+    assert points(few).empty
+    assert describe_curve(few, points(few), "EUR").startswith("No picture: too few")
+    assert points(whale_curve(as_waterfall([]))).empty
+    assert "Fewer than 5 customers cost" in describe_whale(whale_curve(as_waterfall([5.0] * 40 + [-1.0])), 5)
+    assert points(whale_curve(as_waterfall([1e6, *np.linspace(60, 1, 99)]))).empty
+    shown = points(whale_curve(as_waterfall([2000.0, *np.linspace(60, 1, 99)])))
     assert 0.05 not in shown["customer_share"].to_list()  # the first twentieth is almost all one customer's
     assert shown["customer_share"].iloc[-1] == 1
 
 
 def test_large_customers_who_cost_money_are_listed_with_what_costs_most():
     gross = [1000.0, 900, *[100.0] * 20]
-    remains = as_remains(
-        [-200.0, 300, *[40.0] * 19, -5], gross, late_payment=np.array([500.0, 1, *[1.0] * 20])
-    )
-    found = list_unprofitable(remains)
+    late = np.array([500.0, 1, *[1.0] * 20])
+    waterfall = as_waterfall([-200.0, 300, *[40.0] * 19, -5], gross, late_payment=late)
+    found = list_unprofitable(waterfall)
     assert found.index.to_list() == ["c00000"]  # the last one is not large, the second one pays
-    assert found["mostly"].iloc[0] == "late payment: 50% of gross sales, 13% of everybody's"
-    picture = draw.show_whale(whale_curve(remains), found.set_axis(["C-1"]), "EUR")
-    assert "C-1: -200 (late payment: 50% of gross sales, 13% of everybody's)" in picture.alt
-    assert "the 1 below cost 200 EUR more than they bring" in picture.alt
-    assert [label.get_text() for label in picture.figure.axes[1].get_yticklabels()] == [
-        "C-1\ngross sales 1,000"
-    ]
+    assert found["main_step"].to_list() == ["late_payment"]
+    assert found["main_step_share"].to_list() == [0.5]
+    assert found["usual_share"].to_list() == pytest.approx([521 / 3900])
+    assert write_reasons(found).to_list() == ["late payment: 50.0% of gross sales, 13.4% of everybody's"]
+    assert caption_unprofitable(found, "EUR") == "Together they cost 200 EUR more than they bring"
 
 
 def test_where_no_large_customer_costs_money_that_is_said():
-    remains = as_remains([*[50.0] * 40, *[-5.0] * 10], [*[200.0] * 40, *[10.0] * 10])
-    picture = draw.show_whale(whale_curve(remains), list_unprofitable(remains), "EUR")
-    assert "None of the fifth with the largest gross sales does." in picture.alt
-    assert len(picture.figure.axes) == 1
+    waterfall = as_waterfall([*[50.0] * 40, *[-5.0] * 10], [*[200.0] * 40, *[10.0] * 10])
+    found = list_unprofitable(waterfall)
+    assert caption_unprofitable(found, "EUR") == "None of the fifth with the largest gross sales."
+    assert write_reasons(found).empty
 
 
-# Pictures
+# What is shown
 
 
-def test_the_waterfall_says_every_step_and_ends_where_the_sums_do(golden):
+def test_the_waterfall_has_every_step_and_ends_where_the_sums_do(golden):
     sums = sum_waterfall(golden)
-    bars = draw.list_bars(sums.iloc[0])
+    bars = waterfall_bars(hide(sums))
+    taken = bars[bars["amount"] < 0]
     assert bars["end"].iloc[-1] == sums["contribution"].iloc[0]
-    taken = bars[bars["kind"] == "taken"]
     assert sums["gross_sales"].iloc[0] + taken["amount"].sum() == pytest.approx(bars["end"].iloc[-1])
     assert taken["end"].iloc[-1] == pytest.approx(bars["end"].iloc[-1])
     assert sums["contribution_share"].iloc[0] == pytest.approx(bars["end"].iloc[-1] / bars["end"].iloc[0])
-    alt = draw.show_waterfall(sums, "Held out: nothing.", "CNY").alt
-    assert "contribution: 1,159,760 (28.0%)" in alt
-    assert "sales of unknown cost" not in alt  # a step of nothing
+    assert bars["step"].iloc[-1] == "contribution"
+    assert list_amounts(bars)[-1] == "1,159,760 (28.0%)"
+    assert "sales_of_unknown_cost" not in set(bars["step"])  # a step of nothing
 
 
 def test_few_customers_are_hidden_in_pictures_and_tables(everything):
     sums = sum_waterfall(everything)
-    assert draw.show_waterfall(sums, "", "EUR").alt.startswith("No picture: too few")
-    assert "120" not in draw.table_waterfall(sums, "", "EUR")._text()
-    assert draw.show_waterfall(sums.iloc[:0], "", "EUR").alt.startswith("No picture")
+    assert waterfall_bars(hide(sums)).empty
+    assert describe_bars(waterfall_bars(hide(sums)), "EUR").startswith("No picture: too few")
+    assert hide(sums).drop(columns="group").isna().all(axis=None)
+    assert waterfall_bars(sums.iloc[:0]).empty
 
 
-def test_the_table_by_stage_says_what_is_unknown_and_adds_up_to_the_waterfall(golden):
+def test_the_sums_by_stage_say_what_is_unknown_and_add_up_to_the_waterfall(golden):
     stages = tables.read(GOLDEN, "stages")["stage"]
-    view = draw.table_waterfall(sum_waterfall(golden, stages), describe_waterfall(golden), "CNY")
-    assert view.caption == (
-        "Amounts in CNY. Not available: cost to serve from `tickets`, `contacts` (no `cost` there)."
-    )
-    assert set(view.raw["group"]) <= {*stages, "none"}
-    assert view.raw["contribution"].sum() == pytest.approx(sum_waterfall(golden)["contribution"].iloc[0])
+    by_stage = hide(sum_waterfall(golden, stages))
+    assert remark(golden) == ["Not available: cost to serve (no `cost` in `tickets`, `contacts`)."]
+    assert set(by_stage["group"]) <= {*stages, "none"}
+    assert by_stage["contribution"].sum() == pytest.approx(sum_waterfall(golden)["contribution"].iloc[0])

@@ -1,0 +1,122 @@
+"""Newcomers in words: how the model did on later ones, and why each is in a class."""
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.models.metrics import MIN_BUYERS
+from crcm_lib.models.newcomers.classes import NEWCOMER, PROSPECT, LeftCensoring, Newcomers
+from crcm_lib.models.newcomers.holdout import BEATS, MIN_EARLIER_NEWCOMERS, NO_BETTER, UNKNOWN, HoldoutResult
+from crcm_lib.reporting.text import numbers
+
+
+def name_grade(grade: str) -> str:
+    """The grade of a `HoldoutResult`."""
+    names = {
+        BEATS: _("beats the mean"),
+        NO_BETTER: _("no better than the mean"),
+        UNKNOWN: _("cannot tell"),
+    }
+    return names[grade]
+
+
+def tabulate_grades(learned: Newcomers) -> pd.DataFrame:
+    """Whether the models of newcomers and of prospects beat the mean, and why that is known or not."""
+    results = {NEWCOMER: learned.newcomers, PROSPECT: learned.prospects}
+    rows = [(kind, name_grade(one.grade), describe_holdout(one)) for kind, one in results.items()]
+    return pd.DataFrame(rows, columns=["kind", "grade", "because"])
+
+
+def describe_holdout(result: HoldoutResult) -> str:
+    """How the model did on later newcomers, or why that is unknown; without a full stop."""
+    facts = result.facts
+    sentences = {
+        "short_history": _("{history} days of history are too few for early days to end in"),
+        "too_few_earlier": _(
+            "{earlier} earlier newcomers' early days were over before later ones came, and a fit needs "
+            "{fewest}"
+        ),
+        "few_earlier_spent": _(
+            "{spent} of the earlier newcomers spent anything in the early days, and a comparison needs "
+            "{buyers}"
+        ),
+        "few_later_spent": _(
+            "{spent} of the later newcomers spent anything in the early days, and a comparison needs {buyers}"
+        ),
+        "no_attribute": _("no attribute has two groups of enough earlier newcomers, or all spent the same"),
+        "compared": _(
+            "{later} later newcomers, fitted on {earlier} earlier ones: against the mean the error (RMSE) is "
+            "{rmse}, the ranking (Gini) {gini} where 0 is chance, and the loss (Poisson deviance as a share "
+            "of spend) {loss}, 95 % interval {low} to {high}; its total was off by {bias}, the mean's by "
+            "{mean}"
+        ),
+    }
+    counts = {name: numbers.count(facts.get(name, 0)) for name in ("earlier", "later", "spent")}
+    changes = {"rmse": "rmse_change", "bias": "bias", "mean": "mean_bias"}
+    losses = {"gini": "gini", "loss": "loss_change", "low": "loss_low", "high": "loss_high"}
+    return sentences[result.reason].format(
+        **counts,
+        **{name: numbers.change(facts.get(fact, float("nan"))) for name, fact in changes.items()},
+        **{name: numbers.number(facts.get(fact, float("nan"))) for name, fact in losses.items()},
+        history=numbers.days(facts.get("history_days", 0)),
+        fewest=MIN_EARLIER_NEWCOMERS,
+        buyers=MIN_BUYERS,
+    )
+
+
+def describe_censoring(censoring: LeftCensoring | None) -> str:
+    """How customers who may have bought before the record began are treated; empty where there are none."""
+    if censoring is None:
+        return ""
+    words = _("{n} whose first recorded purchase is by {day} are left out: they may have bought before.")
+    if not censoring.are_left_out:
+        words = _(
+            "{n} whose first recorded purchase is by {day} may have bought before; without them too few "
+            "remain, so they count."
+        )
+    return words.format(n=numbers.count(censoring.customers), day=censoring.until)
+
+
+def write_reasons(newcomers: pd.DataFrame) -> pd.Series:
+    """The attributes that change each customer's expected spend most, with their factors.
+
+    Parameters
+    ----------
+    newcomers
+        Rows of the table `newcomers`; only those that are shown, because every row is formatted.
+    """
+    words = [_write_reason(row) for row in newcomers.to_dict("records")]
+    return pd.Series(words, index=newcomers.index, name="because", dtype="str")
+
+
+def _write_reason(row: dict) -> str:
+    if row["reason"] != "attributes":
+        sentences = {
+            "close_to_mean": _("close to the mean in all that is known"),
+            "mean_of_all": _("the mean of older customers"),
+            "no_earlier_customers": _("no older customers yet"),
+        }
+        return sentences[row["reason"]]
+    named = [place for place in (1, 2) if pd.notna(row[f"attribute_{place}"])]
+    return "; ".join(
+        _("{attribute} {level} (× {factor})").format(
+            attribute=row[f"attribute_{place}"].removeprefix("first_").replace("_", " "),
+            level=_name_level(row[f"attribute_{place}"], row[f"level_{place}"]),
+            factor=numbers.number(row[f"factor_{place}"]),
+        )
+        for place in named
+    )
+
+
+def _name_level(attribute: str, level: str) -> str:
+    if attribute == "first_weekday" and level.isdigit():
+        days = (
+            _("Monday"),
+            _("Tuesday"),
+            _("Wednesday"),
+            _("Thursday"),
+            _("Friday"),
+            _("Saturday"),
+            _("Sunday"),
+        )
+        return days[int(level) - 1]
+    return level or _("unknown")
