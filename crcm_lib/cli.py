@@ -90,12 +90,12 @@ def check(
         from crcm_lib.pipeline.plan import Settings, plan_run
 
         plan = plan_run(Settings(source=source, policy=policy, overrides=overrides))
-        words = _("{path}: {count} table(s): {tables}")
+        message = _("{path}: {count} table(s): {tables}")
         names = ", ".join(plan.source.tables)
-        typer.echo(words.format(path=source, count=len(plan.source.tables), tables=names))
-        words = _("{path}: version {version}, {tiers} tiers, {actions} actions")
+        typer.echo(message.format(path=source, count=len(plan.source.tables), tables=names))
+        message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
-        typer.echo(words.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
+        typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
 
 
 def verify(
@@ -110,8 +110,8 @@ def verify(
         if problems := find_problems(folder):
             raise GateError(list_problems(run, problems))
         files = len(json.loads((folder / "run.json").read_text("utf-8"))["artefacts"])
-        words = _("{run}: complete; {count} files are as they were published")
-        typer.echo(words.format(run=folder.name, count=files))
+        message = _("{run}: complete; {count} files are as they were published")
+        typer.echo(message.format(run=folder.name, count=files))
 
 
 def sample(

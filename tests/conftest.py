@@ -1,26 +1,31 @@
 """What tests of several files share; the parts are in `fixtures`."""
 
+import os
 from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from fixtures.kernels import StubKernel
-from fixtures.shop import Shop
 
-from crcm_lib.schema.tables import ROOT
+pytest_plugins = ["fixtures.notebooks"]
 
-pytest_plugins = ["fixtures.notebooks", "fixtures.store"]
+# Before anything of the library is imported: what a user has set for the library is not for its tests.
+for name in ("CRCM_DATA", "CRCM_KEY_FILE", "CRCM_LANGUAGE", "CRCM_PICTURES"):
+    os.environ.pop(name, None)
 
 
 @pytest.fixture
-def real_shop(tmp_path) -> Shop:
-    """A shop whose notebooks run in Jupyter's kernels, two seconds a run."""
+def real_shop(tmp_path):
+    """A shop whose notebooks run in Jupyter's kernels, one or two seconds a run."""
+    from fixtures.shop import Shop
+
     return Shop(tmp_path)
 
 
 @pytest.fixture
-def shop(real_shop, monkeypatch) -> Shop:
+def shop(real_shop, monkeypatch):
     """A shop whose notebooks run in stubs of kernels, for tests of the runner around them."""
+    from fixtures.kernels import StubKernel
+
     monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", StubKernel)
     return real_shop
 
@@ -30,6 +35,7 @@ def sample_run(tmp_path_factory, worker_id) -> Path:
     """The synthetic company through the real notebooks, published once for all tests in all processes."""
     from crcm_lib.pipeline.plan import Settings
     from crcm_lib.pipeline.run import run
+    from crcm_lib.schema.tables import ROOT
 
     base = tmp_path_factory.getbasetemp()
     base = base if worker_id == "master" else base.parent

@@ -137,9 +137,8 @@ def find_stage(name: str, key: str, folders: list[Path]) -> tuple[Path, Stage] |
     return None
 
 
-def reuse_stage(folder: Path, found: tuple[Path, Stage]) -> Stage:
-    """Copy a found stage into a run's folder."""
-    origin, stage = found
+def reuse_stage(folder: Path, origin: Path, stage: Stage) -> Stage:
+    """Copy a stage's files from an earlier run into this one."""
     for name in [*stage.outputs, f"{stage.name}.ipynb"]:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(origin / name, folder / name)

@@ -71,22 +71,24 @@ def verify(folder: Path) -> list[str]:
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
         if (version := run.get("schema_version")) != SCHEMA_VERSION:
-            words = _(
+            message = _(
                 "run.json has schema_version {version}; this crcm reads {ours}. Use the crcm that wrote it."
             )
-            return [words.format(version=version, ours=SCHEMA_VERSION)]
+            return [message.format(version=version, ours=SCHEMA_VERSION)]
         promised, names = run["artefacts"], [notebook["name"] for notebook in run["notebooks"]]
     except FileNotFoundError:
         return [_("run.json is missing: not a published run")]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [_("run.json cannot be read")]
-    found = {name: cache.hash_file(path) for name, path in cache.list_artefacts(folder).items()}
-    problems = [_("{name}: missing").format(name=name) for name in promised if name not in found]
-    problems += [_("{name}: not part of the run").format(name=name) for name in found if name not in promised]
+    present = {name: cache.hash_file(path) for name, path in cache.list_artefacts(folder).items()}
+    problems = [_("{name}: missing").format(name=name) for name in promised if name not in present]
+    problems += [
+        _("{name}: not part of the run").format(name=name) for name in present if name not in promised
+    ]
     problems += [
         _("{name}: changed since it was published").format(name=name)
         for name in promised
-        if name in found and found[name] != promised[name]
+        if name in present and present[name] != promised[name]
     ]
     for name in names:
         try:

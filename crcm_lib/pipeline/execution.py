@@ -144,13 +144,13 @@ def execute(job: Job, kernel: Kernel) -> nbformat.NotebookNode:
             kind = errors.RunError  # not the raw input's fault: a notebook before wrote a bad table
         raise kind(_where(job, f"{error.ename}: {_safe(error)}")) from None
     except CellTimeoutError:
-        words = _("longer than {seconds} s, stopped. Raise --cell-timeout, or give it less data.")
-        raise errors.RunError(_where(job, words.format(seconds=job.cell_timeout))) from None
+        message = _("longer than {seconds} s, stopped. Raise --cell-timeout, or give it less data.")
+        raise errors.RunError(_where(job, message.format(seconds=job.cell_timeout))) from None
     except RuntimeError as error:  # a dead kernel, before or after it was ready
         if (code := kernel.process.poll()) is None and not isinstance(error, DeadKernelError):
             raise
-        words = _("the kernel died (exit {code}; -9 is mostly a lack of memory).").format(code=code)
-        raise errors.RunError(_where(job, words)) from None
+        message = _("the kernel died (exit {code}; -9 is mostly a lack of memory).").format(code=code)
+        raise errors.RunError(_where(job, message)) from None
     finally:
         kernel.stop()
 

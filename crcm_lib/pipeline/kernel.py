@@ -118,7 +118,7 @@ class Kernel:
         )
 
     def stop(self) -> None:
-        """End the process and everything it started, once; nothing in a cold kernel is worth waiting for."""
+        """End the process and everything it started, once; a kernel has no work of its own to finish."""
         if self.stopped:
             return  # the number of its process group may be another's by now
         self.stopped = True

@@ -1,4 +1,4 @@
-"""What a run is asked to do, checked completely before the first kernel starts."""
+"""The plan of a run: parameters, source, policy and notebooks, checked before the first kernel starts."""
 
 import os
 import platform
@@ -124,8 +124,8 @@ def check_unchanged(plan: Plan) -> None:
     """
     now = _gather_evidence(plan.settings, plan.source, _hash_inputs(plan.source), plan.notebooks)
     if changed := sorted(name for name in now if now[name] != plan.evidence[name]):
-        words = _("changed while the run was at work: {names}. Run again when they rest.")
-        raise RunError(words.format(names=", ".join(changed)))
+        message = _("changed while the run was at work: {names}. Run again when they rest.")
+        raise RunError(message.format(names=", ".join(changed)))
 
 
 def raise_together(problems: list[CrcmError]) -> None:
@@ -186,8 +186,8 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     if problems:
         raise UsageError(list_problems(short_path(folder), problems))
     if not contents:
-        words = _("{folder}: no notebooks like 01_data_cleaning.ipynb")
-        raise UsageError(words.format(folder=short_path(folder)))
+        message = _("{folder}: no notebooks like 01_data_cleaning.ipynb")
+        raise UsageError(message.format(folder=short_path(folder)))
     ancestors = schedule.find_ancestors(direct)
     return {name: Notebook(*parts, ancestors=ancestors[name]) for name, parts in contents.items()}
 
@@ -195,16 +195,16 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
 def _check_parameters(settings: Settings) -> None:
     problems = [*_check_out(settings)]
     if settings.as_of and not _is_day(settings.as_of):
-        words = _(
+        message = _(
             "--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data"
         )
-        problems.append(words.format(day=settings.as_of))
+        problems.append(message.format(day=settings.as_of))
     if not 0 <= settings.seed <= LARGEST_SEED:
-        words = _("--seed {seed}: from 0 to {largest}")
-        problems.append(words.format(seed=settings.seed, largest=LARGEST_SEED))
+        message = _("--seed {seed}: from 0 to {largest}")
+        problems.append(message.format(seed=settings.seed, largest=LARGEST_SEED))
     if settings.cell_timeout < 1:
-        words = _("--cell-timeout {seconds}: at least 1 second")
-        problems.append(words.format(seconds=settings.cell_timeout))
+        message = _("--cell-timeout {seconds}: at least 1 second")
+        problems.append(message.format(seconds=settings.cell_timeout))
     if problems:
         raise UsageError(list_problems(_("parameters"), problems))
 
@@ -215,8 +215,8 @@ def _check_out(settings: Settings) -> Iterator[str]:
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield _("--out {out}: cannot be written to").format(out=settings.out)
     if (out / "latest").exists() and not (out / "latest").is_symlink():
-        words = _("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
-        yield words.format(out=settings.out)
+        message = _("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
+        yield message.format(out=settings.out)
 
 
 def _is_day(text: str) -> bool:

@@ -65,16 +65,16 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
 def _follow(imported: dict[str, set[str]]) -> list[str]:
     """List the library's modules that these imports load, directly or through each other."""
     queue = [module for name, names in imported.items() for module in _resolve(name, names)]
-    found: set[str] = set()
+    loaded: set[str] = set()
     while queue:
-        if (module := queue.pop()) in found:
+        if (module := queue.pop()) in loaded:
             continue
-        found.add(module)
+        loaded.add(module)
         queue += [module.rpartition(".")[0]] if "." in module else []  # packages are imported first
         imports = _parse_module(module)
         for name, names in (*imports.at_once.items(), *imports.when_called.items()):
             queue += _resolve(name, names)
-    return sorted(found)
+    return sorted(loaded)
 
 
 def _resolve(module: str, names: set[str]) -> list[str]:

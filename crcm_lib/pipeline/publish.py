@@ -92,15 +92,15 @@ def keep_failed(plan: Plan, staging: Path) -> Path:
     failed.mkdir(mode=0o700, exist_ok=True)
     with contextlib.suppress(OSError):
         sandbox.collect_all(staging)
-    kept = failed / plan.run_id(read_as_of(staging))
+    partial = failed / plan.run_id(read_as_of(staging))
     for old in failed.glob(f"{plan.source.name}-*"):
         shutil.rmtree(old, ignore_errors=True)
     if staging.exists():
         for path in staging.glob("*.ipynb"):
             with contextlib.suppress(OSError, ValueError):
-                replace_paths(path, kept)
-        os.rename(staging, kept)
-    return kept
+                replace_paths(path, partial)
+        os.rename(staging, partial)
+    return partial
 
 
 def remove_leftovers(plan: Plan) -> None:
@@ -120,8 +120,8 @@ def locked(out: Path) -> Iterator[None]:
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        words = _("{out}: another run is at work here. Wait for it, or give another --out.")
-        raise LockedError(words.format(out=short_path(out))) from None
+        message = _("{out}: another run is at work here. Wait for it, or give another --out.")
+        raise LockedError(message.format(out=short_path(out))) from None
     try:
         yield
     finally:

@@ -13,7 +13,6 @@ from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache
 from crcm_lib.pipeline.kernel import START_TIMEOUT, Kernel
 from crcm_lib.pipeline.plan import list_notebooks
-from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.preload import list_imports
 from crcm_lib.schema.tables import ROOT
 
@@ -50,8 +49,8 @@ def execute_in_place(path: Path, scratch: Path) -> None:
     try:
         client.execute()
     except CellExecutionError as error:
-        words = _("{name}: {kind}: {reason}. It is unchanged.")
-        raise RunError(words.format(name=path.name, kind=error.ename, reason=error.evalue)) from None
+        message = _("{name}: {kind}: {reason}. It is unchanged.")
+        raise RunError(message.format(name=path.name, kind=error.ename, reason=error.evalue)) from None
     finally:
         kernel.stop()
     for cell in notebook.cells:

@@ -40,8 +40,8 @@ def read_dependencies(notebook: nbformat.NotebookNode, earlier: list[str]) -> tu
     declared = notebook.metadata.get("crcm", {"after": earlier})
     names = declared["after"] if isinstance(declared, dict) and set(declared) == {"after"} else None
     if not isinstance(names, list):
-        words = _('the metadata `crcm` should be like {{"after": ["02_customer_profile"]}}, is {declared}')
-        return earlier, [words.format(declared=declared)]
+        message = _('the metadata `crcm` should be like {{"after": ["02_customer_profile"]}}, is {declared}')
+        return earlier, [message.format(declared=declared)]
     unknown = [name for name in names if name not in earlier]
     return names, [unknown_name(_("earlier notebook"), name, earlier) for name in unknown]
 
