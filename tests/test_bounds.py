@@ -51,6 +51,13 @@ def test_a_stored_picture_says_what_lies_outside(ax):
     assert style.to_png(ax)[1]["outside"] == ["far above"]
 
 
+def test_legends_are_measured_in_the_pixels_of_the_stored_picture(ax):
+    """In IPython, figures begin with another resolution than the one they are stored with."""
+    ax.figure.set_dpi(72)
+    ax.legend(loc="lower right")
+    assert "outside" not in style.to_png(ax)[1]
+
+
 def test_cells_and_bars_of_seaborn_are_in_sight(ax):
     cells = pd.DataFrame(np.arange(12).reshape(3, 4), index=list("abc"))
     heat = sns.heatmap(cells, annot=True, ax=style.new_axes(height=3))

@@ -12,7 +12,7 @@ from crcm_lib.config.bands import Band, Segment
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
 from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, name_segments, tabulate_cuts
-from crcm_lib.reporting.text.rfm import describe_cells, describe_scores, describe_segments
+from crcm_lib.reporting.text.rfm import describe_cells, describe_moves, describe_scores, describe_segments
 
 # README of the R package rfm (Hebbali, CRAN): its first ten customers, and the thresholds of its help page.
 # There a value that reaches a threshold has passed it; here it must lie beyond, hence the halves.
@@ -233,3 +233,12 @@ def test_words_of_pictures_hide_what_is_hidden():
         describe_scores(by_score)
         == "Bars, buyers by score. recency: 1: 12, 2: 1,234; monetary: 1: hidden, 2: 9."
     )
+
+
+def test_words_of_moves_count_nobody_out():
+    moves = pd.DataFrame({"loyal": [30, 9, 0], "lost": [12, 50, 8]}, index=["loyal", "lost", NOT_YET])
+    assert describe_moves(moves).endswith("2 segments: of 101 customers then, 80 are in the same.")
+    moves.loc["loyal", "lost"] = 2
+    moves.loc["lost", "loyal"] = 1  # three have moved
+    assert describe_moves(moves) == "Map of moves between 2 segments."
+    assert describe_moves(moves * 0 + 1) == "Map of moves between 2 segments."

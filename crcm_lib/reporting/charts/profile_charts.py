@@ -51,7 +51,7 @@ def draw_retention(cohorts: pd.DataFrame):
     if shares.isna().all(axis=None):
         return empty_axes("no later month can be shown yet")
     ax = new_axes(height=1.6 + 0.22 * max(len(shares), 6))
-    sns.heatmap(hidden, cmap=[HIDDEN], cbar=False, ax=ax)
+    sns.heatmap(hidden, cmap=[HIDDEN], vmin=0, vmax=1, cbar=False, ax=ax)
     bar = {"label": "share that bought", "format": "{x:.0%}"}
     step = 1 + len(shares.columns) // 13  # so that the months stand side by side
     sns.heatmap(shares, cmap="YlGnBu", vmin=0, xticklabels=step, yticklabels=True, cbar_kws=bar, ax=ax)

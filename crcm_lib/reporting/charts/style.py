@@ -130,6 +130,7 @@ def to_png(shown) -> tuple[str, dict[str, Any]]:
     """A picture as PNG in base64, with its size on a screen and its words; closes it for pyplot."""
     figure = figure_of(shown)
     _close(figure)
+    figure.set_dpi(DPI)  # IPython's is another, and `find_outside` measures in the pixels of what was saved
     drawn, stored = _save(figure, "png"), io.BytesIO()
     from PIL import Image
 

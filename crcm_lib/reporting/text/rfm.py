@@ -27,12 +27,14 @@ def describe_cells(cells: pd.DataFrame) -> str:
     ).format(best=_count_or_hidden(cells.iloc[0, -1]), worst=_count_or_hidden(cells.iloc[-1, 0]))
 
 
-def describe_moves(moves: pd.DataFrame) -> str:
+def describe_moves(moves: pd.DataFrame, *, at_least: int = 5) -> str:
     """What the map of moves shows: how many there were then, and how many are in the same segment now.
 
     `moves` comes from `models.rfm.count_moves`, nothing hidden.
     """
     buyers, stayed = _count_stayed(moves)
+    if buyers < at_least or 0 < stayed < at_least or 0 < buyers - stayed < at_least:
+        return _("Map of moves between {segments} segments.").format(segments=len(moves.columns))
     return _(
         "Map of moves between {segments} segments: of {buyers} customers then, {stayed} are in the same."
     ).format(
