@@ -1,5 +1,7 @@
 """Churn alerts: overdue, spend drop, P(alive); reasons; revenue at risk; what became of earlier alerts."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,14 @@ from crcm_lib.models.churn import (
     summarise_alerts,
     vary_limits,
 )
-from crcm_lib.reporting.text.churn import describe_backtest, write_reasons
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.text.churn import (
+    describe_alerts,
+    describe_backtest,
+    describe_churn,
+    describe_intervals,
+    write_reasons,
+)
 from crcm_lib.schema.tables import check
 
 COLUMNS = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "spend_total", "spend_90d"]
@@ -188,3 +197,31 @@ def test_no_customers_no_repeat_buyers_no_windows_end_without_a_traceback(compan
     bare = score_churn_risk(customers.drop(columns="spend_90d"), value)
     assert bare["spend_drop"].isna().all()
     assert bare.loc["gone", "alert"] == "urgent"
+
+
+def test_nothing_that_is_said_of_alerts_gives_a_small_one_away():
+    alerts = pd.DataFrame(
+        {
+            "alert": ["urgent", "warning", "watch", "none"],
+            "customers": [3, 50, 60, 100],
+            "revenue_at_risk": [333.0, 500.0, 600.0, 100.0],
+        }
+    )
+    again = pd.DataFrame(
+        {
+            "alert": ["none", "urgent"],
+            "customers": [100, 3],
+            "bought_again_share": [0.9, 0.1],
+            "low": [0.8, 0.0],
+            "high": [0.95, 0.3],
+        }
+    )
+    shown, shown_again = hide_small(alerts, money=["revenue_at_risk"]), hide_small(again)
+    headline = describe_churn(shown, shown_again, "EUR").markdown
+    said = [describe_alerts(shown, "EUR"), describe_intervals(shown_again), headline]
+    assert "urgent: hidden customers, hidden EUR" in said[0]
+    assert said[1].startswith("No picture")
+    assert not re.search(r"\b(3|53|333|833)\b", " ".join(said))
+    assert "watch: 60 customers, 600 EUR" in said[0]
+    large = describe_churn(alerts.assign(customers=50), again, "EUR").markdown
+    assert large.startswith("**100** customers have the alert urgent or warning, with **833 EUR** at risk.")

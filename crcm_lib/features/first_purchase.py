@@ -9,7 +9,7 @@ from crcm_lib.schema.engine import Engine, has
 
 DISTINCT = {"first_products": "product_id", "first_categories": "category"}
 MOST_SOLD = ("channel", "region")
-SET_BY_US = ("owner", "credit_rating")  # undated and changed as a customer grows, so they tell the future
+SET_BY_US = ("owner", "credit_rating")  # undated, and changed after the first day
 
 
 def summarise_first_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:

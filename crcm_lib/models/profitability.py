@@ -228,8 +228,8 @@ def reconcile(engine: Engine, holdout: pd.DataFrame, *, annual_interest_rate: fl
     pairs = {"spend": (holdout["spend_predicted"], actual["spend_total"])}
     margin = holdout["margin_predicted"]
     if "contribution" in before and margin.notna().any():
-        known = actual["contribution"].dropna()
-        pairs["contribution"] = (margin[known.index], known)
+        contribution = actual["contribution"].dropna()
+        pairs["contribution"] = (margin[contribution.index], contribution)
     rows = [
         (what, start, end, len(actual), predicted.sum(), actual.sum())
         for what, (predicted, actual) in pairs.items()

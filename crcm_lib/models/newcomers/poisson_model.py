@@ -203,13 +203,13 @@ def _cut_into_groups(values: pd.Series) -> Attribute | None:
 
 
 def _cut_numbers(values: pd.Series) -> Attribute | None:
-    name, known = str(values.name), np.sort(values.dropna().to_numpy(float))
+    name, ranked = str(values.name), np.sort(values.dropna().to_numpy(float))
     parts = NUMBER_GROUPS.get(name, OTHER_NUMBER_GROUPS)
-    candidates = known[len(known) * np.arange(1, parts) // parts] if len(known) else []
+    candidates = ranked[len(ranked) * np.arange(1, parts) // parts] if len(ranked) else []
     cuts: list[float] = []
     for cut in np.unique(candidates):
-        below, before = np.searchsorted(known, cut), np.searchsorted(known, cuts[-1]) if cuts else 0
-        if min(below - before, len(known) - below) >= MIN_PER_LEVEL:
+        below, before = np.searchsorted(ranked, cut), np.searchsorted(ranked, cuts[-1]) if cuts else 0
+        if min(below - before, len(ranked) - below) >= MIN_PER_LEVEL:
             cuts.append(float(cut))
     return Attribute(name, tuple(cuts), log_factors=(0.0,) * (len(cuts) + 1)) if cuts else None
 
@@ -253,8 +253,8 @@ def _indicate(attribute: Attribute, groups: np.ndarray) -> np.ndarray:
     numbers = np.arange(attribute.groups)
     indicators = groups[:, None] >= numbers[1:] if attribute.cuts else groups[:, None] == numbers
     indicators = indicators.astype(float)
-    known = groups >= 0
-    indicators[~known] = indicators[known].mean(axis=0)
+    unknown = groups < 0
+    indicators[unknown] = indicators[~unknown].mean(axis=0)
     return indicators
 
 

@@ -34,9 +34,9 @@ def waterfall_bars(sums: pd.DataFrame) -> pd.DataFrame:
         elif amount:
             bars.append((step, level, level - amount, -amount))
             level -= amount
-    shown = pd.DataFrame(bars, columns=columns)
+    table = pd.DataFrame(bars, columns=columns)
     gross = amounts.get("gross_sales", 0.0)
-    return shown.assign(amount_share=shown["amount"] / gross if gross else float("nan"))
+    return table.assign(amount_share=table["amount"] / gross if gross else float("nan"))
 
 
 def draw_waterfall(axes, bars: pd.DataFrame, currency: str):

@@ -18,8 +18,8 @@ def write_reasons(churn: pd.DataFrame) -> pd.Series:
     churn
         Rows of the `churn` table; only those that are shown, because every row is formatted.
     """
-    words = [_write_reason(row) for row in churn.to_dict("records")]
-    return pd.Series(words, index=churn.index, name="because", dtype="str")
+    reasons = [_write_reason(row) for row in churn.to_dict("records")]
+    return pd.Series(reasons, index=churn.index, name="because", dtype="str")
 
 
 def _write_reason(row: dict) -> str:
@@ -58,9 +58,9 @@ def describe_alerts(alerts: pd.DataFrame, currency: str) -> str:
     alerts
         From `models.churn.summarise_alerts`, small cells hidden.
     """
-    words = _("{alert}: {customers} customers, {money} {currency}")
+    template = _("{alert}: {customers} customers, {money} {currency}")
     parts = [
-        words.format(
+        template.format(
             alert=row.alert,
             customers=_hide_missing(numbers.count, row.customers),
             money=_hide_missing(numbers.money, row.revenue_at_risk),
@@ -79,9 +79,9 @@ def describe_intervals(backtest: pd.DataFrame) -> str:
     backtest
         From `models.churn.backtest_alerts`, small cells hidden.
     """
-    words = _("{alert}: {share} ({low} – {high}), n = {n}")
+    template = _("{alert}: {share} ({low} – {high}), n = {n}")
     parts = [
-        words.format(
+        template.format(
             alert=row.alert,
             share=numbers.share(row.bought_again_share),
             low=numbers.share(row.low),
@@ -133,8 +133,8 @@ def describe_backtest(backtest: pd.DataFrame) -> str:
     pressing = [alert for alert in ALERTS[:0:-1] if alert in shares]
     if not pressing or "none" not in shares:
         return _("There is too little history to look back on.")
-    words = _("Looking back, {then} of those with alert {alert} bought again; of those with none, {none}.")
-    return words.format(
+    template = _("Looking back, {then} of those with alert {alert} bought again; of those with none, {none}.")
+    return template.format(
         then=numbers.share(shares[pressing[0]]), alert=pressing[0], none=numbers.share(shares["none"])
     )
 

@@ -67,13 +67,13 @@ def describe_censoring(censoring: LeftCensoring | None) -> str:
     """How customers who may have bought before the record began are treated; empty where there are none."""
     if censoring is None:
         return ""
-    words = _("{n} whose first recorded purchase is by {day} are left out: they may have bought before.")
+    template = _("{n} whose first recorded purchase is by {day} are left out: they may have bought before.")
     if not censoring.are_left_out:
-        words = _(
+        template = _(
             "{n} whose first recorded purchase is by {day} may have bought before; without them too few "
             "remain, so they count."
         )
-    return words.format(n=numbers.count(censoring.customers), day=censoring.until)
+    return template.format(n=numbers.count(censoring.customers), day=censoring.until)
 
 
 def write_reasons(newcomers: pd.DataFrame) -> pd.Series:
@@ -84,8 +84,8 @@ def write_reasons(newcomers: pd.DataFrame) -> pd.Series:
     newcomers
         Rows of the table `newcomers`; only those that are shown, because every row is formatted.
     """
-    words = [_write_reason(row) for row in newcomers.to_dict("records")]
-    return pd.Series(words, index=newcomers.index, name="because", dtype="str")
+    reasons = [_write_reason(row) for row in newcomers.to_dict("records")]
+    return pd.Series(reasons, index=newcomers.index, name="because", dtype="str")
 
 
 def _write_reason(row: dict) -> str:

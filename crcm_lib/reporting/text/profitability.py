@@ -64,10 +64,10 @@ def _describe_part(part: UnavailablePart) -> str:
 
 def _describe_unknown(count: float, spend: float, currency: str, min_cell: int) -> str:
     many = _("fewer than {n}").format(n=min_cell) if pd.isna(count) else numbers.count(count)
-    words = _("Set aside: {many} customers, the cost of most of whose sales is unknown{spent}.")
+    template = _("Set aside: {many} customers, the cost of most of whose sales is unknown{spent}.")
     spent = _("; they spent {amount} {currency}")
     spent = "" if pd.isna(spend) else spent.format(amount=numbers.money(spend), currency=currency)
-    return words.format(many=many, spent=spent)
+    return template.format(many=many, spent=spent)
 
 
 def describe_bars(bars: pd.DataFrame, currency: str) -> str:
@@ -85,8 +85,8 @@ def describe_bars(bars: pd.DataFrame, currency: str) -> str:
         f"{names[row.step]} {numbers.money(row.amount)} ({numbers.share(row.amount_share)})"
         for row in bars.itertuples()
     ]
-    words = _("Bars, from gross sales to what remains, in {currency}: {parts}.")
-    return words.format(currency=currency, parts="; ".join(parts))
+    template = _("Bars, from gross sales to what remains, in {currency}: {parts}.")
+    return template.format(currency=currency, parts="; ".join(parts))
 
 
 def caption_reconciliation(sums: pd.DataFrame, currency: str) -> str:
@@ -100,9 +100,9 @@ def caption_reconciliation(sums: pd.DataFrame, currency: str) -> str:
     if sums.empty:
         return _("No window of the past could be held out.")
     first = sums.iloc[0]
-    words = _("Held out: the {days} days after {start}; amounts in {currency}")
+    template = _("Held out: the {days} days after {start}; amounts in {currency}")
     days = numbers.days((first["end"] - first["start"]).days)
-    return words.format(days=days, start=numbers.day(first["start"]), currency=currency)
+    return template.format(days=days, start=numbers.day(first["start"]), currency=currency)
 
 
 def describe_curve(curve: WhaleCurve, points: pd.DataFrame, currency: str) -> str:
@@ -121,10 +121,10 @@ def describe_curve(curve: WhaleCurve, points: pd.DataFrame, currency: str) -> st
         f"{numbers.share(row.customer_share)}: {numbers.money(row.cumulative)}"
         for row in points.iloc[1:].itertuples()
     ]
-    words = _(
+    template = _(
         "Line, contribution added up in {currency} by share of customers, who contribute most first. {parts}."
     )
-    return words.format(currency=currency, parts="; ".join(parts))
+    return template.format(currency=currency, parts="; ".join(parts))
 
 
 def describe_whale(curve: WhaleCurve, min_cell: int) -> str:
@@ -135,12 +135,12 @@ def describe_whale(curve: WhaleCurve, min_cell: int) -> str:
         return _("No customer costs more than they bring.")
     if curve.negative < min_cell:
         return _("Fewer than {n} customers cost more than they bring.").format(n=min_cell)
-    words = _(
+    template = _(
         "{share} of {n} customers cost more than they bring; without them contribution would be {peak}."
     )
     peak = _("{peak} of today's") if curve.total > 0 else "{peak}"
     amount = numbers.share(curve.peak_share) if curve.total > 0 else numbers.money(curve.peak)
-    return words.format(
+    return template.format(
         share=numbers.share(curve.negative_share),
         n=numbers.count(curve.customers),
         peak=peak.format(peak=amount),
@@ -157,17 +157,17 @@ def caption_unprofitable(unprofitable: pd.DataFrame, currency: str) -> str:
     """
     if unprofitable.empty:
         return _("None of the fifth with the largest gross sales.")
-    words = _("Together they cost {lost} {currency} more than they bring")
-    return words.format(lost=numbers.money(-unprofitable["contribution"].sum()), currency=currency)
+    template = _("Together they cost {lost} {currency} more than they bring")
+    return template.format(lost=numbers.money(-unprofitable["contribution"].sum()), currency=currency)
 
 
 def write_reasons(unprofitable: pd.DataFrame) -> pd.Series:
     """What takes off more of each large customer's gross sales than of everybody's."""
     names = step_names()
-    words = _("{step}: {own} of gross sales, {usual} of everybody's")
+    template = _("{step}: {own} of gross sales, {usual} of everybody's")
     columns = unprofitable[["main_step", "main_step_share", "usual_share"]]
     reasons = [
-        words.format(step=names[step], own=numbers.share(own), usual=numbers.share(usual))
+        template.format(step=names[step], own=numbers.share(own), usual=numbers.share(usual))
         for step, own, usual in columns.itertuples(index=False)
     ]
     return pd.Series(reasons, index=unprofitable.index, name="because", dtype="str")

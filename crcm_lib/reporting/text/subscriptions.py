@@ -89,20 +89,22 @@ def describe_renewals(renewals: Renewals, summary: pd.DataFrame, currency: str, 
     row = summary.iloc[0]
     if pd.isna(row["subscriptions"]):
         return _("Fewer than {n} subscriptions are running.").format(n=min_cell)
-    words = _("{n} subscriptions are running; the next renewal's chance is {p} on average.")
-    running = words.format(n=numbers.count(row["subscriptions"]), p=numbers.share(row["p_renewal"]))
+    template = _("{n} subscriptions are running; the next renewal's chance is {p} on average.")
+    running = template.format(n=numbers.count(row["subscriptions"]), p=numbers.share(row["p_renewal"]))
     if "renewal_value" not in renewals.rows:
         return running + " " + _("The value of no contract is known.")
     if pd.isna(row["renewal_value"]):
         return running + " " + _("One of them dominates the value of renewals, which is hidden.")
-    words = _(
+    template = _(
         "Renewals within {days} days are worth {total} {currency}, discounted to today "
         "({low} to {high} in four of five futures)."
     )
     columns = {"total": "renewal_value", "low": "value_low", "high": "value_high"}
     amounts = {name: numbers.money(row[column]) for name, column in columns.items()}
     return (
-        running + " " + words.format(days=numbers.days(renewals.horizon.days), currency=currency, **amounts)
+        running
+        + " "
+        + template.format(days=numbers.days(renewals.horizon.days), currency=currency, **amounts)
     )
 
 
@@ -117,8 +119,8 @@ def describe_survival(survival: pd.DataFrame) -> str:
     if survival["actual_share"].dropna().empty:
         return _("No picture: too few contracts have come up for renewal to show how they last.")
     parts = [_describe_renewal(row) for row in survival.iloc[1:].to_dict("records")]
-    words = _("Lines, share of customers by renewals, actual and by the model. {parts}.")
-    return words.format(parts="; ".join(parts))
+    template = _("Lines, share of customers by renewals, actual and by the model. {parts}.")
+    return template.format(parts="; ".join(parts))
 
 
 def _describe_renewal(row: dict) -> str:
@@ -146,10 +148,10 @@ def caption_backtest(backtest: RenewalBacktest) -> str:
         fit = _describe_retention(backtest.retention)
         return " ".join([_("Held out: nothing could be fitted before."), *fit])
     if backtest.comparison == "too_few_decisions":
-        words = _("Held out: {n} contracts came up for renewal, and a comparison needs {fewest}.")
-        return words.format(n=numbers.count(len(backtest.decisions)), fewest=MIN_DECISIONS)
-    words = _("Held out: the {days} days after {start}; the model's chances are {comparison}.")
-    return words.format(
+        template = _("Held out: {n} contracts came up for renewal, and a comparison needs {fewest}.")
+        return template.format(n=numbers.count(len(backtest.decisions)), fewest=MIN_DECISIONS)
+    template = _("Held out: the {days} days after {start}; the model's chances are {comparison}.")
+    return template.format(
         days=numbers.days((backtest.end - backtest.start).days),
         start=numbers.day(backtest.start),
         comparison=comparisons[backtest.comparison],
