@@ -49,6 +49,7 @@ def world():
     return customers, later, fit_value(customers)
 
 
+@pytest.mark.slow
 def test_ranges_hold_in_four_of_five_futures_of_fifty_worlds(monkeypatch):
     monkeypatch.setattr(
         "crcm_lib.models.clv.prediction_intervals.DRAWS", 100

@@ -463,6 +463,7 @@ def draw_subscriptions(n: int, seed: int) -> tuple[Subscriptions, float]:
     return Subscriptions(rows, 365, found.counts), float((worth * ahead)[~lost].sum())
 
 
+@pytest.mark.slow
 def test_the_range_of_what_renewals_are_worth_holds_in_four_of_five_worlds():
     inside = []
     for seed in range(60):
