@@ -18,8 +18,8 @@ from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.sources import read_source
 from crcm_lib.models import metrics
 from crcm_lib.models.clv import lifetimes_adapter, select_model
-from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
-from crcm_lib.models.mle import weighted_histories
+from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
+from crcm_lib.models.histories import weighted_histories
 from crcm_lib.schema.engine import open_engine
 
 ORIGINS = {
@@ -44,7 +44,7 @@ def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray
             converged = True
         except lifetimes.utils.ConvergenceError:
             histories = weighted_histories(*(column.to_numpy(float) for column in (x, t_x, age)))
-            buying.params_, converged = pd.Series(PROCESSES[BGNBD].fit(histories).params), False
+            buying.params_, converged = pd.Series(PURCHASE_MODELS[BGNBD].fit(histories).params), False
         mean = customers["spend_mean_repeat"].fillna(0).astype(float)
         again = (x > 0) & (mean > 0)
         spending.fit(x[again], mean[again])
@@ -89,8 +89,8 @@ def main() -> None:
                 customers = customers[customers["purchases"] > 0]
                 later = spend_between(engine, after=cut, until=until)["spend"]
                 actual = later.reindex(customers.index).fillna(0).to_numpy(float)
-                contest = select_model(engine, as_of=cut, horizon_days=days)
-                model = contest.refit_selected(customers)
+                selection = select_model(engine, as_of=cut, horizon_days=days)
+                model = selection.refit(customers)
                 ours = model.predict(customers, horizon_days=days)["spend_expected"].to_numpy(float)
                 theirs, converged = predict_by_lifetimes(customers, days)
                 found = compare(actual, ours, theirs)
@@ -98,7 +98,7 @@ def main() -> None:
                 worse, better = interval(actual, ours, theirs, "gini")
                 rows.append(found)
                 print(
-                    f"| {name}, {cut} | {days} | {contest.champion} "
+                    f"| {name}, {cut} | {days} | {selection.champion} "
                     f"| {found['rmse']:+.1%} ({low:+.1%} to {high:+.1%}) "
                     f"| {100 * found['gini']:+.1f} ({100 * worse:+.1f} to {100 * better:+.1f}) "
                     f"| {found['bias']:+.1%} | {found['their_bias']:+.1%}{'' if converged else ' *'} |",

@@ -1,7 +1,7 @@
-"""The whole value stage (tournament, fit, scores, ranges) from ten thousand to three million customers.
+"""The value stage (model selection, fit, scores, intervals) from ten thousand to three million customers.
 
 Customers buy as in CDNOW's published fit, over 540 days; the stage reads clean transactions. Whoever wins,
-the corrected model is crowned: it costs most. Each size runs in a process of its own, which reports its
+the corrected model is refitted: it costs most. Each size runs in a process of its own, which reports its
 seconds and its peak memory; `scale.png` shows them.
 """
 
@@ -49,22 +49,22 @@ def run_stage(path: Path) -> dict[str, float]:
     """Seconds of each step."""
     from crcm_lib.features.customers import summarise_customers
     from crcm_lib.models.clv import predict_intervals, select_model
-    from crcm_lib.models.clv.model_selection import CORRECTED
+    from crcm_lib.models.clv.purchase_models import CORRECTED
 
     engine = duckdb.connect(config={"memory_limit": "1GB", "temp_directory": str(path.parent / "spill")})
     engine.execute(f"create view transactions as from '{path}'")
     as_of = pd.Timestamp(FIRST) + pd.Timedelta(days=DAYS - 1)
     customers = summarise_customers(engine, as_of=as_of)
     clock = [time.perf_counter()]
-    contest = select_model(engine, as_of=as_of, horizon_days=HORIZON)
+    selection = select_model(engine, as_of=as_of, horizon_days=HORIZON)
     clock.append(time.perf_counter())
-    model = replace(contest, champion=CORRECTED).refit_selected(customers)
+    model = replace(selection, champion=CORRECTED).refit(customers)
     clock.append(time.perf_counter())
     model.predict(customers, horizon_days=HORIZON, annual_discount_rate=0.1)
     clock.append(time.perf_counter())
     predict_intervals(model, customers, horizon_days=HORIZON)
     clock.append(time.perf_counter())
-    steps = dict(zip(("tournament", "fit", "scores", "ranges"), np.diff(clock).tolist(), strict=True))
+    steps = dict(zip(("selection", "fit", "scores", "intervals"), np.diff(clock).tolist(), strict=True))
     return {**steps, "all": clock[-1] - clock[0]}
 
 
@@ -97,7 +97,7 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
         print(json.dumps(found | {"peak": peak}))
         return
-    print("| customers | tournament, s | fit | scores | ranges | all | peak memory, GB |")
+    print("| customers | selection, s | fit | scores | intervals | all | peak memory, GB |")
     print("|---:|---:|---:|---:|---:|---:|---:|")
     rows = {}
     for size in given.sizes:
@@ -107,7 +107,9 @@ def main() -> None:
             command = [sys.executable, __file__, "--file", str(path)]
             found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
         rows[size] = found
-        steps = " | ".join(f"{found[step]:.1f}" for step in ("tournament", "fit", "scores", "ranges", "all"))
+        steps = " | ".join(
+            f"{found[step]:.1f}" for step in ("selection", "fit", "scores", "intervals", "all")
+        )
         print(f"| {size:,} | {steps} | {found['peak']:.2f} |", flush=True)
     draw(pd.DataFrame(rows).T, Path(__file__).with_name("scale.png"))
 

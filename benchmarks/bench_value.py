@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
+from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
 
 CUSTOMERS = 1_000_000
 TRUTH = {"r": 0.243, "alpha": 30.9, "a": 0.793, "b": 2.426}  # CDNOW, in days
@@ -53,11 +53,11 @@ def timed(work, repeats: int = 1):
 def compare_fits(rows: pd.DataFrame, repeats: int) -> dict:
     import lifetimes
 
-    from crcm_lib.models.mle import weighted_histories
+    from crcm_lib.models.histories import weighted_histories
 
     columns = [rows[name].to_numpy() for name in ("x", "t_x", "T")]
     histories = len(weighted_histories(*columns))
-    ours, our_time = timed(lambda: PROCESSES[BGNBD].fit(weighted_histories(*columns)), repeats)
+    ours, our_time = timed(lambda: PURCHASE_MODELS[BGNBD].fit(weighted_histories(*columns)), repeats)
     theirs, their_time = timed(lambda: lifetimes.BetaGeoFitter().fit(*columns))
     assert not ours.problems
     off = max(abs(ours.params[name] / theirs.params_[name] - 1) for name in ours.params)
@@ -68,9 +68,10 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
     import lifetimes
 
     from crcm_lib.models.clv import lifetimes_adapter
+    from crcm_lib.models.clv.gamma_gamma import GAMMA_GAMMA
     from crcm_lib.models.clv.purchase_models import BGNBD
-    from crcm_lib.models.clv.value_model import GAMMA_GAMMA, ValueModel
-    from crcm_lib.models.mle import weighted_histories
+    from crcm_lib.models.clv.value_model import ValueModel
+    from crcm_lib.models.histories import weighted_histories
 
     buying = lifetimes_adapter.purchase_fitter(TRUTH)
     buying.predict = buying.conditional_expected_number_of_purchases_up_to_time
@@ -89,13 +90,14 @@ def compare_values(rows: pd.DataFrame, repeats: int) -> list[dict]:
         bought = lifetimes_adapter.expected_purchases_if_alive(
             TRUTH, *(column[:, None] for column in pairs.columns), ends
         )
-        worth = np.diff(bought) @ (1 + MONTHLY) ** -np.arange(1.0, STEPS + 1)
-        alive = PROCESSES[BGNBD].alive(TRUTH, *histories.columns)
+        discounted = np.diff(bought) @ (1 + MONTHLY) ** -np.arange(1.0, STEPS + 1)
+        alive = PURCHASE_MODELS[BGNBD].p_alive(TRUTH, *histories.columns)
         spend = spending.conditional_expected_average_profit(x.to_numpy(), mean.to_numpy())
-        return pd.Series((alive * worth[pairs.which])[histories.which] * spend, index=rows.index)
+        return pd.Series((alive * discounted[pairs.which])[histories.which] * spend, index=rows.index)
 
-    level = SPEND["p"] * SPEND["v"] / (SPEND["q"] - 1)
-    model = ValueModel(BGNBD, TRUTH, GAMMA_GAMMA, {**SPEND, "level": level, "slope": 0.0, "worth": 1.0})
+    population_mean = SPEND["p"] * SPEND["v"] / (SPEND["q"] - 1)
+    spend_params = SPEND | {"population_mean": population_mean, "slope": 0.0, "prior_weight": 1.0}
+    model = ValueModel(BGNBD, TRUTH, GAMMA_GAMMA, spend_params)
     customers = pd.DataFrame(
         {"purchases": x.astype(int) + 1, "days_first_to_last": t_x, "days_observed": age, "spend_mean": mean}
     )

@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
-from crcm_lib.models.mle import weighted_histories
 from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.sources import read_source
+from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
+from crcm_lib.models.histories import weighted_histories
 from crcm_lib.samples import GROUPS, LAST_DAY, SEASON_SWING, defects, purchases, simulate, write_sample
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import find_problems, resolve
@@ -146,14 +146,14 @@ def test_bg_nbd_fitted_to_purchases_without_a_season_finds_what_was_planted(monk
     first, last = days.min(), days.max()
     x, t_x, T = days.nunique() - 1, (last - first).dt.days / 10, (LAST_DAY - first).dt.days / 10
     columns = [column.to_numpy(float) for column in (x, t_x, T)]
-    params = PROCESSES[BGNBD].fit(weighted_histories(*columns)).params
+    params = PURCHASE_MODELS[BGNBD].fit(weighted_histories(*columns)).params
     r, alpha, a, b = params.values()
     planted = group.bgnbd
     assert r / alpha / 10 == pytest.approx(planted[0] / planted[1], rel=0.06)
     assert r == pytest.approx(planted[0], rel=0.2)
     assert a / (a + b) == pytest.approx(planted[2] / (planted[2] + planted[3]), rel=0.25)
     alive = steady["truth"].set_index("customer_id").loc[x.index, "alive"].astype(float)
-    p_alive = PROCESSES[BGNBD].alive(params, *columns)
+    p_alive = PURCHASE_MODELS[BGNBD].p_alive(params, *columns)
     assert p_alive.mean() == pytest.approx(alive.mean(), abs=0.015)
 
 

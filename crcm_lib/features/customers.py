@@ -107,9 +107,9 @@ def summarise_customers(engine: Engine, *, as_of) -> pd.DataFrame:
     DataError
         If there is no transaction on or before `as_of`.
     """
-    end, columns = _day(as_of), _columns(engine, "transactions")
+    end = _day(as_of)
     _require_transactions(engine, end)
-    attributes = _columns(engine, "customers")
+    columns, attributes = _columns(engine, "transactions"), _columns(engine, "customers")
     parts = sql.core(end, sql.line_sums(columns, end), sql.WINDOWS) | sql.gaps()
     for name, column in BREADTH.items():
         if column in columns:

@@ -2,4 +2,22 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["churn", "clustering", "clv", "customer_base", "lifecycle", "metrics", "mle", "newcomers", "profitability", "rfm", "satisfaction", "subscriptions"])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "churn",
+        "clustering",
+        "clv",
+        "customer_base",
+        "histories",
+        "lifecycle",
+        "metrics",
+        "mle",
+        "newcomers",
+        "profitability",
+        "reasons",
+        "rfm",
+        "satisfaction",
+        "subscriptions",
+    ],
+)

@@ -1,67 +1,38 @@
-"""Different histories, and the maxima of likelihoods over them.
-
-Every likelihood runs over the *different* histories, each with the number of customers who have it, so that
-its cost follows the variety of a customer base and not its size.
-"""
+"""Maximum likelihood over weighted histories: fits, Newton's method, the uncertainty of parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from crcm_lib.i18n import _
+from crcm_lib.models.histories import Numbers, WeightedHistories
 
-Numbers = NDArray[np.float64]
 Objective = Callable[[Numbers], tuple[float, Numbers]]
-LOG_PARAM_BOUND = np.log(1e4)  # of a log parameter, in scaled units: beyond it, a fit has run away
-PILOT_CUSTOMERS = 1500  # customers on whom the starting points compete
-BOOTSTRAP_RESAMPLES = 60  # resamples that the spread of parameters is learned from
+LOG_PARAM_BOUND = np.log(1e4)  # largest size of a log parameter, with time in units of the mean T
+BOUND_MARGIN = 0.01  # distance to the bound below which a log parameter counts as being at it
+PILOT_CUSTOMERS = 1500  # customers on whom the starting points are compared
+BOOTSTRAP_RESAMPLES = 60  # resamples that the covariance of the parameters is estimated from
 TIME_PARAMETERS = {"alpha", "beta"}  # parameters in the unit of time
 GRADIENT_TOL = 1e-5  # largest gradient of the mean log-likelihood at an optimum
 
 
 @dataclass(frozen=True)
-class WeightedHistories:
-    """The different rows among some columns, in sorted order."""
-
-    columns: tuple[Numbers, ...]
-    weight: Numbers  # how many rows are like this one
-    which: NDArray[np.int64]  # for each original row, the number of its different row
-
-    def __len__(self) -> int:
-        return len(self.weight)
-
-
-def weighted_histories(*columns: Numbers) -> WeightedHistories:
-    """Collect the different rows; their order does not depend on the order of the rows.
-
-    Examples
-    --------
-    >>> different = weighted_histories(np.array([2., 0., 2.]), np.array([7., 1., 7.]))
-    >>> different.weight.tolist(), different.which.tolist()
-    ([1.0, 2.0], [1, 0, 1])
-    """
-    key = np.zeros(len(columns[0]), dtype=np.int64)
-    values = []
-    for column in columns:
-        codes, levels = pd.factorize(np.asarray(column, dtype=float), sort=True)
-        key = key * max(len(levels), 1) + codes
-        values.append(levels)
-    which, keys = pd.factorize(key, sort=True)
-    rows = []
-    for levels in reversed(values):
-        keys, codes = np.divmod(keys, max(len(levels), 1))
-        rows.append(levels[codes])
-    return WeightedHistories(
-        tuple(reversed(rows)), np.bincount(which, minlength=len(keys)).astype(float), which
-    )
-
-
-@dataclass(frozen=True)
 class Fit:
-    """A maximum of a likelihood, what is wrong with it if anything, and what else there is to know of it."""
+    """A maximum of a likelihood.
+
+    Attributes
+    ----------
+    params
+        The estimates, by name.
+    loglik
+        The log-likelihood of all customers there.
+    problems
+        Why it is not to be used, as ids: `not_finite`, `no_maximum`, `mean_not_finite`, or the name of a
+        parameter and `_at_bound`.
+    remarks
+        Parameters at their bound where a simpler model lies there, as ids like `a_at_bound`.
+    """
 
     params: dict[str, float]
     loglik: float
@@ -75,7 +46,7 @@ def fit_histories(
     names: tuple[str, ...],
     seed: int,
     *,
-    may_run_off: tuple[str, ...],
+    may_reach_bound: tuple[str, ...],
     phases: int = 1,
 ) -> Fit:
     """Fit a purchase model to different (x, t_x, T) in any unit of time, as `maximise` does in scaled time.
@@ -86,7 +57,7 @@ def fit_histories(
         Densities per unit of time that each repeat purchase brings into the likelihood.
     """
     columns, scale = scale_histories(histories)
-    best = maximise(likelihood, columns, names, seed, may_run_off=may_run_off)
+    best = maximise(likelihood, columns, names, seed, may_reach_bound=may_reach_bound)
     # A density per scaled time is `scale` times one per day.
     shift = phases * float(histories.weight @ histories.columns[0]) * np.log(scale)
     return Fit(scale_times(best.params, scale), float(best.loglik - shift), best.problems, best.remarks)
@@ -94,13 +65,13 @@ def fit_histories(
 
 def scale_histories(histories: WeightedHistories) -> tuple[tuple[Numbers, ...], float]:
     """(x, t_x, T, weight) with the mean T as the unit of time, and that unit."""
-    x, t_x, age = histories.columns
-    scale = float(np.average(age, weights=histories.weight)) or 1.0
-    return (x, t_x / scale, age / scale, histories.weight), scale
+    x, t_x, T = histories.columns
+    scale = float(np.average(T, weights=histories.weight)) or 1.0
+    return (x, t_x / scale, T / scale, histories.weight), scale
 
 
 def scale_times(params: dict[str, float], factor: float) -> dict[str, float]:
-    """The parameters with those in the unit of time times a factor."""
+    """The parameters, those in the unit of time multiplied by a factor."""
     return {name: value * factor if name in TIME_PARAMETERS else value for name, value in params.items()}
 
 
@@ -110,11 +81,11 @@ def maximise(
     names: tuple[str, ...],
     seed: int,
     *,
-    may_run_off: tuple[str, ...] = (),
+    may_reach_bound: tuple[str, ...] = (),
 ) -> Fit:
-    """Let several starting points compete on a part of the histories; climb from the best on all of them.
+    """Compare several starting points on a sample of the histories; maximise from the best on all of them.
 
-    On one thread: the sums are short, and how many threads share them must not show in the last digit.
+    On one thread: the sums are short, and their last digit must not depend on the number of threads.
 
     Parameters
     ----------
@@ -122,83 +93,81 @@ def maximise(
         Makes, from `columns`, the negative mean log-likelihood and its gradient in the logarithms of `names`.
     columns
         Scaled to about 1; the last one holds the weights.
-    may_run_off
-        Parameters whose running to the limit is a remark (a simpler model lies there), not a problem.
+    may_reach_bound
+        Parameters that may end at their bound: a simpler model lies there, which is a remark, no problem.
     """
     from threadpoolctl import threadpool_limits
 
     with threadpool_limits(1):
-        return _search(likelihood, columns, names, seed, may_run_off)
-
-
-def _search(likelihood, columns, names, seed: int, may_run_off) -> Fit:
-    rng = np.random.default_rng(seed)
-    part = columns
-    if len(columns[0]) > PILOT_CUSTOMERS:  # as many customers, drawn by how many have each history
-        *histories, weight = columns
-        drawn = rng.multinomial(PILOT_CUSTOMERS, weight / weight.sum())
-        part = (*(column[drawn > 0] for column in histories), drawn[drawn > 0].astype(float))
-    starts = [np.zeros(len(names)), *rng.uniform(-1.5, 1.5, (3, len(names)))]
-    pilot = likelihood(*part)
-    ends = [minimise(pilot, start, steps=40) for start in starts]
-    objective = likelihood(*columns)
-    point = newton_polish(objective, minimise(objective, min(ends, key=lambda end: pilot(end)[0])))
-    height, slope = objective(point)
+        rng = np.random.default_rng(seed)
+        pilot = likelihood(*_sample_customers(columns, rng))
+        starts = [np.zeros(len(names)), *rng.uniform(-1.5, 1.5, (3, len(names)))]
+        ends = [minimise(pilot, start, steps=40) for start in starts]
+        objective = likelihood(*columns)
+        point = newton_polish(objective, minimise(objective, min(ends, key=lambda end: pilot(end)[0])))
+        loss, gradient = objective(point)
+    at_bound = [name for name, reached in zip(names, _at_bound(point), strict=True) if reached]
     return Fit(
         dict(zip(names, np.exp(point).tolist(), strict=True)),
-        float(-height * columns[-1].sum()),
-        tuple(_find_problems(point, slope, names, set(names) - {*may_run_off})),
-        tuple(_at_limit(point, names, may_run_off)),
+        float(-loss * columns[-1].sum()),
+        tuple(_find_problems(point, gradient, [name for name in at_bound if name not in may_reach_bound])),
+        tuple(f"{name}_at_bound" for name in at_bound if name in may_reach_bound),
     )
+
+
+def _sample_customers(columns: tuple[Numbers, ...], rng: np.random.Generator) -> tuple[Numbers, ...]:
+    """At most `PILOT_CUSTOMERS`, drawn by how many customers have each history."""
+    if len(columns[0]) <= PILOT_CUSTOMERS:
+        return columns
+    *histories, weight = columns
+    drawn = rng.multinomial(PILOT_CUSTOMERS, weight / weight.sum())
+    return (*(column[drawn > 0] for column in histories), drawn[drawn > 0].astype(float))
 
 
 def minimise(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
     """The point within `LOG_PARAM_BOUND` where `objective` is smallest, by L-BFGS-B from `start`."""
     from scipy.optimize import minimize
 
-    box = [(-LOG_PARAM_BOUND, LOG_PARAM_BOUND)] * len(start)
+    bounds = [(-LOG_PARAM_BOUND, LOG_PARAM_BOUND)] * len(start)
     options = {"maxiter": steps, "ftol": 1e-13, "gtol": 1e-8}
-    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=box, options=options).x
+    return minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
 
 
-def newton_polish(objective: Objective, point: Numbers) -> Numbers:
-    """A few Newton steps, so that the optimum does not depend on the path that led there.
+def newton_polish(objective: Objective, x: Numbers) -> Numbers:
+    """At most four Newton steps from `x`, so that the optimum does not depend on the path that led there.
 
-    A parameter that ran to its limit stays there.
+    A parameter at its bound stays there. A step is taken only where the Hessian is positive definite and the
+    gradient becomes smaller.
     """
-    for _round in range(4):
-        slope, free = objective(point)[1], abs(point) <= LOG_PARAM_BOUND - 0.01
-        if abs(slope[free]).max(initial=0) < 1e-11:
+    for _step in range(4):
+        gradient, free = objective(x)[1], ~_at_bound(x)
+        if abs(gradient[free]).max(initial=0) < 1e-11:
             break
-        bend = hessian(objective, point)[np.ix_(free, free)]
-        if not np.isfinite(bend).all() or np.linalg.eigvalsh(bend).min() <= 0:
+        curvature = hessian(objective, x)[np.ix_(free, free)]
+        if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature).min() <= 0:
             break
-        better = point.copy()
-        better[free] -= np.linalg.solve(bend, slope[free])
+        better = x.copy()
+        better[free] -= np.linalg.solve(curvature, gradient[free])
         if not abs(better[free]).max() < LOG_PARAM_BOUND:
             break
-        if not abs(objective(better)[1][free]).max() < abs(slope[free]).max():
+        if not abs(objective(better)[1][free]).max() < abs(gradient[free]).max():
             break
-        point = better
-    return point
+        x = better
+    return x
 
 
-def _find_problems(point: Numbers, slope: Numbers, names: tuple[str, ...], fixed: set[str]):
-    if not np.isfinite(np.append(point, slope)).all():
-        yield _("the likelihood is not a number")
+def _at_bound(log_params: Numbers) -> NDArray[np.bool_]:
+    """Which log parameters are at their bound."""
+    return abs(log_params) > LOG_PARAM_BOUND - BOUND_MARGIN
+
+
+def _find_problems(x: Numbers, gradient: Numbers, at_bound: list[str]):
+    if not np.isfinite(np.append(x, gradient)).all():
+        yield "not_finite"
         return
-    yield from _at_limit(point, names, fixed)
-    free = abs(point) <= LOG_PARAM_BOUND - 0.01
-    if abs(slope[free]).max(initial=0) > GRADIENT_TOL:
-        yield _("no maximum was found, the steepest slope is {slope:.1e}").format(
-            slope=abs(slope[free]).max()
-        )
-
-
-def _at_limit(point: Numbers, names: tuple[str, ...], among):
-    for name, log in zip(names, point, strict=True):
-        if name in among and abs(log) > LOG_PARAM_BOUND - 0.01:
-            yield _("{name} ran to its limit").format(name=name)
+    yield from (f"{name}_at_bound" for name in at_bound)
+    if abs(gradient[~_at_bound(x)]).max(initial=0) > GRADIENT_TOL:
+        yield "no_maximum"
 
 
 def sample_parameters(
@@ -210,11 +179,11 @@ def sample_parameters(
     draws: int,
     sample: int,
 ) -> list[dict[str, float]]:
-    """Draw parameters as uncertain as the data leave them, around their estimate.
+    """Draw parameters from the distribution of their estimate.
 
     The bootstrap of weighted histories by one Newton step each: theta - H^-1 g, g the gradient under
-    resampled weights, so that a model that does not quite hold is as uncertain as it should be. A parameter
-    at its limit stays there.
+    resampled weights, so that the spread is right also where the model does not quite hold. A parameter at
+    its bound stays there.
 
     Parameters
     ----------
@@ -222,35 +191,37 @@ def sample_parameters(
         As for `maximise`; the last column holds the weights.
     params
         The estimate, in the order of the likelihood's arguments.
+    draws
+        How many parameter sets to draw.
     sample
-        Different histories used, at most; the spread is then brought to the size of the whole.
+        Different histories used, at most; the covariance is then brought to the size of the whole.
     """
     *histories, weight = columns
-    people = weight.sum()
+    customers = weight.sum()
     if len(weight) > sample:
-        drawn = random.multinomial(sample, weight / people)
+        drawn = random.multinomial(sample, weight / customers)
         histories, weight = [column[drawn > 0] for column in histories], drawn[drawn > 0].astype(float)
     point = np.log(list(params.values()))
-    free = abs(point) <= LOG_PARAM_BOUND - 0.01
+    free = ~_at_bound(point)
     inverse = np.zeros((len(point), len(point)))
-    inverse[np.ix_(free, free)] = np.linalg.pinv(
-        hessian(likelihood(*histories, weight), point)[np.ix_(free, free)]
-    )
+    curvature = hessian(likelihood(*histories, weight), point)
+    inverse[np.ix_(free, free)] = np.linalg.pinv(curvature[np.ix_(free, free)])
     size = weight.sum()
     steps = []
-    for _draw in range(BOOTSTRAP_RESAMPLES):
-        again = random.multinomial(int(size), weight / size)
-        seen = again > 0
-        slope = likelihood(*(column[seen] for column in histories), again[seen].astype(float))(point)[1]
-        steps.append(inverse @ slope)
-    covariance = np.atleast_2d(np.cov(np.array(steps).T)) * size / people
+    for _resample in range(BOOTSTRAP_RESAMPLES):
+        counts = random.multinomial(int(size), weight / size)
+        objective = likelihood(
+            *(column[counts > 0] for column in histories), counts[counts > 0].astype(float)
+        )
+        steps.append(inverse @ objective(point)[1])
+    covariance = np.atleast_2d(np.cov(np.array(steps).T)) * size / customers
     moves = random.multivariate_normal(np.zeros(len(point)), covariance, size=draws, method="svd")
     drawn = np.exp(np.clip(point + moves, -LOG_PARAM_BOUND, LOG_PARAM_BOUND))
     return [dict(zip(params, row.tolist(), strict=True)) for row in drawn]
 
 
-def hessian(objective: Objective, point: Numbers, step: float = 1e-4) -> Numbers:
-    """The matrix of second derivatives, from differences of the gradient."""
-    moves = step * np.eye(len(point))
-    bend = np.array([objective(point + move)[1] - objective(point - move)[1] for move in moves])
-    return (bend + bend.T) / (4 * step)
+def hessian(objective: Objective, x: Numbers, step: float = 1e-4) -> Numbers:
+    """Central-difference Hessian of `objective` at `x`, shape (k, k), from its gradient."""
+    moves = step * np.eye(len(x))
+    slopes = np.array([objective(x + move)[1] - objective(x - move)[1] for move in moves])
+    return (slopes + slopes.T) / (4 * step)

@@ -1,179 +1,183 @@
-"""Pareto/NBD: everyone buys at a pace of their own and leaves, unseen, at a moment of their own.
+"""Pareto/NBD: each customer has a purchase rate and a dropout rate of their own.
 
-The likelihood integrates over the moment of leaving by Gauss-Legendre quadrature instead of two
+The likelihood integrates over the moment of dropout by Gauss-Legendre quadrature instead of two
 hypergeometric functions: it has no 0/0, no overflow for heavy buyers, and an exact gradient.
+
+References
+----------
+Schmittlein, Morrison & Colombo (1987), Management Science 33(1).
+Fader & Hardie (2005), A note on deriving the Pareto/NBD model, brucehardie.com/notes/009, eq. 18.
 """
 
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
-from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories, fit_histories
+from crcm_lib.models.histories import Numbers, WeightedHistories
+from crcm_lib.models.mle import Fit, Objective, fit_histories
 
-NAMES = ("r", "alpha", "s", "beta")
-NODES = 16
-BLOCK = 8192  # histories at a time
-MAX_EXPONENT = 40.0  # exponents beyond which what is left of the integral cannot be seen
-
-
-def fit(histories: WeightedHistories, *, seed: int = 0) -> Fit:
-    """Fit Pareto/NBD by maximum likelihood.
-
-    Parameters
-    ----------
-    histories
-        Different (x, t_x, T): purchases after the first one, days from first to last purchase, days observed.
-    seed
-        Of the starting points.
-
-    Returns
-    -------
-    r, alpha, s, beta (alpha and beta in the unit of T); the log-likelihood; problems and remarks in words.
-    That s or beta ran to its limit (nobody is seen to leave, or all are equally likely to) is a remark.
-
-    References
-    ----------
-    Schmittlein, Morrison & Colombo (1987), Management Science 33(1); Fader & Hardie (2005), A note on
-    deriving the Pareto/NBD model, brucehardie.com/notes/009, eq. 18.
-    """
-    return fit_histories(objective, histories, NAMES, seed, may_run_off=("s", "beta"))
+NODES = 16  # of the quadrature over the moment of dropout
+COUNT_NODES = 48  # of the quadrature for the distribution of counts
+BLOCK = 8192  # histories at a time, so that their nodes fit into a processor's cache
+MAX_EXPONENT = 40.0  # decline of the integrand, in logarithms, beyond which the rest is left out
 
 
-def objective(x: Numbers, t_x: Numbers, age: Numbers, weight: Numbers) -> Objective:
-    """The negative mean log-likelihood and its gradient, as a function of log(r, alpha, s, beta)."""
-    from scipy.special import digamma, gammaln
+@dataclass(frozen=True)
+class ParetoNBD:
+    """Pareto/NBD; a `PurchaseModel`, whose docstrings say what its methods take and give."""
 
-    counts, which = np.unique(x, return_inverse=True)
-    tally, total = np.bincount(which, weights=weight), weight.sum()
-    blocks = _blocks(x, t_x, age, weight)
+    name = "Pareto/NBD"
+    k = 1
+    param_names = ("r", "alpha", "s", "beta")
 
-    def value_and_gradient(logs: Numbers) -> tuple[float, Numbers]:
-        r, alpha, s, beta = params = np.exp(logs)
-        common = gammaln(r + counts) - gammaln(r)
-        by_count = tally @ common + total * (r * np.log(alpha) + s * np.log(beta))
-        found = sum(_add_up(params, *block) for block in blocks)
-        alike = [  # slopes of what depends on no moment
-            tally @ (digamma(r + counts) - digamma(r)) + total * np.log(alpha),
-            total * r / alpha, total * np.log(beta), total * s / beta,
-        ]  # fmt: skip
-        slopes = (found[1:] + np.array(alike)) * params
-        return -float(by_count + found[0]) / total, -slopes / total
+    def fit(self, histories: WeightedHistories, *, seed: int = 0) -> Fit:
+        """Fit by maximum likelihood.
 
-    return value_and_gradient
+        Returns
+        -------
+        r, alpha, s, beta (alpha and beta in the unit of T). That s or beta is at its bound (no dropout is
+        seen, or all customers are equally likely to drop out) is a remark.
+        """
+        return fit_histories(self.objective, histories, self.param_names, seed, may_reach_bound=("s", "beta"))
+
+    def objective(self, x: Numbers, t_x: Numbers, T: Numbers, weight: Numbers) -> Objective:
+        """The negative mean log-likelihood and its gradient, as a function of log(r, alpha, s, beta)."""
+        from scipy.special import digamma, gammaln
+
+        counts, which = np.unique(x, return_inverse=True)
+        tally, total = np.bincount(which, weights=weight), weight.sum()
+        blocks = _blocks(x, t_x, T, weight)
+
+        def value_and_gradient(logs: Numbers) -> tuple[float, Numbers]:
+            r, alpha, s, beta = params = np.exp(logs)
+            common = tally @ (gammaln(r + counts) - gammaln(r)) + total * (
+                r * np.log(alpha) + s * np.log(beta)
+            )
+            d_common = [
+                tally @ (digamma(r + counts) - digamma(r)) + total * np.log(alpha),
+                total * r / alpha,
+                total * np.log(beta),
+                total * s / beta,
+            ]
+            loglik, *d_loglik = sum(_sum_over_dropout(params, *block) for block in blocks)
+            gradient = (np.array(d_loglik) + np.array(d_common)) * params
+            return -float(common + loglik) / total, -gradient / total
+
+        return value_and_gradient
+
+    def p_alive(self, params: dict[str, float], x: Numbers, t_x: Numbers, T: Numbers) -> Numbers:
+        """P(active at T): between 0 and 1, also for the heaviest buyers."""
+        shares = [np.zeros(0)]
+        for block in _blocks(x, t_x, T):
+            active, dropped, *_nodes = _log_terms([params[name] for name in self.param_names], *block)
+            shares.append(1 / (1 + np.exp(np.minimum(dropped - active, 700))))
+        return np.concatenate(shares)
+
+    def expected_purchases(
+        self, params: dict[str, float], x, t_x, T, horizon_days, discount_rate: float = 0.0
+    ) -> Numbers:
+        """Expected purchases within the horizon of customers who are active at T; `t_x` does not matter.
+
+        The rate (r + x) / (alpha + T) times the integral of exp(-rate u) ((beta+T) / (beta+T+u))^s over u.
+        """
+        r, alpha, s, beta = (params[name] for name in self.param_names)
+        x, T, days = np.broadcast_arrays(
+            *(np.asarray(values, dtype=float) for values in (x, T, horizon_days))
+        )
+        scale = beta + T
+        reach = np.log1p(days / scale)
+        if discount_rate == 0:
+            active_days = scale * reach * _ratio(-np.expm1((1 - s) * reach), (s - 1) * reach)
+        else:
+            nodes, weights = _legendre(NODES)
+            step = np.multiply.outer(nodes, reach)
+            heights = np.exp((1 - s) * step - discount_rate * scale * np.expm1(step))
+            active_days = scale * reach * np.tensordot(weights, heights, 1)
+        return (r + x) / (alpha + T) * np.minimum(active_days, days)
+
+    def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
+        """Share of customers expected to have 0, 1, … `max_count` or more repeat purchases by T."""
+        from scipy.special import gammaln
+
+        r, alpha, s, beta = (params[name] for name in self.param_names)
+        n = np.arange(max_count, dtype=float)[:, None]
+
+        def nbd(days: Numbers) -> Numbers:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                power = np.where(n == 0, 0.0, n * np.log(days / (alpha + days)))
+            return np.exp(gammaln(r + n) - gammaln(r) - gammaln(n + 1) - r * np.log1p(days / alpha) + power)
+
+        nodes, weights = _legendre(COUNT_NODES)
+        reach = np.log1p(T / beta)
+        by_history = nbd(T) * np.exp(-s * reach)
+        for node, share in zip(nodes, weights, strict=True):
+            dropout = beta * np.expm1(node * reach)
+            by_history = by_history + share * s * reach * np.exp(-s * node * reach) * nbd(dropout)
+        shares = by_history @ weight / max(weight.sum(), 1)
+        return np.append(shares, max(0.0, 1 - shares.sum()))
+
+    def sample(self, params: dict[str, float], x, t_x, T, horizon_days, rate_factor, random) -> Numbers:
+        """Poisson purchases until dropout or the end of the horizon: one draw for each active customer."""
+        dropout = random.gamma(params["s"], size=len(x)) / (params["beta"] + T)
+        lifetime = random.exponential(size=len(x)) / np.maximum(dropout, 1e-300)
+        rate = random.gamma(params["r"] + x) / (params["alpha"] + T)
+        return random.poisson(rate_factor * rate * np.minimum(horizon_days, lifetime))
 
 
-def _add_up(params: Numbers, x: Numbers, t_x: Numbers, age: Numbers, weight: Numbers) -> Numbers:
-    """The log-likelihood of having stayed or left, and its slopes in r, alpha, s and beta, added up."""
+def _sum_over_dropout(params: Numbers, x: Numbers, t_x: Numbers, T: Numbers, weight: Numbers) -> Numbers:
+    """Shape (5,): the log-likelihood of being active or not, summed, and its slopes in r, alpha, s, beta."""
     r, alpha, s, beta = params
-    stayed, left, moments, parts, log_seen, log_here = _split(params, x, t_x, age)
-    either = np.logaddexp(stayed, left)
-    stay = weight * np.exp(stayed - either)
-    go = weight - stay
-    share = parts * go  # of what is averaged over the moment of leaving, by its weights at the nodes
-    return np.array([
-        weight @ either,
-        -stay @ np.log(alpha + age) - (share * log_seen).sum(),
-        -stay @ ((r + x) / (alpha + age)) - (share / (alpha + moments)).sum(axis=0) @ (r + x),
-        -stay @ np.log(beta + age) + go.sum() / s - (share * log_here).sum(),
-        -s * (stay @ (1 / (beta + age))) - (s + 1) * (share / (beta + moments)).sum(),
-    ])  # fmt: skip
+    active, dropped, moments, shares, log_alpha, log_beta = _log_terms(params, x, t_x, T)
+    either = np.logaddexp(active, dropped)
+    w_active = weight * np.exp(active - either)
+    w_dropped = weight - w_active
+    w_nodes = shares * w_dropped
+    d_r = -w_active @ np.log(alpha + T) - (w_nodes * log_alpha).sum()
+    d_alpha = -w_active @ ((r + x) / (alpha + T)) - (w_nodes / (alpha + moments)).sum(axis=0) @ (r + x)
+    d_s = -w_active @ np.log(beta + T) + w_dropped.sum() / s - (w_nodes * log_beta).sum()
+    d_beta = -s * (w_active @ (1 / (beta + T))) - (s + 1) * (w_nodes / (beta + moments)).sum()
+    return np.array([weight @ either, d_r, d_alpha, d_s, d_beta])
 
 
 def _blocks(*columns: Numbers) -> list[tuple[Numbers, ...]]:
-    """The rows in blocks whose nodes fit into a processor's cache."""
+    """The rows, `BLOCK` at a time."""
     starts = range(0, len(columns[0]), BLOCK)
     return [tuple(column[start : start + BLOCK] for column in columns) for start in starts]
 
 
-def probability_alive(params: dict[str, float], x: Numbers, t_x: Numbers, age: Numbers) -> Numbers:
-    """Probability that a customer has not left: between 0 and 1, also for the heaviest buyers."""
-    found = [np.zeros(0)]
-    for block in _blocks(x, t_x, age):
-        stayed, left, *_nodes = _split([params[name] for name in NAMES], *block)
-        found.append(1 / (1 + np.exp(np.minimum(left - stayed, 700))))
-    return np.concatenate(found)
+def _log_terms(params, x: Numbers, t_x: Numbers, T: Numbers):
+    """Log-likelihood of being active at T and of dropout in (t_x, T), without the factors that both share.
 
-
-def expected_purchases_if_alive(
-    params: dict[str, float], x: Numbers, age: Numbers, days: Numbers, rate: float = 0.0
-) -> Numbers:
-    """Expected purchases in the coming `days` of customers who are still there, each discounted at `rate`.
-
-    The pace (r + x) / (alpha + T) times the integral of exp(-rate u) ((beta+T) / (beta+T+u))^s over u.
-
-    Parameters
-    ----------
-    rate
-        Continuous discount rate per day.
-    """
-    r, alpha, s, beta = (params[name] for name in NAMES)
-    x, age, days = np.broadcast_arrays(*(np.asarray(values, dtype=float) for values in (x, age, days)))
-    here = beta + age
-    reach = np.log1p(days / here)
-    if rate == 0:
-        lasting = here * reach * _relative(-np.expm1((1 - s) * reach), (s - 1) * reach)
-    else:
-        nodes, weights = _legendre(NODES)
-        step = np.multiply.outer(nodes, reach)
-        lasting = (
-            here * reach * np.tensordot(weights, np.exp((1 - s) * step - rate * here * np.expm1(step)), 1)
-        )
-    return (r + x) / (alpha + age) * np.minimum(lasting, days)
-
-
-def count_shares(params: dict[str, float], age: Numbers, weight: Numbers, up_to: int) -> Numbers:
-    """Share of customers expected to have 0, 1, … `up_to` or more purchases after their first one."""
-    from scipy.special import gammaln
-
-    r, alpha, s, beta = (params[name] for name in NAMES)
-    n = np.arange(up_to, dtype=float)[:, None]
-
-    def bought(days: Numbers) -> Numbers:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            power = np.where(n == 0, 0.0, n * np.log(days / (alpha + days)))
-        return np.exp(gammaln(r + n) - gammaln(r) - gammaln(n + 1) - r * np.log1p(days / alpha) + power)
-
-    nodes, weights = _legendre(48)
-    reach = np.log1p(age / beta)
-    shares = bought(age) * np.exp(-s * reach)
-    for node, share in zip(nodes, weights, strict=True):
-        left = beta * np.expm1(node * reach)
-        shares = shares + share * s * reach * np.exp(-s * node * reach) * bought(left)
-    found = shares @ weight / max(weight.sum(), 1)
-    return np.append(found, max(0.0, 1 - found.sum()))
-
-
-def _split(params, x: Numbers, t_x: Numbers, age: Numbers):
-    """Log-likelihood of having stayed and of having left since t_x, without what both share.
-
-    With y the moment of leaving, the second is s times the integral over (t_x, T) of
-    (alpha + y)^-(r+x) (beta + y)^-(s+1). In u = log((m + y) / (m + t_x)), m the smaller of alpha and beta, it
-    falls off at least as fast as where it starts, so that a few nodes over the part that counts are enough.
+    With y the moment of dropout, the second is s times the integral over (t_x, T) of
+    (alpha + y)^-(r+x) (beta + y)^-(s+1). In u = log((m + y) / (m + t_x)), m the smaller of alpha and beta,
+    the integrand declines everywhere at least as fast as at its start, so that a few nodes over the part
+    that counts are enough.
 
     Returns
     -------
-    stayed, left, and for each node (first axis) the moment y, its share of the integral, and the logarithms
-    of alpha + y and beta + y.
+    active, dropped, shape (n,); for each node (first axis) the moment y, its share of the integral, and the
+    logarithms of alpha + y and beta + y.
     """
     r, alpha, s, beta = params
     nodes, weights = _legendre(NODES)
-    stayed = -(r + x) * np.log(alpha + age) - s * np.log(beta + age)
+    active = -(r + x) * np.log(alpha + T) - s * np.log(beta + T)
     least = min(alpha, beta) + t_x
-    steep = (r + x) * least / (alpha + t_x) + (s + 1) * least / (beta + t_x) - 1
-    reach = np.minimum(np.log1p((age - t_x) / least), MAX_EXPONENT / np.maximum(steep, 1e-9))
+    decline = (r + x) * least / (alpha + t_x) + (s + 1) * least / (beta + t_x) - 1
+    reach = np.minimum(np.log1p((T - t_x) / least), MAX_EXPONENT / np.maximum(decline, 1e-9))
     step = np.multiply.outer(nodes, reach)
     moments = t_x + least * np.expm1(step)
-    log_seen, log_here = np.log(alpha + moments), np.log(beta + moments)
-    heights = step - (r + x) * log_seen - (s + 1) * log_here
+    log_alpha, log_beta = np.log(alpha + moments), np.log(beta + moments)
+    heights = step - (r + x) * log_alpha - (s + 1) * log_beta
     top = heights.max(axis=0)
     terms = weights[:, None] * np.exp(heights - top)
     sums = terms.sum(axis=0)
     with np.errstate(divide="ignore"):
-        left = np.log(s) + top + np.log(sums) + np.log(reach) + np.log(least)
-    return stayed, left, moments, terms / sums, log_seen, log_here
+        dropped = np.log(s) + top + np.log(sums) + np.log(reach) + np.log(least)
+    return active, dropped, moments, terms / sums, log_alpha, log_beta
 
 
-def _relative(top: Numbers, bottom: Numbers) -> Numbers:
+def _ratio(top: Numbers, bottom: Numbers) -> Numbers:
     """top / bottom, and 1 where both are 0."""
     safe = np.where(bottom == 0, 1.0, bottom)
     return np.where(abs(bottom) < 1e-12, 1.0, top / safe)
@@ -181,7 +185,7 @@ def _relative(top: Numbers, bottom: Numbers) -> Numbers:
 
 @cache
 def _legendre(count: int) -> tuple[Numbers, Numbers]:
-    """Nodes and weights on (0, 1)."""
+    """Gauss-Legendre nodes and weights on (0, 1)."""
     from scipy.special import roots_legendre
 
     nodes, weights = roots_legendre(count)

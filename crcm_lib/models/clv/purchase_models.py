@@ -1,149 +1,133 @@
-"""The purchase models behind one interface: how each is fitted, and what its parameters say of a history."""
+"""The purchase models behind one interface: protocol, ids and registry; and which of them data can carry."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
-from crcm_lib.i18n import _
-from crcm_lib.models.clv import pareto_nbd
-from crcm_lib.models.clv.bgnbd import BGCNBD, NAMES
-from crcm_lib.models.mle import Fit, Numbers, Objective, WeightedHistories
+from crcm_lib.models.clv.bgnbd import BGCNBD
+from crcm_lib.models.clv.constant_rate import ConstantRate
+from crcm_lib.models.clv.pareto_nbd import ParetoNBD
+from crcm_lib.models.histories import Numbers, WeightedHistories
+from crcm_lib.models.mle import Fit, Objective
+from crcm_lib.models.reasons import Reason
 
-RATE, BGNBD, MBGNBD, PARETO = "simple rate", "BG/NBD", "MBG/NBD", "Pareto/NBD"
-REGULAR = "MBG/CNBD-k"
+MAX_ERLANG_SHAPE = 8
+MIN_FACTS = {"customers": 100, "repeaters": 30, "history_days": 90}  # below which no dropout model is fitted
+
+
+class PurchaseModel(Protocol):
+    """A model of when customers buy and when they stop for good (drop out).
+
+    A history is (x, t_x, T): repeat purchases, days from the first to the last purchase, days from the first
+    purchase to the last day observed; each an array of shape (n,). `params` are those that `fit` returns.
+    """
+
+    @property
+    def name(self) -> str:
+        """The model's id, its name in the papers."""
+        ...
+
+    @property
+    def k(self) -> int:
+        """Erlang shape of the days between purchases while a customer is active; 1 is a Poisson process."""
+        ...
+
+    @property
+    def param_names(self) -> tuple[str, ...]:
+        """The parameters of the likelihood, in the order of `objective`."""
+        ...
+
+    @property
+    def objective(self) -> Callable[..., Objective] | None:
+        """The likelihood; None where the model is not fitted by likelihood.
+
+        Makes, from (x, t_x, T, weight), the negative mean log-likelihood and its gradient in the logarithms
+        of the parameters.
+        """
+        ...
+
+    def fit(self, histories: WeightedHistories, *, seed: int = 0) -> Fit:
+        """Fit to the different histories; `seed` is that of the starting points."""
+        ...
+
+    def p_alive(self, params: dict[str, float], x: Numbers, t_x: Numbers, T: Numbers) -> Numbers:
+        """P(active at T), shape (n,); NaN where dropout is not modelled."""
+        ...
+
+    def expected_purchases(
+        self, params: dict[str, float], x, t_x, T, horizon_days, discount_rate: float = 0.0
+    ) -> Numbers:
+        """Expected purchases within `horizon_days` *if active at T*, shape (n,).
+
+        Each is discounted from its own day at the continuous daily `discount_rate`.
+        """
+        ...
+
+    def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
+        """Share of customers expected to have 0, 1, … `max_count` or more repeat purchases by T."""
+        ...
+
+    def sample(self, params: dict[str, float], x, t_x, T, horizon_days, rate_factor, random) -> Numbers:
+        """One draw of each customer's purchases within the horizon if active at T, shape (n,).
+
+        `rate_factor` multiplies each customer's purchase rate; `random` is a numpy Generator.
+        """
+        ...
+
+
+MODELS: tuple[PurchaseModel, ...] = (
+    ConstantRate(),
+    BGCNBD(k=1, first_dropout=0),
+    BGCNBD(k=1, first_dropout=1),
+    ParetoNBD(),
+    *(BGCNBD(k, first_dropout) for first_dropout in (0, 1) for k in range(2, MAX_ERLANG_SHAPE + 1)),
+)
+PURCHASE_MODELS = {model.name: model for model in MODELS}
+
+CONSTANT_RATE, BGNBD, MBGNBD, PARETO = "constant_rate", "BG/NBD", "MBG/NBD", "Pareto/NBD"
+REGULAR = "MBG/CNBD-k"  # the member of that family whose k is measured on the customers
 PLAIN = (BGNBD, MBGNBD, PARETO, REGULAR)  # the simplest first
-CORRECTED = _("{model}, corrected").format(model=PARETO)
+CORRECTED = "Pareto/NBD, corrected"  # with the factors of `residual_boosting`
 CANDIDATES = (*PLAIN, CORRECTED)
-SAME_RATE, LAST_PERIOD = "same rate as before", "last period × ratio"
+SAME_RATE, LAST_PERIOD = "same_rate", "last_period"
 BASELINES = (SAME_RATE, LAST_PERIOD)
-MAX_ERLANG_SHAPE = 8  # Erlang shapes, at most
-YEAR = 365.0
 
 
-@dataclass(frozen=True)
-class Process:
-    """A model of when customers buy and when they stop.
-
-    Attributes
-    ----------
-    fit
-        Different (x, t_x, T) in days -> parameters.
-    alive
-        (params, x, t_x, T) -> probability that a customer has not left; NaN where it is not modelled.
-    stays
-        (params, x, t_x, T, days, rate) -> purchases in the coming `days` of a customer who is still there,
-        each discounted at the continuous daily `rate`.
-    counts
-        (params, T, weight, n) -> share of customers expected to have 0, 1, … n or more purchases after the
-        first one.
-    sample
-        (params, x, t_x, T, days, pace, random) -> one draw of `stays` for each customer, undiscounted; `pace`
-        makes a customer buy that many times as fast.
-    objective
-        Makes, from (x, t_x, T, weight), the negative mean log-likelihood and its gradient; None where the
-        model is not fitted by likelihood.
-    names
-        The parameters, in the order of `objective`.
-    k
-        Erlang shape of the days between purchases; 1 is wholly random.
-    """
-
-    name: str
-    fit: Callable[..., Fit]
-    alive: Callable[..., Numbers]
-    stays: Callable[..., Numbers]
-    counts: Callable[..., Numbers]
-    sample: Callable[..., Numbers]
-    objective: Callable[..., Objective] | None = None
-    names: tuple[str, ...] = ()
-    k: int = 1
-
-
-def fit_constant_rate(histories: WeightedHistories, *, seed: int = 0) -> Fit:
-    """A simple rate: purchases weighed against one purchase at everybody's pace, and nobody leaves.
-
-    Half a purchase in a year is added, so that what was not seen is not impossible. `seed` changes nothing.
-    """
-    x, _t_x, age = histories.columns
-    pace = (histories.weight @ x + 0.5) / (histories.weight @ age + YEAR)
-    return Fit({"r": 1.0, "alpha": float(1 / pace)}, float("nan"))
-
-
-def _rate_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
-    return (params["r"] + x) / (params["alpha"] + age) * annuity(days, rate)
-
-
-def _rate_counts(params, age, weight, up_to) -> Numbers:
-    return BGCNBD(1, 0).counts({"a": 1e-12, "b": 1.0, **params}, age, weight, up_to)
-
-
-def _draw_pace(params, x, age, random) -> Numbers:
-    return random.gamma(params["r"] + x) / (params["alpha"] + age)
-
-
-def _sample_rate(params, x, _t_x, age, days, pace, random) -> Numbers:
-    return random.poisson(pace * _draw_pace(params, x, age, random) * days)
-
-
-def _sample_pareto(params, x, _t_x, age, days, pace, random) -> Numbers:
-    """Poisson purchases until the customer leaves or the days are over."""
-    leave = random.gamma(params["s"], size=len(x)) / (params["beta"] + age)
-    lasts = np.minimum(days, random.exponential(size=len(x)) / np.maximum(leave, 1e-300))
-    return random.poisson(pace * _draw_pace(params, x, age, random) * lasts)
-
-
-def annuity(days, rate: float):
-    """The days ahead, each discounted at the continuous daily rate, added up."""
-    return days if rate == 0 else -np.expm1(-rate * days) / rate
-
-
-def _pareto_stays(params, x, _t_x, age, days, rate=0.0) -> Numbers:
-    return pareto_nbd.expected_purchases_if_alive(params, x, age, days, rate)
-
-
-def _process(name: str, model: BGCNBD) -> Process:
-    return Process(
-        name, model.fit, model.alive, model.stays, model.counts, model.sample, model.objective, NAMES, model.k
-    )
-
-
-def name_cnbd(shape: float) -> str:
-    """The model of customers whose pauses are as even as those of an Erlang distribution of this shape.
+def regular_model(shape: float) -> str:
+    """The MBG model for gaps between purchases of this Erlang shape.
 
     Examples
     --------
-    >>> name_cnbd(2.4), name_cnbd(0.7)
+    >>> regular_model(2.4), regular_model(0.7)
     ('MBG/CNBD-2', 'MBG/NBD')
     """
-    k = int(np.clip(np.floor(shape + 0.5), 1, MAX_ERLANG_SHAPE))
-    return MBGNBD if k == 1 else REGULAR.replace("k", str(k))
+    return BGCNBD(int(np.clip(np.floor(shape + 0.5), 1, MAX_ERLANG_SHAPE)), first_dropout=1).name
 
 
-PROCESSES = {
-    process.name: process
-    for process in (
-        Process(
-            RATE,
-            fit_constant_rate,
-            lambda params, x, t_x, age: np.full(len(x), np.nan),
-            _rate_stays,
-            _rate_counts,
-            _sample_rate,
-        ),
-        _process(BGNBD, BGCNBD(1, 0)),
-        _process(MBGNBD, BGCNBD(1, 1)),
-        Process(
-            PARETO,
-            pareto_nbd.fit,
-            pareto_nbd.probability_alive,
-            _pareto_stays,
-            pareto_nbd.count_shares,
-            _sample_pareto,
-            pareto_nbd.objective,
-            pareto_nbd.NAMES,
-        ),
-        *(_process(f"BG/CNBD-{k}", BGCNBD(k, 0)) for k in range(2, MAX_ERLANG_SHAPE + 1)),
-        *(_process(name_cnbd(k), BGCNBD(k, 1)) for k in range(2, MAX_ERLANG_SHAPE + 1)),
-    )
-}
+def fit_purchases(
+    name: str, histories: WeightedHistories, facts: dict[str, float], *, seed: int = 0
+) -> tuple[str, Fit, tuple[Reason, ...]]:
+    """Fit a model of `PURCHASE_MODELS`, or the constant rate where the data are too few or it does not fit.
+
+    Parameters
+    ----------
+    facts
+        `customers`, `repeaters` and `history_days` of the data.
+
+    Returns
+    -------
+    The model used, its fit, and why the model asked for is not used, or remarks on its fit.
+    """
+    reasons = [
+        Reason(f"too_few_{fact}", {"model": name, fact: facts[fact], "needed": needed})
+        for fact, needed in MIN_FACTS.items()
+        if name != CONSTANT_RATE and facts[fact] < needed
+    ]
+    if not reasons:
+        fit = PURCHASE_MODELS[name].fit(histories, seed=seed)
+        if not fit.problems:
+            at_bound = Reason("parameters_at_bound", {"model": name, "parameters": list(fit.remarks)})
+            return name, fit, (at_bound,) if fit.remarks else ()
+        reasons = [Reason("model_does_not_fit", {"model": name, "problems": list(fit.problems)})]
+    return CONSTANT_RATE, PURCHASE_MODELS[CONSTANT_RATE].fit(histories), tuple(reasons)

@@ -1,4 +1,4 @@
-"""What was learned about buying and spending, and what it says each customer will be worth."""
+"""What was learned about buying and spending, and the customers' predicted value under it."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -6,79 +6,98 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
+from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
-from crcm_lib.models.clv import lifetimes_adapter
-from crcm_lib.models.clv.purchase_models import PROCESSES, YEAR, Process
+from crcm_lib.models.clv.gamma_gamma import expected_spend
+from crcm_lib.models.clv.purchase_models import PURCHASE_MODELS, PurchaseModel
 from crcm_lib.models.clv.residual_boosting import Correction, describe_covariates
-from crcm_lib.models.mle import WeightedHistories, weighted_histories
+from crcm_lib.models.histories import Numbers, mean_spend, purchase_histories, weighted_histories
+from crcm_lib.models.reasons import Reason
 from crcm_lib.schema.tables import check
 
-GAMMA_GAMMA, MEAN = "Gamma-Gamma", "shrunken mean"
-DAYS = ["days_first_to_last", "days_observed"]
+SCHEMA_VERSION = 1  # of the JSON of a ValueModel
+YEAR = 365.0
 
 
 @dataclass(frozen=True)
 class ValueModel:
-    """What was learned about buying and spending; scores any customer, alone or with others, with one ruler.
+    """What was learned about buying and spending; predicts any customer, alone or with others.
 
     Attributes
     ----------
-    purchases, spend
-        Which model is used for purchases and for spend per purchase.
+    purchase_model, spend_model
+        Ids of the models used: of `PURCHASE_MODELS`, and `GAMMA_GAMMA` or `SHRUNKEN_MEAN`.
     params
-        Of the purchase model, in days: BG/NBD's r, alpha, a, b; Pareto/NBD's r, alpha, s, beta; or of the
-        simple rate r = 1 and alpha.
+        Of the purchase model, in days: BG/NBD's r, alpha, a, b; Pareto/NBD's r, alpha, s, beta; or r = 1 and
+        alpha of the constant rate.
     spend_params
-        p, q, v of Gamma-Gamma where it was fitted; and what own purchases are weighed against:
-        `level` (currency), `slope` (of its logarithm on that of the purchases), `worth` (purchases).
+        p, q, v of Gamma-Gamma where it is used; `population_mean` (currency), `slope` and `prior_weight`
+        (pseudo-purchases) of the mean that customers are shrunk to; see `fit_spend`.
     facts
-        What the data said: customers, repeat buyers, days of history, log-likelihood, correlation …
+        Numbers of the data: `customers`, `repeaters`, `history_days`, `regularity` (Erlang shape),
+        `spend_correlation` with its interval, `loglik_purchases`, `loglik_spend`.
     reasons
-        Why a rung of the ladder was left, and remarks on the fits, in words.
+        Why a model asked for was not used, and remarks on the fits.
     margin
-        Margin per unit of spend where cost is known.
+        Margin per unit of spend; None where no cost is known.
     correction
-        What the purchase model misses, where it was learned.
+        Each customer's factor, learned from earlier windows, on the expected purchases; None without.
     recalibration
-        Factor on all expected purchases: what of the totals' surprises in the past is taken to last.
+        Factor on all expected purchases, learned from the totals of earlier windows.
     """
 
-    purchases: str
+    purchase_model: str
     params: dict[str, float]
-    spend: str
+    spend_model: str
     spend_params: dict[str, float]
     facts: dict[str, float] = field(default_factory=dict)
-    reasons: tuple[str, ...] = ()
+    reasons: tuple[Reason, ...] = ()
     margin: float | None = None
     correction: Correction | None = None
     recalibration: float = 1.0
 
     @property
     def name(self) -> str:
-        """The models' names, as in the column `model`."""
-        plain = f"{self.purchases} + {self.spend}"
-        return plain if self.correction is None else _("{model}, corrected").format(model=plain)
+        """The models' ids, as in the column `model`."""
+        plain = f"{self.purchase_model} + {self.spend_model}"
+        return plain if self.correction is None else f"{plain}, corrected"
 
     @property
-    def process(self) -> Process:
-        """The purchase model."""
-        return PROCESSES[self.purchases]
+    def purchase_process(self) -> PurchaseModel:
+        """The purchase model, as an object."""
+        return PURCHASE_MODELS[self.purchase_model]
 
     def to_json(self) -> str:
         """The learned state as JSON."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        state = {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        return json.dumps(state, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "ValueModel":
-        """Read the learned state back."""
+        """Read the learned state back.
+
+        Raises
+        ------
+        DataError
+            If another version of the library wrote it.
+        """
         state = json.loads(text)
-        kept = state.pop("correction")
-        correction = None if kept is None else Correction.from_state(kept)
-        return cls(**{**state, "reasons": tuple(state["reasons"]), "correction": correction})
+        if (version := state.pop("schema_version", None)) != SCHEMA_VERSION:
+            words = _(
+                "value model: schema_version is {version}, and this release reads {ours}. Run 04_clv again."
+            )
+            raise DataError(words.format(version=version, ours=SCHEMA_VERSION))
+        correction = state.pop("correction")
+        reasons = tuple(Reason(**reason) for reason in state.pop("reasons"))
+        return cls(
+            **state,
+            reasons=reasons,
+            correction=None if correction is None else Correction.from_state(correction),
+        )
 
     def basis(self, margin_rate: float | None = None) -> str:
-        """What `value` counts: margin where a rate is declared or was learned from cost, otherwise spend."""
-        return _("spend") if margin_rate is None and self.margin is None else _("margin")
+        """What `value` counts: "margin" where a rate is declared or was learned from cost, else "spend"."""
+        return "spend" if margin_rate is None and self.margin is None else "margin"
 
     def predict(
         self,
@@ -88,105 +107,69 @@ class ValueModel:
         annual_discount_rate: float = 0.0,
         margin_rate: float | None = None,
     ) -> pd.DataFrame:
-        """Predict the table `value`: one row per customer who has bought; of prospects nothing is known yet.
+        """Predict the table `value`: one row per customer who has bought; nothing is known of prospects.
 
         Parameters
         ----------
         customers
-            The `customers` table.
+            The table `customer_features`.
         horizon_days
-            How far to look ahead, in days.
+            Length of the period predicted, in days.
         annual_discount_rate
-            0.1 makes 1.10 in a year worth 1.00 today; every purchase is discounted from its own day.
+            With 0.1, 1.10 in a year has the present value 1.00; purchases are discounted from their own day.
         margin_rate
-            Margin per unit of spend; None takes the one learned from cost, or 1 where cost is unknown.
+            Margin per unit of spend; None takes the one learned from cost, or 1 where no cost is known.
 
         Returns
         -------
-        The `value` table, indexed by `customer_id`. Each different history is scored once. `p_alive` is empty
-        for one-time buyers (BG/NBD says 1 of them by construction) and under the simple rate.
+        The table `value`, indexed by `customer_id`. `p_alive` is empty for one-time buyers (BG/NBD says 1 of
+        them by construction) and under the constant rate.
         """
         buyers = customers[customers["purchases"] > 0]
-        x = buyers["purchases"].to_numpy(float) - 1
         histories = purchase_histories(buyers)
-        rate = np.log1p(annual_discount_rate) / YEAR
-        alive, stays, stays_discounted = self._look_ahead(histories, float(horizon_days), rate)
-        spend = self.expect_spend(x + 1, mean_spend(buyers))
+        n, rate = buyers["purchases"].to_numpy(float), np.log1p(annual_discount_rate) / YEAR
+        process, given = self.purchase_process, (self.params, *histories.columns)
+        p_alive = process.p_alive(*given)[histories.which]
+        expected = process.expected_purchases(*given, float(horizon_days))
+        present = expected if rate == 0 else process.expected_purchases(*given, float(horizon_days), rate)
+        spend, factor = self.expected_spend(n, mean_spend(buyers)), self.factors(buyers)
+        expected, present = expected[histories.which] * factor, present[histories.which] * factor
         margin = next((known for known in (margin_rate, self.margin) if known is not None), 1.0)
-        factor = self.correct(buyers)
-        stays, stays_discounted = stays[histories.which] * factor, stays_discounted[histories.which] * factor
-        here = np.nan_to_num(alive, nan=1.0)[histories.which]
+        alive = np.nan_to_num(p_alive, nan=1.0)
         frame = pd.DataFrame(
             {
-                "p_alive": np.where(x > 0, alive[histories.which], np.nan),
-                "expected_purchases": here * stays,
+                "p_alive": np.where(n > 1, p_alive, np.nan),
+                "expected_purchases": alive * expected,
                 "expected_spend_per_purchase": spend,
             },
             index=buyers.index,
         )
         frame["spend_expected"] = frame["expected_purchases"] * spend
-        frame["spend_if_stays"] = stays * spend
-        frame["value"] = here * stays_discounted * spend * max(margin, 0.0)
+        frame["spend_if_stays"] = expected * spend
+        frame["value"] = alive * present * spend * max(margin, 0.0)
         frame["model"] = pd.Series(self.name, index=frame.index, dtype="str")
         return check(frame, "value")
 
-    def correct(self, buyers: pd.DataFrame) -> np.ndarray:
-        """The factor on each customer's expected purchases; 1 where nothing was learned beyond the model."""
+    def factors(self, buyers: pd.DataFrame) -> Numbers:
+        """The factor on each customer's expected purchases: correction times recalibration."""
         if self.correction is None or buyers.empty:
             return np.full(len(buyers), self.recalibration)
-        return self.recalibration * self.correction.factor(self.describe(buyers))
+        return self.recalibration * self.correction.factor(self.covariates(buyers))
 
-    def describe(self, buyers: pd.DataFrame) -> pd.DataFrame:
-        """The traits of customers that a correction may rest on."""
+    def covariates(self, buyers: pd.DataFrame) -> pd.DataFrame:
+        """What a correction is learned from and predicts with; see `describe_covariates`."""
         histories = purchase_histories(buyers)
-        x, t_x, age = histories.columns
-        pace = (self.params["r"] / self.process.k + x) / (self.params["alpha"] + age)
-        alive = self.process.alive(self.params, x, t_x, age)
-        level = max(self.spend_params["level"], 1e-300)
-        return describe_covariates(buyers, pace[histories.which], alive[histories.which], level)
+        x, t_x, T = histories.columns
+        rate = (self.params["r"] / self.purchase_process.k + x) / (self.params["alpha"] + T)
+        p_alive = self.purchase_process.p_alive(self.params, x, t_x, T)
+        typical_spend = max(self.spend_params["population_mean"], 1e-300)
+        return describe_covariates(buyers, rate[histories.which], p_alive[histories.which], typical_spend)
 
-    def _look_ahead(self, histories: WeightedHistories, horizon: float, rate: float):
-        """P(alive), and purchases if alive without and with discount, once per different history."""
-        alive = self.process.alive(self.params, *histories.columns)
-        stays = self.process.stays(self.params, *histories.columns, horizon, 0.0)
-        worth = stays if rate == 0 else self.process.stays(self.params, *histories.columns, horizon, rate)
-        return alive, stays, worth
+    def expected_spend(self, n: Numbers, mean: Numbers) -> Numbers:
+        """Expected spend per purchase (currency) of customers with n purchases of this mean."""
+        return expected_spend(self.spend_model, self.spend_params, n, mean)
 
-    def expect_spend(self, purchases: np.ndarray, mean: np.ndarray) -> np.ndarray:
-        """Expected spend per purchase: the own mean, drawn to the prior as if that were `worth` purchases.
-
-        A one-time buyer's mean is one purchase, so it counts 1 / (1 + `worth`). A missing mean does not.
-        """
-        known = np.isfinite(mean) & (mean > 0)
-        level, slope, worth = (self.spend_params[name] for name in ("level", "slope", "worth"))
-        prior = level * np.maximum(purchases, 1) ** slope
-        own = np.where(known, purchases, 0) / (np.where(known, purchases, 0) + worth)
-        if self.spend == GAMMA_GAMMA:
-            fitter = lifetimes_adapter.spend_fitter({name: self.spend_params[name] for name in "pqv"})
-            return np.where(
-                known,
-                fitter.conditional_expected_average_profit(purchases, np.where(known, mean, level)),
-                prior,
-            )
-        return prior + own * (np.where(known, mean, prior) - prior)
-
-    def expect_counts(self, customers: pd.DataFrame, up_to: int = 7) -> np.ndarray:
-        """Share of buyers expected to have 0, 1, … `up_to` or more purchases after the first one by now."""
+    def count_distribution(self, customers: pd.DataFrame, max_count: int = 7) -> Numbers:
+        """Share of buyers expected to have 0, 1, … `max_count` or more repeat purchases so far."""
         ages = weighted_histories(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
-        return self.process.counts(self.params, ages.columns[0], ages.weight, up_to)
-
-
-def purchase_histories(buyers: pd.DataFrame) -> WeightedHistories:
-    """The different (x, t_x, T) of customers who have bought."""
-    return weighted_histories(
-        buyers["purchases"].to_numpy(float) - 1, *(buyers[c].to_numpy(float) for c in DAYS)
-    )
-
-
-def mean_spend(customers: pd.DataFrame) -> np.ndarray:
-    """Mean spend per purchase, the first one included; missing where it is unknown or not above zero."""
-    if "spend_mean" in customers:
-        mean = customers["spend_mean"].to_numpy(float)
-    else:
-        mean = customers["spend_total"].to_numpy(float) / customers["purchases"].to_numpy(float)
-    return np.where(mean > 0, mean, np.nan)
+        return self.purchase_process.count_distribution(self.params, ages.columns[0], ages.weight, max_count)

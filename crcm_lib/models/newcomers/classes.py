@@ -16,7 +16,7 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
-from crcm_lib.models.clv.backtest import MIN_HOLDOUT_DAYS, first_busy_day
+from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start
 from crcm_lib.models.newcomers.holdout import (
     MIN_EARLIER_NEWCOMERS,
     HoldoutResult,
@@ -171,7 +171,7 @@ def learn_newcomers(
         Attributes that must not count: the policy's `fairness.protected`.
     """
     end = pd.Timestamp(as_of).normalize()
-    start = first_busy_day(engine, end)
+    start = history_start(engine, end)
     history = (end - start).days
     days = int(min(horizon_days, history * EARLY_SHARE))
     if days < MIN_HOLDOUT_DAYS:

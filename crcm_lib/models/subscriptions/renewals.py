@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.features.contract_periods import Subscriptions
-from crcm_lib.models.mle import Numbers, WeightedHistories, sample_parameters, weighted_histories
+from crcm_lib.models.histories import Numbers, WeightedHistories, weighted_histories
+from crcm_lib.models.mle import sample_parameters
 from crcm_lib.models.subscriptions.sbg import Retention, discount_lifetime, sbg_objective, survival_curve
 from crcm_lib.privacy import LARGEST_SHARE
 

@@ -18,7 +18,8 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.features.contract_periods import Subscriptions
-from crcm_lib.models.mle import Fit, Numbers, Objective, maximise, weighted_histories
+from crcm_lib.models.histories import Numbers, weighted_histories
+from crcm_lib.models.mle import Fit, Objective, maximise
 
 MIN_SUBSCRIPTIONS = 30
 MIN_PER_OUTCOME = 5  # decisions to renew, and decisions not to
@@ -84,7 +85,7 @@ def fit_retention(subscriptions: Subscriptions, *, seed: int = 0) -> Retention:
     if reason := subscriptions.missing or _find_missing(facts):
         return Retention({}, period, facts, (reason,))
     groups, names = weighted_histories(renewals, lost), ("alpha", "beta")
-    fit = maximise(sbg_objective, (*groups.columns, groups.weight), names, seed, may_run_off=names)
+    fit = maximise(sbg_objective, (*groups.columns, groups.weight), names, seed, may_reach_bound=names)
     if fit.problems:
         return Retention({}, period, facts, fit.problems)
     return Retention(fit.params, period, facts | {"loglik": fit.loglik}, tuple(_remark(fit, rows, period)))

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 import pytest
-from test_tournament import AS_OF, draw_orders, engine_of
+from test_model_selection import AS_OF, draw_orders, engine_of
 
 from crcm_lib.features.customers import summarise_customers
-from crcm_lib.models.clv import check_assumptions, diagnostics, fit, fit_value
+from crcm_lib.models.clv import check_assumptions, diagnostics, fit_value
+from crcm_lib.models.histories import measure_regularity
+from crcm_lib.reporting.text.clv import describe_assumptions
 
 
 def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
@@ -21,7 +23,7 @@ def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
 
 @pytest.mark.parametrize("shape", [0.6, 1.0, 3.0])
 def test_the_regularity_of_purchases_is_recovered(shape):
-    assert fit.measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
+    assert measure_regularity(gaps_of(shape)) == pytest.approx(shape, rel=0.1)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.3])
@@ -80,7 +82,10 @@ def test_every_assumption_has_a_finding_and_a_consequence(customers):
     orders = draw_orders(customers, seed=4)
     engine = engine_of(orders)
     rows = summarise_customers(engine, as_of=AS_OF)
-    told = check_assumptions(fit_value(rows), rows, engine, as_of=AS_OF)
-    assert len(told) == 6
-    assert (told.map(len) > 0).all(axis=None)
-    assert not told["found"].str.contains("nan").any()
+    checks = check_assumptions(fit_value(rows), rows, engine, as_of=AS_OF)
+    assert len(checks) == 6
+    assert all(bool(check.measured) == (check.status != diagnostics.UNKNOWN) for check in checks)
+    assert all(np.isfinite(number).all() for check in checks for number in check.measured.values())
+    words = describe_assumptions(checks)
+    assert (words.map(len) > 0).all(axis=None)
+    assert not words["measured"].str.contains("nan").any()

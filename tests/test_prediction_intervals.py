@@ -5,9 +5,10 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.clv import fit_value
-from crcm_lib.models.clv.prediction_intervals import SHARE, coverage, predict_intervals
-from crcm_lib.models.clv.purchase_models import BGNBD, PROCESSES
-from crcm_lib.models.mle import sample_parameters, weighted_histories
+from crcm_lib.models.clv.prediction_intervals import COVERAGE, coverage, predict_intervals
+from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
+from crcm_lib.models.histories import weighted_histories
+from crcm_lib.models.mle import sample_parameters
 from crcm_lib.reporting.charts.value_charts import WIDEST, show_ranges
 
 PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
@@ -72,7 +73,7 @@ def test_who_hardly_buys_again_has_a_range_from_zero(world):
     assert (found["spend_low"] <= found["spend_high"]).all()
     silent = found["spend_high"] == 0
     assert 0.2 < silent.mean() < 0.9
-    assert (later.loc[0, silent] == 0).mean() > SHARE
+    assert (later.loc[0, silent] == 0).mean() > COVERAGE
 
 
 def test_groups_add_up_to_the_total(world):
@@ -116,10 +117,10 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     columns = [customers["purchases"].to_numpy(float) - 1]
     columns += [customers[name].to_numpy() / 250 for name in ("days_first_to_last", "days_observed")]
     random = np.random.default_rng(2)
-    fitted = PROCESSES[BGNBD].fit(weighted_histories(*columns)).params
+    fitted = PURCHASE_MODELS[BGNBD].fit(weighted_histories(*columns)).params
     different = weighted_histories(*columns)
     drawn = sample_parameters(
-        PROCESSES[BGNBD].objective,
+        PURCHASE_MODELS[BGNBD].objective,
         (*different.columns, different.weight),
         fitted,
         random,
@@ -130,7 +131,7 @@ def test_the_spread_of_parameters_is_that_of_refitted_resamples(world):
     for _resample in range(40):
         rows = random.integers(len(customers), size=len(customers))
         refitted.append(
-            PROCESSES[BGNBD].fit(weighted_histories(*(column[rows] for column in columns))).params
+            PURCHASE_MODELS[BGNBD].fit(weighted_histories(*(column[rows] for column in columns))).params
         )
     ours, theirs = (np.log(pd.DataFrame(some)).std() for some in (drawn, refitted))
     assert ours[["r", "alpha"]].to_list() == pytest.approx(theirs[["r", "alpha"]].to_list(), rel=0.35)

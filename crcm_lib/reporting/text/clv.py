@@ -1,0 +1,316 @@
+"""Customer lifetime value in words: the model selected, what it learned, what it assumes, how it held."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.models.clv.diagnostics import AssumptionCheck
+from crcm_lib.models.clv.model_selection import ModelSelection
+from crcm_lib.models.clv.prediction_intervals import IntervalBacktest
+from crcm_lib.models.clv.purchase_models import PARETO
+from crcm_lib.models.clv.value_model import YEAR, ValueModel
+from crcm_lib.models.metrics import MIN_BUYERS, Grade
+from crcm_lib.models.reasons import Reason
+from crcm_lib.reporting.text import numbers
+
+LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
+
+
+def label_model(model: str) -> str:
+    """A model's id in words; the papers' names stay.
+
+    >>> label_model("same_rate"), label_model("BG/NBD + shrunken_mean")
+    ('same rate as before', 'BG/NBD + shrunken mean')
+    """
+    words = {
+        "same_rate": _("same rate as before"),
+        "last_period": _("last period × ratio"),
+        "constant_rate": _("constant rate"),
+        "shrunken_mean": _("shrunken mean"),
+        "corrected": _("corrected"),
+    }
+    for part, name in words.items():
+        model = model.replace(part, name)
+    return model
+
+
+def label_basis(basis: str) -> str:
+    """What `value` counts, in words."""
+    return {"spend": _("spend"), "margin": _("margin")}[basis]
+
+
+def describe_selection(selection: ModelSelection) -> str:
+    """Which model was selected, and why, in a sentence."""
+    words = {
+        "smallest_loss": _(
+            "the smallest loss, and no simpler model within one standard error (windows of {days} days held "
+            "out: {windows})"
+        ),
+        "within_one_standard_error": _(
+            "the simplest within one standard error of the smallest loss, {best}'s (windows of {days} days "
+            "held out: {windows})"
+        ),
+        "history_too_short": _("{history_days} days of history are too few to hold some out"),
+        "too_few_buyers": _(
+            "{buyers} customers bought in a window held out, and a comparison needs {needed}"
+        ),
+    }
+    return _("{model}: {why}").format(
+        model=label_model(selection.champion), why=_fill(words, selection.reason.rule, selection.reason.facts)
+    )
+
+
+def describe_grade(grade: Grade) -> str:
+    """How accurate the champion was against the best naive baseline, in a sentence."""
+    if np.isnan(grade.rmse_change):
+        return _("{buyers} customers bought in the days held out, and a grade needs {needed}").format(
+            buyers=numbers.count(grade.buyers), needed=MIN_BUYERS
+        )
+    return _(
+        "against the best naive baseline its error (RMSE) is {rmse} and its ranking (Gini) {gini} points; "
+        "its total was off by {bias}"
+    ).format(
+        rmse=numbers.change(grade.rmse_change),
+        gini=f"{100 * grade.gini_change:+.1f}",
+        bias=numbers.change(grade.bias),
+    )
+
+
+def label_grade(grade: Grade) -> str:
+    """The grade in a word or two."""
+    return {
+        "good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell"),
+    }[grade.grade]  # fmt: skip
+
+
+def describe_reason(reason: Reason) -> str:
+    """Why a model was not used, or a remark on a fit, in a clause."""
+    words = {
+        "too_few_customers": _("{customers} customers, and {model} needs {needed}"),
+        "too_few_repeaters": _("{repeaters} bought more than once, and {model} needs {needed}"),
+        "too_few_history_days": _("{history_days} days of history, and {model} needs {needed}"),
+        "too_few_spends": _(
+            "the spend of {repeaters} repeat buyers is known, and Gamma-Gamma needs {needed}"
+        ),
+        "model_does_not_fit": _("{model} does not fit: {problems}"),
+        "parameters_at_bound": _(
+            "{model} at its edge ({parameters}): dropout is hardly seen, or equally likely for all"
+        ),
+        "spends_too_different": _(
+            "Gamma-Gamma does not suit: spends differ so much that it expects {population_mean} of a new "
+            "customer where the mean is {observed_mean}"
+        ),
+        "spend_depends_on_frequency": _(
+            "spend depends on frequency (rank correlation {correlation}), which Gamma-Gamma excludes"
+        ),
+        "recalibrated": _(
+            "totals are recalibrated by {change}: in earlier windows they were off by {biases}, the latest "
+            "first"
+        ),
+    }
+    return _fill(words, reason.rule, reason.facts)
+
+
+def describe_model(model: ValueModel) -> pd.DataFrame:
+    """What was learned, one row each: `what` and `learned`, in words."""
+    facts, params, spend = model.facts, model.params, model.spend_params
+    rate = 30 * params["r"] / params["alpha"] / model.purchase_process.k
+    rows = [
+        (_("model"), label_model(model.name)),
+        (
+            _("learned from"),
+            _("{customers} customers, {repeaters} of them repeat buyers, {days} days").format(
+                customers=numbers.count(facts["customers"]),
+                repeaters=numbers.count(facts["repeaters"]),
+                days=numbers.days(facts["history_days"]),
+            ),
+        ),
+        (
+            _("purchase rate"),
+            _("{rate} purchase days in 30 days, averaged over customers while they are active").format(
+                rate=numbers.number(rate)
+            ),
+        ),
+        (_("dropout"), _describe_dropout(model)),
+        (
+            _("spend"),
+            _(
+                "{mean} per purchase day is expected of a new customer, and weighs as much as {weight} own "
+                "purchases"
+            ).format(
+                mean=numbers.money(spend["population_mean"]), weight=numbers.number(spend["prior_weight"])
+            ),
+        ),
+        (
+            _("margin"),
+            _("cost is unknown: value is revenue")
+            if model.margin is None
+            else _("{margin} of spend, from known cost").format(margin=numbers.share(model.margin)),
+        ),
+        *((_("remark"), describe_reason(reason)) for reason in model.reasons),
+    ]
+    return pd.DataFrame(rows, columns=["what", "learned"])
+
+
+def _describe_dropout(model: ValueModel) -> str:
+    params = model.params
+    if "a" in params:
+        share = params["a"] / (params["a"] + params["b"])
+        return _("{share} drop out after a purchase, on average").format(share=numbers.share(share))
+    if model.purchase_model != PARETO:
+        return _("not modelled: the constant rate takes everybody to stay")
+    median = params["beta"] * np.expm1(np.log(2) / params["s"]) if params["s"] > 0.02 else np.inf
+    if median > LONG_LIFETIME_DAYS:
+        return _("half of all customers stay for longer than the data can tell")
+    return _("half of all customers drop out within {days} days of their first purchase").format(
+        days=numbers.days(median)
+    )
+
+
+def describe_assumptions(checks: Iterable[AssumptionCheck]) -> pd.DataFrame:
+    """One row per assumption, in words: `assumption`, `measured` in the data, and the `consequence`."""
+    names, measured, too_few, consequences = _assumption_words()
+    rows = [
+        (
+            names[check.assumption],
+            _fill(measured, check.assumption, check.measured)
+            if check.measured
+            else too_few[check.assumption],
+            consequences[check.consequence],
+        )
+        for check in checks
+    ]
+    return pd.DataFrame(rows, columns=["assumption", "measured", "consequence"])
+
+
+def _assumption_words() -> tuple[dict[str, str], ...]:
+    names = {
+        "spend_independent_of_frequency": _("spend per purchase does not depend on frequency"),
+        "purchase_counts_as_expected": _("repeat purchases are distributed as the model says"),
+        "purchases_at_random": _("customers buy at random moments, not at regular ones"),
+        "spend_is_stationary": _("a customer's purchases keep their size"),
+        "cohorts_are_alike": _("customers won early and late are alike"),
+        "no_season": _("no season"),
+    }
+    measured = {
+        "spend_independent_of_frequency": _(
+            "rank correlation {spend_correlation} ({spend_correlation_low} to {spend_correlation_high}); the "
+            "limit is ±{limit}"
+        ),
+        "purchase_counts_as_expected": _("{misplaced_share} of customers have another count than expected"),
+        "purchases_at_random": _(
+            "days between purchases are as even as those of an Erlang distribution of shape {erlang_shape}; "
+            "1 is random"
+        ),
+        "spend_is_stationary": _(
+            "the same customers' purchases changed by {change} ({change_low} to {change_high})"
+        ),
+        "cohorts_are_alike": _(
+            "repeat purchases against expected, earliest to latest third: {actual_to_expected}"
+        ),
+        "no_season": _(
+            "months repeat last year's with correlation {correlation}; the best is {best_month_excess} above "
+            "the year"
+        ),
+    }
+    too_few = {
+        "spend_independent_of_frequency": _("too few repeat buyers to tell"),
+        "purchases_at_random": _("too few customers with three or more gaps"),
+        "spend_is_stationary": _("too few bought both in the last 180 days and before"),
+        "cohorts_are_alike": _("too few customers to compare"),
+        "no_season": _("fewer than 24 whole months: a season cannot be told from a trend"),
+    }
+    consequences = {
+        "holds": _("holds"),
+        "cannot_tell": _("cannot tell"),
+        "shrunken_mean_used": _("spend per purchase is a shrunken mean"),
+        "gamma_gamma_used": _("Gamma-Gamma is used"),
+        "gamma_gamma_not_used": _("Gamma-Gamma is not used: see remarks"),
+        "trust_backtest": _("does not hold: trust the backtest more than the model's own probabilities"),
+        "model_knows_regularity": _("not needed: the model knows how regular purchases are"),
+        "correction_knows_gaps": _("does not hold; the correction knows each customer's gaps"),
+        "p_alive_too_high": _(
+            "does not hold: who is overdue is more surely gone than the model says; see 05"
+        ),
+        "totals_may_drift": _("does not hold: read totals with this change in mind"),
+        "correction_knows_age": _("does not hold; the correction knows for how long a customer is known"),
+        "trust_ranking_within_cohort": _(
+            "does not hold: trust the ranking within a third more than between thirds"
+        ),
+        "whole_years_only": _(
+            "does not hold: fair over whole years only; a shorter horizon needs the season in mind"
+        ),
+    }
+    return names, measured, too_few, consequences
+
+
+def describe_intervals(held: IntervalBacktest | None) -> str:
+    """Whether prediction intervals held in a window of the past, in two sentences."""
+    if held is None:
+        return _("Cannot tell whether intervals hold: no window of the past could be held out.")
+    sentences = _(
+        "In the {days} days after {start}, {share} of customers spent within their 80 % interval ({nonzero} "
+        "of those whose interval is wider than zero). All together spent {actual}; the interval was {low} to "
+        "{high}{missed}."
+    )
+    return sentences.format(
+        days=numbers.days(held.days),
+        start=numbers.day(held.start),
+        share=numbers.share(held.coverage),
+        nonzero=numbers.share(held.coverage_nonzero),
+        actual=numbers.money(held.actual),
+        low=numbers.money(held.low),
+        high=numbers.money(held.high),
+        missed="" if held.total_covered else _(": missed, as intervals know nothing of season and trend"),
+    )
+
+
+def label_scenarios(scenarios: pd.DataFrame) -> pd.DataFrame:
+    """The frame of `compare_scenarios` with each scenario in words."""
+    words = {
+        "base": _("as the policy says"),
+        "half_horizon": _("half the horizon"),
+        "twice_horizon": _("twice the horizon"),
+        "no_discount": _("no discount"),
+        "twice_discount": _("twice the discount rate"),
+        "constant_rate": _("a constant rate of purchases, nobody drops out"),
+        "shrunken_mean": _("a plain shrunken mean of spend"),
+    }
+    return scenarios.assign(scenario=scenarios["scenario"].map(words))
+
+
+def _describe_problem(problem: str) -> str:
+    words = {
+        "not_finite": _("the likelihood is not a number"),
+        "no_maximum": _("no maximum was found"),
+        "mean_not_finite": _("mean spend has no finite expectation (q is 1 or below)"),
+    }
+    parameter = problem.removesuffix("_at_bound")
+    return words.get(problem, _("{name} ran to its limit").format(name=parameter))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}"
+
+
+FORMS = {
+    **dict.fromkeys(("best", "model"), label_model),
+    **dict.fromkeys(("problems", "parameters"), _describe_problem),
+    **dict.fromkeys(("population_mean", "observed_mean"), numbers.money),
+    **dict.fromkeys(("misplaced_share", "actual_to_expected"), numbers.share),
+    **dict.fromkeys(("change", "change_low", "change_high", "biases", "best_month_excess"), numbers.change),
+    **dict.fromkeys(("correlation", "spend_correlation"), _signed),
+    **dict.fromkeys(("spend_correlation_low", "spend_correlation_high"), _signed),
+    **dict.fromkeys(("limit", "erlang_shape"), numbers.number),
+}
+
+
+def _fill(words: dict[str, str], rule: str, facts: dict) -> str:
+    """The sentence of a rule with its facts, each in the form of its kind; counts are the rest."""
+    written = {
+        name: ", ".join(map(FORMS.get(name, numbers.count), fact if isinstance(fact, list) else [fact]))
+        for name, fact in facts.items()
+    }
+    return words[rule].format(**written)
