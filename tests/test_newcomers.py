@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crcm_lib.errors import DataError
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
 from crcm_lib.models.newcomers.class_summaries import (
     EXPECTED_MONEY,
@@ -311,6 +312,11 @@ def test_one_customer_alone_gets_the_same_later(engine, learned, found):
         pd.testing.assert_frame_equal(kept.predict(facts.loc[[name]]), found.loc[[name]])
     assert not set(found.index) & set(json.loads(learned.to_json()))
     assert found.index[3] not in learned.to_json()
+
+
+def test_models_of_another_release_are_refused(learned):
+    with pytest.raises(DataError, match="schema_version is 99, and this release reads 1"):
+        Newcomers.from_json(learned.to_json().replace('"schema_version": 1', '"schema_version": 99'))
 
 
 def test_a_level_never_seen_and_a_missing_column_count_as_average(engine, learned, found):

@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from crcm_lib.errors import DataError
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start
+from crcm_lib.i18n import _
 from crcm_lib.models.newcomers.holdout import (
     MIN_EARLIER_NEWCOMERS,
     HoldoutResult,
@@ -27,6 +29,7 @@ from crcm_lib.models.newcomers.holdout import (
 from crcm_lib.models.newcomers.poisson_model import PoissonModel
 from crcm_lib.schema.engine import Engine
 
+SCHEMA_VERSION = 1  # of the JSON of Newcomers
 NEWCOMER, PROSPECT = "newcomer", "prospect"
 EARLY_SHARE = 0.25  # the early days are at most this part of the history
 LEFT_CENSORED_SHARE = 0.1  # part of the history whose first purchases may not be first ones
@@ -90,7 +93,7 @@ class Newcomers:
 
     def to_json(self) -> str:
         """The fitted models as JSON, without any customer's data."""
-        state = {"days": self.days, "waiting": list(self.waiting.items())}
+        state = {"schema_version": SCHEMA_VERSION, "days": self.days, "waiting": list(self.waiting.items())}
         state["left_censoring"] = vars(self.left_censoring) if self.left_censoring else None
         for kind, result in ((NEWCOMER, self.newcomers), (PROSPECT, self.prospects)):
             state[kind] = {
@@ -103,8 +106,19 @@ class Newcomers:
 
     @classmethod
     def from_json(cls, text: str) -> "Newcomers":
-        """The fitted models that `to_json` wrote; scores and compared customers are not kept."""
+        """The fitted models that `to_json` wrote; scores and compared customers are not kept.
+
+        Raises
+        ------
+        DataError
+            If another release wrote it.
+        """
         state = json.loads(text)
+        if (version := state.get("schema_version")) != SCHEMA_VERSION:
+            message = _(
+                "newcomers: schema_version is {version}, and this release reads {ours}. Run 04_clv again."
+            )
+            raise DataError(message.format(version=version, ours=SCHEMA_VERSION))
         results = []
         for part in (state[NEWCOMER], state[PROSPECT]):
             model = PoissonModel.from_state(part["model"])

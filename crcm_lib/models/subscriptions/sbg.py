@@ -17,10 +17,13 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 import pandas as pd
 
+from crcm_lib.errors import DataError
 from crcm_lib.features.contract_periods import Subscriptions
+from crcm_lib.i18n import _
 from crcm_lib.models.histories import Numbers, weighted_histories
 from crcm_lib.models.mle import Fit, Objective, maximise
 
+SCHEMA_VERSION = 1  # of the JSON of a Retention
 MIN_SUBSCRIPTIONS = 30
 MIN_PER_OUTCOME = 5  # decisions to renew, and decisions not to
 
@@ -56,12 +59,24 @@ class Retention:
 
     def to_json(self) -> str:
         """The fitted model as JSON."""
-        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        state = {"schema_version": SCHEMA_VERSION, **asdict(self)}
+        return json.dumps(state, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> "Retention":
-        """The fitted model that `to_json` wrote."""
+        """The fitted model that `to_json` wrote.
+
+        Raises
+        ------
+        DataError
+            If another release wrote it.
+        """
         state = json.loads(text)
+        if (version := state.pop("schema_version", None)) != SCHEMA_VERSION:
+            message = _(
+                "retention: schema_version is {version}, and this release reads {ours}. Fit it again."
+            )
+            raise DataError(message.format(version=version, ours=SCHEMA_VERSION))
         return cls(**{**state, "reasons": tuple(state["reasons"])})
 
 
