@@ -132,7 +132,7 @@ def fill(folder: Path) -> Path:
         value[column] = 12_000.0
     tables.write(value.assign(model="bgnbd"), folder, "value")
     alerts = ["urgent"] * 6 + ["watch"] * 20 + ["none"] * 74
-    churn = pd.DataFrame({"alert": alerts, "revenue_at_risk": 100.0, "because": "x"}, index=value.index)
+    churn = pd.DataFrame({"alert": alerts, "revenue_at_risk": 100.0, "reason": "overdue"}, index=value.index)
     tables.write(churn, folder, "churn")
     tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "because": "x"}, index=value.index)
     tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
@@ -482,13 +482,22 @@ def test_dark_and_light_are_different_and_both_have_contrast(chromium, url):
 
 def test_every_picture_has_words_and_a_white_ground(chromium, table_url):
     page = Tab(chromium, table_url, scheme="dark").page
-    assert page.locator("figure img").count() == 1
-    assert page.locator("img").get_attribute("alt") == f"Spend of {IMG} and 华东."
-    assert (
-        page.evaluate("getComputedStyle(document.querySelector('figure:has(img)')).backgroundColor")
-        == "rgb(255, 255, 255)"
-    )
-    assert page.evaluate("document.querySelector('img').naturalWidth") > 700
+    drawn = page.locator("figure:not(.vector) img")
+    assert drawn.count() == 1
+    assert drawn.get_attribute("alt") == f"Spend of {IMG} and 华东."
+    ground = "getComputedStyle(document.querySelector('figure:not(.vector):has(img)')).backgroundColor"
+    assert page.evaluate(ground) == "rgb(255, 255, 255)"
+    assert page.evaluate("document.querySelector('figure:not(.vector) img').naturalWidth") > 700
+
+
+def test_a_vector_picture_is_an_image_that_follows_the_readers_mode(chromium, table_url):
+    """As an image it can neither script nor fetch; the notebook's SVG has an `onload`, which never runs."""
+    for scheme, ground in (("light", "rgb(255, 255, 255)"), ("dark", "rgb(20, 24, 29)")):
+        page = Tab(chromium, table_url, scheme=scheme).page
+        assert page.locator("svg[onload]").count() == 0
+        assert page.locator("figure.vector img").get_attribute("src").startswith("data:image/svg+xml;base64,")
+        found = page.evaluate("getComputedStyle(document.querySelector('figure.vector')).backgroundColor")
+        assert found == ground
 
 
 def test_prints_without_navigation_on_white(chromium, url):

@@ -14,12 +14,7 @@ from crcm_lib.reporting import kpis, sanitize
 from crcm_lib.schema import tables
 
 TEMPLATE = Path(__file__).parent / "templates"
-SHOWN = [
-    "text/html",
-    "image/png",
-    "text/markdown",
-    "text/plain",
-]  # the first that an output has; no scripts, no SVG
+SHOWN = ["text/html", "image/svg+xml", "image/png", "text/markdown", "text/plain"]  # the first that is there
 UNTROUBLED = ("completed", "reused", "published", "done", "ok", "")
 
 
@@ -148,6 +143,7 @@ def _exporter():
         "python": sanitize.highlight_code,
         "inert": sanitize.clean_html,
         "plain": sanitize.plain,
+        "base64": lambda text: base64.b64encode("".join(text).encode("utf-8")).decode(),
     }.items():
         exporter.register_filter(name, function)
     exporter.environment.globals["_"] = _
