@@ -72,10 +72,17 @@ def as_waterfall(contribution, gross=None, **steps) -> ContributionWaterfall:
     gross = np.full(len(contribution), 100.0) if gross is None else np.asarray(gross, float)
     goods = gross - contribution - sum(steps.values())
     rows = pd.DataFrame(
-        {"gross_sales": gross, "returns": 0.0, "spend_total": gross, "sales_of_unknown_cost": 0.0,
-         "cost_of_goods": goods, **steps, "contribution": contribution},
+        {
+            "gross_sales": gross,
+            "returns": 0.0,
+            "spend_total": gross,
+            "sales_of_unknown_cost": 0.0,
+            "cost_of_goods": goods,
+            **steps,
+            "contribution": contribution,
+        },
         index=pd.Index([f"c{i:05d}" for i in range(len(gross))], name="customer_id"),
-    )  # fmt: skip
+    )
     return ContributionWaterfall(rows, ())
 
 
@@ -201,8 +208,11 @@ def test_of_a_customer_most_of_whose_cost_is_unknown_no_cost_is_counted():
         sum_waterfall(waterfall, pd.Series({"a": "known", "e": "unknown"})).set_index("group").loc["unknown"]
     )
     assert row[["sales_of_unknown_cost", "cost_of_goods", "cost_to_serve", "contribution"]].to_list() == [
-        100, 0, 0, 0,
-    ]  # fmt: skip
+        100,
+        0,
+        0,
+        0,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -197,8 +197,10 @@ def test_without_discount_residual_lifetime_is_finite_only_above_alpha_1():
 def test_gradient_is_the_slope_of_the_likelihood():
     objective = sbg_objective(np.array([0.0, 1, 4, 4]), np.array([1.0, 0, 1, 0]), np.array([5.0, 3, 2, 9]))
     point, step = np.array([0.4, -0.3]), 1e-6
-    slope = [(objective(point + step * way)[0] - objective(point - step * way)[0]) / (2 * step)
-             for way in np.eye(2)]  # fmt: skip
+    slope = [
+        (objective(point + step * way)[0] - objective(point - step * way)[0]) / (2 * step)
+        for way in np.eye(2)
+    ]
     assert objective(point)[1] == pytest.approx(slope, abs=1e-8)
 
 
