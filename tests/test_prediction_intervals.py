@@ -5,11 +5,14 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models.clv import fit_value
-from crcm_lib.models.clv.prediction_intervals import COVERAGE, coverage, predict_intervals
+from crcm_lib.models.clv.prediction_intervals import COVERAGE, coverage, predict_intervals, relative_totals
 from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
 from crcm_lib.models.histories import weighted_histories
 from crcm_lib.models.mle import sample_parameters
-from crcm_lib.reporting.charts.value_charts import WIDEST, show_ranges
+from crcm_lib.privacy import hide_small
+from crcm_lib.reporting.charts.style import new_axes
+from crcm_lib.reporting.charts.value_charts import MAX_CHANGE, draw_intervals
+from crcm_lib.reporting.text.clv_pictures import describe_totals
 
 PURCHASES = {"r": 0.8, "alpha": 60.0, "s": 1.2, "beta": 300.0}
 SPEND = {"p": 4.0, "q": 4.0, "v": 60.0}
@@ -147,37 +150,50 @@ def as_totals(**groups: tuple[int, float, float, float]) -> pd.DataFrame:
     return table.replace({"group": {"everybody": ""}})
 
 
-def draw_bars(picture) -> list[tuple[float, float]]:
-    """From where to where each bar goes, top first."""
-    return [tuple(path.vertices[:, 0].round(3)) for path in picture.figure.axes[0].collections[0].get_paths()]
+def prepare(totals: pd.DataFrame) -> pd.DataFrame:
+    """What 04 draws of the totals."""
+    money = ["spend_expected", "spend_low", "spend_high"]
+    return relative_totals(hide_small(totals.iloc[:-1], money=money), totals.iloc[-1:])
+
+
+def draw_bars(totals: pd.DataFrame) -> tuple[object, list[tuple[float, float]]]:
+    """The axes, and from where to where each bar goes, top first."""
+    ax = draw_intervals(new_axes(), totals, "EUR")
+    return ax, [tuple(path.vertices[:, 0].round(3)) for path in ax.collections[0].get_paths()]
 
 
 def test_a_small_groups_range_is_drawn_as_wide_as_a_large_ones():
     totals = as_totals(
         lost=(50, 100, 80, 130), loyal=(50, 1e6, 8e5, 1.3e6), everybody=(100, 1000100, 9e5, 1.2e6)
     )
-    picture = show_ranges(totals, "EUR")
-    assert draw_bars(picture)[:2] == [(-0.2, 0.3), (-0.2, 0.3)]
-    assert "lost: 100 (80 – 130); all: 1,000,100 (900,000 – 1,200,000)." in picture.alt
+    shown = prepare(totals)
+    assert draw_bars(shown)[1][:2] == [(-0.2, 0.3), (-0.2, 0.3)]
+    alt = describe_totals(shown, "EUR")
+    assert "lost: 100 (80.00 – 130); all: 1,000,100 (900,000 – 1,200,000)." in alt
 
 
 def test_a_group_of_few_is_not_drawn_nor_what_would_tell_of_it():
     totals = as_totals(
         few=(2, 7, 1, 9), also=(9, 8, 1, 9), loyal=(50, 90, 80, 99), everybody=(61, 105, 90, 120)
     )
-    alt = show_ranges(totals, "EUR").alt
-    assert "loyal: 90 (80 – 99); all: 105" in alt
+    shown = prepare(totals)
+    assert shown["group"].to_list() == ["loyal", ""]
+    alt = describe_totals(shown, "EUR")
+    assert "loyal: 90.00 (80.00 – 99.00); all: 105" in alt
     assert "few" not in alt
     assert "also" not in alt
-    assert show_ranges(totals.iloc[[0, 3]], "EUR").alt.startswith("No picture: too few customers")
+    nothing = prepare(totals.iloc[[0, 3]])
+    assert nothing.empty
+    assert describe_totals(nothing, "EUR").startswith("No picture: there are too few customers")
+    assert not draw_intervals(new_axes(), nothing, "EUR").collections
 
 
 def test_a_group_of_whom_nothing_is_expected_is_not_drawn():
     totals = as_totals(none=(40, 0, 0, 0), loyal=(50, 90, 80, 99), everybody=(90, 90, 80, 99))
-    assert "none" not in show_ranges(totals, "EUR").alt
-    assert len(draw_bars(show_ranges(totals, "EUR"))) == 2
+    assert "none" not in describe_totals(prepare(totals), "EUR")
+    assert len(draw_bars(prepare(totals))[1]) == 2
 
 
 def test_a_range_without_measure_does_not_squeeze_the_others():
     totals = as_totals(odd=(40, 1, 0, 90), loyal=(50, 90, 80, 100), everybody=(90, 91, 80, 120))
-    assert show_ranges(totals, "EUR").figure.axes[0].get_xlim()[1] == WIDEST
+    assert draw_bars(prepare(totals))[0].get_xlim()[1] == MAX_CHANGE

@@ -16,6 +16,7 @@ from crcm_lib.models.clv import (
     compare_scenarios,
     fit_value,
     lifetimes_adapter,
+    sum_tenths,
 )
 from crcm_lib.models.clv.gamma_gamma import fit_gamma_gamma, gamma_gamma_objective
 from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
@@ -305,6 +306,18 @@ def test_margin_rate_scales_value_and_a_known_cost_sets_it(model, simulated):
     assert half.to_numpy() == pytest.approx(value.to_numpy() / 2)
     costed = simulated.assign(margin_total=0.2 * simulated["spend_total"])
     assert fit_value(costed).margin == pytest.approx(0.2)
+
+
+def test_tenths_of_value_add_up_and_say_what_the_largest_customer_brings():
+    value = pd.Series([*range(1, 25), 700.0], index=[f"c{n}" for n in range(25)])
+    tenths = sum_tenths(value)
+    assert tenths["tenth"].to_list() == [*range(1, 11)]
+    assert tenths["customers"].sum() == 25
+    assert tenths["value"].sum() == value.sum()
+    assert tenths["value_share"].sum() == pytest.approx(1)
+    assert (tenths["value"] / tenths["customers"]).is_monotonic_decreasing
+    assert tenths["largest_share"].iloc[0] == 700 / (700 + 24 + 23)
+    assert sum_tenths(value.iloc[:0]).empty
 
 
 # Steps down

@@ -8,9 +8,13 @@ fits a given one. `residual_boosting` corrects predictions per customer, `calibr
 from crcm_lib.models.clv.diagnostics import check_assumptions, compare_counts
 from crcm_lib.models.clv.fit import fit_value
 from crcm_lib.models.clv.model_selection import ModelSelection, select_model
-from crcm_lib.models.clv.prediction_intervals import backtest_intervals, predict_intervals
+from crcm_lib.models.clv.prediction_intervals import (
+    backtest_intervals,
+    predict_intervals,
+    relative_totals,
+)
 from crcm_lib.models.clv.sensitivity import compare_scenarios
-from crcm_lib.models.clv.value_model import ValueModel
+from crcm_lib.models.clv.value_model import ValueModel, sum_tenths
 
 __all__ = [
     "ModelSelection",
@@ -21,5 +25,7 @@ __all__ = [
     "compare_scenarios",
     "fit_value",
     "predict_intervals",
+    "relative_totals",
     "select_model",
+    "sum_tenths",
 ]

@@ -38,36 +38,6 @@ class PredictionIntervals:
     totals: pd.DataFrame
 
 
-@dataclass(frozen=True)
-class IntervalBacktest:
-    """How intervals held in a window of the past.
-
-    Attributes
-    ----------
-    start, days
-        The day before the window, and its length.
-    coverage
-        Share of customers whose actual spend lay in their interval.
-    coverage_nonzero
-        The same of customers whose interval is not just zero.
-    actual, low, high
-        Actual total spend and its interval (currency).
-    """
-
-    start: pd.Timestamp
-    days: int
-    coverage: float
-    coverage_nonzero: float
-    actual: float
-    low: float
-    high: float
-
-    @property
-    def total_covered(self) -> bool:
-        """Did the total lie in its interval?"""
-        return self.low <= self.actual <= self.high
-
-
 def predict_intervals(
     model: ValueModel,
     customers: pd.DataFrame,
@@ -122,25 +92,54 @@ def coverage(actual: pd.Series, intervals: pd.DataFrame) -> float:
     return float(inside.mean()) if len(inside) else float("nan")
 
 
-def backtest_intervals(
-    window: BacktestWindow | None, champion: str, *, seed: int = 0
-) -> IntervalBacktest | None:
-    """How the champion's intervals held in a window of the past; None without a window."""
+def backtest_intervals(window: BacktestWindow | None, champion: str, *, seed: int = 0) -> pd.DataFrame:
+    """How the champion's intervals held in a window of the past.
+
+    Returns
+    -------
+    One row, none without a window: `start` (last day before it), `days`, `customers`; `coverage_share`, the
+    share of customers whose actual spend lay in their interval, and `coverage_nonzero_share`, the same of
+    customers whose interval is wider than zero; `spend_actual`, `spend_low`, `spend_high` of the total
+    (currency).
+    """
     if window is None:
-        return None
+        return pd.DataFrame(columns=["start", "days", "customers"])
     holdout, actual = window.holdout, window.spends["actual"]
     intervals = predict_intervals(
         window.models[champion], holdout.customers, horizon_days=holdout.days, seed=seed
     )
     nonzero, total = intervals.customers["spend_high"] > 0, intervals.totals.iloc[-1]
-    return IntervalBacktest(
-        start=holdout.start,
-        days=holdout.days,
-        coverage=coverage(actual, intervals.customers),
-        coverage_nonzero=coverage(actual[nonzero], intervals.customers[nonzero]),
-        actual=float(actual.sum()),
-        low=total["spend_low"],
-        high=total["spend_high"],
+    row = {
+        "start": holdout.start,
+        "days": holdout.days,
+        "customers": len(actual),
+        "coverage_share": coverage(actual, intervals.customers),
+        "coverage_nonzero_share": coverage(actual[nonzero], intervals.customers[nonzero]),
+        "spend_actual": float(actual.sum()),
+        "spend_low": total["spend_low"],
+        "spend_high": total["spend_high"],
+    }
+    return pd.DataFrame([row])
+
+
+def relative_totals(groups: pd.DataFrame, everybody: pd.DataFrame) -> pd.DataFrame:
+    """Totals with their limits relative to what is expected, the largest group first and the row of all last.
+
+    Parameters
+    ----------
+    groups, everybody
+        The rows of `PredictionIntervals.totals` for groups, small cells hidden, and for all.
+
+    Returns
+    -------
+    The rows with `low_change` and `high_change` (limit / expected - 1). Groups that are hidden or of which
+    nothing is expected are left out; no rows where none remains.
+    """
+    shown = groups.dropna().query("spend_expected > 0").sort_values("spend_expected", ascending=False)
+    shown = pd.concat([shown, everybody], ignore_index=True) if len(shown) else shown
+    return shown.assign(
+        low_change=shown["spend_low"] / shown["spend_expected"] - 1,
+        high_change=shown["spend_high"] / shown["spend_expected"] - 1,
     )
 
 

@@ -21,7 +21,7 @@ def compare_scenarios(
     -------
     One row per `scenario` (`base`, `half_horizon`, `twice_horizon`, `no_discount`, `twice_discount`,
     `constant_rate`, `shrunken_mean`): `total` value (currency, before margin), `change` (total / that of
-    `base` - 1), and `top_tenth_kept`, the share of the most valuable tenth of customers who stay in it.
+    `base` - 1), and `top_tenth_kept_share`, the share of the most valuable tenth of customers who stay in it.
     """
     buyers = customers[customers["purchases"] > 0]
     rate = PURCHASE_MODELS[CONSTANT_RATE].fit(purchase_histories(buyers))
@@ -47,7 +47,7 @@ def compare_scenarios(
             "scenario": name,
             "total": float(value.sum()),
             "change": float(value.sum()) / total - 1 if total > 0 else 0.0,
-            "top_tenth_kept": float(_top_tenth(value)[top].mean()) if top.any() else 1.0,
+            "top_tenth_kept_share": float(_top_tenth(value)[top].mean()) if top.any() else 1.0,
         }
         for name, value in values.items()
     ]

@@ -17,6 +17,7 @@ from crcm_lib.schema.tables import check
 
 SCHEMA_VERSION = 1  # of the JSON of a ValueModel
 YEAR = 365.0
+TENTHS = 10
 
 
 @dataclass(frozen=True)
@@ -173,3 +174,19 @@ class ValueModel:
         """Share of buyers expected to have 0, 1, … `max_count` or more repeat purchases so far."""
         ages = weighted_histories(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
         return self.purchase_process.count_distribution(self.params, ages.columns[0], ages.weight, max_count)
+
+
+def sum_tenths(value: pd.Series) -> pd.DataFrame:
+    """Predicted value by tenth of the customers, the most valuable tenth first.
+
+    Returns
+    -------
+    `tenth` (1 to 10), `customers`, `value` (currency), `value_share`; `largest_share`, the part of the
+    tenth's value that its largest customer brings, which small-cell suppression needs.
+    """
+    ranked = value.sort_values(ascending=False).reset_index(drop=True)
+    tenth = (ranked.index * TENTHS // max(len(ranked), 1) + 1).rename("tenth")
+    sums = ranked.groupby(tenth).agg(customers="size", value="sum", largest="max").reset_index()
+    value_share = sums["value"] / max(float(ranked.sum()), 1e-300)
+    largest_share = sums.pop("largest") / sums["value"].clip(lower=1e-300)
+    return sums.assign(value_share=value_share, largest_share=largest_share)

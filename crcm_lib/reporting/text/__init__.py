@@ -8,6 +8,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "churn",
         "clustering",
         "clv",
+        "clv_assumptions",
+        "clv_pictures",
         "data_quality",
         "monitoring",
         "newcomers",

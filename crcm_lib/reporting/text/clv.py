@@ -1,18 +1,15 @@
-"""Customer lifetime value in words: the model selected, what it learned, what it assumes, how it held."""
-
-from collections.abc import Iterable
+"""Customer lifetime value in words: the model selected and why, what it learned, and the takeaway."""
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.diagnostics import AssumptionCheck
 from crcm_lib.models.clv.model_selection import ModelSelection
-from crcm_lib.models.clv.prediction_intervals import IntervalBacktest
 from crcm_lib.models.clv.purchase_models import PARETO
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
 from crcm_lib.models.metrics import MIN_BUYERS, Grade
 from crcm_lib.models.reasons import Reason
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text import numbers
 
 LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
@@ -57,9 +54,8 @@ def describe_selection(selection: ModelSelection) -> str:
             "{buyers} customers bought in a window held out, and a comparison needs {needed}"
         ),
     }
-    return _("{model}: {why}").format(
-        model=label_model(selection.champion), why=_fill(words, selection.reason.rule, selection.reason.facts)
-    )
+    why = fill(words, selection.reason.rule, selection.reason.facts)
+    return _("Selected: {model}; {why}").format(model=label_model(selection.champion), why=why)
 
 
 def describe_grade(grade: Grade) -> str:
@@ -110,7 +106,7 @@ def describe_reason(reason: Reason) -> str:
             "first"
         ),
     }
-    return _fill(words, reason.rule, reason.facts)
+    return fill(words, reason.rule, reason.facts)
 
 
 def describe_model(model: ValueModel) -> pd.DataFrame:
@@ -169,104 +165,6 @@ def _describe_dropout(model: ValueModel) -> str:
     )
 
 
-def describe_assumptions(checks: Iterable[AssumptionCheck]) -> pd.DataFrame:
-    """One row per assumption, in words: `assumption`, `measured` in the data, and the `consequence`."""
-    names, measured, too_few, consequences = _assumption_words()
-    rows = [
-        (
-            names[check.assumption],
-            _fill(measured, check.assumption, check.measured)
-            if check.measured
-            else too_few[check.assumption],
-            consequences[check.consequence],
-        )
-        for check in checks
-    ]
-    return pd.DataFrame(rows, columns=["assumption", "measured", "consequence"])
-
-
-def _assumption_words() -> tuple[dict[str, str], ...]:
-    names = {
-        "spend_independent_of_frequency": _("spend per purchase does not depend on frequency"),
-        "purchase_counts_as_expected": _("repeat purchases are distributed as the model says"),
-        "purchases_at_random": _("customers buy at random moments, not at regular ones"),
-        "spend_is_stationary": _("a customer's purchases keep their size"),
-        "cohorts_are_alike": _("customers won early and late are alike"),
-        "no_season": _("no season"),
-    }
-    measured = {
-        "spend_independent_of_frequency": _(
-            "rank correlation {spend_correlation} ({spend_correlation_low} to {spend_correlation_high}); the "
-            "limit is ±{limit}"
-        ),
-        "purchase_counts_as_expected": _("{misplaced_share} of customers have another count than expected"),
-        "purchases_at_random": _(
-            "days between purchases are as even as those of an Erlang distribution of shape {erlang_shape}; "
-            "1 is random"
-        ),
-        "spend_is_stationary": _(
-            "the same customers' purchases changed by {change} ({change_low} to {change_high})"
-        ),
-        "cohorts_are_alike": _(
-            "repeat purchases against expected, earliest to latest third: {actual_to_expected}"
-        ),
-        "no_season": _(
-            "months repeat last year's with correlation {correlation}; the best is {best_month_excess} above "
-            "the year"
-        ),
-    }
-    too_few = {
-        "spend_independent_of_frequency": _("too few repeat buyers to tell"),
-        "purchases_at_random": _("too few customers with three or more gaps"),
-        "spend_is_stationary": _("too few bought both in the last 180 days and before"),
-        "cohorts_are_alike": _("too few customers to compare"),
-        "no_season": _("fewer than 24 whole months: a season cannot be told from a trend"),
-    }
-    consequences = {
-        "holds": _("holds"),
-        "cannot_tell": _("cannot tell"),
-        "shrunken_mean_used": _("spend per purchase is a shrunken mean"),
-        "gamma_gamma_used": _("Gamma-Gamma is used"),
-        "gamma_gamma_not_used": _("Gamma-Gamma is not used: see remarks"),
-        "trust_backtest": _("does not hold: trust the backtest more than the model's own probabilities"),
-        "model_knows_regularity": _("not needed: the model knows how regular purchases are"),
-        "correction_knows_gaps": _("does not hold; the correction knows each customer's gaps"),
-        "p_alive_too_high": _(
-            "does not hold: who is overdue is more surely gone than the model says; see 05"
-        ),
-        "totals_may_drift": _("does not hold: read totals with this change in mind"),
-        "correction_knows_age": _("does not hold; the correction knows for how long a customer is known"),
-        "trust_ranking_within_cohort": _(
-            "does not hold: trust the ranking within a third more than between thirds"
-        ),
-        "whole_years_only": _(
-            "does not hold: fair over whole years only; a shorter horizon needs the season in mind"
-        ),
-    }
-    return names, measured, too_few, consequences
-
-
-def describe_intervals(held: IntervalBacktest | None) -> str:
-    """Whether prediction intervals held in a window of the past, in two sentences."""
-    if held is None:
-        return _("Cannot tell whether intervals hold: no window of the past could be held out.")
-    sentences = _(
-        "In the {days} days after {start}, {share} of customers spent within their 80 % interval ({nonzero} "
-        "of those whose interval is wider than zero). All together spent {actual}; the interval was {low} to "
-        "{high}{missed}."
-    )
-    return sentences.format(
-        days=numbers.days(held.days),
-        start=numbers.day(held.start),
-        share=numbers.share(held.coverage),
-        nonzero=numbers.share(held.coverage_nonzero),
-        actual=numbers.money(held.actual),
-        low=numbers.money(held.low),
-        high=numbers.money(held.high),
-        missed="" if held.total_covered else _(": missed, as intervals know nothing of season and trend"),
-    )
-
-
 def label_scenarios(scenarios: pd.DataFrame) -> pd.DataFrame:
     """The frame of `compare_scenarios` with each scenario in words."""
     words = {
@@ -307,10 +205,54 @@ FORMS = {
 }
 
 
-def _fill(words: dict[str, str], rule: str, facts: dict) -> str:
+def fill(words: dict[str, str], rule: str, facts: dict) -> str:
     """The sentence of a rule with its facts, each in the form of its kind; counts are the rest."""
     written = {
         name: ", ".join(map(FORMS.get(name, numbers.count), fact if isinstance(fact, list) else [fact]))
         for name, fact in facts.items()
     }
     return words[rule].format(**written)
+
+
+def describe_value(
+    value: pd.DataFrame,
+    totals: pd.DataFrame,
+    tenths: pd.DataFrame,
+    model: ValueModel,
+    grade: Grade,
+    workspace,
+) -> Takeaway:
+    """What customers are expected to spend and to be worth, who carries it, and how right that was before.
+
+    Parameters
+    ----------
+    value
+        The table `value`.
+    totals
+        `PredictionIntervals.totals`, whose last row is that of all customers.
+    tenths
+        From `sum_tenths`, small cells hidden; the top fifth is not said where one of its tenths is hidden.
+    model, grade
+        The model that predicts, and its grade on the days held out.
+    workspace
+        For the policy and the currency.
+    """
+    everybody, policy = totals.iloc[-1], workspace.policy
+    return takeaway(
+        _(
+            "The **{n}** customers who have bought are expected to spend **{spend} {currency}** in {days} "
+            "days ({low} to {high} in four of five futures), worth {value} as {basis} today; the top fifth "
+            "carries **{top}**. Held out: **{grade}** — {why}."
+        ),
+        n=numbers.count(len(value)),
+        spend=numbers.money(everybody["spend_expected"]),
+        currency=workspace.currency,
+        days=numbers.days(policy.horizon_days),
+        low=numbers.money(everybody["spend_low"]),
+        high=numbers.money(everybody["spend_high"]),
+        value=numbers.money(value["value"].sum()),
+        basis=label_basis(model.basis(policy.margin_rate)),
+        top=numbers.write(tenths["value_share"].head(2).sum(min_count=2), "share"),
+        grade=label_grade(grade),
+        why=describe_grade(grade),
+    )
