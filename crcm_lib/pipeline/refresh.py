@@ -38,6 +38,19 @@ def refresh_notebooks(notify: Callable[[str], None]) -> None:
         notify(path.name)
     for name in cache.hash_outputs(GOLDEN).keys() - written:
         (GOLDEN / name).unlink()
+    for path in _list_examples():
+        with tempfile.TemporaryDirectory() as scratch:
+            execute_in_place(path, Path(scratch))
+        notify(path.name)
+
+
+def _list_examples() -> list[Path]:
+    """The committed notebooks beside the numbered ones; 00 only where it opens the sample and no real run."""
+    published = (ROOT / "reports" / "latest").exists()
+    return [
+        *([] if published else [NOTEBOOKS / "00_start.ipynb"]),
+        NOTEBOOKS / "explore" / "what_if_weights.ipynb",
+    ]
 
 
 def execute_in_place(path: Path, scratch: Path) -> None:
