@@ -98,10 +98,7 @@ def plan_run(settings: Settings) -> Plan:
     if source is not None:
         inputs = attempt(_check_inputs, source)
         attempt(pseudonymise, [], _describe(source))
-    changes = (
-        () if settings.overrides == "{}" else (settings.overrides,)
-    )  # INTERIM until read_policy takes them
-    policy = attempt(read_policy, locate(settings.policy), *changes)
+    policy = attempt(read_policy, locate(settings.policy), settings.overrides)
     notebooks = attempt(read_notebooks, locate(settings.notebooks))
     raise_together(problems)
     return Plan(
