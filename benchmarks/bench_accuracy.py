@@ -23,11 +23,19 @@ from crcm_lib.models.histories import weighted_histories
 from crcm_lib.schema.engine import open_engine
 
 ORIGINS = {
-    "cdnow": [("1997-09-30", "1998-06-30"), ("1997-09-30", "1997-12-31"), ("1997-12-31", "1998-06-30"),
-              ("1998-03-31", "1998-06-30")],
-    "complete_journey": [("2017-06-30", "2017-09-30"), ("2017-06-30", "2017-12-31"),
-                         ("2017-08-31", "2017-11-30"), ("2017-09-30", "2017-12-31")],
-}  # fmt: skip
+    "cdnow": [
+        ("1997-09-30", "1998-06-30"),
+        ("1997-09-30", "1997-12-31"),
+        ("1997-12-31", "1998-06-30"),
+        ("1998-03-31", "1998-06-30"),
+    ],
+    "complete_journey": [
+        ("2017-06-30", "2017-09-30"),
+        ("2017-06-30", "2017-12-31"),
+        ("2017-08-31", "2017-11-30"),
+        ("2017-09-30", "2017-12-31"),
+    ],
+}
 RESAMPLES = 200
 
 
@@ -56,9 +64,11 @@ def predict_by_lifetimes(customers: pd.DataFrame, days: int) -> tuple[np.ndarray
 def compare(actual: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> dict[str, float]:
     one, other = metrics.measure(actual, ours), metrics.measure(actual, theirs)
     return {
-        "rmse": one["rmse"] / other["rmse"] - 1, "gini": one["gini"] - other["gini"],
-        "bias": one["bias"], "their_bias": other["bias"],
-    }  # fmt: skip
+        "rmse": one["rmse"] / other["rmse"] - 1,
+        "gini": one["gini"] - other["gini"],
+        "bias": one["bias"],
+        "their_bias": other["bias"],
+    }
 
 
 def interval(actual, ours, theirs, measure: str) -> tuple[float, float]:

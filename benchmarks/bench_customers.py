@@ -60,9 +60,12 @@ def run_lifetimes(path: Path, repeats: int) -> list[tuple[float, float]]:
         f"select customer_id, cast(day as timestamp) as day, cast(amount as double) as amount from '{path}'"
     ).df()
     return [
-        timed(lambda: summary_data_from_transaction_data(log, "customer_id", "day", "amount",
-                                                         observation_period_end=LAST))
-    ]  # fmt: skip
+        timed(
+            lambda: summary_data_from_transaction_data(
+                log, "customer_id", "day", "amount", observation_period_end=LAST
+            )
+        )
+    ]
 
 
 def open_engine(path: Path):

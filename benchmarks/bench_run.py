@@ -34,8 +34,10 @@ def run_everything(out: Path, source: str) -> float:
     started = time.perf_counter()
     subprocess.run(
         [crcm, "run", "--source", ROOT / "data" / "sources" / f"{source}.yaml", "--out", out],
-        check=True, cwd=ROOT, stdout=subprocess.DEVNULL,
-    )  # fmt: skip
+        check=True,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
     return time.perf_counter() - started
 
 

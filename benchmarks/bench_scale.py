@@ -77,8 +77,13 @@ def draw(found: pd.DataFrame, path: Path) -> None:
 
     figure, axes = pyplot.subplots(figsize=(6, 4), layout="constrained")
     axes.loglog(found.index, found["all"], "o-", color="#0072B2", linewidth=2.5, label="the value stage")
-    axes.loglog(found.index, found["all"].iloc[0] * found.index / found.index[0], "--", color="#595959",
-                label="in proportion to customers")  # fmt: skip
+    axes.loglog(
+        found.index,
+        found["all"].iloc[0] * found.index / found.index[0],
+        "--",
+        color="#595959",
+        label="in proportion to customers",
+    )
     axes.set(xlabel="customers", ylabel="seconds")
     axes.xaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")
     axes.yaxis.set_major_formatter(lambda value, _place: f"{value:,.0f}")

@@ -185,8 +185,10 @@ def test_the_unit_of_time_is_no_news():
 
 
 @pytest.mark.parametrize("model", FAMILY)
-@pytest.mark.parametrize("params", [PARAMS, {"r": 0.01, "alpha": 1.0, "a": 0.2, "b": 0.2},
-                                    {"r": 3.0, "alpha": 0.5, "a": 1e-4, "b": 1e4}])  # fmt: skip
+@pytest.mark.parametrize(
+    "params",
+    [PARAMS, {"r": 0.01, "alpha": 1.0, "a": 0.2, "b": 0.2}, {"r": 3.0, "alpha": 0.5, "a": 1e-4, "b": 1e4}],
+)
 def test_no_prediction_is_missing_even_for_the_heaviest_buyers(model, params):
     x, age = (grid.ravel() for grid in np.meshgrid([0.0, 1, 5, 90, 700], [0.0, 1, 40, 900]))
     for t_x in (np.where(x > 0, age, 0.0), np.where(x > 0, 0.5 * age, 0.0)):

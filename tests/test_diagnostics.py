@@ -8,7 +8,7 @@ from test_model_selection import AS_OF, draw_orders, engine_of
 from crcm_lib.features.customers import summarise_customers
 from crcm_lib.models.clv import check_assumptions, diagnostics, fit_value
 from crcm_lib.models.histories import measure_regularity
-from crcm_lib.reporting.text.clv import describe_assumptions
+from crcm_lib.reporting.text.clv_assumptions import describe_assumptions
 
 
 def gaps_of(shape: float, seed: int = 0) -> pd.DataFrame:
@@ -34,10 +34,12 @@ def test_a_change_of_purchases_size_is_recovered(factor):
     now = factor * typical * random.gamma(50, 1 / 50, 4000)
     rows = pd.DataFrame(
         {
-            "purchases": recent + earlier, "purchases_180d": recent, "spend_180d": recent * now,
+            "purchases": recent + earlier,
+            "purchases_180d": recent,
+            "spend_180d": recent * now,
             "spend_total": recent * now + earlier * typical * random.gamma(50, 1 / 50, 4000),
         }
-    )  # fmt: skip
+    )
     middle, low, high = diagnostics.measure_drift(rows)
     assert low < factor - 1 < high
     assert middle == pytest.approx(factor - 1, abs=0.02)
@@ -61,11 +63,14 @@ def test_a_cohort_that_buys_twice_as_often_is_seen():
     x = random.poisson(pace * age)
     rows = pd.DataFrame(
         {
-            "purchases": x + 1, "days_observed": age, "days_since_last": 0.0, "spend_total": 10.0 * (x + 1),
+            "purchases": x + 1,
+            "days_observed": age,
+            "days_since_last": 0.0,
+            "spend_total": 10.0 * (x + 1),
             "days_first_to_last": np.where(x > 0, age * random.random(1800) ** (1 / np.maximum(x, 1)), 0),
         },
         index=pd.Index([f"c{n}" for n in range(1800)], name="customer_id"),
-    )  # fmt: skip
+    )
     early, middle, late = diagnostics.compare_cohorts(fit_value(rows), rows)
     assert early > 1.25 * max(middle, late)
 

@@ -12,9 +12,12 @@ from crcm_lib.models.clv.purchase_models import BGNBD, PARETO
 
 def cdnow_lines() -> pd.DataFrame:
     lines = pd.read_csv(
-        cdnow_file("CDNOW_sample.txt"), sep=r"\s+", header=None, dtype=str,
+        cdnow_file("CDNOW_sample.txt"),
+        sep=r"\s+",
+        header=None,
+        dtype=str,
         names=["id", "customer_id", "day", "cds", "amount"],
-    )  # fmt: skip
+    )
     return lines[["customer_id", "amount"]].assign(day=pd.to_datetime(lines["day"], format="%Y%m%d"))
 
 

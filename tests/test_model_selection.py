@@ -173,7 +173,7 @@ def test_amounts_ten_times_as_large_make_values_ten_times_as_large(orders, selec
 def test_the_grade_compares_with_the_naive_baselines(selection):
     assert selection.grade.grade in (metrics.GOOD, metrics.FAIR, metrics.WEAK)
     assert np.isfinite([selection.grade.rmse_change, selection.grade.gini_change]).all()
-    assert "naive" in describe_grade(selection.grade)
+    assert "naive" in describe_grade(selection)
 
 
 @pytest.mark.parametrize("days", [40, 100])
@@ -185,6 +185,7 @@ def test_a_short_history_cannot_tell(orders, days):
     history = (until - history_start(engine, until)).days
     assert short.reason == Reason("history_too_short", {"history_days": history})
     assert "days of history" in describe_selection(short)
+    assert "days of history" in describe_grade(short)
     assert short.deciles().empty
     assert check(short.holdout(), "holdout").empty
     check(short.scores(), "backtest")

@@ -36,11 +36,15 @@ def draw_world(customers: int, seed: int, futures: int = 1) -> tuple[pd.DataFram
     paid = random.gamma(p * (x + 1)) / random.gamma(q, 1 / v, customers)
     table = pd.DataFrame(
         {
-            "purchases": x + 1, "days_since_last": age - t_x, "days_first_to_last": t_x,
-            "days_observed": age, "spend_total": paid, "spend_mean": paid / (x + 1),
+            "purchases": x + 1,
+            "days_since_last": age - t_x,
+            "days_first_to_last": t_x,
+            "days_observed": age,
+            "spend_total": paid,
+            "spend_mean": paid / (x + 1),
         },
         index=pd.Index([f"c{n:05d}" for n in range(customers)], name="customer_id"),
-    )  # fmt: skip
+    )
     stays = random.exponential((beta + age) / random.gamma(s, size=many)).clip(max=HORIZON) * (leaves > age)
     later = random.poisson(random.gamma(r + x, size=many) / (alpha + lives) * stays)
     spend = random.gamma(p * later) / (random.gamma(q + p * (x + 1), size=many) / (v + paid))

@@ -72,8 +72,7 @@ def hold_out_latest(engine: Engine, *, as_of) -> Holdout:
     days = int(min(MAX_HOLDOUT_DAYS, (end - history_start(engine, end)).days * HOLDOUT_SHARE))
     start = end - pd.Timedelta(days=days)
     customers, later = summarise_customers(engine, as_of=start), spend_between(engine, after=start, until=end)
-    known = customers.index if days >= MIN_HOLDOUT_DAYS else customers.index[:0]
-    later = later.reindex(known).fillna(0)
+    later = later.reindex(customers.index if days >= MIN_HOLDOUT_DAYS else customers.index[:0]).fillna(0)
     return Holdout(start, end, customers, later["spend"].astype(float), later["purchases"])
 
 

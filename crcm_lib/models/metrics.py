@@ -11,7 +11,7 @@ GOOD_BIAS, FAIR_BIAS = 0.10, 0.25  # largest share by which the total may be off
 NEAR_RMSE, NEAR_GINI = 0.02, 0.02  # share and points within which a model is about as good as a baseline
 MIN_BUYERS = 30  # customers who must have bought in a window before anything is judged by it
 MEASURES = ("mae", "rmse", "bias", "gini", "top_share", "top_missed")
-TOP = 0.2  # share of customers that `top_share` and `top_missed` look at
+TOP = 0.2  # share of customers that are the top in `top_share` and `top_missed`
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Grade:
     buyers
         Customers who bought in the window.
     rmse_change
-        RMSE / the lowest RMSE of a baseline - 1; NaN where nothing can be told.
+        RMSE / the lowest RMSE of a baseline - 1; NaN where fewer than 30 customers bought.
     gini_change
         Gini - the highest Gini of a baseline.
     bias

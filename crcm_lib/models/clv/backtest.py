@@ -72,7 +72,7 @@ def correct(
     model: ValueModel, buyers: pd.DataFrame, windows: Sequence[BacktestWindow], seed: int
 ) -> ValueModel:
     """The model with a correction learned from windows; unchanged where they hold nothing to learn from."""
-    training = [found for window in windows if (found := window.training_window()) is not None]
+    training = [part for window in windows if (part := window.training_window()) is not None]
     predicted = model.predict(buyers, horizon_days=YEAR)["spend_expected"].to_numpy(float)
     if not training or not predicted.sum() > 0:
         return model
@@ -120,8 +120,8 @@ def _last_period(holdout: Holdout) -> pd.Series:
     The totals are those of customers who had bought before both.
     """
     step = pd.Timedelta(days=holdout.days)
-    known = holdout.customers["first_day"] <= holdout.start - step
-    last, before = (float(spend[known].sum()) for spend in (holdout.spend_last, holdout.spend_before))
+    bought_before = holdout.customers["first_day"] <= holdout.start - step
+    last, before = (float(spend[bought_before].sum()) for spend in (holdout.spend_last, holdout.spend_before))
     return holdout.spend_last * (max(last, 0.0) / before if before > 0 else 1.0)
 
 

@@ -36,7 +36,7 @@ class AssumptionCheck:
     consequence
         What was done about it, as an id; the status where there is nothing to do.
     measured
-        The numbers that decide, by name; empty where they cannot be told.
+        The numbers that decide, by name; empty where there are too few data.
     """
 
     assumption: str

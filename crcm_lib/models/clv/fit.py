@@ -69,13 +69,13 @@ def fit_purchase_models(
     margin, spend = margin_rate(buyers), fit_spend(n, mean, seed=seed)
     regular = regular_model(facts.get("regularity", 1.0))
     models = {}
-    for asked in purchase_models:
-        if asked == REGULAR and regular in models:
+    for requested in purchase_models:
+        if requested == REGULAR and regular in models:
             continue
-        name = regular if asked == REGULAR else asked
+        name = regular if requested == REGULAR else requested
         used, fit, reasons = fit_purchases(name, histories, facts, seed=seed)
         loglik = {"loglik_purchases": fit.loglik} if np.isfinite(fit.loglik) else {}
-        models[asked] = ValueModel(
+        models[requested] = ValueModel(
             purchase_model=used,
             params=fit.params,
             spend_model=spend.spend_model,

@@ -127,7 +127,8 @@ def select_model(engine, *, as_of, horizon_days: float, seed: int = 0) -> ModelS
     windows, judged = backtest(holdouts, seed=seed)
     buyers = max((int((holdout.purchases > 0).sum()) for holdout in holdouts[:judged]), default=0)
     if buyers < metrics.MIN_BUYERS:
-        return ModelSelection(Reason("too_few_buyers", {"buyers": buyers, "needed": metrics.MIN_BUYERS}))
+        reason = Reason("too_few_buyers", {"buyers": buyers, "needed": metrics.MIN_BUYERS})
+        return ModelSelection(reason, grade=metrics.Grade(metrics.UNKNOWN, buyers))
     spends = [window.spends for window in windows[:judged]]
     standings, champion = metrics.rank_models(spends, CANDIDATES, BASELINES)
     scores = standings.set_index("model").to_dict("index")

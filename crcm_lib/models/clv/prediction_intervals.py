@@ -135,11 +135,11 @@ def relative_totals(groups: pd.DataFrame, everybody: pd.DataFrame) -> pd.DataFra
     The rows with `low_change` and `high_change` (limit / expected - 1). Groups that are hidden or of which
     nothing is expected are left out; no rows where none remains.
     """
-    shown = groups.dropna().query("spend_expected > 0").sort_values("spend_expected", ascending=False)
-    shown = pd.concat([shown, everybody], ignore_index=True) if len(shown) else shown
-    return shown.assign(
-        low_change=shown["spend_low"] / shown["spend_expected"] - 1,
-        high_change=shown["spend_high"] / shown["spend_expected"] - 1,
+    totals = groups.dropna().query("spend_expected > 0").sort_values("spend_expected", ascending=False)
+    totals = pd.concat([totals, everybody], ignore_index=True) if len(totals) else totals
+    return totals.assign(
+        low_change=totals["spend_low"] / totals["spend_expected"] - 1,
+        high_change=totals["spend_high"] / totals["spend_expected"] - 1,
     )
 
 
@@ -175,7 +175,7 @@ def _draw_parameters(model: ValueModel, buyers: pd.DataFrame, random) -> list[tu
         columns = (different.columns[0], different.columns[1] / scale, different.weight)
         params = {name: model.spend_params[name] / (scale if name == "v" else 1) for name in PARAM_NAMES}
         drawn = sample_parameters(gamma_gamma_objective, columns, params, random, draws=sets, sample=SAMPLE)
-        spends = [model.spend_params | found | {"v": found["v"] * scale} for found in drawn]
+        spends = [model.spend_params | params | {"v": params["v"] * scale} for params in drawn]
     return list(zip(purchases, spends, strict=True))
 
 

@@ -100,7 +100,7 @@ def describe_covariates(
     column = {name: buyers[name].to_numpy(float) for name in buyers.select_dtypes("number")}
     purchases, age = column["purchases"], column["days_observed"] + 1
     recency, spend = column["days_since_last"], column["spend_total"].clip(0)
-    found = {
+    covariates = {
         "rate": np.log(rate),
         "p_alive": p_alive,
         "purchases": purchases,
@@ -110,7 +110,7 @@ def describe_covariates(
         "basket": np.log(np.maximum(spend / purchases / typical_spend, 1e-3)),
     }
     if "gap_mean_days" in column:
-        found |= {
+        covariates |= {
             "recency_gaps": recency / column["gap_mean_days"],
             "gap_variation": column["gap_spread_days"] / column["gap_mean_days"],
             "last_gap": column["gap_last_days"] / column["gap_mean_days"],
@@ -119,15 +119,15 @@ def describe_covariates(
         if f"purchases_{days}d" in column:
             observed = np.minimum(days, age)
             usual, usual_spend = observed * purchases / age, observed * spend / typical_spend / age
-            found[f"purchases_{days}d"] = column[f"purchases_{days}d"] / (usual + 0.5)
-            found[f"spend_{days}d"] = column[f"spend_{days}d"] / typical_spend / (usual_spend + 0.5)
+            covariates[f"purchases_{days}d"] = column[f"purchases_{days}d"] / (usual + 0.5)
+            covariates[f"spend_{days}d"] = column[f"spend_{days}d"] / typical_spend / (usual_spend + 0.5)
     for name in BREADTH:
         if name in column:
-            found |= {name: np.log1p(column[name]), f"{name}_per_purchase": column[name] / purchases}
-    found |= {name: column[name] for name in SHARES if name in column}
+            covariates |= {name: np.log1p(column[name]), f"{name}_per_purchase": column[name] / purchases}
+    covariates |= {name: column[name] for name in SHARES if name in column}
     if "orders" in column:
-        found["orders_per_purchase"] = column["orders"] / purchases
-    return pd.DataFrame(found, index=buyers.index).replace([np.inf, -np.inf], np.nan)
+        covariates["orders_per_purchase"] = column["orders"] / purchases
+    return pd.DataFrame(covariates, index=buyers.index).replace([np.inf, -np.inf], np.nan)
 
 
 def learn_correction(
@@ -149,9 +149,9 @@ def learn_correction(
     from threadpoolctl import threadpool_limits
 
     expected, actual = (np.concatenate(parts) for parts in zip(*map(_bring_to_total, windows), strict=True))
-    known = pd.concat([window.covariates for window in windows], join="inner")
-    known = known.dropna(axis="columns", how="all")
-    names = [name for name in covariates if name in known]
+    points = pd.concat([window.covariates for window in windows], join="inner")
+    points = points.dropna(axis="columns", how="all")
+    names = [name for name in covariates if name in points]
     boosting = HistGradientBoostingRegressor(
         loss="poisson",
         max_iter=TREES,
@@ -165,7 +165,7 @@ def learn_correction(
     )
     with threadpool_limits(1):  # The sums must not depend on how threads share them.
         weight = expected / expected.mean()
-        boosting.fit(known[names].to_numpy(float), actual / expected, sample_weight=weight)
+        boosting.fit(points[names].to_numpy(float), actual / expected, sample_weight=weight)
     trees = tuple(_tree_nodes(tree) for (tree,) in boosting._predictors)
     factors = 2 * Correction(tuple(names), trees, 0.0).factor(covariates) - 1
     return Correction(tuple(names), trees, float(np.log(predicted.sum() / (predicted @ factors))))

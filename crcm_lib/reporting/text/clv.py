@@ -7,10 +7,11 @@ from crcm_lib.i18n import _
 from crcm_lib.models.clv.model_selection import ModelSelection
 from crcm_lib.models.clv.purchase_models import PARETO
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
-from crcm_lib.models.metrics import MIN_BUYERS, Grade
+from crcm_lib.models.metrics import Grade
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.workspace import Workspace
 
 LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
 
@@ -40,6 +41,12 @@ def label_basis(basis: str) -> str:
 
 def describe_selection(selection: ModelSelection) -> str:
     """Which model was selected, and why, in a sentence."""
+    return _("Selected: {model}; {why}").format(
+        model=label_model(selection.champion), why=_describe_rule(selection.reason)
+    )
+
+
+def _describe_rule(reason: Reason) -> str:
     words = {
         "smallest_loss": _(
             "the smallest loss, and no simpler model within one standard error (windows of {days} days held "
@@ -54,16 +61,14 @@ def describe_selection(selection: ModelSelection) -> str:
             "{buyers} customers bought in a window held out, and a comparison needs {needed}"
         ),
     }
-    why = fill(words, selection.reason.rule, selection.reason.facts)
-    return _("Selected: {model}; {why}").format(model=label_model(selection.champion), why=why)
+    return fill(words, reason.rule, reason.facts)
 
 
-def describe_grade(grade: Grade) -> str:
-    """How accurate the champion was against the best naive baseline, in a sentence."""
+def describe_grade(selection: ModelSelection) -> str:
+    """How accurate the selected model was against the best naive baseline, or why that is unknown."""
+    grade = selection.grade
     if np.isnan(grade.rmse_change):
-        return _("{buyers} customers bought in the days held out, and a grade needs {needed}").format(
-            buyers=numbers.count(grade.buyers), needed=MIN_BUYERS
-        )
+        return _describe_rule(selection.reason)
     return _(
         "against the best naive baseline its error (RMSE) is {rmse} and its ranking (Gini) {gini} points; "
         "its total was off by {bias}"
@@ -76,9 +81,8 @@ def describe_grade(grade: Grade) -> str:
 
 def label_grade(grade: Grade) -> str:
     """The grade in a word or two."""
-    return {
-        "good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell"),
-    }[grade.grade]  # fmt: skip
+    words = {"good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell")}
+    return words[grade.grade]
 
 
 def describe_reason(reason: Reason) -> str:
@@ -219,8 +223,8 @@ def describe_value(
     totals: pd.DataFrame,
     tenths: pd.DataFrame,
     model: ValueModel,
-    grade: Grade,
-    workspace,
+    selection: ModelSelection,
+    workspace: Workspace,
 ) -> Takeaway:
     """What customers are expected to spend and to be worth, who carries it, and how right that was before.
 
@@ -232,8 +236,8 @@ def describe_value(
         `PredictionIntervals.totals`, whose last row is that of all customers.
     tenths
         From `sum_tenths`, small cells hidden; the top fifth is not said where one of its tenths is hidden.
-    model, grade
-        The model that predicts, and its grade on the days held out.
+    model, selection
+        The model that predicts, and how it was selected.
     workspace
         For the policy and the currency.
     """
@@ -253,6 +257,6 @@ def describe_value(
         value=numbers.money(value["value"].sum()),
         basis=label_basis(model.basis(policy.margin_rate)),
         top=numbers.write(tenths["value_share"].head(2).sum(min_count=2), "share"),
-        grade=label_grade(grade),
-        why=describe_grade(grade),
+        grade=label_grade(selection.grade),
+        why=describe_grade(selection),
     )
