@@ -5,7 +5,10 @@ from collections.abc import Iterable
 import pandas as pd
 
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.summaries import POOLED, STATES_KEPT
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text import numbers
+from crcm_lib.schema.tables import About
 
 LEVELS = ("yes", "limited", "no")
 TEXTS = ("capability", "verdict", "reason", "subject")  # columns of `verdict` that are no numbers
@@ -167,4 +170,98 @@ def _write_rows(verdict: pd.DataFrame) -> pd.DataFrame:
             "verdict": verdict["verdict"],
             "because": write_reasons(verdict),
         }
+    )
+
+
+def write_scores(grid: pd.DataFrame) -> pd.DataFrame:
+    """Shares in words; one that is below 1 never reads as 1."""
+    return grid.map(_write_share)
+
+
+def _write_share(share: float) -> str:
+    return numbers.write(share if share == 1 else min(share, 0.999), "share")
+
+
+def name_states(money: pd.DataFrame) -> pd.Series:
+    """The names of the states of `summaries.summarise_money`; rules are named as what they set aside."""
+    named = money["state"].where(
+        money["state"].isin(["read", *STATES_KEPT]),
+        [_write_rule(state, rules) for state, rules in zip(money["state"], money["rules"], strict=True)],
+    )
+    return named.rename("state")
+
+
+def _write_rule(state: str, rules: int) -> str:
+    rule = _("{count} other reasons").format(count=numbers.count(rules)) if state == POOLED else state
+    return _("set aside: {rule}").format(rule=rule)
+
+
+def describe_rows(rows: pd.DataFrame) -> str:
+    """Of each table's records, how many were set aside; `rows` has `read` and `set_aside` by table."""
+    parts = [
+        _("{table}: {aside} of {read} records set aside").format(
+            table=row.Index, aside=numbers.count(row.set_aside), read=numbers.count(row.read)
+        )
+        for row in rows.itertuples()
+    ]
+    return _("Bars, share of records set aside by table. {parts}.").format(parts="; ".join(parts))
+
+
+def describe_rules(records: pd.Series) -> str:
+    """How many records each rule set aside; `records` by rule."""
+    if records.empty:
+        return _("No bars: no record was set aside.")
+    parts = "; ".join(f"{rule}: {numbers.count(count)}" for rule, count in records.items())
+    return _("Bars, records set aside by rule. {parts}.").format(parts=parts)
+
+
+def describe_scores(grid: pd.DataFrame) -> str:
+    """The quality scores; `grid` has a row for each table and a column for each dimension."""
+    parts = [
+        f"{table}: "
+        + ", ".join(f"{dimension} {_write_share(score)}" for dimension, score in row.dropna().items())
+        for table, row in grid.iterrows()
+    ]
+    return _("Grid of quality scores, 100 % is perfect. {parts}.").format(parts="; ".join(parts))
+
+
+def describe_months(months: pd.DataFrame) -> str:
+    """Transaction lines by month; months that are hidden have no number."""
+    parts = "; ".join(
+        f"{month:%Y-%m}: {numbers.write(lines, 'count')}"
+        for month, lines in zip(months["month"], months["lines"], strict=True)
+    )
+    words = _("Bars, transaction lines by month. {parts}.").format(parts=parts)
+    return words + (_(" The last month is not over.") if months["partial"].iloc[-1] else "")
+
+
+def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: pd.DataFrame) -> Takeaway:
+    """How much of what came in is used, how good it is, and what it can carry: three sentences."""
+    sums = rows.sum()
+    levels = verdict["verdict"].value_counts().reindex(LEVELS, fill_value=0)
+    # Tables that are seldom written to are old without being bad, so that only that of purchases counts.
+    scores = quality[(quality["dimension"] != "timeliness") | (quality["table"] == "transactions")]
+    worst = scores.loc[scores["score"].idxmin()]
+    absent = sorted(name_capabilities(verdict.loc[verdict["verdict"] == "no", "capability"]))
+    return takeaway(
+        _(
+            "**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; {aside} "
+            "set aside, each with its reason. The lowest quality score is {dimension} of {worst}, {score}. "
+            "The data carry **{yes} of {all} parts of the report in full** and {limited} with limits; "
+            "not available: {missing}."
+        ),
+        kept=numbers.count(sums["kept"]),
+        read=numbers.count(sums["read"]),
+        aside=numbers.count(sums["set_aside"]),
+        share=_write_share(sums["kept"] / max(sums["read"], 1)),
+        title=about.title,
+        first=about.first_day,
+        last=about.as_of,
+        dimension=worst["dimension"],
+        worst=worst["table"],
+        score=_write_share(worst["score"]),
+        yes=int(levels["yes"]),
+        all=len(verdict),
+        limited=int(levels["limited"]),
+        missing=", ".join(absent) or _("nothing"),
     )
