@@ -11,14 +11,15 @@ from hypothesis import strategies as st
 
 from crcm_lib.errors import GateError, UsageError
 from crcm_lib.privacy import (
+    count_hidden,
     find_identifiers,
     hide_small,
     make_private,
     pseudonymise,
     pseudonyms,
-    say_hidden,
     suppression,
 )
+from crcm_lib.reporting.text.numbers import describe_hidden
 from crcm_lib.schema.tables import About
 
 SYNTHETIC = About("sample", "Sample", "2025-12-31", "2023-07-01", "CNY", synthetic=True)
@@ -303,9 +304,11 @@ def test_a_small_cell_of_a_two_way_table_takes_no_more_with_it_than_a_block():
 
 def test_how_much_is_hidden_is_said():
     frame = groups([40, 2, 9], spend=[1.0, 2.0, np.nan])
-    said = say_hidden(frame, hide_small(frame, money=["spend"]))
-    assert said.startswith("3 number(s) are hidden, because they tell of fewer than 5 customers")
-    assert say_hidden(frame, frame) == ""
+    hidden = count_hidden(frame, hide_small(frame, money=["spend"]))
+    assert hidden == 3
+    words = describe_hidden(hidden, at_least=5)
+    assert words.startswith("3 number(s) are hidden, because they tell of fewer than 5 customers")
+    assert describe_hidden(count_hidden(frame, frame), at_least=5) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,17 @@
-"""What people may see of persons: pseudonyms for ids, no small cells, a search for what slipped through."""
+"""What people may see of persons: pseudonyms for ids, no small cells, and a search for raw identifiers."""
 
 from crcm_lib.privacy.identifiers import find_identifiers
 from crcm_lib.privacy.pseudonyms import keyed_hash, load_key, make_private, pseudonymise
-from crcm_lib.privacy.suppression import LARGEST_SHARE, MAX_DOMINANT_SHARE, hide_small, say_hidden
+from crcm_lib.privacy.suppression import LARGEST_SHARE, MAX_DOMINANT_SHARE, count_hidden, hide_small
 
 __all__ = [
     "LARGEST_SHARE",
     "MAX_DOMINANT_SHARE",
+    "count_hidden",
     "find_identifiers",
     "hide_small",
     "keyed_hash",
     "load_key",
     "make_private",
     "pseudonymise",
-    "say_hidden",
 ]

@@ -1,4 +1,4 @@
-"""A search for what must not be in a report: raw ids, e-mail addresses, phone numbers."""
+"""A search for identifiers that must not be in a report: raw ids, e-mail addresses, phone numbers."""
 
 import html
 import re
@@ -10,14 +10,15 @@ PHONE = re.compile(
     r"(?![A-Za-z0-9]|\.\d)"
 )
 PICTURE = re.compile(r"data:[\w/+.;=-]+;base64,[A-Za-z0-9+/=]+")
-WORD = re.compile(r"[A-Za-z0-9]+|[^\W_]")  # a run of letters and digits, or one character of another script
+# A run of Latin letters and digits, or one character of another script.
+WORD = re.compile(r"[A-Za-z0-9]+|[^\W_]")
 
 
 def find_identifiers(text: str, ids: Iterable[str]) -> list[str]:
-    """Every e-mail address, phone number and raw id that occurs in a text, sorted; pictures are passed over.
+    """Every e-mail address, phone number and raw id that occurs in a text, sorted; pictures are skipped.
 
-    Ids are found as whole words. Those of up to 3 Latin letters and digits, and numbers of up to 4 digits,
-    are not looked for: nobody can tell them from words and numbers that belong to the report.
+    Ids are matched as whole words. Those of up to 3 Latin letters and digits, and numbers of up to 4 digits,
+    are not searched: they cannot be distinguished from words and numbers that belong to the report.
 
     Examples
     --------
@@ -25,17 +26,24 @@ def find_identifiers(text: str, ids: Iterable[str]) -> list[str]:
     ['+86 10 5555 1234', '00123', 'K1042', 'a.b@example.com']
     """
     text = html.unescape(PICTURE.sub(" ", text))
-    found = {*EMAIL.findall(text), *PHONE.findall(text)}
-    wanted: dict[tuple[str, ...], str] = {}
-    lengths: dict[str, set[int]] = {}  # of the ids that begin with a word
-    for name in sorted({str(name) for name in ids}):
-        words = tuple(WORD.findall(name))
-        if words and len(name) >= (2 if not name.isascii() else 5 if name.isdecimal() else 4):
-            wanted[words] = name
+    identifiers = {*EMAIL.findall(text), *PHONE.findall(text)}
+    ids_by_words: dict[tuple[str, ...], str] = {}
+    lengths: dict[str, set[int]] = {}  # numbers of words of the ids that begin with a word
+    for customer in sorted({str(customer) for customer in ids}):
+        words = tuple(WORD.findall(customer))
+        if words and len(customer) >= _min_length(customer):
+            ids_by_words[words] = customer
             lengths.setdefault(words[0], set()).add(len(words))
-    words = WORD.findall(text)
+    words = tuple(WORD.findall(text))
     for place, word in enumerate(words):
         for length in lengths.get(word, ()):
-            if name := wanted.get(tuple(words[place : place + length])):
-                found.add(name)
-    return sorted(found)
+            if customer := ids_by_words.get(words[place : place + length]):
+                identifiers.add(customer)
+    return sorted(identifiers)
+
+
+def _min_length(customer: str) -> int:
+    """The fewest characters with which an id of this script is searched."""
+    if not customer.isascii():
+        return 2
+    return 5 if customer.isdecimal() else 4

@@ -13,15 +13,16 @@ from crcm_lib.i18n import _
 from crcm_lib.schema.tables import ROOT, About
 
 DEMO_KEY = b"crcm demo key: published, for synthetic data, protects nobody"
-SHORTEST_KEY = 32  # bytes, the length of the hash: RFC 2104, section 3
-DIGITS = 12  # hexadecimal; among a million customers two share a pseudonym with probability 0.002
+MIN_KEY_LENGTH = 32  # bytes, the length of the hash: RFC 2104, section 3
+DIGITS = 12  # hexadecimal; that two of a million customers share a pseudonym has probability 0.002
 
 
 def load_key(about: About) -> bytes:
     """The key that pseudonyms are made with: the published one for synthetic data, else a secret one.
 
-    The secret is the file that the environment variable CRCM_KEY_FILE names, or `.crcm/key` under the
-    project's root, made at first use. It is never written to a run: who has only the run cannot undo it.
+    The secret is in the file that the environment variable CRCM_KEY_FILE names, or in `.crcm/key` under the
+    project's root, which is made at first use. It is never written to a run, so that nobody can compute the
+    ids from the run alone.
     """
     if about.synthetic:
         return DEMO_KEY
@@ -34,7 +35,7 @@ def load_key(about: About) -> bytes:
 
 
 def pseudonymise(ids: Iterable[str], about: About) -> list[str]:
-    """One pseudonym per id, in order: equal for equal ids and keys, without the key not to be undone.
+    """One pseudonym per id, in order: equal for equal ids and keys, and not reversible without the key.
 
     Raises
     ------
@@ -47,17 +48,14 @@ def pseudonymise(ids: Iterable[str], about: About) -> list[str]:
     >>> pseudonymise(["00123", "123", "00123"], demo)
     ['C-727C8B7D0FE2', 'C-8D7E9E48FA34', 'C-727C8B7D0FE2']
     """
-    key, names = load_key(about), pd.Series(list(ids), dtype="str")
-    if gaps := int(names.isna().sum()):
-        raise ValueError(f"{gaps} of {len(names)} ids are missing; a missing id has no pseudonym.")
-    made = {name: f"C-{keyed_hash(key, name)[:DIGITS].upper()}" for name in names.unique()}
-    if shared := len(made) - len(set(made.values())):
-        raise GateError(
-            _("{count} pseudonym(s) stand for two customers. Use another key (CRCM_KEY_FILE).").format(
-                count=shared
-            )
-        )
-    return [made[name] for name in names]
+    key, customers = load_key(about), pd.Series(list(ids), dtype="str")
+    if gaps := int(customers.isna().sum()):
+        raise ValueError(f"{gaps} of {len(customers)} ids are missing; a missing id has no pseudonym.")
+    pseudonyms = {id_: f"C-{keyed_hash(key, id_)[:DIGITS].upper()}" for id_ in customers.unique()}
+    if shared := len(pseudonyms) - len(set(pseudonyms.values())):
+        problem = _("{count} pseudonym(s) stand for two customers. Use another key (CRCM_KEY_FILE).")
+        raise GateError(problem.format(count=shared))
+    return [pseudonyms[id_] for id_ in customers]
 
 
 def keyed_hash(key: bytes, text: str) -> str:
@@ -66,7 +64,7 @@ def keyed_hash(key: bytes, text: str) -> str:
 
 
 def make_private(folder: str | Path) -> None:
-    """Let only the owner in: 0700 for the folder and those in it, 0600 for the files."""
+    """Give access to the owner only: mode 0700 for the folder and those in it, 0600 for the files."""
     for path in [Path(folder), *Path(folder).rglob("*")]:
         if not path.is_symlink():
             path.chmod(0o700 if path.is_dir() else 0o600)
@@ -76,17 +74,11 @@ def _read_key(path: Path) -> bytes:
     try:
         key, mode = path.read_bytes().strip(), path.stat().st_mode
     except OSError as error:
-        raise UsageError(
-            _("key file {path}: cannot be read ({why}). Set CRCM_KEY_FILE to a file of your own.").format(
-                path=path, why=error.strerror
-            )
-        ) from None
-    if len(key) < SHORTEST_KEY:
-        raise UsageError(
-            _("key file {path}: {count} bytes; at least {needed} random bytes are needed.").format(
-                path=path, count=len(key), needed=SHORTEST_KEY
-            )
-        )
+        problem = _("key file {path}: cannot be read ({why}). Set CRCM_KEY_FILE to a file of your own.")
+        raise UsageError(problem.format(path=path, why=error.strerror)) from None
+    if len(key) < MIN_KEY_LENGTH:
+        problem = _("key file {path}: {count} bytes; at least {needed} random bytes are needed.")
+        raise UsageError(problem.format(path=path, count=len(key), needed=MIN_KEY_LENGTH))
     if mode & 0o077:
         raise UsageError(_("key file {path}: others can read it. Run chmod 600 on it.").format(path=path))
     return key
@@ -97,7 +89,7 @@ def _make_key(path: Path) -> None:
     path.parent.mkdir(mode=0o700, exist_ok=True)
     draft = path.with_name(f"key.{os.getpid()}")
     with open(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w") as file:
-        file.write(secrets.token_hex(SHORTEST_KEY) + "\n")
+        file.write(secrets.token_hex(MIN_KEY_LENGTH) + "\n")
     try:
         os.link(draft, path)
     except FileExistsError:

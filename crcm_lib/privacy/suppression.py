@@ -1,19 +1,17 @@
-"""Tables that people may read: no small cells, and none that could be computed from the rest.
+"""Suppression of small cells in tables that people read, and of cells from which one could be computed.
 
 Small cells are hidden by the threshold rule (fewer than `at_least` customers) and the dominance or (n, k)
 rule with n = 1 (one customer brings more than `MAX_DOMINANT_SHARE` of the money), then by complementary
 suppression, so that a total less what is shown reveals nothing: Hundepool et al. (2012), Statistical
-Disclosure Control, Wiley, chapters 4 and 5 (the audit of two-way tables by linear programmes too). What this
-does not stop: a reader who knows sizes from elsewhere, compares two tables that overlap in part, or reasons
-about why the rule chose a group.
+Disclosure Control, Wiley, chapters 4 and 5 (the audit of two-way tables by linear programmes too). It does
+not protect against a reader who knows sizes from another source, compares two tables that overlap in part, or
+infers why the rule chose a group.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-
-from crcm_lib.i18n import _
 
 MAX_DOMINANT_SHARE = 0.8  # of a cell's money
 LARGEST_SHARE = "largest_share"
@@ -26,7 +24,7 @@ def hide_small(
     money: Sequence[str] = (),
     at_least: int = 5,
 ) -> pd.DataFrame:
-    """The table as people may see it: what would tell of a few customers is missing.
+    """The table as people may see it: values that would disclose something of a few customers are missing.
 
     Parameters
     ----------
@@ -35,8 +33,8 @@ def hide_small(
     counts
         The column with the number of customers in the group. Several columns mean a two-way table of counts.
     money
-        Every column that tells of the groups' money: a sum first, then its shares, means. If the frame has a
-        column `largest_share` (share of that sum that the group's largest customer brings), groups that one
+        Every column that depends on the groups' money: a sum first, then its shares, means. If the frame has
+        a column `largest_share` (share of that sum that the group's largest customer brings), groups that one
         customer dominates are hidden too; the column itself never comes back.
     at_least
         Groups of 1 to `at_least` - 1 customers are hidden.
@@ -59,28 +57,22 @@ def hide_small(
     if not isinstance(counts, str):
         return _blank(frame, list(counts), _hide_two_way(frame[list(counts)].to_numpy(), at_least))
     people = frame[counts].fillna(0).to_numpy()
-    hidden = _hide_list(people, _small(people, at_least), at_least)
-    covered = hidden.copy()
+    hidden = _hide_list(people, _is_small(people, at_least), at_least)
+    hidden_money = hidden.copy()
     if money and LARGEST_SHARE in frame:
         share = frame[LARGEST_SHARE].fillna(0).to_numpy()
-        covered = _hide_dominated(frame[money[0]].abs().fillna(0).to_numpy(), share, hidden)
-    shown = frame.drop(columns=LARGEST_SHARE, errors="ignore")
-    numbers = list(shown.select_dtypes(["number", "datetime"]))
-    return _blank(_blank(shown, numbers, hidden), list(money), covered)
+        hidden_money = _hide_dominated(frame[money[0]].abs().fillna(0).to_numpy(), share, hidden)
+    published = frame.drop(columns=LARGEST_SHARE, errors="ignore")
+    numbers = list(published.select_dtypes(["number", "datetime"]))
+    return _blank(_blank(published, numbers, hidden), list(money), hidden_money)
 
 
-def say_hidden(frame: pd.DataFrame, shown: pd.DataFrame, *, at_least: int = 5) -> str:
-    """A sentence that says how many numbers `hide_small` hid; empty if none."""
-    hidden = int((shown.isna() & frame[shown.columns].notna()).to_numpy().sum())
-    if not hidden:
-        return ""
-    return _(
-        "{hidden} number(s) are hidden, because they tell of fewer than {at_least} customers or of one "
-        "dominating customer, or because others could be computed from them."
-    ).format(hidden=f"{hidden:,}", at_least=at_least)
+def count_hidden(frame: pd.DataFrame, published: pd.DataFrame) -> int:
+    """How many values of a table `hide_small` made missing."""
+    return int((published.isna() & frame[published.columns].notna()).to_numpy().sum())
 
 
-def _small(people: np.ndarray, at_least: int) -> np.ndarray:
+def _is_small(people: np.ndarray, at_least: int) -> np.ndarray:
     return (people > 0) & (people < at_least)
 
 
@@ -90,9 +82,9 @@ def _is_safe(people: np.ndarray, hidden: np.ndarray, at_least: int) -> bool:
 
 
 def _hide_list(people: np.ndarray, hidden: np.ndarray, at_least: int) -> np.ndarray:
-    """Hide further groups, the smallest first with all their equals, until the total reveals none."""
+    """Hide further groups, the smallest first with all of equal size, until the total reveals none."""
     if people.sum() < at_least:
-        return hidden  # a total as small as this is hidden itself
+        return hidden  # such a small total is hidden itself
     while hidden.any() and not hidden.all() and not _is_safe(people, hidden, at_least):
         hidden = _hide_next(people, hidden)
     return hidden
@@ -116,9 +108,9 @@ def _hide_dominated(size: np.ndarray, share: np.ndarray, hidden: np.ndarray) -> 
 
 
 def _hide_two_way(people: np.ndarray, at_least: int) -> np.ndarray:
-    """Hide further cells until no row, no column and no combination of them tells that a cell is small."""
+    """Hide further cells until no row, no column and no combination of them reveals a small cell."""
     people = np.nan_to_num(people.astype(float))
-    hidden, before = _small(people, at_least), None
+    hidden, before = _is_small(people, at_least), None
     while before is None or (hidden != before).any():
         before = hidden.copy()
         for row, line in enumerate(people):
@@ -134,7 +126,10 @@ def _hide_two_way(people: np.ndarray, at_least: int) -> np.ndarray:
 
 
 def _disclosed_by_totals(people: np.ndarray, hidden: np.ndarray, at_least: int) -> list[tuple[int, int]]:
-    """Small cells that all totals that may be shown tell to be small: the most they can be is too little."""
+    """Small cells of which the totals that may be shown reveal an upper bound below `at_least`.
+
+    The bound is the maximum of a linear programme over all tables with the same totals and shown cells.
+    """
     from scipy.optimize import linprog
 
     cells = np.argwhere(hidden)
@@ -142,26 +137,26 @@ def _disclosed_by_totals(people: np.ndarray, hidden: np.ndarray, at_least: int) 
         [np.equal.outer(np.arange(side), cells[:, axis]) for axis, side in enumerate(hidden.shape)]
     )
     totals = np.concatenate([people.sum(axis=1), people.sum(axis=0)])
-    shown = np.concatenate([~hidden.all(axis=1), ~hidden.all(axis=0)]) & (totals >= at_least)
-    if not shown.any():
+    public_totals = np.concatenate([~hidden.all(axis=1), ~hidden.all(axis=0)]) & (totals >= at_least)
+    if not public_totals.any():
         return []
     rests = (people * hidden).sum(axis=1), (people * hidden).sum(axis=0)
-    facts = {"A_eq": sums[shown].astype(float), "b_eq": np.concatenate(rests)[shown]}
+    constraints = {"A_eq": sums[public_totals].astype(float), "b_eq": np.concatenate(rests)[public_totals]}
     bounds = (0 if (people[hidden] == 0).any() else 1, people.sum())
-    told = []
+    disclosed = []
     for place, cell in enumerate(cells):
-        if _small(people[tuple(cell)], at_least):
-            most = linprog(-np.eye(len(cells))[place], bounds=bounds, **facts).x[place]
-            told += [tuple(cell)] if most < at_least - 1e-6 else []
-    return told
+        if _is_small(people[tuple(cell)], at_least):
+            upper = linprog(-np.eye(len(cells))[place], bounds=bounds, **constraints).x[place]
+            disclosed += [tuple(cell)] if upper < at_least - 1e-6 else []
+    return disclosed
 
 
 def _blank(frame: pd.DataFrame, columns: list[str], mask: np.ndarray) -> pd.DataFrame:
     """A copy with missing values where the mask (per row, or per row and column) holds."""
-    shown = frame.copy()
+    published = frame.copy()
     for place, column in enumerate(columns):
         values = frame[column]
         if pd.api.types.is_integer_dtype(values):
             values = values.astype("Int64")
-        shown[column] = values.mask(mask if mask.ndim == 1 else mask[:, place])
-    return shown
+        published[column] = values.mask(mask if mask.ndim == 1 else mask[:, place])
+    return published

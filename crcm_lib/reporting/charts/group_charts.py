@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.privacy import hide_small, say_hidden
+from crcm_lib.privacy import count_hidden, hide_small
 from crcm_lib.reporting.charts.style import (
     INK,
     MUTED,
@@ -16,6 +16,7 @@ from crcm_lib.reporting.charts.style import (
     table,
     takeaway,
 )
+from crcm_lib.reporting.text.numbers import describe_hidden
 from crcm_lib.schema import tables
 
 SHARES = {"customer_share": "share", "spend_share": "share", "share": "share", "cumulative_share": "share"}
@@ -88,7 +89,7 @@ def table_profile(profile: pd.DataFrame, findings, currency: str, *, at_least: i
     days = [column for column in both if str(column).endswith("_days") or str(column).startswith("days_")]
     formats = SHARES | dict.fromkeys(days, "days") | {"spend_mean": "money", "customers": "count"}
     caption = _("Medians; spend in {currency}. {hidden}").format(
-        currency=currency, hidden=say_hidden(parts, shown, at_least=at_least))  # fmt: skip
+        currency=currency, hidden=describe_hidden(count_hidden(parts, shown), at_least=at_least))  # fmt: skip
     return table(both, caption.strip(), **formats)
 
 

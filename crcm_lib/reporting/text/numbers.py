@@ -105,5 +105,16 @@ def write(value: Any, kind: str = "") -> str:
     return str(value)
 
 
+def describe_hidden(hidden: int, *, at_least: int) -> str:
+    """How many numbers `privacy.hide_small` hid, and why; "" where none."""
+    if not hidden:
+        return ""
+    words = _(
+        "{hidden} number(s) are hidden, because they tell of fewer than {at_least} customers or of one "
+        "dominating customer, or because others could be computed from them."
+    )
+    return words.format(hidden=count(hidden), at_least=at_least)
+
+
 def _no_minus_zero(words: str) -> str:
     return words.removeprefix("-") if not re.search("[1-9]", words) else words
