@@ -83,14 +83,23 @@ def split_history(engine, *, as_of, seed: int) -> list:
     purchase day, with all its lines, goes to one half by a hash of customer, day and `seed`.
     """
     day, halves = f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", []
+    columns = ", ".join(f'"{name}"' for name in engine.execute("select * from transactions limit 0").df())
     for number in (0, 1):
         half = open_beside(engine, f"half_{number}_of_{seed}")
         half.execute(f"""
             create or replace view transactions as
-            select * exclude (bought) from (
-                select *, coalesce(purchase_day, day) as bought from main.transactions where day <= {day})
-            qualify bought = min(bought) over (partition by customer_id)
-                or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2""")
+            select {columns}
+            from (
+                select *, min(bought) over (partition by customer_id) as first_bought
+                from (
+                    select *, coalesce(purchase_day, day) as bought
+                    from main.transactions
+                    where day <= {day}
+                ) as lines
+            ) as dated
+            where bought = first_bought
+                or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2
+        """)
         halves.append(half)
     return halves
 

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from crcm_lib.features.customer_sql import date, query
-from crcm_lib.schema.engine import Engine, has
+from crcm_lib.features.customer_sql import date, days_between, query
+from crcm_lib.schema.engine import Engine, columns_of, has
 
 SLACK = 0.1  # of the usual length: by how much a contract's length and its renewal's start may be off
 COLUMNS = {
@@ -71,8 +71,7 @@ def trace_subscriptions(engine: Engine, *, as_of, period_days: int = 0) -> Subsc
     day = date(pd.Timestamp(as_of).normalize())
     if not has(engine, "contracts"):
         return _no_subscriptions("no_contracts_table")
-    given = set(engine.execute("select * from contracts limit 0").df())
-    begun = {"begun": _begun(given, day)}
+    begun = {"begun": _begun(columns_of(engine, "contracts"), day)}
     median = "select percentile_disc(0.5) within group (order by days) as days from begun"
     usual = engine.execute(query(begun, median)).df()["days"].item()
     if pd.isna(usual):
@@ -98,7 +97,7 @@ def _begun(given: set[str], day: str) -> str:
             customer_id,
             cast(start as date) as first_day,
             cast("end" as date) as last_day,
-            cast(cast("end" as date) - cast(start as date) as bigint) + 1 as days,
+            {days_between("cast(start as date)", 'cast("end" as date)')} + 1 as days,
             {renewed} as renewed,
             {value} as value
         from contracts

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crcm_lib.errors import DataError
-from crcm_lib.features.customer_sql import Part, date, join_all, money, query
+from crcm_lib.features.customer_sql import Part, date, days_between, join_all, money, query
 from crcm_lib.i18n import _
-from crcm_lib.schema.engine import Engine, has
+from crcm_lib.schema.engine import Engine, columns_of
 
 MIN_KNOWN_SHARE = 0.5  # share of the sales whose cost must be known before contribution is computed
 SERVING = {"tickets": "opened", "contacts": "time", "assignments": "start"}  # tables that may have a `cost`
@@ -111,15 +111,9 @@ def contribution_waterfall(engine: Engine, *, as_of, annual_interest_rate: float
     return ContributionWaterfall(rows.drop(columns=["sold", "costed"], errors="ignore"), tuple(unavailable))
 
 
-def _columns(engine: Engine, table: str) -> set[str]:
-    if not has(engine, table):
-        return set()
-    return set(engine.execute(f"select * from {table} limit 0").df())
-
-
 def _sales(engine: Engine, day: str) -> tuple[dict[str, Part], list[str], list[UnavailablePart]]:
     """The sums over the lines, the steps that they give, and the parts that they cannot give."""
-    given = _columns(engine, "transactions")
+    given = columns_of(engine, "transactions")
     sale, amount = "case when kind = 'return' then 0 else {} end", money("amount")
     discount = f"coalesce({money('discount')}, 0)" if "discount" in given else "0"
     sums = {
@@ -149,7 +143,7 @@ def _sales(engine: Engine, day: str) -> tuple[dict[str, Part], list[str], list[U
 
 def _find_missing_cost(engine: Engine, day: str) -> UnavailablePart | None:
     """Why there is no contribution; None where the cost of enough of all sales is known."""
-    if "cost" not in _columns(engine, "transactions"):
+    if "cost" not in columns_of(engine, "transactions"):
         return UnavailablePart("contribution", "no_column", ("transactions",), "cost")
     amount = money("amount")
     sums = f"""
@@ -164,7 +158,7 @@ def _find_missing_cost(engine: Engine, day: str) -> UnavailablePart | None:
 
 def _serving(engine: Engine, day: str) -> tuple[dict[str, Part], list[UnavailablePart]]:
     """The cost of tickets, contacts and actions, from the tables that state it."""
-    priced = {table: when for table, when in SERVING.items() if "cost" in _columns(engine, table)}
+    priced = {table: when for table, when in SERVING.items() if "cost" in columns_of(engine, table)}
     others = tuple(table for table in SERVING if table not in priced)
     absent = [UnavailablePart("cost_to_serve", "no_column", others, "cost")] if others else []
     if not priced:
@@ -182,13 +176,13 @@ def _serving(engine: Engine, day: str) -> tuple[dict[str, Part], list[Unavailabl
 
 def _late(engine: Engine, day: str, rate: float) -> tuple[dict[str, Part], list[UnavailablePart]]:
     """The cost of late payment: simple interest on what was invoiced, from the day on which it was due."""
-    given = _columns(engine, "invoices")
+    given = columns_of(engine, "invoices")
     if not given:
         return {}, [UnavailablePart("late_payment", "no_table", ("invoices",))]
     if "paid" not in given:
         return {}, [UnavailablePart("late_payment", "no_column", ("invoices",), "paid")]
     paid = f"least(coalesce(cast(paid as date), {day}), {day})"
-    days = f"cast({paid} - cast(due as date) as bigint)"
+    days = days_between("cast(due as date)", paid)
     interest = f"""
         select customer_id, sum({money(f"amount * {days} * {float(rate)!r} / 365")}) as late_payment
         from invoices

@@ -9,7 +9,7 @@ import pandas as pd
 from crcm_lib.errors import DataError
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.i18n import _
-from crcm_lib.schema.engine import Engine, has
+from crcm_lib.schema.engine import Engine, columns_of, has
 from crcm_lib.schema.results import RESULTS
 
 DEPENDENT = {  # optional column of `transactions`: the features that need it
@@ -109,7 +109,7 @@ def summarise_customers(engine: Engine, *, as_of) -> pd.DataFrame:
     """
     end = _day(as_of)
     _require_transactions(engine, end)
-    columns, attributes = _columns(engine, "transactions"), _columns(engine, "customers")
+    columns, attributes = columns_of(engine, "transactions"), columns_of(engine, "customers")
     parts = sql.core(end, sql.line_sums(columns, end), sql.WINDOWS) | sql.gaps()
     for name, column in BREADTH.items():
         if column in columns:
@@ -171,7 +171,7 @@ def list_unavailable(engine: Engine) -> pd.DataFrame:
     One row per feature, named as in `customer_features`; "attributes" and "prospects" where there is no input
     table `customers`. `missing_column` is one of `transactions`, empty where the whole table is missing.
     """
-    columns = _columns(engine, "transactions")
+    columns = columns_of(engine, "transactions")
     rows = [
         (feature, "transactions", column)
         for column, features in DEPENDENT.items()
@@ -227,13 +227,6 @@ def _with_ratios(sums: pd.DataFrame) -> pd.DataFrame:
 def _divide(part: pd.Series, whole: pd.Series) -> pd.Series:
     """The quotient; missing where `whole` is not positive."""
     return part.astype("float64") / whole.where(whole > 0)
-
-
-def _columns(engine: Engine, table: str) -> set[str]:
-    """The columns of an input table; none where it is absent."""
-    if not has(engine, table):
-        return set()
-    return {column[0] for column in engine.execute(f"select * from {table} limit 0").description}
 
 
 def _day(day) -> pd.Timestamp:

@@ -5,23 +5,23 @@ Nothing dated after `as_of` counts: an invoice paid later is still open, a later
 
 import pandas as pd
 
-from crcm_lib.schema.engine import has
+from crcm_lib.features.customer_sql import date, days_between
+from crcm_lib.schema.engine import Engine, columns_of, has
 
 PAYMENTS = """
     select customer_id,
         avg(case when paid <= due then 1.0 else 0.0 end) as paid_on_time_share,
-        avg(case when paid <= due then 0 else datediff('day', due, least(coalesce(paid, {day}), {day})) end)
-            as days_late_mean
+        avg(case when paid <= due then 0 else {days_late} end) as days_late_mean
     from invoices where due < {day} and issued <= {day} group by customer_id"""
 RENEWALS = """
     select customer_id, avg(case when renewed then 1.0 else 0.0 end) as renewed_share
     from contracts where "end" <= {day} and renewed is not null group by customer_id"""
 LATEST = """
-    select customer_id, {what}, {word}
-    from {table} as said
+    select customer_id, {what}, {value}
+    from {table} as given
     where date <= {day} and date = (
         select max(date) from {table} as later
-        where later.customer_id = said.customer_id and later.{what} = said.{what} and date <= {day})
+        where later.customer_id = given.customer_id and later.{what} = given.{what} and date <= {day})
     group by customer_id, {what} order by customer_id, {what}"""
 ARMS = """
     select customer_id, action, arm, min(start) as start, max("end") as "end",
@@ -30,7 +30,7 @@ ARMS = """
     group by customer_id, action, arm order by customer_id, action, arm"""
 
 
-def derive(engine, *, as_of) -> dict[str, pd.DataFrame]:
+def derive(engine: Engine, *, as_of) -> dict[str, pd.DataFrame]:
     """The tables an indicator may read that are made from input tables; an absent input gives no table.
 
     Returns
@@ -42,32 +42,41 @@ def derive(engine, *, as_of) -> dict[str, pd.DataFrame]:
     - `renewals`: `renewed_share` (0…1) of the contracts that ended by `as_of`
     - `judgements`: the latest judgement (0…100) per indicator; several on its day are averaged
     """
-    found = {}
-    for name, source, query in (("payments", "invoices", PAYMENTS), ("renewals", "contracts", RENEWALS)):
-        if has(engine, source):
-            found[name] = _ask(engine, query, as_of).set_index("customer_id").sort_index()
+    derived = {}
+    if has(engine, "invoices"):
+        day = date(pd.Timestamp(as_of))
+        days_late = days_between("due", f"least(coalesce(paid, {day}), {day})")
+        payments = _ask(engine, PAYMENTS, as_of, days_late=days_late)
+        derived["payments"] = payments.set_index("customer_id").sort_index()
+    if has(engine, "contracts"):
+        derived["renewals"] = _ask(engine, RENEWALS, as_of).set_index("customer_id").sort_index()
     if has(engine, "judgements"):
-        words = {"table": "judgements", "what": "indicator", "word": "avg(value) as value"}
-        judged = _ask(engine, LATEST, as_of, **words)
-        found["judgements"] = judged.set_index(["customer_id", "indicator"])["value"].unstack()  # noqa: PD010
-    return found
+        judged = _ask(
+            engine, LATEST, as_of, table="judgements", what="indicator", value="avg(value) as value"
+        )
+        derived["judgements"] = judged.set_index(["customer_id", "indicator"])["value"].unstack()  # noqa: PD010
+    return derived
 
 
-def find_consents(engine, *, as_of) -> pd.DataFrame | None:
-    """Each customer's latest word per purpose: `customer_id`, `purpose`, `status`; None without the table.
+def find_consents(engine: Engine, *, as_of) -> pd.DataFrame | None:
+    """Each customer's latest consent per purpose: `customer_id`, `purpose`, `status`; None without the table.
 
-    Where both were given on one day, refused (the later word of the alphabet) wins.
+    Where several were given on one day and one of them is refused, it is refused.
     """
-    words = {"table": "consents", "what": "purpose", "word": "max(status) as status"}
-    return _ask(engine, LATEST, as_of, **words) if has(engine, "consents") else None
+    if not has(engine, "consents"):
+        return None
+    status = """
+        case when count(case when status = 'refused' then 1 end) > 0 then 'refused' else max(status) end
+            as status"""
+    return _ask(engine, LATEST, as_of, table="consents", what="purpose", value=status)
 
 
-def find_arms(engine, *, as_of) -> pd.DataFrame:
+def find_arms(engine: Engine, *, as_of) -> pd.DataFrame:
     """Treatments and controls begun by `as_of`: `customer_id`, `action`, `arm`, `start`, `end`, `cost`."""
     if not has(engine, "assignments"):
         return pd.DataFrame(columns=["customer_id", "action", "arm", "start", "end", "cost"])
-    columns = {column[0] for column in engine.execute("select * from assignments limit 0").description}
-    arms = _ask(engine, ARMS, as_of, cost="coalesce(cost, 0)" if "cost" in columns else "0")
+    has_cost = "cost" in columns_of(engine, "assignments")
+    arms = _ask(engine, ARMS, as_of, cost="coalesce(cost, 0)" if has_cost else "0")
     return arms.assign(
         start=pd.to_datetime(arms["start"]),
         end=pd.to_datetime(arms["end"]),
@@ -75,5 +84,5 @@ def find_arms(engine, *, as_of) -> pd.DataFrame:
     )
 
 
-def _ask(engine, query: str, as_of, **parts: str) -> pd.DataFrame:
-    return engine.execute(query.format(day=f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", **parts)).df()
+def _ask(engine: Engine, query: str, as_of, **parts: str) -> pd.DataFrame:
+    return engine.execute(query.format(day=date(pd.Timestamp(as_of)), **parts)).df()

@@ -5,7 +5,7 @@ from collections.abc import Collection
 import pandas as pd
 
 from crcm_lib.features import customer_sql as sql
-from crcm_lib.schema.engine import Engine, has
+from crcm_lib.schema.engine import Engine, columns_of, has
 
 DISTINCT = {"first_products": "product_id", "first_categories": "category"}
 MOST_SOLD = ("channel", "region")
@@ -50,7 +50,7 @@ def summarise_first_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     [5, 20, 10]
     """
     end = pd.Timestamp(as_of).normalize()
-    columns = set(engine.execute("select * from transactions limit 0").df())
+    columns = columns_of(engine, "transactions")
     parts = _first(end) | {"facts": _facts(columns), "later": _later(end, days)}
     wanted = "select first.customer_id, first_day, first_amount, first_lines, facts.*, later.*"
     joins = """
@@ -145,13 +145,13 @@ def _facts(columns: set[str]) -> str:
 
 def _later(end: pd.Timestamp, days: int) -> str:
     """Spend of the days after the first, days to the second purchase, and whether the first was kept."""
-    after = f"day > first_day and cast(day - first_day as bigint) <= {int(days)}"
+    after = f"day > first_day and {sql.days_between('first_day', 'day')} <= {int(days)}"
     of_first = "cast(purchase_day as date) = first_day"
     return f"""
         select
             transactions.customer_id,
             sum(case when {after} then {sql.money("amount")} else 0 end) as spend_after,
-            max(cast(next_day - first_day as bigint)) as again_after_days,
+            max({sql.days_between("first_day", "next_day")}) as again_after_days,
             case
                 when sum(case when {of_first} then {sql.money("amount")} else 0 end) > 0 then 1
                 when count(case when {of_first} and kind = 'return' then 1 end) = 0 then 1

@@ -8,7 +8,7 @@ import pandas as pd
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.features.age_groups import assign_age_groups
 from crcm_lib.privacy import hide_small
-from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.engine import Engine, columns_of
 
 SPEND_BANDS = {  # of buyers, largest spender first: the share of buyers at which each band ends
     "top_1_percent": 0.01,
@@ -100,9 +100,7 @@ def sum_categories(engine: Engine, *, as_of) -> pd.DataFrame:
     `spend_total`, `spend_share`, `spend_mean` per buyer, `largest_share` (the largest buyer's share of the
     category). No rows where the transactions have no categories.
     """
-    if "category" not in {
-        column[0] for column in engine.execute("select * from transactions limit 0").description
-    }:
+    if "category" not in columns_of(engine, "transactions"):
         return pd.DataFrame(columns=["category", *SIZES])
     sold = f"""
         select customer_id, category, sum({sql.money("amount")}) as sold from transactions

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from crcm_lib.features.customer_sql import date, days_between
 from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
@@ -112,17 +113,16 @@ def _spend_by_year(folder: Path, run: dict) -> tuple[float | None, float | None,
     engine = open_engine(folder)
     if not has(engine, "transactions"):
         return None, None, 0
-    until = tables.read_about(folder).as_of
-    now, before, history = engine.execute(
-        f"""
+    end = tables.read_about(folder).day
+    year_ago, two_years_ago = (date(end - pd.Timedelta(days=years * YEAR)) for years in (1, 2))
+    now, before, history = engine.execute(f"""
         select
-            sum(amount) filter (day > cast($1 as date) - {YEAR}),
-            sum(amount) filter (day <= cast($1 as date) - {YEAR} and day > cast($1 as date) - {2 * YEAR}),
-            date_diff('day', min(day), cast($1 as date)) + 1
-        from transactions where day <= cast($1 as date)
-        """,
-        [until],
-    ).fetchone()
+            sum(case when day > {year_ago} then amount end),
+            sum(case when day <= {year_ago} and day > {two_years_ago} then amount end),
+            {days_between("cast(min(day) as date)", date(end))} + 1
+        from transactions
+        where day <= {date(end)}
+    """).fetchone()
     return (
         None if now is None else float(now),
         None if before is None else float(before),

@@ -1,7 +1,8 @@
 """The engine behind every `engine` argument: SQL in, Arrow tables or data frames out.
 
-DuckDB in memory is the only implementation. SQL outside `ingest` keeps to what PostgreSQL and Spark also
-read, which `tests/test_sql.py` checks.
+DuckDB in memory is the only implementation. SQL outside `ingest` and this module keeps to what PostgreSQL
+and Spark also read, which `tests/test_sql.py` checks. What each engine does in a way of its own is here: how
+it is opened, how it is seen with other tables, and how it says which tables there are.
 """
 
 from pathlib import Path
@@ -66,8 +67,13 @@ def open_beside(engine: Engine, schema: str) -> Engine:
     return cursor
 
 
+def columns_of(engine: Engine, table: str) -> set[str]:
+    """The columns of an input table; none where it is absent."""
+    return set(engine.execute(f"select * from {table} limit 0").df()) if has(engine, table) else set()
+
+
 def has(engine: Engine, table: str) -> bool:
-    """Is this input table there?"""
+    """Whether this input table is there."""
     query = "select count(*) from information_schema.tables where table_name = ?"
     row = engine.execute(query, [table]).fetchone()
     return row is not None and row[0] > 0

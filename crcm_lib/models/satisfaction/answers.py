@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.satisfaction.sql import columns_of, until_sql
-from crcm_lib.schema.engine import has
+from crcm_lib.models.satisfaction.sql import until_sql
+from crcm_lib.schema.engine import columns_of, has
 
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 PROMOTER, DETRACTOR = 9, 6
@@ -91,7 +91,7 @@ def trend_by_month(engine, *, as_of) -> pd.DataFrame:
                 partition by customer_id, instrument, date_trunc('month', time)
                 order by time desc, score) as nth
             from surveys where time < {until_sql(as_of)} and {_on_scale("nps", "csat")}) as answers
-        where nth = 1 order by month, instrument""").df()
+        where nth = 1 order by month, instrument, score""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
         found = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])

@@ -3,8 +3,10 @@
 import numpy as np
 import pandas as pd
 
+from crcm_lib.features.customer_sql import days_between
 from crcm_lib.i18n import _
-from crcm_lib.models.satisfaction.sql import columns_of, until_sql
+from crcm_lib.models.satisfaction.sql import until_sql
+from crcm_lib.schema.engine import columns_of
 
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
 AGES = {"up to a week": 7, "up to 30 days": 30, "longer": float("inf")}  # days
@@ -145,4 +147,10 @@ def tickets_per_customer(engine, until: str) -> pd.DataFrame:
 
 
 def _hours(moment: str) -> str:
-    return f"extract(epoch from ({moment} - opened)) / 3600"
+    """SQL: the hours from opening to a moment, in whole seconds, from parts that every engine can extract."""
+    days = days_between("cast(opened as date)", f"cast({moment} as date)")
+    hours, minutes, seconds = (
+        f"(floor(extract({part} from {moment})) - floor(extract({part} from opened)))"
+        for part in ("hour", "minute", "second")
+    )
+    return f"(86400 * {days} + 3600 * {hours} + 60 * {minutes} + {seconds}) / 3600.0"
