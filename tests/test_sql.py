@@ -1,0 +1,115 @@
+"""The library's SQL outside `ingest` is what PostgreSQL and Spark read too, and mean the same by."""
+
+import pandas as pd
+import pytest
+from fixtures.sql import Call, RecordingEngine, find_unportable, list_sites
+
+from crcm_lib.decisions import tier_moves
+from crcm_lib.features import (
+    contract_periods,
+    cost_to_serve,
+    customers,
+    decision_inputs,
+    first_purchase,
+    holdout_windows,
+)
+from crcm_lib.models import customer_base, satisfaction
+from crcm_lib.models.clv import diagnostics
+from crcm_lib.models.newcomers import classes
+from crcm_lib.models.satisfaction import answers, service
+from crcm_lib.reporting import kpis
+from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.tables import ROOT
+
+GOLDEN = ROOT / "data" / "sample" / "golden"
+DAY = pd.Timestamp("2025-12-31")
+
+
+@pytest.fixture(scope="module")
+def calls() -> list[Call]:
+    """Every text that the library sends to the engine of the sample, with the function that sends it."""
+    calls: list[Call] = []
+    engine = RecordingEngine(open_engine(GOLDEN), calls)
+    customers.summarise_purchases(engine, as_of=DAY)
+    customers.purchase_gaps(engine, as_of=DAY)
+    cost_to_serve.contribution_waterfall(engine, as_of=DAY, annual_interest_rate=0.1)
+    contract_periods.trace_subscriptions(engine, as_of=DAY)
+    first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
+    decision_inputs.derive(engine, as_of=DAY)
+    decision_inputs.find_consents(engine, as_of=DAY)
+    decision_inputs.find_arms(engine, as_of=DAY)
+    holdout_windows.hold_out_latest(engine, as_of=DAY)
+    customer_base.follow_cohorts(engine, as_of=DAY)
+    customer_base.sum_categories(engine, as_of=DAY)
+    classes.read_facts(engine, as_of=DAY, days=90)
+    diagnostics.count_months(engine, as_of=DAY)
+    satisfaction.summarise_satisfaction(engine, as_of=DAY)
+    service.count_causes(engine, as_of=DAY)
+    service.measure_waits(engine, as_of=DAY)
+    service.age_open(engine, as_of=DAY)
+    answers.trend_by_month(engine, as_of=DAY)
+    answers.count_off_scale(engine, as_of=DAY)
+    tier_moves.split_history(engine, as_of=DAY, seed=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(holdout_windows, "SAMPLE", 100)
+        holdout_windows.hold_out_windows(engine, end=DAY, days=90, count=1, seed=3)
+        patch.setattr(kpis, "open_engine", lambda folder: engine)
+        kpis.cards(GOLDEN, {"currency": "CNY", "policy": {"min_cell": 5, "horizon_days": 365}})
+    return calls
+
+
+def test_every_function_that_asks_an_engine_is_reached(calls):
+    assert list_sites() == {call.site for call in calls}
+
+
+def test_postgresql_and_spark_read_every_text(calls):
+    problems = {call.site: found for call in set(calls) if (found := find_unportable(call.text))}
+    assert problems == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("select datediff('day', due, issued) from invoices", "the function"),
+        ("select date_diff('day', due, issued) from invoices", "the function"),
+        ("select quantile_disc(amount, 0.5) from invoices", "the function"),
+        ("select quantile_cont(amount, 0.5) from invoices", "the function"),
+        ("select min_by(amount, day) from transactions", "the function"),
+        ("select list_sort(list(amount)) from invoices", "the function"),
+        ("describe invoices", "the statement"),
+        ("summarize invoices", "the statement"),
+        ("select * exclude (amount) from invoices", "a star with exclude"),
+        ("select * replace (1 as amount) from invoices", "a star with exclude"),
+        ("select * from invoices qualify row_number() over (order by due) = 1", "qualify"),
+        ("select extract(epoch from time) from transactions", "extract epoch"),
+        ("select day - purchase_day from transactions", "a bare difference of days"),
+        ("select due - date '2025-01-01' from invoices", "a bare difference of days"),
+        ("with a as (select min(day) as first from transactions) select first - first from a", "a bare"),
+        ("select time - opened from transactions, tickets", "a bare difference of days"),
+        ("select * from (select amount from invoices)", "a subquery without alias"),
+        ("select cast(amount as varchar) from invoices", "varchar without a length"),
+        ("select amount::double from invoices", "a cast by ::"),
+        ("select customer_id, count(*) from invoices group by all", "group or order by all"),
+        ("select * from invoices order by all", "group or order by all"),
+        ("select sum(amount) filter (amount > 0) from invoices", "filter"),
+        ("select * from invoices where customer_id = ?", "a parameter"),
+        ("select * from invoices semi join customers using (customer_id)", "a SEMI join"),
+        ("select 1; select 2", "2 statements"),
+    ],
+)
+def test_what_one_of_them_does_not_read_is_found(text, problem):
+    problems = find_unportable(text)
+    assert any(found.startswith(problem) for found in problems), problems
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select cast(day - purchase_day as bigint) from transactions",
+        "select day - 30, amount - amount from transactions",
+        "select * from (select amount from invoices) as listed",
+        "select count(case when amount > 0 then 1 end), extract(year from due) from invoices group by 2",
+    ],
+)
+def test_what_all_of_them_read_is_not(text):
+    assert find_unportable(text) == []
