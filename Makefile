@@ -28,8 +28,8 @@ sample: $(READY)  ## simulate the synthetic company again; re-execute the commit
 bench: $(READY)  ## measure against the peers; prints ratios
 	$(BIN)/python -m benchmarks
 
-lint: $(READY)  ## check style, formatting, doors between rooms
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+lint: $(READY)  ## check style, formatting, doors between rooms, types
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
 
 lock: $(READY)  ## compile requirements.lock and environment.yml from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock

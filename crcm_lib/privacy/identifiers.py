@@ -37,8 +37,8 @@ def find_identifiers(text: str, ids: Iterable[str]) -> list[str]:
     words = tuple(WORD.findall(text))
     for place, word in enumerate(words):
         for length in lengths.get(word, ()):
-            if customer := ids_by_words.get(words[place : place + length]):
-                identifiers.add(customer)
+            if words[place : place + length] in ids_by_words:
+                identifiers.add(ids_by_words[words[place : place + length]])
     return sorted(identifiers)
 
 

@@ -63,7 +63,7 @@ def hide_small(
         share = frame[LARGEST_SHARE].fillna(0).to_numpy()
         hidden_money = _hide_dominated(frame[money[0]].abs().fillna(0).to_numpy(), share, hidden)
     published = frame.drop(columns=LARGEST_SHARE, errors="ignore")
-    numbers = list(published.select_dtypes(["number", "datetime"]))
+    numbers = [str(name) for name in published.select_dtypes(["number", "datetime"])]
     return _blank(_blank(published, numbers, hidden), list(money), hidden_money)
 
 
@@ -78,7 +78,7 @@ def _is_small(people: np.ndarray, at_least: int) -> np.ndarray:
 
 def _is_safe(people: np.ndarray, hidden: np.ndarray, at_least: int) -> bool:
     """Given the total, could each hidden group have `at_least` customers, if the others have one each?"""
-    return hidden.sum() > 1 and people[hidden].sum() - (hidden.sum() - 1) >= at_least
+    return bool(hidden.sum() > 1 and people[hidden].sum() - (hidden.sum() - 1) >= at_least)
 
 
 def _hide_list(people: np.ndarray, hidden: np.ndarray, at_least: int) -> np.ndarray:
@@ -92,8 +92,9 @@ def _hide_list(people: np.ndarray, hidden: np.ndarray, at_least: int) -> np.ndar
 
 def _hide_next(people: np.ndarray, hidden: np.ndarray) -> np.ndarray:
     """Hide the smallest groups still shown; empty ones only when nothing else is."""
-    order = np.where(hidden, np.inf, np.where(people > 0, people, np.finfo(float).max))
-    return hidden | (order == order.min())
+    order: np.ndarray = np.where(hidden, np.inf, np.where(people > 0, people, np.finfo(float).max))
+    extended: np.ndarray = hidden | (order == order.min())
+    return extended
 
 
 def _hide_dominated(size: np.ndarray, share: np.ndarray, hidden: np.ndarray) -> np.ndarray:

@@ -69,7 +69,9 @@ def open_beside(engine: Engine, schema: str) -> Engine:
 
 def columns_of(engine: Engine, table: str) -> set[str]:
     """The columns of an input table; none where it is absent."""
-    return set(engine.execute(f"select * from {table} limit 0").df()) if has(engine, table) else set()
+    if not has(engine, table):
+        return set()
+    return {str(name) for name in engine.execute(f"select * from {table} limit 0").df()}
 
 
 def has(engine: Engine, table: str) -> bool:
