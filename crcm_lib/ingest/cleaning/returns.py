@@ -6,6 +6,7 @@ returned amount counts. Returns are taken in the order of their time. A return w
 it reduces the customer's spend and no purchase.
 """
 
+from collections.abc import Iterator
 from datetime import date
 
 import duckdb
@@ -38,17 +39,7 @@ def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str
         from usable semi join touched using (customer_id, _product)
         order by customer_id, _product, time, kind desc, {", ".join(order)}
     """)
-    matched: list[tuple[int, date]] = []
-    group: tuple[str, str] | None = None
-    open_sales: list[list] = []
-    while batch := lines.fetchmany(BATCH):
-        for line, customer, item, is_return, amount, day in batch:
-            if (customer, item) != group:
-                group, open_sales = (customer, item), []
-            if not is_return:
-                open_sales.append([amount, day])
-            elif (purchase_day := _take(open_sales, -amount, exact=not item)) is not None:
-                matched.append((line, purchase_day))
+    matched = list(_match(lines))
     rows = pa.table(
         {
             "_at": pa.array([line for line, _day in matched], pa.int64()),
@@ -58,6 +49,20 @@ def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str
     engine.register("matched_rows", rows)
     engine.execute("create or replace table matched as from matched_rows")
     engine.unregister("matched_rows")
+
+
+def _match(lines: duckdb.DuckDBPyConnection) -> Iterator[tuple[int, date]]:
+    """The number of each return that a sale covers, with the day of the sale; lines are sorted by group."""
+    group: tuple[str, str] | None = None
+    open_sales: list[list] = []
+    while batch := lines.fetchmany(BATCH):
+        for line, customer, item, is_return, amount, day in batch:
+            if (customer, item) != group:
+                group, open_sales = (customer, item), []
+            if not is_return:
+                open_sales.append([amount, day])
+            elif (purchase_day := _take(open_sales, -amount, exact=not item)) is not None:
+                yield line, purchase_day
 
 
 def _take(open_sales: list[list], amount: int, *, exact: bool) -> date | None:

@@ -89,7 +89,7 @@ def _reasons() -> dict[str | tuple[str, str], str]:
             "days"
         ),
         "old_data": _(
-            "the newest purchase is {gap_days} days before as_of; alarms would tell of the data's age"
+            "the newest purchase is {gap_days} days before as_of; alarms would reflect the age of the data"
         ),
         "history": _("{history_days} days of history; monthly cohorts want {needed_days}"),
         "gap": _(
