@@ -148,3 +148,41 @@ def test_a_file_that_is_no_policy_is_told_not_crashed_on(tmp_path, content):
 
 def test_a_missing_file_is_told(tmp_path):
     assert "cannot be read" in complaint(tmp_path / "nowhere.yaml")
+
+
+# Overrides
+
+
+def test_overrides_change_numbers_entries_of_lists_and_keys_that_the_file_leaves_out():
+    changed = read_policy(
+        ROOT / "policy.yaml",
+        '{"rfm.bins": 4, "horizon_days": 180, "tiers.key.zh": "重点", "tiers.1.zh": "首要"}',
+    )
+    names = {tier.name: tier.zh for tier in changed.tiers}
+    assert (changed.rfm.bins, changed.horizon_days, names["key"]) == (4, 180, "重点")
+    assert changed.tiers[0].zh == "首要"
+
+
+def test_without_overrides_the_policy_is_the_file():
+    assert read_policy(ROOT / "policy.yaml", "{}") == read_policy(ROOT / "policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ('{"rfm.bin": 4}', r"rfm\.bin: unknown path 'bin'\. Did you mean 'bins'\?"),
+        ('{"tiers.kye.zh": "x"}', r"unknown path 'kye'\. Did you mean 'key'\?"),
+        ('{"rfm.bins": "four"}', r"rfm\.bins: "),
+        ('{"criteria.contribution.weight": 0.9}', "weights"),
+        ("{rfm.bins: 4}", "not JSON"),
+        ("[4]", "not a JSON object"),
+    ],
+)
+def test_an_override_that_does_not_fit_is_refused_as_the_file_would_be(overrides, words):
+    with pytest.raises(PolicyError, match=words):
+        read_policy(ROOT / "policy.yaml", overrides)
+
+
+def test_all_overrides_that_do_not_fit_are_named_at_once():
+    with pytest.raises(PolicyError, match=r"2 problem\(s\)"):
+        read_policy(ROOT / "policy.yaml", '{"rfm.bin": 4, "horizon": 180}')

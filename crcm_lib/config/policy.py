@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crcm_lib.config.bands import Segment, Strict
+from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
 from crcm_lib.config.yaml_loader import build, read_settings
 from crcm_lib.errors import PolicyError
@@ -198,8 +199,15 @@ class Policy(Strict):
     fairness: Fairness
 
 
-def read_policy(path: str | Path) -> Policy:
+def read_policy(path: str | Path, overrides: str = "{}") -> Policy:
     """Read and check a policy; a relative path starts at the project's root.
+
+    Parameters
+    ----------
+    path
+        The policy file.
+    overrides
+        A JSON object of policy paths and values, applied before the checks; see `apply_overrides`.
 
     Raises
     ------
@@ -209,6 +217,8 @@ def read_policy(path: str | Path) -> Policy:
     settings = read_settings(resolve(path))
     if settings.content is None and not settings.problems:
         settings.say((), _("the file is empty"))
+    if isinstance(settings.content, dict):
+        apply_overrides(settings, overrides, Policy)
     policy = build(settings, Policy) if settings.content is not None else None
     for check in CHECKS:
         check(settings)

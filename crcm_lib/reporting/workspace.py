@@ -173,7 +173,7 @@ def open_workspace(
         check_parameters(shell.user_ns.get("In", []))
     folders = tuple(dict.fromkeys(tables.resolve(folder) for folder in (output_dir, input_dir)))
     workspace = Workspace(
-        folders, folders[0], read_policy(tables.resolve(policy)), _about(folders), overrides
+        folders, folders[0], read_policy(tables.resolve(policy), overrides), _about(folders), overrides
     )
     set_house_style()
     if shell is not None:

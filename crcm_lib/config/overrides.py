@@ -1,0 +1,65 @@
+"""Changes to a settings file for one run: a JSON object of paths and values, checked like the file itself."""
+
+import json
+from typing import Any
+
+from pydantic import BaseModel
+
+from crcm_lib.config.yaml_loader import Settings, known_keys
+from crcm_lib.errors import unknown_name
+from crcm_lib.i18n import _
+
+
+def apply_overrides(settings: Settings, overrides: str, model: type[BaseModel]) -> None:
+    """Put the values of `overrides` into the content of `settings`; what does not fit is noted as a problem.
+
+    Parameters
+    ----------
+    settings
+        A settings file as it was read; its content is changed.
+    overrides
+        A JSON object like `{"rfm.bins": 4, "criteria.contribution.weight": 0.4}`. A path names keys from the
+        outside in; an entry of a list is named by its `name`, or by its number, the first one 1.
+    model
+        The model of the file: says which keys there may be where the file leaves one out.
+    """
+    try:
+        changes = json.loads(overrides)
+    except json.JSONDecodeError as error:
+        words = _("overrides: not JSON ({why} at character {place}); write it like {example}")
+        settings.say((), words, why=error.msg, place=error.pos + 1, example='{"rfm.bins": 4}')
+        return
+    if not isinstance(changes, dict):
+        settings.say((), _("overrides: not a JSON object of paths and values"))
+        return
+    for path, value in changes.items():
+        _put(settings, path.split("."), value, model)
+
+
+def _put(settings: Settings, path: list[str], value: Any, model: type[BaseModel]) -> None:
+    """Walk down the path and set its last part; stop with a problem at the first part that is unknown."""
+    around, where = settings.content, ()
+    for place, part in enumerate(path):
+        entries = _entries(around)
+        known = [*entries, *(name for name in known_keys(model, where) if name not in entries)]
+        is_last = place == len(path) - 1
+        if part not in (known if is_last else entries):
+            problem = unknown_name(_("path"), part, known)
+            settings.say(where, "overrides, {path}: {reason}", path=".".join(path), reason=problem)
+            return
+        key = entries.get(part, part)
+        if is_last:
+            around[key] = value
+            return
+        around, where = around[key], (*where, key)
+
+
+def _entries(around: Any) -> dict[str, Any]:
+    """The keys of a mapping, or the names and numbers of a list's entries, with what reaches them."""
+    if isinstance(around, dict):
+        return {str(key): key for key in around}
+    if not isinstance(around, list):
+        return {}
+    numbered = {str(n + 1): n for n in range(len(around))}
+    named = {str(row["name"]): n for n, row in enumerate(around) if isinstance(row, dict) and "name" in row}
+    return numbered | named
