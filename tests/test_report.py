@@ -126,7 +126,8 @@ def fill(folder: Path) -> Path:
     customers["spend_total"] = [30.0] * 60 + [10.0] * 40 + [0.0] * 10
     tables.write(customers, folder, "customer_features")
     stages = ["loyal"] * 60 + ["at risk"] * 25 + ["lost"] * 15 + ["prospect"] * 10
-    tables.write(pd.DataFrame({"stage": stages, "reason": "came_back"}, index=customers.index), folder, "stages")
+    stages = pd.DataFrame({"stage": stages, "reason": "came_back"}, index=customers.index)
+    tables.write(stages, folder, "stages")
     value = pd.DataFrame(index=customers.index[:100])
     for column in ("expected_purchases", "expected_spend_per_purchase", "spend_expected", "value"):
         value[column] = 12_000.0

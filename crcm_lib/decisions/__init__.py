@@ -2,4 +2,16 @@
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submodules=["calendar", "fairness", "outcomes", "plan_summary", "scorecard", "strategy", "tier_moves", "tiers"])
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submodules=[
+        "calendar",
+        "fairness",
+        "outcomes",
+        "plan_summary",
+        "scorecard",
+        "strategy",
+        "tier_moves",
+        "tiers",
+    ],
+)

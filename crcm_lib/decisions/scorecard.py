@@ -55,15 +55,15 @@ class ScorecardModel(Strict):
 
 
 def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
-    """The raw indicators of every customer of `customer_features`, one column per indicator that the data have.
+    """The raw indicators of every customer, one column per indicator that the data have.
 
     Parameters
     ----------
     policy
         Names each indicator's table and column.
     frames
-        Tables by name, indexed by `customer_id`; `customer_features` says who there is. An indicator is left out
-        where its table or column is absent or empty; a customer without a row there is unknown, not zero.
+        Tables by name, indexed by `customer_id`; `customer_features` says who there is. An indicator is left
+        out where its table or column is absent or empty; a customer without a row is unknown, not zero.
 
     Raises
     ------

@@ -20,8 +20,8 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     tiers
         The table `tiers`.
     frames
-        `customer_features`, `stages`, `value`, `churn`, indexed by `customer_id`, where there are any. What is absent
-        is unknown: an unknown subject type counts as a person.
+        `customer_features`, `stages`, `value`, `churn`, by `customer_id`, where there are any. What is
+        absent is unknown: an unknown subject type counts as a person.
     """
     wanted = {
         "stages": ("stage",), "churn": ("alert", "revenue_at_risk"), "value": ("value", "spend_expected"),

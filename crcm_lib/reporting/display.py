@@ -52,7 +52,7 @@ def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
 
 
 def prepare(frame: pd.DataFrame, audience: Audience) -> pd.DataFrame:
-    """The frame as its audience may see it: pseudonyms for ids, no small cells and nothing that tells of them."""
+    """The frame as its audience may see it: under pseudonyms, without small cells and what tells of them."""
     shown = hide_small_rows(frame, audience.min_cell)
     if ID in shown.columns:
         shown = shown.assign(**{ID: _pseudonyms(shown[ID], audience)})
