@@ -61,10 +61,10 @@ def run(
 ) -> None:
     """Run the notebooks and publish their report."""
     with _honest_exit(log_json):
-        from crcm_lib.pipeline.plan import Settings
+        from crcm_lib.pipeline.plan import RunSettings
         from crcm_lib.pipeline.run import run as run_notebooks
 
-        settings = Settings(
+        settings = RunSettings(
             source=source,
             policy=policy,
             overrides=overrides,
@@ -87,9 +87,9 @@ def check(
 ) -> None:
     """Check a source and a policy; run nothing."""
     with _honest_exit():
-        from crcm_lib.pipeline.plan import Settings, plan_run
+        from crcm_lib.pipeline.plan import RunSettings, plan_run
 
-        plan = plan_run(Settings(source=source, policy=policy, overrides=overrides))
+        plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides))
         message = _("{path}: {count} table(s): {tables}")
         names = ", ".join(plan.source.tables)
         typer.echo(message.format(path=source, count=len(plan.source.tables), tables=names))

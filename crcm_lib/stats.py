@@ -1,8 +1,9 @@
-"""95 % intervals of means, shares and their differences. Part of `fairness.py` and `monitor.py`."""
+"""95 % intervals of means, shares and their differences; scipy's, save Newcombe's, which scipy lacks."""
 
 import numpy as np
 
-Z = 1.959963984540054  # two-sided 95 % of the normal distribution
+Estimate = tuple[float, float, float]  # the estimate, and the lower and upper end of its 95 % interval
+Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 
 
 def wilson(hits: float, trials: float) -> tuple[float, float]:
@@ -12,13 +13,13 @@ def wilson(hits: float, trials: float) -> tuple[float, float]:
     >>> round(low, 3), round(high, 3)
     (0.237, 0.763)
     """
-    share = hits / trials
-    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
-    half = Z / (1 + Z**2 / trials) * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2))
-    return max(float(middle - half), 0.0), min(float(middle + half), 1.0)
+    from scipy.stats import binomtest
+
+    interval = binomtest(int(hits), int(trials)).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)
 
 
-def newcombe(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
+def newcombe(one: np.ndarray, other: np.ndarray) -> Estimate:
     """Difference of two shares of ones, and its interval.
 
     Newcombe (1998), Statistics in Medicine 17, 873-890, method 10; his example of 56/70 against 48/80:
@@ -33,27 +34,34 @@ def newcombe(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
     return p - q, float(p - q - down), float(p - q + up)
 
 
-def student(values: np.ndarray) -> tuple[float, float, float]:
-    """Mean and its interval; the interval of one value is unknown."""
-    from scipy.special import stdtrit
+def student(values: np.ndarray) -> Estimate:
+    """Mean and its interval by Student's t; the interval of one value is unknown (NaN).
+
+    >>> [round(number, 3) for number in student(np.array([1.0, 2.0, 3.0]))]
+    [2.0, -0.484, 4.484]
+    """
+    from scipy.stats import t
 
     mean = float(values.mean())
     if len(values) < 2:
         return mean, float("nan"), float("nan")
-    half = float(stdtrit(len(values) - 1, 0.975) * values.std(ddof=1) / np.sqrt(len(values)))
+    half = float(t.ppf(0.975, len(values) - 1) * values.std(ddof=1) / np.sqrt(len(values)))
     return mean, mean - half, mean + half
 
 
-def welch(one: np.ndarray, other: np.ndarray) -> tuple[float, float, float]:
-    """Difference of two means and its interval (Welch 1947, Biometrika 34, 28-35); unknown without spread."""
-    from scipy.special import stdtrit
+def welch(one: np.ndarray, other: np.ndarray) -> Estimate:
+    """Difference of two means and its interval (Welch 1947, Biometrika 34, 28-35).
 
-    difference, nothing = float(one.mean() - other.mean()), float("nan")
-    if min(len(one), len(other)) < 2:
-        return difference, nothing, nothing
+    The interval is unknown (NaN) where a side has fewer than two values, or neither side any spread.
+    Not `scipy.stats.ttest_ind`, which gives the same interval to 1e-12 but warns where one side is constant:
+    a group in which nobody bought is an ordinary group here.
+    """
+    from scipy.stats import t
+
+    difference = float(one.mean() - other.mean())
+    if min(len(one), len(other)) < 2 or not (np.ptp(one) or np.ptp(other)):
+        return difference, float("nan"), float("nan")
     parts = [values.var(ddof=1) / len(values) for values in (one, other)]
-    if not sum(parts):
-        return difference, nothing, nothing
     freedom = sum(parts) ** 2 / sum(p**2 / (len(v) - 1) for p, v in zip(parts, (one, other), strict=True))
-    half = float(stdtrit(freedom, 0.975) * np.sqrt(sum(parts)))
+    half = float(t.ppf(0.975, freedom) * np.sqrt(sum(parts)))
     return difference, difference - half, difference + half

@@ -33,7 +33,7 @@ def shop(real_shop, monkeypatch):
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory, worker_id) -> Path:
     """The synthetic company through the real notebooks, published once for all tests in all processes."""
-    from crcm_lib.pipeline.plan import Settings
+    from crcm_lib.pipeline.plan import RunSettings
     from crcm_lib.pipeline.run import run
     from crcm_lib.schema.tables import ROOT
 
@@ -42,5 +42,5 @@ def sample_run(tmp_path_factory, worker_id) -> Path:
     with FileLock(base / "sample.lock"):
         latest = base / "sample" / "latest"
         if not latest.exists():
-            run(Settings(source=str(ROOT / "data" / "sources" / "sample.yaml"), out=str(base / "sample")))
+            run(RunSettings(source=str(ROOT / "data" / "sources" / "sample.yaml"), out=str(base / "sample")))
     return latest.resolve()

@@ -25,12 +25,12 @@ def crcm(shop, monkeypatch):
     """Call the command on the small shop's notebooks."""
     from crcm_lib.pipeline import plan
 
-    settings = plan.Settings
+    settings = plan.RunSettings
 
     def make(**values):
         return replace(settings(**values), notebooks=str(shop.notebooks))
 
-    monkeypatch.setattr(plan, "Settings", make)
+    monkeypatch.setattr(plan, "RunSettings", make)
 
     def call(*words):
         return CliRunner().invoke(build_app(), [str(word) for word in words])
@@ -100,8 +100,8 @@ def test_a_terminal_shows_a_bar_and_the_report(shop):
         from crcm_lib.cli import main
         sys.path.insert(0, {str(ROOT / "tests")!r})
         from fixtures.kernels import StubKernel
-        run.Kernel, settings = StubKernel, plan.Settings
-        plan.Settings = lambda **values: replace(settings(**values), notebooks={str(shop.notebooks)!r})
+        run.Kernel, settings = StubKernel, plan.RunSettings
+        plan.RunSettings = lambda **values: replace(settings(**values), notebooks={str(shop.notebooks)!r})
         main()"""
     words = ["run", "--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
     ours, theirs = pty.openpty()

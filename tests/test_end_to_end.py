@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.pipeline import cache, checks, leak_check
-from crcm_lib.pipeline.plan import Settings, list_notebooks
+from crcm_lib.pipeline.plan import RunSettings, list_notebooks
 from crcm_lib.pipeline.run import run
 from crcm_lib.schema import tables
 from crcm_lib.schema.results import RESULTS
@@ -74,7 +74,9 @@ def test_the_same_facts_in_another_form_give_the_same_tables(sample_run, tmp_pat
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(cores)})
     try:
-        settings = Settings(source=str(tmp_path / "sample.yaml"), as_of=as_of, out=str(tmp_path / "reports"))
+        settings = RunSettings(
+            source=str(tmp_path / "sample.yaml"), as_of=as_of, out=str(tmp_path / "reports")
+        )
         other = run(settings)
     finally:
         os.sched_setaffinity(0, cores)
@@ -125,7 +127,7 @@ def test_a_shop_of_three_customers_has_an_honest_report(tmp_path):
         "tables:\n  transactions:\n    path: sales.csv\n    delimiter: ','\n    decimal: '.'\n"
         "    time_format: '%Y-%m-%d'\n    columns: {customer_id: customer, time: day, amount: paid}\n"
     )
-    published = run(Settings(source=str(tmp_path / "tiny.yaml"), out=str(tmp_path / "reports")))
+    published = run(RunSettings(source=str(tmp_path / "tiny.yaml"), out=str(tmp_path / "reports")))
     record = json.loads((published / "run.json").read_text("utf-8"))
     customers = tables.read(published, "customer_features")
     assert set(customers.index) == {"00123", "123", "NA"}

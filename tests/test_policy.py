@@ -170,8 +170,8 @@ def test_without_overrides_the_policy_is_the_file():
 @pytest.mark.parametrize(
     ("overrides", "words"),
     [
-        ('{"rfm.bin": 4}', r"rfm\.bin: unknown path 'bin'\. Did you mean 'bins'\?"),
-        ('{"tiers.kye.zh": "x"}', r"unknown path 'kye'\. Did you mean 'key'\?"),
+        ('{"rfm.bin": 4}', r"unknown path 'rfm\.bin'\. Did you mean 'rfm\.bins'\?"),
+        ('{"tiers.kye.zh": "x"}', r"unknown path 'tiers\.kye'\. Did you mean 'tiers\.key'\?"),
         ('{"rfm.bins": "four"}', r"rfm\.bins: "),
         ('{"criteria.contribution.weight": 0.9}', "weights"),
         ("{rfm.bins: 4}", "not JSON"),

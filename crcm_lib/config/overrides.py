@@ -5,12 +5,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from crcm_lib.config.yaml_loader import Settings, known_keys
+from crcm_lib.config.yaml_loader import Place, SettingsFile, known_keys
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 
 
-def apply_overrides(settings: Settings, overrides: str, model: type[BaseModel]) -> None:
+def apply_overrides(settings: SettingsFile, overrides: str, model: type[BaseModel]) -> None:
     """Put the values of `overrides` into the content of `settings`; what does not fit is noted as a problem.
 
     Parameters
@@ -27,25 +27,27 @@ def apply_overrides(settings: Settings, overrides: str, model: type[BaseModel]) 
         changes = json.loads(overrides)
     except json.JSONDecodeError as error:
         words = _("overrides: not JSON ({why} at character {place}); write it like {example}")
-        settings.say((), words, why=error.msg, place=error.pos + 1, example='{"rfm.bins": 4}')
+        settings.note((), words, why=error.msg, place=error.pos + 1, example='{"rfm.bins": 4}')
         return
     if not isinstance(changes, dict):
-        settings.say((), _("overrides: not a JSON object of paths and values"))
+        settings.note((), _("overrides: not a JSON object of paths and values"))
         return
     for path, value in changes.items():
         _put(settings, path.split("."), value, model)
 
 
-def _put(settings: Settings, path: list[str], value: Any, model: type[BaseModel]) -> None:
+def _put(settings: SettingsFile, path: list[str], value: Any, model: type[BaseModel]) -> None:
     """Walk down the path and set its last part; stop with a problem at the first part that is unknown."""
-    around, where = settings.content, ()
+    around: Any = settings.content
+    where: Place = ()
     for place, part in enumerate(path):
         entries = _entries(around)
         known = [*entries, *(name for name in known_keys(model, where) if name not in entries)]
         is_last = place == len(path) - 1
         if part not in (known if is_last else entries):
-            problem = unknown_name(_("path"), part, known)
-            settings.say(where, "overrides, {path}: {reason}", path=".".join(path), reason=problem)
+            wrong, possible = (".".join((*path[:place], name)) for name in (part, "{}"))
+            problem = unknown_name(_("path"), wrong, [possible.format(name) for name in known])
+            settings.note(where, _("overrides: {reason}"), reason=problem)
             return
         key = entries.get(part, part)
         if is_last:

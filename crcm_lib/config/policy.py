@@ -60,9 +60,9 @@ class Churn(Strict):
 class Indicator(Strict):
     """One measured thing and how it becomes 0…100.
 
-    Without `points` and `levels` the raw number becomes its percentile among the customers the ruler was
-    learned from; equal numbers share a percentile. `points` are fixed anchors [[raw, points], …], straight
-    between and level outside; `levels` give points to words.
+    Without `points` and `levels` the raw number becomes its percentile among the customers that the
+    scorecard was learned from; equal numbers share a percentile. `points` are fixed anchors
+    [[raw, points], …], straight between and level outside; `levels` give points to words.
     """
 
     name: Name
@@ -216,7 +216,7 @@ def read_policy(path: str | Path, overrides: str = "{}") -> Policy:
     """
     settings = read_settings(resolve(path))
     if settings.content is None and not settings.problems:
-        settings.say((), _("the file is empty"))
+        settings.note((), _("the file is empty"))
     if isinstance(settings.content, dict):
         apply_overrides(settings, overrides, Policy)
     policy = build(settings, Policy) if settings.content is not None else None

@@ -5,14 +5,15 @@ The checks read the file's raw content, so that one mistyped entry does not hide
 
 from itertools import pairwise
 from math import isclose
+from typing import TypeGuard
 
-from crcm_lib.config.yaml_loader import Settings
+from crcm_lib.config.yaml_loader import Mapping, Place, SettingsFile, get_entry, rows_in
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.results import RESULTS
 
-# What an indicator may read beside the result tables: made from input tables by `decisions.evidence`.
+# What an indicator may read beside the result tables: made from input tables by `features.decision_inputs`.
 DERIVED = {
     "payments": ("paid_on_time_share", "days_late_mean"),
     "renewals": ("renewed_share",),
@@ -41,200 +42,200 @@ def known_columns(table: str) -> dict[str, str] | None:
     }
 
 
-def _check_counts(settings: Settings) -> None:
-    tiers = _get(settings.content, "tiers")
+def _check_counts(settings: SettingsFile) -> None:
+    tiers = settings.get("tiers")
     if isinstance(tiers, list) and not 3 <= len(tiers) <= 5:
-        settings.say(("tiers",), _("{count} tier(s); give three to five"), count=len(tiers))
-    if _get(settings.content, "criteria") == []:
-        settings.say(("criteria",), _("give at least one criterion"))
+        settings.note(("tiers",), _("{count} tier(s); give three to five"), count=len(tiers))
+    if settings.get("criteria") == []:
+        settings.note(("criteria",), _("give at least one criterion"))
 
 
-def _check_weights(settings: Settings) -> None:
+def _check_weights(settings: SettingsFile) -> None:
     criteria = settings.rows("criteria")
-    groups = [(("criteria",), _("criteria"), criteria)]
-    groups += [
-        ((*at, "indicators"), row.get("name"), _rows_in(row, at, "indicators")) for at, row in criteria
-    ]
-    for where, owner, rows in groups:
-        weights = [row.get("weight") for _at, row in rows]
-        if weights and all(map(_number, weights)) and not isclose(sum(weights), 1, abs_tol=1e-9):
-            settings.say(where, _("{owner}: the weights add up to {total:.4g}, not 1"),
-                         owner=owner, total=sum(weights))  # fmt: skip
+    _check_sum(settings, ("criteria",), _("criteria"), criteria)
+    for at, criterion in criteria:
+        rows = rows_in(criterion, at, "indicators")
+        _check_sum(settings, (*at, "indicators"), str(criterion.get("name")), rows)
 
 
-def _check_names(settings: Settings) -> None:
-    indicators = [pair for at, row in settings.rows("criteria") for pair in _rows_in(row, at, "indicators")]
+def _check_sum(settings: SettingsFile, where: Place, owner: str, rows: list[tuple[Place, Mapping]]) -> None:
+    weights = [row.get("weight") for _at, row in rows]
+    numbers = [weight for weight in weights if _is_number(weight)]
+    if rows and len(numbers) == len(rows) and not isclose(sum(numbers), 1, abs_tol=1e-9):
+        problem = _("{owner}: the weights add up to {total:.4g}, not 1")
+        settings.note(where, problem, owner=owner, total=sum(numbers))
+
+
+def _check_names(settings: SettingsFile) -> None:
+    indicators = [pair for at, row in settings.rows("criteria") for pair in rows_in(row, at, "indicators")]
     sections = [settings.rows(section) for section in ("criteria", "tiers", "playbook")]
     for rows in (*sections, settings.rows("rfm", "segments"), indicators):
-        seen: dict[str, tuple] = {}
+        seen: dict[str, Place] = {}
         for at, row in rows:
             name = str(row.get("name"))
             if name in seen:
-                settings.say((*at, "name"), _("the name {name!r} is taken on line {line}"),
-                             name=name, line=settings.line(seen[name]))  # fmt: skip
+                problem = _("the name {name!r} is taken on line {line}")
+                settings.note((*at, "name"), problem, name=name, line=settings.line(seen[name]))
             seen.setdefault(name, (*at, "name"))
     for at, row in settings.rows("criteria"):
         if row.get("name") == "score":
-            settings.say((*at, "name"), _("'score' is the name of the whole; name the criterion otherwise"))
+            settings.note((*at, "name"), _("'score' is the name of the whole; name the criterion otherwise"))
 
 
-def _check_indicators(settings: Settings) -> None:
-    protected = _get(_get(settings.content, "fairness"), "protected")
+def _check_indicators(settings: SettingsFile) -> None:
+    protected = settings.get("fairness", "protected")
     protected = {str(name).lower() for name in protected} if isinstance(protected, list) else set()
     for where, criterion in settings.rows("criteria"):
-        for at, row in _rows_in(criterion, where, "indicators"):
+        for at, row in rows_in(criterion, where, "indicators"):
             table, column = str(row.get("table")), str(row.get("column"))
             known = known_columns(table)
             if column.lower() in protected:
-                settings.say((*at, "column"), _("{column!r} is protected (fairness.protected): it may be "
-                                                "audited, never scored"), column=column)  # fmt: skip
+                problem = _("{column!r} is protected (fairness.protected): it may be audited, never scored")
+                settings.note((*at, "column"), problem, column=column)
             elif known is None:
-                settings.say((*at, "table"), unknown_name(_("table"), table, (*SCORABLE, *DERIVED)))
+                settings.note((*at, "table"), unknown_name(_("table"), table, (*SCORABLE, *DERIVED)))
             elif column not in known:
-                settings.say((*at, "column"), unknown_name(_("indicator column"), column, known))
+                settings.note((*at, "column"), unknown_name(_("indicator column"), column, known))
             elif known[column] == "text" and not row.get("levels"):
-                settings.say(at, _("{column!r} holds words: give `levels`, points for each"), column=column)
+                settings.note(at, _("{column!r} holds words: give `levels`, points for each"), column=column)
             _check_points(settings, at, row)
 
 
-def _check_points(settings: Settings, at: tuple, row: dict) -> None:
+def _check_points(settings: SettingsFile, at: Place, row: Mapping) -> None:
     anchors = row.get("points")
     if anchors is not None and row.get("levels") is not None:
-        settings.say(at, _("give points or levels, not both"))
+        settings.note(at, _("give points or levels, not both"))
     pairs = [pair for pair in anchors if isinstance(pair, list)] if isinstance(anchors, list) else []
-    if anchors is None or not all(len(pair) == 2 and all(map(_number, pair)) for pair in pairs):
+    if anchors is None or not all(len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
         return
     raw, points = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
     falls = row.get("better") == "lower"
     if len(raw) < 2 or any(later <= earlier for earlier, later in pairwise(raw)):
-        settings.say((*at, "points"), _("points: give two or more anchors with rising raw numbers"))
+        settings.note((*at, "points"), _("points: give two or more anchors with rising raw numbers"))
     elif points != sorted(points, reverse=falls):
-        settings.say((*at, "points"), _("points: run against `better: {better}`"),
-                     better="lower" if falls else "higher")  # fmt: skip
+        problem = _("points: run against `better: {better}`")
+        settings.note((*at, "points"), problem, better="lower" if falls else "higher")
 
 
-def _check_ordered(settings: Settings, rows: list, what: str) -> None:
+def _check_ordered(settings: SettingsFile, rows: list[tuple[Place, Mapping]], what: str) -> None:
     """First match wins: only the last may be, and must be, without a `when`."""
     for n, (at, row) in enumerate(rows):
         last = n == len(rows) - 1
         if last and row.get("when"):
             problem = _("the last {what}, {name!r}, has a `when`; leave it out, so that nobody is left over")
-            settings.say((*at, "when"), problem, what=what, name=row.get("name"))
+            settings.note((*at, "when"), problem, what=what, name=row.get("name"))
         if not last and not row.get("when"):
-            settings.say(at, _("{name!r} has no `when` and takes everyone: the {what}s after it can never be "
-                               "reached"), what=what, name=row.get("name"))  # fmt: skip
+            problem = _(
+                "{name!r} has no `when` and takes everyone: the {what}s after it can never be reached"
+            )
+            settings.note(at, problem, what=what, name=row.get("name"))
 
 
-def _check_segments(settings: Settings) -> None:
+def _check_segments(settings: SettingsFile) -> None:
     rows = settings.rows("rfm", "segments")
     _check_ordered(settings, rows, _("segment"))
     for at, row in rows:
-        for column, band in (row.get("when") if isinstance(row.get("when"), dict) else {}).items():
+        for column, band in _conditions(row).items():
             if column not in SCORES:
-                settings.say((*at, "when", column), unknown_name(_("score"), str(column), SCORES))
+                settings.note((*at, "when", column), unknown_name(_("score"), str(column), SCORES))
             _refuse_empty(settings, (*at, "when", column), band)
 
 
-def _check_tiers(settings: Settings) -> None:
+def _check_tiers(settings: SettingsFile) -> None:
     rows = settings.rows("tiers")
     measured = ("score", *(str(row.get("name")) for _at, row in settings.rows("criteria")))
     _check_ordered(settings, rows, _("tier"))
     for n, (at, row) in enumerate(rows):
-        when = row.get("when") if isinstance(row.get("when"), dict) else {}
+        when = _conditions(row)
         for column, condition in when.items():
             if column not in measured:
-                settings.say((*at, "when", column), unknown_name(_("criterion"), str(column), measured))
+                settings.note((*at, "when", column), unknown_name(_("criterion"), str(column), measured))
             _refuse_empty(settings, (*at, "when", column), condition)
         for _at, earlier in rows[:n]:
             if when and isinstance(earlier.get("when"), dict) and _takes_all(earlier["when"], when):
                 problem = _("{name!r} can never be reached: {earlier!r} before it takes all of its customers")
-                settings.say(at, problem, name=row.get("name"), earlier=earlier.get("name"))
+                settings.note(at, problem, name=row.get("name"), earlier=earlier.get("name"))
                 break
 
 
-def _refuse_empty(settings: Settings, at: tuple, condition) -> None:
+def _conditions(row: Mapping) -> Mapping:
+    when = row.get("when")
+    return when if isinstance(when, dict) else {}
+
+
+def _refuse_empty(settings: SettingsFile, at: Place, condition: object) -> None:
     if not isinstance(condition, dict):
         return
     low, high = condition.get("at_least"), condition.get("below")
     if "top_share" in condition and (low is not None or high is not None):
-        settings.say(at, _("give top_share, or at_least and below, not both"))
+        settings.note(at, _("give top_share, or at_least and below, not both"))
     elif not condition:
-        settings.say(at, _("asks for nothing; give at_least, below or top_share"))
-    elif _number(low) and _number(high) and low >= high:
-        settings.say(at, _("nobody is at least {low} and below {high}"), low=low, high=high)
+        settings.note(at, _("asks for nothing; give at_least, below or top_share"))
+    elif _is_number(low) and _is_number(high) and low >= high:
+        settings.note(at, _("nobody is at least {low} and below {high}"), low=low, high=high)
 
 
-def _takes_all(earlier: dict, later: dict) -> bool:
+def _takes_all(earlier: Mapping, later: Mapping) -> bool:
     """Does everyone who meets `later` also meet `earlier`? Where it cannot be seen from the numbers: no."""
-    return all(column in later and _wider(wide, later[column]) for column, wide in earlier.items())
+    return all(column in later and _is_wider(wide, later[column]) for column, wide in earlier.items())
 
 
-def _wider(wide, narrow) -> bool:
+def _is_wider(wide: object, narrow: object) -> bool:
     if not isinstance(wide, dict) or not isinstance(narrow, dict):
         return False
     if "top_share" in wide or "top_share" in narrow:
-        given = wide.get("top_share"), narrow.get("top_share")
-        return all(map(_number, given)) and given[0] >= given[1]
-    low, high, narrow_low, narrow_high = (
-        condition.get(side, end)
-        for condition in (wide, narrow)
-        for side, end in (("at_least", 0), ("below", 101))
-    )
-    return (
-        all(map(_number, (low, high, narrow_low, narrow_high))) and low <= narrow_low and high >= narrow_high
-    )
+        return _is_at_least(wide.get("top_share"), narrow.get("top_share"))
+    starts_lower = _is_at_least(narrow.get("at_least", 0), wide.get("at_least", 0))
+    return starts_lower and _is_at_least(wide.get("below", 101), narrow.get("below", 101))
 
 
-def _check_windows(settings: Settings) -> None:
-    lifecycle, churn = (_get(settings.content, section) for section in ("lifecycle", "churn"))
+def _is_at_least(value: object, other: object) -> bool:
+    return _is_number(value) and _is_number(other) and value >= other
+
+
+def _check_windows(settings: SettingsFile) -> None:
+    lifecycle, churn = settings.get("lifecycle"), settings.get("churn")
     order = ("at_risk_quantile", "lost_quantile")
-    _refuse_overlap(settings, ("lifecycle",), {name: _get(lifecycle, name) for name in order})
+    _refuse_overlap(settings, ("lifecycle",), {name: get_entry(lifecycle, name) for name in order})
     for part in ("overdue_ratio", "spend_drop"):
-        _refuse_overlap(settings, ("churn",), {name: _get(_get(churn, name), part) for name in GRADES}, part)
-    alive = {name: _get(_get(churn, name), "p_alive") for name in reversed(GRADES)}
-    _refuse_overlap(settings, ("churn",), alive, "p_alive")
+        rising = {name: get_entry(churn, name, part) for name in GRADES}
+        _refuse_overlap(settings, ("churn",), rising, part)
+    falling = {name: get_entry(churn, name, "p_alive") for name in reversed(GRADES)}
+    _refuse_overlap(settings, ("churn",), falling, "p_alive")
 
 
-def _refuse_overlap(settings: Settings, at: tuple, values: dict, part: str = "") -> None:
+def _refuse_overlap(settings: SettingsFile, at: Place, values: Mapping, part: str = "") -> None:
     for (low, a), (high, b) in pairwise(values.items()):
-        if _number(a) and _number(b) and a >= b:
-            settings.say((*at, high, *([part] if part else [])), _("{high} ({b}) must lie above {low} ({a}): "
-                         "the windows overlap"), high=high, b=b, low=low, a=a)  # fmt: skip
+        if _is_number(a) and _is_number(b) and a >= b:
+            problem = _("{high} ({b}) must lie above {low} ({a}): the windows overlap")
+            where = (*at, high, part) if part else (*at, high)
+            settings.note(where, problem, high=high, b=b, low=low, a=a)
 
 
-def _check_playbook(settings: Settings) -> None:
+def _check_playbook(settings: SettingsFile) -> None:
     tiers = [str(row.get("name")) for _at, row in settings.rows("tiers")]
     rows = settings.rows("playbook")
     for at, row in rows:
-        named = row.get("tiers") if isinstance(row.get("tiers"), list) else []
+        named = row.get("tiers")
+        named = named if isinstance(named, list) else []
         for n, tier in enumerate(named):
             if tier not in tiers:
-                settings.say((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
+                settings.note((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
         if row.get("for_persons") and set(named) != set(tiers[: len(named)]):
-            settings.say((*at, "tiers"), _("{name!r} gives natural persons terms and leaves out a better "
-                         "tier: the more loyal would get worse terms"), name=row.get("name"))  # fmt: skip
-        if row.get("lever") == "price" and row.get("terms") is not True:
-            settings.say(
-                (*at, "lever"), _("{name!r} pulls the price lever: say terms: true"), name=row.get("name")
+            problem = _(
+                "{name!r} gives natural persons terms and leaves out a better tier: "
+                "the more loyal would get worse terms"
             )
+            settings.note((*at, "tiers"), problem, name=row.get("name"))
+        if row.get("lever") == "price" and row.get("terms") is not True:
+            problem = _("{name!r} pulls the price lever: say terms: true")
+            settings.note((*at, "lever"), problem, name=row.get("name"))
     if rows and sum(row.get("standard") is True for _at, row in rows) != 1:
-        settings.say(
-            ("playbook",), _("exactly one action must say standard: true; who refuses profiling gets it")
-        )
+        problem = _("exactly one action must say standard: true; who refuses profiling gets it")
+        settings.note(("playbook",), problem)
 
 
-def _rows_in(row: dict, where: tuple, key: str) -> list[tuple[tuple, dict]]:
-    inner = row.get(key)
-    if not isinstance(inner, list):
-        return []
-    return [((*where, key, n), item) for n, item in enumerate(inner) if isinstance(item, dict)]
-
-
-def _get(mapping, key):
-    return mapping.get(key) if isinstance(mapping, dict) else None
-
-
-def _number(value) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

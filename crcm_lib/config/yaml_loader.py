@@ -1,4 +1,4 @@
-"""Settings files that people edit: YAML read with line numbers, and every problem found in one go."""
+"""SettingsFile files that people edit: YAML read with line numbers, and every problem found in one go."""
 
 import json
 import re
@@ -8,53 +8,69 @@ from types import UnionType
 from typing import Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from crcm_lib.errors import list_problems, unknown_name
 from crcm_lib.i18n import _
 
-LARGEST = 1_000_000  # characters; a settings file is read by people
-OCTAL = re.compile(r"[-+]?0[0-9_]+")
-SWITCHES = {"yes", "no", "on", "off", "y", "n"}
+MAX_CHARACTERS = 1_000_000  # a settings file is read by people
+LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
+BOOLEAN_WORDS = {"yes", "no", "on", "off", "y", "n"}
 Model = TypeVar("Model", bound=BaseModel)
+Place = tuple[str | int, ...]  # the keys and numbers (from 0) that lead to an entry of a file
+Mapping = dict[str, Any]
 
 
 @dataclass
-class Settings:
-    """A file's content, the line of every entry (by its path of keys and numbers), and its problems."""
+class SettingsFile:
+    """A file's content, the line of every entry (by its place), and its problems (line and words)."""
 
     path: Path
     content: Any = None
-    lines: dict[tuple, int] = field(default_factory=dict)
+    lines: dict[Place, int] = field(default_factory=dict)
     problems: list[tuple[int, str]] = field(default_factory=list)
 
-    def say(self, where: tuple, problem: str, **values) -> None:
+    def note(self, where: Place, problem: str, **values: object) -> None:
         """Note a problem of the entry at `where`, or of the nearest entry around it."""
         self.problems.append((self.line(where), problem.format(**values) if values else problem))
 
-    def line(self, where: tuple) -> int:
+    def line(self, where: Place) -> int:
         """The line of an entry, or of the nearest entry around it."""
         while where and where not in self.lines:
             where = where[:-1]
         return self.lines.get(where, 1)
 
-    def rows(self, *where) -> list[tuple[tuple, dict]]:
+    def get(self, *where: str) -> Any:
+        """The entry at a place; None where the file has none."""
+        return get_entry(self.content, *where)
+
+    def rows(self, *where: str) -> list[tuple[Place, Mapping]]:
         """The mappings of a list with their places; nothing where the file holds something else."""
-        found = self.content
-        for key in where:
-            found = found.get(key) if isinstance(found, dict) else None
-        if not isinstance(found, list):
-            return []
-        return [((*where, n), row) for n, row in enumerate(found) if isinstance(row, dict)]
+        return rows_in(self.content, (), *where)
 
     def report(self) -> str:
         """All problems, in the order of the file."""
-        ordered = [
-            _("line {line}: {problem}").format(line=n, problem=p) for n, p in sorted(set(self.problems))
-        ]
+        line = _("line {line}: {problem}")
+        ordered = [line.format(line=n, problem=words) for n, words in sorted(set(self.problems))]
         return list_problems(self.path.name, ordered)
 
 
-def read_settings(path: str | Path) -> Settings:
+def get_entry(content: Any, *where: str) -> Any:
+    """The entry that the keys lead to; None where there is none."""
+    for key in where:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
+
+
+def rows_in(content: Any, at: Place, *where: str) -> list[tuple[Place, Mapping]]:
+    """The mappings of the list that the keys lead to, with their places; `at` is the place of `content`."""
+    rows = get_entry(content, *where)
+    if not isinstance(rows, list):
+        return []
+    return [((*at, *where, n), row) for n, row in enumerate(rows) if isinstance(row, dict)]
+
+
+def read_settings(path: str | Path) -> SettingsFile:
     """Read a YAML file with its line numbers; traps and repeated keys are noted as problems.
 
     YAML 1.2 by ruamel.yaml. Refused because other readers take them for something else: `NO`, `yes`,
@@ -63,16 +79,18 @@ def read_settings(path: str | Path) -> Settings:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
-    settings = Settings(Path(path))
+    settings = SettingsFile(Path(path))
     try:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        settings.say(
+        settings.note(
             (), _("cannot be read: {why}").format(why=getattr(error, "strerror", None) or _("not UTF-8"))
         )
         return settings
-    if len(text) > LARGEST:
-        settings.say((), _("has {size} characters; {most} at most").format(size=len(text), most=LARGEST))
+    if len(text) > MAX_CHARACTERS:
+        settings.note(
+            (), _("has {size} characters; {most} at most").format(size=len(text), most=MAX_CHARACTERS)
+        )
         return settings
     reader = YAML(typ="safe", pure=True)
     reader.allow_duplicate_keys = True
@@ -90,10 +108,10 @@ def read_settings(path: str | Path) -> Settings:
     return settings
 
 
-def _walk(node, where: tuple, settings: Settings, seen: set) -> None:
+def _walk(node: Any, where: Place, settings: SettingsFile, seen: set[int]) -> None:
     settings.lines.setdefault(where, node.start_mark.line + 1)
     if id(node) in seen:
-        settings.say(where, _("an alias (*name); write the entry out"))
+        settings.note(where, _("an alias (*name); write the entry out"))
         return
     seen.add(id(node))
     if isinstance(node.value, str):
@@ -106,40 +124,40 @@ def _walk(node, where: tuple, settings: Settings, seen: set) -> None:
         for key, value in node.value:
             name, line = str(key.value), key.start_mark.line + 1
             if name in first:
-                settings.problems.append((line, _("{key!r} is given twice; first on line {line}").format(
-                    key=name, line=first[name])))  # fmt: skip
+                problem = _("{key!r} is given twice; first on line {line}")
+                settings.problems.append((line, problem.format(key=name, line=first[name])))
             first.setdefault(name, line)
             settings.lines[(*where, name)] = line
             _walk(value, (*where, name), settings, seen)
 
 
-def _check_scalar(node, where: tuple, settings: Settings) -> None:
+def _check_scalar(node: Any, where: Place, settings: SettingsFile) -> None:
     if node.style is not None:
         return
-    if node.value.lower() in SWITCHES:
+    if node.value.lower() in BOOLEAN_WORDS:
         problem = _(
             '{value} is text to some readers, true or false to others; write true, false or "{value}"'
         )
-        settings.say(where, problem, value=node.value)
-    elif OCTAL.fullmatch(node.value):
+        settings.note(where, problem, value=node.value)
+    elif LEADING_ZERO.fullmatch(node.value):
         problem = _(
             '{value} has a leading zero, octal to some readers; leave the zero out or write "{value}"'
         )
-        settings.say(where, problem, value=node.value)
+        settings.note(where, problem, value=node.value)
 
 
-def build(settings: Settings, model: type[Model]) -> Model | None:
+def build(settings: SettingsFile, model: type[Model]) -> Model | None:
     """Check the content against a pydantic model, strictly; None, and problems noted, if it misfits."""
     try:
         return model.model_validate_json(json.dumps(settings.content, default=str), strict=True)
     except ValidationError as error:
         for problem in error.errors():
             where = tuple(problem["loc"])
-            settings.say(where, _in_words(problem, where, model))
+            settings.note(where, _in_words(problem, where, model))
     return None
 
 
-def _in_words(problem: dict, where: tuple, model: type[BaseModel]) -> str:
+def _in_words(problem: ErrorDetails, where: Place, model: type[BaseModel]) -> str:
     name = ".".join(str(part + 1 if isinstance(part, int) else part) for part in where) or _("the file")
     if problem["type"] == "extra_forbidden":
         return unknown_name(_("key"), str(where[-1]), known_keys(model, where[:-1]))
@@ -151,7 +169,7 @@ def _in_words(problem: dict, where: tuple, model: type[BaseModel]) -> str:
     return f"{name}: {wanted}{shown}"
 
 
-def known_keys(model: type[BaseModel], where: tuple) -> list[str]:
+def known_keys(model: type[BaseModel], where: Place) -> list[str]:
     """The keys that an entry of a model's file may have.
 
     >>> from crcm_lib.config.bands import Band

@@ -27,7 +27,7 @@ LARGEST_SEED = 2**32 - 1
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """The parameters of a run.
 
     `as_of` is a day like 2017-12-31, or empty for the last day in the data. `overrides` is a JSON of policy
@@ -59,7 +59,7 @@ class Notebook:
 class Plan:
     """A run whose parameters, source, policy and notebooks have been checked."""
 
-    settings: Settings
+    settings: RunSettings
     out: Path
     source: Source
     policy: Policy
@@ -76,7 +76,7 @@ class Plan:
         return f"{self.source.name}-{as_of or 'undated'}-{self.key}"
 
 
-def plan_run(settings: Settings) -> Plan:
+def plan_run(settings: RunSettings) -> Plan:
     """Check parameters, source, inputs, policy and notebooks; report every problem of all of them at once.
 
     Raises
@@ -189,7 +189,7 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     return {name: Notebook(*parts, ancestors=ancestors[name]) for name, parts in contents.items()}
 
 
-def _check_parameters(settings: Settings) -> None:
+def _check_parameters(settings: RunSettings) -> None:
     problems = [*_check_out(settings)]
     if settings.as_of and not _is_day(settings.as_of):
         message = _(
@@ -206,7 +206,7 @@ def _check_parameters(settings: Settings) -> None:
         raise UsageError(list_problems(_("parameters"), problems))
 
 
-def _check_out(settings: Settings) -> Iterator[str]:
+def _check_out(settings: RunSettings) -> Iterator[str]:
     out = Path(settings.out).resolve()
     nearest = next(place for place in [out, *out.parents] if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
@@ -248,7 +248,7 @@ def _describe(source: Source) -> About:
     return About(source.name, source.title, "", "", source.currency, synthetic=source.synthetic)
 
 
-def _gather_evidence(settings: Settings, source: Source, inputs: list[dict], notebooks: dict) -> dict:
+def _gather_evidence(settings: RunSettings, source: Source, inputs: list[dict], notebooks: dict) -> dict:
     """Return everything that can change a result, as values and hashes."""
     lock = ROOT / "requirements.lock"
     if not lock.exists():

@@ -42,7 +42,7 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
     --------
     >>> cells = ["from crcm_lib import stats", "import numpy, my_own_module", "%matplotlib inline"]
     >>> list_imports(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
-    ['crcm_lib:stats', 'numpy', 'scipy.special:stdtrit']
+    ['crcm_lib:stats', 'numpy', 'scipy.stats:binomtest,t']
     """
     cells = [_parse(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     code = ast.Module(body=[statement for cell in cells for statement in cell.body], type_ignores=[])

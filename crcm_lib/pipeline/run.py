@@ -26,7 +26,7 @@ from crcm_lib.i18n import _
 from crcm_lib.pipeline import cache, checks, leak_check, publish, sandbox, schedule
 from crcm_lib.pipeline.execution import Job, Listener, execute
 from crcm_lib.pipeline.kernel import Kernel
-from crcm_lib.pipeline.plan import Notebook, Plan, Settings, check_unchanged, locate, plan_run, short_path
+from crcm_lib.pipeline.plan import Notebook, Plan, RunSettings, check_unchanged, locate, plan_run, short_path
 from crcm_lib.pipeline.preload import list_imports
 from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
@@ -47,7 +47,7 @@ class _Turn:
     listener: Listener
 
 
-def run(settings: Settings, listener: Listener = lambda event: None) -> Path:
+def run(settings: RunSettings, listener: Listener = lambda event: None) -> Path:
     """Execute the notebooks and publish their report; return the published folder.
 
     Parameters

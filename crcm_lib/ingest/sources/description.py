@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from crcm_lib.config.bands import Strict
-from crcm_lib.config.yaml_loader import Settings, build, read_settings
+from crcm_lib.config.yaml_loader import SettingsFile, build, read_settings
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import expressions
@@ -122,7 +122,7 @@ def read_source(path: str | Path) -> Source:
         _wrap_single_parts(settings)
         _check_tables(settings)
     elif not settings.problems:
-        settings.say((), _("should hold keys such as name, currency and tables"))
+        settings.note((), _("should hold keys such as name, currency and tables"))
     source = build(settings, Source) if isinstance(settings.content, dict) else None
     if settings.problems or source is None:
         raise DataError(settings.report())
@@ -130,7 +130,7 @@ def read_source(path: str | Path) -> Source:
     return source
 
 
-def _wrap_single_parts(settings: Settings) -> None:
+def _wrap_single_parts(settings: SettingsFile) -> None:
     """Make a list of a table's only part, and move the lines of its entries along."""
     tables = settings.content.get("tables")
     for name, parts in tables.items() if isinstance(tables, dict) else ():
@@ -141,16 +141,16 @@ def _wrap_single_parts(settings: Settings) -> None:
             settings.lines.update({(*prefix, 0, *place[2:]): settings.lines[place] for place in inside})
 
 
-def _check_tables(settings: Settings) -> None:
+def _check_tables(settings: SettingsFile) -> None:
     tables = settings.content.get("tables")
     if not isinstance(tables, dict):
         return
     if "transactions" not in tables:
-        settings.say(("tables",), _("transactions: missing; it is the one table that is required"))
+        settings.note(("tables",), _("transactions: missing; it is the one table that is required"))
     _check_time_zone(settings, ("time_zone",), settings.content.get("time_zone"))
     for table in tables:
         if table not in INPUTS:
-            settings.say(("tables", table), unknown_name(_("table"), str(table), INPUTS))
+            settings.note(("tables", table), unknown_name(_("table"), str(table), INPUTS))
         for place, part in settings.rows("tables", table):
             _check_time_zone(settings, (*place, "times_in"), part.get("times_in"))
             if table in INPUTS:
@@ -158,10 +158,10 @@ def _check_tables(settings: Settings) -> None:
                 _check_expressions(settings, place, part)
 
 
-def _check_time_zone(settings: Settings, place: tuple, zone: object) -> None:
+def _check_time_zone(settings: SettingsFile, place: tuple, zone: object) -> None:
     if isinstance(zone, str) and zone and zone not in _list_time_zones():
         examples = {"UTC", "Asia/Shanghai", "America/New_York"}
-        settings.say(place, unknown_name(_("time zone"), zone, examples))
+        settings.note(place, unknown_name(_("time zone"), zone, examples))
 
 
 @cache
@@ -171,7 +171,7 @@ def _list_time_zones() -> set[str]:
     return available_timezones()
 
 
-def _check_columns(settings: Settings, place: tuple, part: dict, table: str) -> None:
+def _check_columns(settings: SettingsFile, place: tuple, part: dict, table: str) -> None:
     columns, schema = part.get("columns"), INPUTS[table]
     if not isinstance(columns, dict):
         return
@@ -179,20 +179,20 @@ def _check_columns(settings: Settings, place: tuple, part: dict, table: str) -> 
     for column in columns:
         own_name = schema.open and re.fullmatch(r"[a-z][a-z0-9_]*", str(column))
         if column not in declared and not own_name:
-            settings.say((*place, "columns", column), unknown_name(_("column"), str(column), declared))
+            settings.note((*place, "columns", column), unknown_name(_("column"), str(column), declared))
     for column in declared:
         if schema.columns[column].required and column not in columns:
             problem = _("{table}: required column {column} is missing").format(table=table, column=column)
-            settings.say((*place, "columns"), problem)
+            settings.note((*place, "columns"), problem)
     formats = part.get("time_format")
     for column in formats if isinstance(formats, dict) else ():
         if column not in columns:
-            settings.say((*place, "time_format", column), unknown_name(_("column"), str(column), columns))
+            settings.note((*place, "time_format", column), unknown_name(_("column"), str(column), columns))
     if table != "transactions" and part.get("returns"):
-        settings.say((*place, "returns"), _("returns: only transactions have returns"))
+        settings.note((*place, "returns"), _("returns: only transactions have returns"))
 
 
-def _check_expressions(settings: Settings, place: tuple, part: dict) -> None:
+def _check_expressions(settings: SettingsFile, place: tuple, part: dict) -> None:
     columns, exclude = part.get("columns"), part.get("exclude")
     written = [
         ((*place, "columns", column), text)
@@ -210,7 +210,7 @@ def _check_expressions(settings: Settings, place: tuple, part: dict) -> None:
             try:
                 expressions.parse(text)
             except expressions.ExpressionError as error:
-                settings.say(text_place, f"{text_place[-1]}: {text!r}: {error}")
+                settings.note(text_place, f"{text_place[-1]}: {text!r}: {error}")
 
 
 def _is_header_name(text: str) -> bool:

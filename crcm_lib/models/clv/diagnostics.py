@@ -9,6 +9,7 @@ from crcm_lib.features.customer_sql import date
 from crcm_lib.models.clv.gamma_gamma import GAMMA_GAMMA, MAX_RANK_CORRELATION, MIN_SPEND_CUSTOMERS
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.histories import Numbers, purchase_histories
+from crcm_lib.stats import Z_95
 
 MAX_MISPLACED_SHARE = 0.05  # share of customers that the expected counts of purchases may misplace
 MAX_RANDOM_SHAPE = 1.5  # Erlang shape of the days between purchases that counts as a Poisson process
@@ -100,7 +101,7 @@ def measure_drift(buyers: pd.DataFrame) -> tuple[float, float, float]:
     change = np.log((now / before).astype(float)[(now > 0) & (before > 0)])
     if len(change) < MIN_CUSTOMERS:
         return (MISSING,) * 3
-    half = 1.96 * change.std() / np.sqrt(len(change))
+    half = Z_95 * change.std() / np.sqrt(len(change))
     return tuple(float(np.expm1(change.mean() + step)) for step in (0, -half, half))
 
 

@@ -13,6 +13,7 @@ from crcm_lib.models.clv.lifetimes_adapter import spend_fitter
 from crcm_lib.models.histories import Numbers, WeightedHistories, weighted_histories
 from crcm_lib.models.mle import Fit, Objective, maximise
 from crcm_lib.models.reasons import Reason
+from crcm_lib.stats import Z_95
 
 GAMMA_GAMMA, SHRUNKEN_MEAN = "Gamma-Gamma", "shrunken_mean"
 PARAM_NAMES = ("p", "q", "v")
@@ -123,7 +124,7 @@ def frequency_spend_correlation(n: Numbers, mean: Numbers) -> dict[str, float]:
         rho, low, high = 0.0, -1.0, 1.0
     else:
         rho = float(np.corrcoef(pd.Series(n[repeat]).rank(), pd.Series(mean[repeat]).rank())[0, 1])
-        half = 1.96 / np.sqrt(repeat.sum() - 3)
+        half = Z_95 / np.sqrt(repeat.sum() - 3)
         middle = np.arctanh(np.clip(rho, -0.999999, 0.999999))
         low, high = float(np.tanh(middle - half)), float(np.tanh(middle + half))
     return {"spend_correlation": rho, "spend_correlation_low": low, "spend_correlation_high": high}
