@@ -35,11 +35,21 @@ def line_of(path: Path, text: str) -> int:
 def test_the_given_policy_holds_six_criteria_and_five_tiers():
     policy = read_policy("policy.yaml")
     assert [criterion.zh for criterion in policy.criteria] == [
-        "贡献度", "忠诚度", "满意度", "潜力", "战略匹配度", "信用"]  # fmt: skip
-    assert [tier.zh for tier in policy.tiers] == [
-        "战略客户", "重要客户", "潜力客户", "普通客户", "观望客户"]  # fmt: skip
+        "贡献度",
+        "忠诚度",
+        "满意度",
+        "潜力",
+        "战略匹配度",
+        "信用",
+    ]
+    assert [tier.zh for tier in policy.tiers] == ["战略客户", "重要客户", "潜力客户", "普通客户", "观望客户"]
     assert {action.lever for action in policy.playbook} == {
-        "product", "price", "service", "communication", "marketing"}  # fmt: skip
+        "product",
+        "price",
+        "service",
+        "communication",
+        "marketing",
+    }
 
 
 def test_an_unknown_key_is_named_with_its_line_and_the_nearest_one(tmp_path):
@@ -61,20 +71,32 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
     ("old", "new", "told"),
     [
         ("weight: 0.35", "weight: 0.45", "criteria: the weights add up to 1.1, not 1"),
-        ("column: spend_365d, weight: 0.4", "column: spend_365d, weight: 0.3",
-         "contribution: the weights add up to 0.9, not 1"),
+        (
+            "column: spend_365d, weight: 0.4",
+            "column: spend_365d, weight: 0.3",
+            "contribution: the weights add up to 0.9, not 1",
+        ),
         ("column: spend_365d", "column: spend_356d", "Did you mean 'spend_365d'?"),
         ("table: satisfaction", "table: satisfation", "Did you mean 'satisfaction'?"),
         ("column: spend_365d", "column: birthday", "'birthday' is protected"),
         ("column: spend_365d", "column: region", "'region' holds words: give `levels`"),
         ("when: {score: {top_share: 0.05}}", "when: {scor: {top_share: 0.05}}", "unknown criterion 'scor'"),
-        ("when: {score: {top_share: 0.20}}", "when: {score: {top_share: 0.05}}",
-         "'key' can never be reached: 'strategic' before it takes all of its customers"),
-        ("when: {score: {top_share: 0.20}}", "when: {score: {at_least: 80, below: 70}}",
-         "nobody is at least 80 and below 70"),
+        (
+            "when: {score: {top_share: 0.20}}",
+            "when: {score: {top_share: 0.05}}",
+            "'key' can never be reached: 'strategic' before it takes all of its customers",
+        ),
+        (
+            "when: {score: {top_share: 0.20}}",
+            "when: {score: {at_least: 80, below: 70}}",
+            "nobody is at least 80 and below 70",
+        ),
         ("when: {score: {top_share: 0.20}}", "zh2: x", "unknown key 'zh2'"),
-        ("    because: little contact", "    when: {score: {below: 40}}\n    because: little contact",
-         "the last tier, 'watch', has a `when`; leave it out, so that nobody is left over"),
+        (
+            "    because: little contact",
+            "    when: {score: {below: 40}}\n    because: little contact",
+            "the last tier, 'watch', has a `when`; leave it out, so that nobody is left over",
+        ),
         ("points: [[0, 0], [10, 100]]", "points: [[0, 100], [10, 0]]", "run against `better: higher`"),
         ("lost_quantile: 0.98", "lost_quantile: 0.8", "the windows overlap"),
         ("warning: {overdue_ratio: 2.5", "warning: {overdue_ratio: 1.0", "the windows overlap"),
@@ -86,7 +108,7 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
         ("standard: true ", "standard: false ", "exactly one action must say standard: true"),
         ("name: nurture plan", "name: next category", "the name 'next category' is taken on line"),
     ],
-)  # fmt: skip
+)
 def test_what_does_not_fit_is_told_with_its_line(tmp_path, old, new, told):
     path = edited(tmp_path, (old, new))
     complaints = complaint(path).splitlines()[1:]

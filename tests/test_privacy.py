@@ -198,8 +198,12 @@ def test_a_hidden_count_takes_shares_means_and_dates_of_its_row_with_it():
     )
     shown = hide_small(frame, money=["spend"])
     assert shown.loc[1:2].isna().all().to_dict() == {
-        "customers": True, "share": True, "first_day": True, "spend": True, "name": False,
-    }  # fmt: skip
+        "customers": True,
+        "share": True,
+        "first_day": True,
+        "spend": True,
+        "name": False,
+    }
     assert shown.loc[0].notna().all()
 
 

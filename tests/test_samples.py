@@ -228,8 +228,10 @@ def test_a_matched_return_undoes_one_line_of_its_order(few):
     back = few["truth_returns"].dropna(subset="sale_day")
     one = sales(few)
     pair = back.merge(
-        one.assign(amount=-one["amount"]), on=["customer_id", "order_id", "product_id", "amount"],
-        suffixes=("", "_sold"))  # fmt: skip
+        one.assign(amount=-one["amount"]),
+        on=["customer_id", "order_id", "product_id", "amount"],
+        suffixes=("", "_sold"),
+    )
     assert len(pair) == len(back) > 300
     assert (pair["sale_day"] == pair["time_sold"].dt.normalize()).all()
     assert (pair["time"] > pair["time_sold"]).all()

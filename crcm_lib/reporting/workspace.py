@@ -109,12 +109,12 @@ class Workspace:
     def by_hand(self) -> list[str]:
         """Result tables that come from where this notebook writes and differ from those of `input_dir`."""
         own, *others = self.folders
+        written = [name for name in RESULTS if others and tables.table_path(own, name).exists()]
         return [
             name
-            for name in RESULTS
-            if others and (path := tables.table_path(own, name)).exists()
-            and not _same(path, tables.table_path(others[0], name))
-        ]  # fmt: skip
+            for name in written
+            if not _same(tables.table_path(own, name), tables.table_path(others[0], name))
+        ]
 
     def _nearest(self, path_of, name: str) -> Path:
         there = [folder for folder in self.folders if path_of(folder, name).exists()]

@@ -71,6 +71,7 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     return {name: _in_yuan(table, name) for name, table in tables.items()}
 
 
+# One stream of random numbers each: a change in one table leaves the others as they were.
 _STREAMS = (
     "people",
     "purchases",
@@ -86,7 +87,7 @@ _STREAMS = (
     "judgements",
     "assignments",
     "consents",
-)  # fmt: skip  (one stream of random numbers each: a change in one table leaves the others as they were)
+)
 
 
 def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) -> None:

@@ -34,15 +34,47 @@ class Group:
 
 
 GROUPS = (
-    Group("restockers", 0.22, 0.95, (3.0, 96.0, 0.5, 9.0), (6.0, 6.0, 480.0), 0.15,
-          (0.38, 0.34, 0.20, 0.06, 0.01, 0.01), (0.45, 0.30, 0.20, 0.03, 0.02)),
-    Group("project buyers", 0.13, 0.90, (1.5, 210.0, 0.8, 5.0), (4.0, 5.0, 2600.0), 0.30,
-          (0.02, 0.01, 0.06, 0.08, 0.55, 0.28), (0.70, 0.15, 0.10, 0.02, 0.03)),
-    Group("bargain hunters", 0.37, 0.05, (1.2, 130.0, 1.0, 3.5), (3.0, 5.0, 90.0), 0.75,
-          (0.20, 0.38, 0.34, 0.07, 0.00, 0.01), (0.00, 0.02, 0.33, 0.45, 0.20)),
-    Group("enthusiasts", 0.28, 0.08, (3.0, 180.0, 0.6, 8.0), (8.0, 6.0, 130.0), 0.08,
-          (0.10, 0.05, 0.10, 0.55, 0.05, 0.15), (0.02, 0.03, 0.60, 0.30, 0.05)),
-)  # fmt: skip
+    Group(
+        "restockers",
+        share=0.22,
+        company_share=0.95,
+        bgnbd=(3.0, 96.0, 0.5, 9.0),
+        gamma_gamma=(6.0, 6.0, 480.0),
+        discounted=0.15,
+        categories=(0.38, 0.34, 0.20, 0.06, 0.01, 0.01),
+        channels=(0.45, 0.30, 0.20, 0.03, 0.02),
+    ),
+    Group(
+        "project buyers",
+        share=0.13,
+        company_share=0.90,
+        bgnbd=(1.5, 210.0, 0.8, 5.0),
+        gamma_gamma=(4.0, 5.0, 2600.0),
+        discounted=0.30,
+        categories=(0.02, 0.01, 0.06, 0.08, 0.55, 0.28),
+        channels=(0.70, 0.15, 0.10, 0.02, 0.03),
+    ),
+    Group(
+        "bargain hunters",
+        share=0.37,
+        company_share=0.05,
+        bgnbd=(1.2, 130.0, 1.0, 3.5),
+        gamma_gamma=(3.0, 5.0, 90.0),
+        discounted=0.75,
+        categories=(0.20, 0.38, 0.34, 0.07, 0.00, 0.01),
+        channels=(0.00, 0.02, 0.33, 0.45, 0.20),
+    ),
+    Group(
+        "enthusiasts",
+        share=0.28,
+        company_share=0.08,
+        bgnbd=(3.0, 180.0, 0.6, 8.0),
+        gamma_gamma=(8.0, 6.0, 130.0),
+        discounted=0.08,
+        categories=(0.10, 0.05, 0.10, 0.55, 0.05, 0.15),
+        channels=(0.02, 0.03, 0.60, 0.30, 0.05),
+    ),
+)
 
 
 def plant_people(rng: np.random.Generator, customers: int) -> pd.DataFrame:
@@ -76,7 +108,8 @@ def draw_purchases(rng: np.random.Generator, people: pd.DataFrame, clock: np.nda
 
     Given how many purchases a Poisson process would make until the last day, their times are uniform; the
     customer leaves right after the repeat purchase whose number is geometric with their own dropout chance
-    (BG/NBD: Fader, Hardie & Lee 2005, Marketing Science 24(2), section 2). The season only bends the clock.
+    (BG/NBD: Fader, Hardie & Lee 2005, Marketing Science 24(2), section 2). The season
+    only changes how fast the clock runs.
     """
     span, rows = clock[-1], np.arange(len(people))
     first = span * 0.97 * rng.random(len(people)) ** 1.6  # more of them join early
@@ -134,7 +167,9 @@ def draw_lines(
     quantity = np.maximum(1, np.round(spend[order] * share / price)).astype(int)
     off = np.where(
         rng.random(len(order)) < np.array([group.discounted for group in GROUPS])[group],
-        rng.choice([0.05, 0.10, 0.20], len(order)), 0)  # fmt: skip
+        rng.choice([0.05, 0.10, 0.20], len(order)),
+        0,
+    )
     unit = np.maximum(1, np.round(100 * spend[order] * share / quantity / (1 - off))).astype(np.int64)
     discount = np.round(unit * quantity * off).astype(np.int64)
     day, minute = np.floor(purchases["at"].to_numpy()), rng.integers(8 * 60, 20 * 60, len(who))

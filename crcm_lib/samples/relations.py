@@ -5,9 +5,12 @@ import pandas as pd
 
 INDUSTRIES = ("retail", "hotels & catering", "manufacturing", "education", "health", "construction")
 CITIES = {
-    "华东": ("上海", "杭州"), "华南": ("广州", "深圳"), "华北": ("北京", "天津"), "华中": ("武汉", "长沙"),
+    "华东": ("上海", "杭州"),
+    "华南": ("广州", "深圳"),
+    "华北": ("北京", "天津"),
+    "华中": ("武汉", "长沙"),
     "西南": ("成都", "重庆"),
-}  # fmt: skip
+}
 RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B")
 DAYS_LATE = {"AAA": -6, "AA": -3, "A": 0, "BBB": 4, "BB": 12, "B": 25}
 CAUSES = ("late delivery", "damaged goods", "wrong item", "price query", "invoice query", "product advice")
@@ -206,7 +209,8 @@ def ask_consent(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timesta
         asked = people[rng.random(len(people)) < 0.85]
         status = np.where(rng.random(len(asked)) < refused, "refused", "granted")
         date = asked["first_day"].clip(upper=last - 10 * DAY) + pd.to_timedelta(
-            rng.integers(0, 10, len(asked)), unit="D")  # fmt: skip
+            rng.integers(0, 10, len(asked)), unit="D"
+        )
         answers = {"customer_id": asked["customer_id"], "purpose": purpose, "status": status, "date": date}
         parts.append(pd.DataFrame(answers))
     return pd.concat(parts, ignore_index=True)

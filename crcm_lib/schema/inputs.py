@@ -4,7 +4,9 @@ from crcm_lib.schema.columns import CURRENCY, ID, Column, Table, text_column
 
 INPUTS = {
     "transactions": Table(
-        "a line of an order, sale or return", (), "01_data_cleaning",
+        "a line of an order, sale or return",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when it happened", True),
@@ -22,15 +24,22 @@ INPUTS = {
             "kind": text_column("sale or return", one_of=("sale", "return")),
             "day": Column("day", "date", "the calendar day of `time`; made by cleaning"),
             "purchase_day": Column(
-                "day", "date", "the day of the purchase that the line belongs to: a sale's own day, a matched "
-                "return's sale day, empty for an unmatched return; made by cleaning"),
+                "day",
+                "date",
+                "the day of the purchase that the line belongs to: a sale's own day, a matched "
+                "return's sale day, empty for an unmatched return; made by cleaning",
+            ),
         },
     ),
     "customers": Table(
-        "a customer or a prospect", ("customer_id",), "01_data_cleaning",
+        "a customer or a prospect",
+        ("customer_id",),
+        "01_data_cleaning",
         {
             "customer_id": ID,
-            "subject_type": text_column("company or person; unknown counts as person", one_of=("company", "person")),
+            "subject_type": text_column(
+                "company or person; unknown counts as person", one_of=("company", "person")
+            ),
             "industry": text_column("industry"),
             "size": text_column("size class of a company"),
             "region": text_column("region"),
@@ -40,10 +49,13 @@ INPUTS = {
             "owner": text_column("account owner's role or code"),
             "birthday": Column("day", "date", "day of birth"),
             "credit_rating": text_column("credit rating, AAA … D"),
-        }, open=True,
+        },
+        open=True,
     ),
     "contacts": Table(
-        "an interaction", (), "01_data_cleaning",
+        "an interaction",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when", True),
@@ -54,7 +66,9 @@ INPUTS = {
         },
     ),
     "tickets": Table(
-        "a service request or complaint", (), "01_data_cleaning",
+        "a service request or complaint",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "opened": Column("time", "local time", "when it was opened", True),
@@ -68,19 +82,25 @@ INPUTS = {
         },
     ),
     "surveys": Table(
-        "an answer", (), "01_data_cleaning",
+        "an answer",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when", True),
             "instrument": text_column("nps, csat, ces or item", True, ("nps", "csat", "ces", "item")),
-            "score": Column("number", "nps 0…10, csat 1…5, ces 1…7", "the answer", True, at_least=0, at_most=10),
+            "score": Column(
+                "number", "nps 0…10, csat 1…5, ces 1…7", "the answer", True, at_least=0, at_most=10
+            ),
             "item": text_column("which question"),
             "text": text_column("free text"),
             "mode": text_column("online, phone or face to face"),
         },
     ),
     "invoices": Table(
-        "an invoice", ("invoice_id",), "01_data_cleaning",
+        "an invoice",
+        ("invoice_id",),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "invoice_id": text_column("the invoice", True),
@@ -91,7 +111,9 @@ INPUTS = {
         },
     ),
     "contracts": Table(
-        "a contract period", (), "01_data_cleaning",
+        "a contract period",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "start": Column("day", "date", "first day", True),
@@ -101,7 +123,9 @@ INPUTS = {
         },
     ),
     "loyalty": Table(
-        "a points movement", (), "01_data_cleaning",
+        "a points movement",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when", True),
@@ -110,7 +134,9 @@ INPUTS = {
         },
     ),
     "judgements": Table(
-        "a human evaluation", (), "01_data_cleaning",
+        "a human evaluation",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "indicator": text_column("strategic_fit, benchmark_customer, growth_outlook …", True),
@@ -120,7 +146,9 @@ INPUTS = {
         },
     ),
     "assignments": Table(
-        "a treatment or control of an earlier run", (), "01_data_cleaning",
+        "a treatment or control of an earlier run",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "action": text_column("the action's name in the policy", True),
@@ -131,7 +159,9 @@ INPUTS = {
         },
     ),
     "consents": Table(
-        "a permission or objection", (), "01_data_cleaning",
+        "a permission or objection",
+        (),
+        "01_data_cleaning",
         {
             "customer_id": ID,
             "purpose": text_column("profiling, marketing or a channel", True),
@@ -139,4 +169,4 @@ INPUTS = {
             "date": Column("day", "date", "when", True),
         },
     ),
-}  # fmt: skip
+}

@@ -94,12 +94,16 @@ def find_problems(flat: pd.DataFrame, table: Table) -> list[str]:
             continue
         values = flat[name]
         if column.required and (gaps := int(values.isna().sum())):
-            problems.append(_("{column}: {gaps} of {rows} missing").format(
-                column=name, gaps=gaps, rows=len(values)))  # fmt: skip
+            problems.append(
+                _("{column}: {gaps} of {rows} missing").format(column=name, gaps=gaps, rows=len(values))
+            )
         known = values.dropna()
         if len(known) and not PANDAS_KINDS[column.kind](known):
-            problems.append(_("{column}: should be {kind}, is {dtype}").format(
-                column=name, kind=column.kind, dtype=values.dtype))  # fmt: skip
+            problems.append(
+                _("{column}: should be {kind}, is {dtype}").format(
+                    column=name, kind=column.kind, dtype=values.dtype
+                )
+            )
             continue
         if column.at_least is not None and (low := int((known < column.at_least).sum())):
             problems.append(f"{name}: {low} below {column.at_least}")
