@@ -66,14 +66,33 @@ def prepare(frame: pd.DataFrame, audience: Audience) -> pd.DataFrame:
 
 
 def hide_small_rows(frame: pd.DataFrame, min_cell: int) -> pd.DataFrame:
-    """Hide rows whose count of customers is below the smallest cell, and rows that would give them away."""
+    """Hide counts of fewer customers than the smallest cell, and what would give them away.
+
+    A frame with a column that counts customers has one group per row; a frame of whole numbers whose columns
+    are named together, as `pd.crosstab` gives it, is a two-way table of counts.
+    """
     if ID in (*frame.columns, *frame.index.names) or not frame.columns.is_unique:
         return frame
+    if _is_two_way(frame):
+        return hide_small(frame, counts=list(frame.columns), at_least=min_cell)
     counts = [name for name in COUNTS if name in frame and pd.api.types.is_numeric_dtype(frame[name])]
     if not counts:
         return frame
     money = [name for name in frame.select_dtypes("number") if name not in (*counts, "largest_share")]
     return hide_small(frame, counts=counts[0], money=money, at_least=min_cell)
+
+
+def _is_two_way(frame: pd.DataFrame) -> bool:
+    named = frame.columns.name is not None and len(frame.columns) > 0
+    return named and all(pd.api.types.is_integer_dtype(kind) for kind in frame.dtypes)
+
+
+def _as_frame(series: pd.Series) -> pd.DataFrame:
+    """A Series as a frame; that of `groupby(…).size()`, whole numbers without a name, is a count."""
+    if series.name is not None:
+        return series.to_frame()
+    counted = pd.api.types.is_integer_dtype(series) and any(name is not None for name in series.index.names)
+    return series.to_frame("count" if counted else "value")
 
 
 def frame_to_html(frame: pd.DataFrame, audience: Audience) -> str:
@@ -108,9 +127,12 @@ def styler_to_html(styler: Any, audience: Audience) -> str:
     from pandas.io.formats.style import Styler
 
     shown = prepare(styler.data, audience).head(MAX_ROWS)
-    names = [None if name is None else html.escape(str(name)) for name in shown.index.names]
+    names = {
+        axis: [None if name is None else html.escape(str(name)) for name in labels.names]
+        for axis, labels in (("index", shown.index), ("columns", shown.columns))
+    }
     content = hashlib.sha256(shown.to_json(default_handler=str).encode()).hexdigest()[:8]
-    safe = Styler(shown.rename_axis(index=names), uuid=content, uuid_len=8, cell_ids=False)
+    safe = Styler(shown.rename_axis(**names), uuid=content, uuid_len=8, cell_ids=False)
     if shown.index.equals(styler.data.index):  # otherwise what was styled by label finds no label
         safe.use({key: value for key, value in styler.export().items() if key == "apply"})
     safe.format(lambda value: html.escape(numbers.write(value)))
@@ -131,24 +153,22 @@ def register(shell: Any, audience: Audience) -> None:
         formatters[mime].for_type(kind, function)
 
     for mime, write in (("text/html", frame_to_html), ("text/plain", frame_to_text)):
-        plain = mime == "text/plain"
         for kind, as_frame in (
             (pd.DataFrame, lambda frame: frame),
-            (pd.Series, lambda series: series.to_frame(series.name if series.name is not None else "value")),
+            (pd.Series, _as_frame),
             (pd.Index, lambda index: index.to_frame(index=False)),
         ):
-            function = _printed(write, as_frame, audience) if plain else _shown(write, as_frame, audience)
-            show(kind, mime, function)
+            wrap = _printed if mime == "text/plain" else _shown
+            show(kind, mime, wrap(write, as_frame, audience))
     show(Styler, "text/html", lambda styler: styler_to_html(styler, audience))
     show(Styler, "text/plain", _printed(frame_to_text, lambda styler: styler.data, audience))
     for kind in (Axes, Figure):
         show(kind, "image/png", style.to_png)
         show(kind, "image/svg+xml", style.to_svg)
         show(kind, "text/plain", lambda shown, printer, cycle: printer.text(style.words_of(shown)))
-    for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
-        formatters[mime].for_type_by_name("seaborn.axisgrid", "FacetGrid", write)
-        formatters[mime].for_type_by_name("seaborn.axisgrid", "PairGrid", write)
-        formatters[mime].for_type_by_name("seaborn.axisgrid", "JointGrid", write)
+    for grid in ("FacetGrid", "PairGrid", "JointGrid"):
+        for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
+            formatters[mime].for_type_by_name("seaborn.axisgrid", grid, write)
 
 
 def _shown(write: Callable, as_frame: Callable, audience: Audience) -> Callable[[Any], str]:
