@@ -159,6 +159,13 @@ def test_a_value_reads_well_without_a_format(value, shown):
 
 
 @pytest.mark.parametrize(
+    ("amounts", "shown"), [([9.0, 1000.0], ["9", "1,000"]), ([9.0, 1.5], ["9.00", "1.50"])]
+)
+def test_amounts_of_a_column_have_one_form(amounts, shown):
+    assert cells_of(pd.DataFrame({"spend_total": amounts})) == shown
+
+
+@pytest.mark.parametrize(
     ("name", "shown"),
     [("spend_share", "50.0%"), ("p_alive", "50.0%"), ("spend_total", "0.50"), ("x", "0.50")],
 )

@@ -9,9 +9,10 @@ import nbformat
 import pandas as pd
 import pytest
 
-from crcm_lib.reporting import charts, kpis
+from crcm_lib.reporting import display, kpis
 from crcm_lib.reporting import pages as rendering
 from crcm_lib.reporting.charts import style
+from crcm_lib.reporting.takeaway import takeaway
 from crcm_lib.schema import tables
 
 IMG = "<img src=x onerror=alert(1)>"
@@ -53,13 +54,16 @@ def make_run(**changes) -> dict:
     return run | changes
 
 
-def show(thing, number: int = 1):
-    if hasattr(thing, "_repr_mimebundle_"):
-        bundle = thing._repr_mimebundle_()
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-    else:
-        data, metadata = thing, {}
-    return nbformat.v4.new_output("execute_result", data, metadata=metadata, execution_count=number)
+def show(data: dict, metadata: dict | None = None):
+    return nbformat.v4.new_output("execute_result", data, metadata=metadata or {}, execution_count=1)
+
+
+def bundle_of(frame: pd.DataFrame) -> dict[str, str]:
+    audience = display.Audience(tables.About("shop", "A shop", "2024-12-31", "2023-01-01", "CNY"), 5)
+    return {
+        "text/html": display.frame_to_html(frame, audience),
+        "text/plain": display.frame_to_text(frame, audience),
+    }
 
 
 def code(source: str, *outputs, tags=(), number: int | None = 1):
@@ -88,16 +92,17 @@ def notebook():
             * 5,
         }
     )
-    figure, axes = style.new_figure()
-    axes.barh([IMG, "华东"], [1, 2])
+    ax = style.new_axes()
+    ax.barh([IMG, "华东"], [1, 2])
+    picture, size = style.to_png(style.describe(ax, f"Spend of {IMG} and 华东."))
     text = nbformat.v4.new_markdown_cell
     return make_notebook(
         code("seed = 0", tags=["parameters"]),
         code("seed = 7", tags=["injected-parameters"]),
         text(f"## Where is spend?\n\nProse with {IMG} and {LINK} and ![x](https://example.org/x.png)."),
-        code("draw(x)", show(style.Picture(figure, f"Spend of {IMG} and 华东."))),
+        code("draw(x)", show({"image/png": picture, "text/plain": size["alt"]}, {"image/png": size})),
         text("## Which regions?"),
-        code("table", show(charts.table(frame, f"Regions {IMG}", spend="money"))),
+        code("table", show(bundle_of(display.caption(frame, f"Regions {IMG}")))),
         text("## Which regions?\n\n[Value](04_clv.ipynb)"),
         code(
             "raw", show({"text/html": f"<style>p{{color:red}}</style><p onclick='alert(4)'>{IMG}{END}</p>"})
@@ -107,7 +112,9 @@ def notebook():
         code(f"print('{END}')", nbformat.v4.new_output("stream", name="stdout", text=f"{END}\n")),
         text("## Takeaway"),
         code(
-            "t", show(charts.takeaway("**{who}** bring {share:.0%}.", who=IMG, share=0.5)), tags=["headline"]
+            "t",
+            show(takeaway("**{who}** bring {share:.0%}.", who=IMG, share=0.5)._repr_mimebundle_()),
+            tags=["headline"],
         ),
     )
 

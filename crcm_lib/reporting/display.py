@@ -44,7 +44,7 @@ class Audience:
 def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
     """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
 
-    Kinds are the keys of `reporting.text.numbers.FORMATTERS`: count, money, cents, share, days, number.
+    Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.FORMATTERS`).
     """
     named = frame.copy(deep=False)
     named.attrs = {**frame.attrs, "caption": words, "kinds": {**frame.attrs.get("kinds", {}), **kinds}}
@@ -193,14 +193,17 @@ def _cells(frame: pd.DataFrame, audience: Audience) -> tuple[pd.DataFrame, pd.Da
     whole = shown.reset_index() if any(name is not None for name in shown.index.names) else shown
     whole = whole.set_axis([_flat(name) for name in whole.columns], axis=1)
     raw = whole.head(MAX_ROWS)
-    words = {
-        n: [
-            numbers.write(value, kinds.get(name) or kind_of(name, raw.iloc[:, n])) for value in raw.iloc[:, n]
-        ]
-        for n, name in enumerate(raw.columns)
-    }
+    words = {n: _write_column(raw.iloc[:, n], kinds.get(name, "")) for n, name in enumerate(raw.columns)}
     heads = [_("customer") if name == ID else label(name) for name in raw.columns]
     return raw, pd.DataFrame(words, index=raw.index).set_axis(heads, axis=1)
+
+
+def _write_column(values: pd.Series, kind: str) -> list[str]:
+    """A column in words; amounts all in whole units, or all with cents where none reaches 100."""
+    kind = kind or kind_of(str(values.name), values)
+    if kind == "money":
+        kind = "units" if values.abs().max() >= 100 else "cents"
+    return [numbers.write(value, kind) for value in values]
 
 
 def _flat(name: Any) -> str:

@@ -79,6 +79,7 @@ def day(value: pd.Timestamp) -> str:
 FORMATTERS: dict[str, Callable[[Any], str]] = {
     "count": count,
     "money": money,
+    "units": lambda value: _no_minus_zero(f"{value:,.0f}"),
     "cents": lambda value: _no_minus_zero(f"{value:,.2f}"),
     "share": share,
     "days": days,
