@@ -17,7 +17,8 @@ POLICY = str(ROOT / "policy.yaml")
 
 @pytest.fixture
 def ws(tmp_path):
-    return open_workspace(str(GOLDEN), str(tmp_path / "scratch"), policy=POLICY)
+    shutil.copytree(GOLDEN, tmp_path / "run")  # nothing here may write to the committed sample
+    return open_workspace(str(tmp_path / "run"), str(tmp_path / "scratch"), policy=POLICY)
 
 
 def test_what_the_notebook_has_not_written_is_read_from_the_run(ws):

@@ -7,7 +7,6 @@ variance of mean gaps between customers (Bühlmann & Straub 1970, Mitteilungen d
 Versicherungsmathematiker 70, 111-133; Bühlmann & Gisler 2005, A Course in Credibility Theory, chapter 4).
 """
 
-import json
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,7 +14,9 @@ import pandas as pd
 
 from crcm_lib.errors import DataError, list_problems
 from crcm_lib.i18n import _
+from crcm_lib.schema import learned_state
 
+SCHEMA_VERSION = 1  # of the JSON of Windows
 STAGES = ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")
 REASONS = {  # the rules in their order, the first that holds decides: reason -> stage
     "no_purchase": "prospect",
@@ -49,12 +50,15 @@ class Windows:
 
     def to_json(self) -> str:
         """The learned state as JSON."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return learned_state.to_json(asdict(self), SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "Windows":
-        """The learned state from its JSON."""
-        return cls(**json.loads(text))
+        """The learned state that `to_json` wrote; DataError if another release did."""
+        state = learned_state.from_json(
+            text, SCHEMA_VERSION, model="lifecycle", notebook="02_customer_profile"
+        )
+        return cls(**state)
 
 
 def learn_windows(

@@ -1,6 +1,5 @@
 """Customers -> recency, frequency and monetary scores, and the named segment of a customer's scores."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,7 +10,9 @@ from sklearn.utils.validation import check_is_fitted
 from crcm_lib.config.bands import Segment, all_hold
 from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
 from crcm_lib.i18n import _
+from crcm_lib.schema import learned_state
 
+SCHEMA_VERSION = 1  # of the JSON of RFMScorer
 SCORES = {  # column of `customer_features`: its score, and whether a higher value is better
     "days_since_last": ("recency_score", False),
     "purchases": ("frequency_score", True),
@@ -78,12 +79,13 @@ class RFMScorer(TransformerMixin, BaseEstimator):
     def to_json(self) -> str:
         """The learned state as JSON."""
         check_is_fitted(self)
-        return json.dumps({"n_bins": self.n_bins, "cuts": self.cuts, "cuts_": self.cuts_}, indent=2) + "\n"
+        state = {"n_bins": self.n_bins, "cuts": self.cuts, "cuts_": self.cuts_}
+        return learned_state.to_json(state, SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "RFMScorer":
-        """A fitted scorer from its JSON."""
-        state = json.loads(text)
+        """The fitted scorer that `to_json` wrote; DataError if another release did."""
+        state = learned_state.from_json(text, SCHEMA_VERSION, model="RFM scorer", notebook="03_rfm")
         scorer = cls(n_bins=state["n_bins"], cuts=state["cuts"])
         scorer.cuts_ = state["cuts_"]
         return scorer

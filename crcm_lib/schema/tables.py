@@ -147,7 +147,7 @@ def table_path(folder: str | Path, name: str) -> Path:
 
 
 def write_model(state: str, folder: str | Path, name: str) -> None:
-    """Keep what was learned, as JSON, so that tomorrow's customers are measured with today's ruler."""
+    """Keep what was learned, as JSON, so that tomorrow's customers are measured as today's were."""
     with _replacing(model_path(folder, name)) as draft:
         draft.write_text(state, encoding="utf-8")
 

@@ -1,18 +1,16 @@
 """What was learned about buying and spending, and the customers' predicted value under it."""
 
-import json
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from crcm_lib.errors import DataError
-from crcm_lib.i18n import _
 from crcm_lib.models.clv.gamma_gamma import expected_spend
 from crcm_lib.models.clv.purchase_models import PURCHASE_MODELS, PurchaseModel
 from crcm_lib.models.clv.residual_boosting import Correction, describe_covariates
 from crcm_lib.models.histories import Numbers, mean_spend, purchase_histories, weighted_histories
 from crcm_lib.models.reasons import Reason
+from crcm_lib.schema import learned_state
 from crcm_lib.schema.tables import check
 
 SCHEMA_VERSION = 1  # of the JSON of a ValueModel
@@ -70,8 +68,7 @@ class ValueModel:
 
     def to_json(self) -> str:
         """The learned state as JSON."""
-        state = {"schema_version": SCHEMA_VERSION, **asdict(self)}
-        return json.dumps(state, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return learned_state.to_json(asdict(self), SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "ValueModel":
@@ -82,12 +79,7 @@ class ValueModel:
         DataError
             If another version of the library wrote it.
         """
-        state = json.loads(text)
-        if (version := state.pop("schema_version", None)) != SCHEMA_VERSION:
-            words = _(
-                "value model: schema_version is {version}, and this release reads {ours}. Run 04_clv again."
-            )
-            raise DataError(words.format(version=version, ours=SCHEMA_VERSION))
+        state = learned_state.from_json(text, SCHEMA_VERSION, model="value model", notebook="04_clv")
         correction = state.pop("correction")
         reasons = tuple(Reason(**reason) for reason in state.pop("reasons"))
         return cls(

@@ -7,18 +7,15 @@ on those who came after it. Where it does not, or nothing can be compared, every
 mean.
 """
 
-import json
 from collections.abc import Collection
 from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from crcm_lib.errors import DataError
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start
-from crcm_lib.i18n import _
 from crcm_lib.models.newcomers.holdout import (
     MIN_EARLIER_NEWCOMERS,
     HoldoutResult,
@@ -27,6 +24,7 @@ from crcm_lib.models.newcomers.holdout import (
     validate_on_later,
 )
 from crcm_lib.models.newcomers.poisson_model import PoissonModel
+from crcm_lib.schema import learned_state
 from crcm_lib.schema.engine import Engine
 
 SCHEMA_VERSION = 1  # of the JSON of Newcomers
@@ -93,7 +91,7 @@ class Newcomers:
 
     def to_json(self) -> str:
         """The fitted models as JSON, without any customer's data."""
-        state = {"schema_version": SCHEMA_VERSION, "days": self.days, "waiting": list(self.waiting.items())}
+        state = {"days": self.days, "waiting": list(self.waiting.items())}
         state["left_censoring"] = vars(self.left_censoring) if self.left_censoring else None
         for kind, result in ((NEWCOMER, self.newcomers), (PROSPECT, self.prospects)):
             state[kind] = {
@@ -102,7 +100,7 @@ class Newcomers:
                 "reason": result.reason,
                 "facts": {name: fact for name, fact in result.facts.items() if np.isfinite(fact)},
             }
-        return json.dumps(state, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return learned_state.to_json(state, SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "Newcomers":
@@ -113,12 +111,7 @@ class Newcomers:
         DataError
             If another release wrote it.
         """
-        state = json.loads(text)
-        if (version := state.get("schema_version")) != SCHEMA_VERSION:
-            message = _(
-                "newcomers: schema_version is {version}, and this release reads {ours}. Run 04_clv again."
-            )
-            raise DataError(message.format(version=version, ours=SCHEMA_VERSION))
+        state = learned_state.from_json(text, SCHEMA_VERSION, model="newcomers", notebook="04_clv")
         results = []
         for part in (state[NEWCOMER], state[PROSPECT]):
             model = PoissonModel.from_state(part["model"])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crcm_lib.models import metrics
 from crcm_lib.models.newcomers.poisson_model import PoissonModel, fit_mean, fit_poisson
-from crcm_lib.stats import Z
+from crcm_lib.stats import Z_95
 
 CLASSES = PROMISING, ORDINARY, MODEST = ("promising", "ordinary", "modest")
 UNKNOWN = "cannot_tell"  # a class and a grade
@@ -110,7 +110,7 @@ def validate_on_later(
 def _compare(actual, predicted, naive, measured: dict[str, dict[str, float]]) -> dict[str, float]:
     """The model against the mean; the loss is the Poisson deviance as a share of spend."""
     each = 2 * (predicted - naive - actual * np.log(predicted / naive)) / actual.sum()
-    change, half = float(each.sum()), float(Z * np.sqrt(len(each) * each.var()))
+    change, half = float(each.sum()), float(Z_95 * np.sqrt(len(each) * each.var()))
     model, mean = measured[MODEL], measured[MEAN]
     return {
         "rmse_change": model["rmse"] / mean["rmse"] - 1,

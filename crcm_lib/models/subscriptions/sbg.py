@@ -11,17 +11,15 @@ Fader & Hardie (2010), Customer-base valuation in a contractual setting: the per
 Marketing Science 29(1), 85-93.
 """
 
-import json
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pandas as pd
 
-from crcm_lib.errors import DataError
 from crcm_lib.features.contract_periods import Subscriptions
-from crcm_lib.i18n import _
 from crcm_lib.models.histories import Numbers, weighted_histories
 from crcm_lib.models.mle import Fit, Objective, maximise
+from crcm_lib.schema import learned_state
 
 SCHEMA_VERSION = 1  # of the JSON of a Retention
 MIN_SUBSCRIPTIONS = 30
@@ -59,8 +57,7 @@ class Retention:
 
     def to_json(self) -> str:
         """The fitted model as JSON."""
-        state = {"schema_version": SCHEMA_VERSION, **asdict(self)}
-        return json.dumps(state, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return learned_state.to_json(asdict(self), SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "Retention":
@@ -71,12 +68,7 @@ class Retention:
         DataError
             If another release wrote it.
         """
-        state = json.loads(text)
-        if (version := state.pop("schema_version", None)) != SCHEMA_VERSION:
-            message = _(
-                "retention: schema_version is {version}, and this release reads {ours}. Fit it again."
-            )
-            raise DataError(message.format(version=version, ours=SCHEMA_VERSION))
+        state = learned_state.from_json(text, SCHEMA_VERSION, model="retention", notebook="11_profitability")
         return cls(**{**state, "reasons": tuple(state["reasons"])})
 
 
