@@ -15,7 +15,7 @@ from crcm_lib.models.churn import (
     vary_limits,
 )
 from crcm_lib.privacy import hide_small
-from crcm_lib.reporting.text.churn import (
+from crcm_lib.reporting.text.churn_warning import (
     describe_alerts,
     describe_backtest,
     describe_churn,

@@ -19,7 +19,7 @@ from crcm_lib.models.profitability import (
 )
 from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.charts.margin import list_amounts, waterfall_bars
-from crcm_lib.reporting.text.profitability import (
+from crcm_lib.reporting.text.contribution import (
     caption_reconciliation,
     caption_unprofitable,
     describe_bars,

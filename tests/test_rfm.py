@@ -12,7 +12,12 @@ from crcm_lib.config.bands import Band, Segment
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
 from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, name_segments, tabulate_cuts
-from crcm_lib.reporting.text.rfm import describe_cells, describe_moves, describe_scores, describe_segments
+from crcm_lib.reporting.text.rfm_segments import (
+    describe_cells,
+    describe_moves,
+    describe_scores,
+    describe_segments,
+)
 
 # README of the R package rfm (Hebbali, CRAN): its first ten customers, and the thresholds of its help page.
 # There a value that reaches a threshold has passed it; here it must lie beyond, hence the halves.

@@ -72,7 +72,7 @@ def render_index(folder: Path, run: dict) -> str:
         for entry in run.get("notebooks", [])
     ]
     lacking = kpis.missing(folder, run)
-    told = {f"{row['part']}: {row['because']}" for row in lacking}
+    listed_reasons = {f"{row['part']}: {row['because']}" for row in lacking}
     has_about = (tables.resolve(folder) / "about.json").exists()
     return _fill(
         "index.html.j2",
@@ -83,7 +83,7 @@ def render_index(folder: Path, run: dict) -> str:
         tiers=kpis.tiers(folder, run),
         pages=listed,
         missing=lacking,
-        warnings=[warning for warning in run.get("warnings", []) if warning not in told],
+        warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
         reading=kpis.reading(run),
         facts=kpis.facts(run),
     )

@@ -143,7 +143,7 @@ def sign_contracts(rng: np.random.Generator, people: pd.DataFrame, last: pd.Time
     periods = periods[periods["start"] <= periods["dropped_out"].fillna(last)]
     leaves = periods["dropped_out"].fillna(last + DAY)
     end = periods["start"] + pd.Timedelta(days=364)
-    worth = periods["purchase_rate"] * periods["spend_per_purchase"] * 365
+    yearly_spend = periods["purchase_rate"] * periods["spend_per_purchase"] * 365
     renewed = pd.Series(end < leaves, dtype="boolean").where(end <= last)
     return pd.DataFrame(
         {
@@ -151,7 +151,7 @@ def sign_contracts(rng: np.random.Generator, people: pd.DataFrame, last: pd.Time
             "start": periods["start"],
             "end": end,
             "renewed": renewed,
-            "value": (worth.round(-2) * 100).astype(np.int64),
+            "value": (yearly_spend.round(-2) * 100).astype(np.int64),
         }
     )
 

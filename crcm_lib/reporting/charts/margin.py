@@ -5,7 +5,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.reporting.charts.style import INK, MUTED, PALETTE
 from crcm_lib.reporting.text import numbers
-from crcm_lib.reporting.text.profitability import step_names
+from crcm_lib.reporting.text.contribution import step_names
 
 LEVELS = {"gross_sales": PALETTE[0], "spend_total": PALETTE[0], "contribution": PALETTE[2]}
 STEP = PALETTE[1]
