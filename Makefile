@@ -5,11 +5,12 @@ AS_OF ?=
 BIN := .venv/bin
 PARALLEL := -n 2 --dist loadfile
 READY := .venv/.ready
+BUILD_DOCS := $(BIN)/sphinx-build -q -W --keep-going -c docs . docs/_build/html
 
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-report: $(READY)  ## run the ten notebooks on SOURCE and publish reports/latest/index.html
+report: $(READY)  ## run the eleven notebooks on SOURCE and publish reports/latest/index.html
 	$(BIN)/crcm run --source $(SOURCE) --policy $(POLICY) --as-of "$(AS_OF)" --out reports --resume
 	@echo $(CURDIR)/reports/latest/index.html
 
@@ -25,11 +26,15 @@ lab: $(READY)  ## JupyterLab, at the project's root
 sample: $(READY)  ## simulate the synthetic company again; re-execute the committed notebooks and golden tables
 	$(BIN)/crcm sample --out data/sample && $(BIN)/crcm refresh
 
+docs: $(READY)  ## build the documentation; prints the path of docs/_build/html/index.html
+	$(BUILD_DOCS)
+	@echo $(CURDIR)/docs/_build/html/index.html
+
 bench: $(READY)  ## measure against the peers; prints ratios
 	$(BIN)/python -m benchmarks
 
-lint: $(READY)  ## check style, formatting, doors between rooms, types
-	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy
+lint: $(READY)  ## check style, formatting, doors between rooms, types, links of the documentation
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy && $(BUILD_DOCS)
 
 lock: $(READY)  ## compile requirements.lock and environment.yml from pyproject.toml
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
@@ -45,4 +50,4 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-.PHONY: help report test test-slow lab sample bench lint lock
+.PHONY: help report test test-slow lab sample docs bench lint lock

@@ -1,7 +1,7 @@
 """What a notebook will import, read from its code and from the library's, so that a waiting kernel has it.
 
 A cold kernel imports for one to two seconds, mostly inside the library's functions, which import heavy
-packages when called: the cells of the ten notebooks take 35 s on the sample, 25 s when all of that was loaded
+packages when called: the cells of ten notebooks took 35 s on the sample, 25 s when all of that was loaded
 while the notebooks before them were at work. Nothing is listed by hand: the modules that a notebook uses are
 parsed, and those that they import in turn. Only packages that the library itself imports are loaded ahead;
 an analyst's own module may print or warn, and belongs in the cell that imports it.

@@ -1,9 +1,9 @@
 """A run: plan, execute every notebook, check, publish in one atomic step. Only this package knows notebooks.
 
-papermill executes the cells. What ploomber or snakemake would add, one papermill command per notebook, takes
-64 s for the ten notebooks of the sample (56 s of processor time), because every command and every kernel
-imports anew when its turn comes; this runner takes 24 s (35 s), pages and checks included. Nor do they have
-honest statuses after a dead kernel (`execution`), folders that show what a notebook read and wrote
+papermill executes the cells. What ploomber or snakemake would add, one papermill command per notebook, took
+64 s for the notebooks of the sample, ten at that time (56 s of processor time), because every command and
+every kernel imports anew when its turn comes; this runner took 24 s (35 s), pages and checks included. Nor do
+they have honest statuses after a dead kernel (`execution`), folders that show what a notebook read and wrote
 (`sandbox`), or a swap of the report in one step (`publish`).
 """
 
