@@ -81,3 +81,17 @@ def test_the_number_of_notebooks_is_said_as_it_is():
     for text in (README, (ROOT / "Makefile").read_text(encoding="utf-8")):
         assert "eleven notebooks" in text
         assert "ten notebooks" not in text
+
+
+def test_the_glossary_names_what_there_is():
+    glossary = (ROOT / "GLOSSARY.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^- \*\*.+?\*\*.*?: .+\.$", glossary, re.M)
+    assert len(terms) == glossary.count("\n- ") >= 50
+    code = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "crcm_lib").rglob("*.py"))
+    known = code + (ROOT / "policy.yaml").read_text(encoding="utf-8")
+    names = set(re.findall(r"`(\w+)`", glossary))
+    assert {name for name in names if not re.search(rf"\b{name}\b", known) and not _is_module(name)} == set()
+
+
+def _is_module(name: str) -> bool:
+    return any((ROOT / "crcm_lib").rglob(f"{name}.py"))
