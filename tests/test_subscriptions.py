@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.special import hyp2f1
+from worlds.renewals import AS_OF, as_subscriptions, draw_subscriptions
 
 from crcm_lib.features.contract_periods import Subscriptions, trace_subscriptions
 from crcm_lib.models.subscriptions.renewal_backtest import SAME_RATE, SBG, backtest_renewals
@@ -31,28 +32,7 @@ HIGH_END = [100, 86.9, 74.3, 65.3, 59.3, 55.1, 51.7, 49.1, 46.8, 44.5, 42.7, 40.
 REGULAR = [100, 63.1, 46.8, 38.2, 32.6, 28.9, 26.2, 24.1, 22.3, 20.7, 19.4, 18.3, 17.3]
 PAPER = {"High End": (HIGH_END, 0.668, 3.806), "Regular": (REGULAR, 0.704, 1.182)}
 PARAMS = {"alpha": 0.668, "beta": 3.806}
-AS_OF = pd.Timestamp("2025-12-31")
 NO_FIT = Retention({}, 365)
-
-
-def as_subscriptions(renewals, lost, value=100.0, period_days=365) -> Subscriptions:
-    """Subscriptions of which everyone but the lost is under contract, 100 days before its end."""
-    renewals, lost = np.asarray(renewals, dtype="int64"), np.asarray(lost, dtype=bool)
-    next_end = pd.Series(AS_OF + pd.Timedelta(days=100), index=range(len(lost))).where(~lost)
-    rows = pd.DataFrame(
-        {
-            "customer_id": [f"c{i:05d}" for i in range(len(lost))],
-            "since": AS_OF - pd.to_timedelta((renewals + 1) * period_days, unit="D"),
-            "renewals": renewals,
-            "lost": lost,
-            "next_end": next_end,
-            "value": np.full(len(lost), float(value)),
-        }
-    )
-    counts = dict.fromkeys(
-        ("contracts", "of_usual_length", "silent", "contradicted", "value_unknown", "side_by_side"), 0
-    )
-    return Subscriptions(rows, period_days, counts)
 
 
 def from_survival(percent: list[float], years: int = 7) -> Subscriptions:
@@ -448,31 +428,6 @@ def test_unknown_values_take_the_median_and_without_any_there_is_no_value(drawn)
 
 
 # How sure
-
-
-def draw_subscriptions(n: int, seed: int) -> tuple[Subscriptions, float]:
-    """Subscriptions by sBG, and what the renewals of the next 800 days will bring."""
-    rng = np.random.default_rng(seed)
-    leave = rng.beta(1.2, 4.0, n)
-    many = np.minimum(rng.geometric(leave), 10_000) - 1  # renewals until leaving
-    asked, waits = rng.integers(1, 7, n), rng.integers(1, 365, n)
-    lost = many < asked
-    found = as_subscriptions(np.minimum(many, asked), lost)
-    worth = rng.gamma(4, 25, n)
-    next_end = (AS_OF + pd.to_timedelta(waits, unit="D")).to_series(index=range(n)).where(~lost)
-    ahead = np.minimum(many - asked, 1 + (800 - waits) // 365)
-    rows = found.rows.assign(value=worth, next_end=next_end)
-    return Subscriptions(rows, 365, found.counts), float((worth * ahead)[~lost].sum())
-
-
-@pytest.mark.slow
-def test_the_range_of_what_renewals_are_worth_holds_in_four_of_five_worlds():
-    inside = []
-    for seed in range(60):
-        subscriptions, came = draw_subscriptions(300, seed)
-        ahead = value(fit_retention(subscriptions), subscriptions, days=800, seed=seed)
-        inside.append(ahead.low <= came <= ahead.high)
-    assert 0.76 <= np.mean(inside) <= 0.88  # 60 worlds tell the share to within 0.1; of 300, 0.83 held
 
 
 def test_the_expected_sum_lies_within_a_range_that_scales_with_the_values():

@@ -1,0 +1,7 @@
+"""All worlds."""
+
+from worlds.customers import INTERVALS
+from worlds.groups import CLOUD, GROUPS
+from worlds.renewals import RENEWALS
+
+WORLDS = (INTERVALS, RENEWALS, CLOUD, GROUPS)
