@@ -1,8 +1,8 @@
 """Simulated worlds: companies whose truth is known, drawn from a seed, to see how often a statement is right.
 
-A world has two parts: `measure` draws the company of a seed, lets the library say something of it and returns
-numbers; `limits` says where the mean of each number over all seeds must lie. `make worlds` measures every seed
-and keeps all numbers in `table.csv`; `make test-slow` repeats a fixed tenth.
+A world has two parts: `measure` draws the company of a seed, lets the library say something of it and
+returns numbers; `limits` says where the mean of each number over all seeds must lie. `make worlds` measures
+every seed and keeps all numbers in `table.csv`; `make test-slow` repeats a fixed tenth.
 """
 
 from collections.abc import Callable
