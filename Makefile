@@ -30,6 +30,9 @@ docs: $(READY)  ## build the documentation; prints the path of docs/_build/html/
 	$(BUILD_DOCS)
 	@echo $(CURDIR)/docs/_build/html/index.html
 
+worlds: $(READY)  ## simulated worlds, all seeds; renews tests/worlds/table.csv and prints what holds
+	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m worlds
+
 bench: $(READY)  ## measure against the peers; prints ratios
 	$(BIN)/python -m benchmarks
 
@@ -50,4 +53,4 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-.PHONY: help report test test-slow lab sample docs bench lint lock
+.PHONY: help report test test-slow lab sample docs worlds bench lint lock
