@@ -9,6 +9,7 @@ from crcm_lib.features.customer_sql import date
 from crcm_lib.models.clv.gamma_gamma import GAMMA_GAMMA, MAX_RANK_CORRELATION, MIN_SPEND_CUSTOMERS
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.histories import Numbers, purchase_histories
+from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import Z_95
 
 MAX_MISPLACED_SHARE = 0.05  # share of customers that the expected counts of purchases may misplace
@@ -47,7 +48,7 @@ class AssumptionCheck:
 
 
 def check_assumptions(
-    model: ValueModel, customers: pd.DataFrame, engine, *, as_of
+    model: ValueModel, customers: pd.DataFrame, engine: Engine, *, as_of
 ) -> tuple[AssumptionCheck, ...]:
     """Check what the models assume.
 
@@ -118,7 +119,7 @@ def compare_cohorts(model: ValueModel, buyers: pd.DataFrame) -> Numbers:
     return np.where(expected > 0, actual / np.where(expected > 0, expected, 1), np.nan)
 
 
-def count_months(engine, *, as_of) -> pd.Series:
+def count_months(engine: Engine, *, as_of) -> pd.Series:
     """Purchase days in each whole calendar month up to `as_of`, by month; the first month is left out."""
     end = pd.Timestamp(as_of)
     rows = engine.execute(

@@ -21,6 +21,7 @@ from crcm_lib.models.clv.fit import fit_value
 from crcm_lib.models.clv.purchase_models import BASELINES, CANDIDATES, CORRECTED, PARETO, PLAIN
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.reasons import Reason
+from crcm_lib.schema.engine import Engine
 
 WINDOWS_PER_HISTORY = 4  # a window is at most this part of the history
 MAX_WINDOWS = 6  # the earliest only train corrections and recalibrations
@@ -100,7 +101,7 @@ class ModelSelection:
         return recalibrate(model, self.champion, self.windows)
 
 
-def select_model(engine, *, as_of, horizon_days: float, seed: int = 0) -> ModelSelection:
+def select_model(engine: Engine, *, as_of, horizon_days: float, seed: int = 0) -> ModelSelection:
     """Compare the models on the latest windows of the past, each predicted from what was known before it.
 
     A window is the horizon, or a quarter of the history if that is shorter. Nothing after `as_of` counts.
