@@ -61,8 +61,8 @@ def run(
 ) -> None:
     """Run the notebooks and publish their report."""
     with _honest_exit(log_json):
-        from crcm_lib.pipeline.plan import RunSettings
         from crcm_lib.pipeline.run import run as run_notebooks
+        from crcm_lib.pipeline.settings import RunSettings
 
         settings = RunSettings(
             source=source,
@@ -87,7 +87,8 @@ def check(
 ) -> None:
     """Check a source and a policy; run nothing."""
     with _honest_exit():
-        from crcm_lib.pipeline.plan import RunSettings, plan_run
+        from crcm_lib.pipeline.plan import plan_run
+        from crcm_lib.pipeline.settings import RunSettings
 
         plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides))
         message = _("{path}: {count} table(s): {tables}")

@@ -26,15 +26,15 @@ def shop(real_shop, monkeypatch):
     """A shop whose notebooks run in stubs of kernels, for tests of the runner around them."""
     from fixtures.kernels import StubKernel
 
-    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", StubKernel)
+    monkeypatch.setattr("crcm_lib.pipeline.stages.Kernel", StubKernel)
     return real_shop
 
 
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory, worker_id) -> Path:
     """The synthetic company through the real notebooks, published once for all tests in all processes."""
-    from crcm_lib.pipeline.plan import RunSettings
     from crcm_lib.pipeline.run import run
+    from crcm_lib.pipeline.settings import RunSettings
     from crcm_lib.schema.tables import ROOT
 
     base = tmp_path_factory.getbasetemp()

@@ -23,14 +23,14 @@ from crcm_lib.schema.tables import ROOT
 @pytest.fixture
 def crcm(shop, monkeypatch):
     """Call the command on the small shop's notebooks."""
-    from crcm_lib.pipeline import plan
+    from crcm_lib.pipeline import settings as module
 
-    settings = plan.RunSettings
+    settings = module.RunSettings
 
     def make(**values):
         return replace(settings(**values), notebooks=str(shop.notebooks))
 
-    monkeypatch.setattr(plan, "RunSettings", make)
+    monkeypatch.setattr(module, "RunSettings", make)
 
     def call(*words):
         return CliRunner().invoke(build_app(), [str(word) for word in words])
@@ -96,12 +96,13 @@ def test_a_terminal_shows_a_bar_and_the_report(shop):
     program = f"""if True:
         import sys
         from dataclasses import replace
-        from crcm_lib.pipeline import plan, run
+        from crcm_lib.pipeline import run, settings, stages
         from crcm_lib.cli import main
         sys.path.insert(0, {str(ROOT / "tests")!r})
         from fixtures.kernels import StubKernel
-        run.Kernel, settings = StubKernel, plan.RunSettings
-        plan.RunSettings = lambda **values: replace(settings(**values), notebooks={str(shop.notebooks)!r})
+        stages.Kernel, original = StubKernel, settings.RunSettings
+        notebooks = {str(shop.notebooks)!r}
+        settings.RunSettings = lambda **values: replace(original(**values), notebooks=notebooks)
         main()"""
     words = ["run", "--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
     ours, theirs = pty.openpty()
@@ -185,7 +186,7 @@ def test_overrides_reach_the_notebooks_that_take_them_and_the_name_of_the_run(ru
 def test_overrides_that_the_policy_does_not_know_are_refused_before_any_kernel(
     crcm, shop, monkeypatch, command, overrides, words
 ):
-    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
+    monkeypatch.setattr("crcm_lib.pipeline.stages.Kernel", None)
     done = crcm(command, "--source", shop.source, "--policy", shop.policy, "--overrides", overrides)
     assert done.exit_code == 2
     assert words in done.stderr

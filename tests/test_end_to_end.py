@@ -9,9 +9,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib.pipeline import cache, checks, leak_check
-from crcm_lib.pipeline.plan import RunSettings, list_notebooks
+from crcm_lib.pipeline import checks, leak_check
+from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.run import run
+from crcm_lib.pipeline.settings import RunSettings
+from crcm_lib.pipeline.stages import hash_outputs
 from crcm_lib.schema import tables
 from crcm_lib.schema.results import RESULTS
 from crcm_lib.schema.tables import ROOT
@@ -80,7 +82,7 @@ def test_the_same_facts_in_another_form_give_the_same_tables(sample_run, tmp_pat
         other = run(settings)
     finally:
         os.sched_setaffinity(0, cores)
-    before, after = cache.hash_outputs(sample_run), cache.hash_outputs(other)
+    before, after = hash_outputs(sample_run), hash_outputs(other)
     changed = {name for name in before | after if before.get(name) != after.get(name)}
     assert changed <= {f"tables/{name}.parquet" for name in OF_FILES}
     _assert_same_accounts(sample_run, other)

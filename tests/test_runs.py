@@ -143,7 +143,7 @@ def test_our_own_errors_keep_their_exit_code(shop, notebook, raised, expected):
 
 
 def test_every_problem_is_reported_at_once_and_before_any_kernel(shop, monkeypatch):
-    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
+    monkeypatch.setattr("crcm_lib.pipeline.stages.Kernel", None)
     shop.policy.write_text(shop.policy.read_text().replace("horizon_days", "horizn_days"))
     shop.source.write_text(shop.source.read_text().replace("currency", "curency"))
     write_notebook(shop.second, "02", 'output_dirr = "data/scratch"', "!rm nothing")

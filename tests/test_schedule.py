@@ -10,7 +10,8 @@ import pytest
 from fixtures.shop import read_statuses, write_notebook
 
 from crcm_lib.errors import RunError, UsageError
-from crcm_lib.pipeline import cache, sandbox, schedule
+from crcm_lib.pipeline import sandbox, schedule
+from crcm_lib.pipeline.evidence import hash_notebook
 
 PARAMETERS = 'input_dir = "data/sample/golden"\noutput_dir = "data/scratch"'
 WRITE = """\
@@ -103,7 +104,7 @@ def test_a_notebook_waits_for_those_it_names(shop):
     ],
 )
 def test_a_wait_that_cannot_be_is_refused_before_any_kernel(shop, monkeypatch, crcm, words):
-    monkeypatch.setattr("crcm_lib.pipeline.run.Kernel", None)
+    monkeypatch.setattr("crcm_lib.pipeline.stages.Kernel", None)
     notebook = nbformat.read(shop.second, as_version=4)
     notebook.metadata.crcm = crcm
     nbformat.write(notebook, shop.second)
@@ -231,4 +232,4 @@ def test_a_file_that_a_reused_notebook_wrote_is_not_written_over(shop):
 def test_what_a_notebook_comes_after_is_part_of_what_it_asks():
     plain = nbformat.v4.new_notebook()
     named = nbformat.v4.new_notebook(metadata={"crcm": {"after": []}})
-    assert cache.hash_notebook(plain) != cache.hash_notebook(named)
+    assert hash_notebook(plain) != hash_notebook(named)

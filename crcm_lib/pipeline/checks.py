@@ -8,7 +8,7 @@ import nbformat
 
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import cache
+from crcm_lib.pipeline import files
 from crcm_lib.schema import tables
 from crcm_lib.schema.results import RESULTS
 
@@ -80,7 +80,7 @@ def verify(folder: Path) -> list[str]:
         return [_("run.json is missing: not a published run")]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [_("run.json cannot be read")]
-    present = {name: cache.hash_file(path) for name, path in cache.list_artefacts(folder).items()}
+    present = {name: files.hash_file(path) for name, path in files.list_artefacts(folder).items()}
     problems = [_("{name}: missing").format(name=name) for name in promised if name not in present]
     problems += [
         _("{name}: not part of the run").format(name=name) for name in present if name not in promised

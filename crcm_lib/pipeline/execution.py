@@ -14,7 +14,7 @@ from papermill.execute import execute_notebook
 
 from crcm_lib import errors
 from crcm_lib.i18n import _
-from crcm_lib.pipeline.cache import save_atomically
+from crcm_lib.pipeline.files import save_atomically
 from crcm_lib.pipeline.kernel import KERNEL, Kernel
 
 Listener = Callable[[dict], None]

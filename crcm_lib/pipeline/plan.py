@@ -1,48 +1,25 @@
 """The plan of a run: parameters, source, policy and notebooks, checked before the first kernel starts."""
 
-import os
-import platform
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import nbformat
 from papermill import inspect_notebook
 
 from crcm_lib.config.policy import Policy, read_policy
-from crcm_lib.errors import CrcmError, DataError, RunError, UsageError, list_problems, unknown_name
+from crcm_lib.errors import CrcmError, DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning import check_source
-from crcm_lib.ingest.sources import Source, find_files, read_source
-from crcm_lib.pipeline import cache, checks, schedule
+from crcm_lib.ingest.sources import Source, read_source
+from crcm_lib.pipeline import checks, schedule
+from crcm_lib.pipeline.evidence import describe, gather_evidence, hash_inputs
+from crcm_lib.pipeline.files import hash_content, locate, short_path
 from crcm_lib.pipeline.kernel import KERNEL
+from crcm_lib.pipeline.settings import RunSettings, check_parameters
 from crcm_lib.privacy import pseudonymise
-from crcm_lib.schema.tables import ROOT, About
 
 # A notebook may have these parameters and no others.
 PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "overrides", "seed")
-LARGEST_SEED = 2**32 - 1
-
-
-@dataclass(frozen=True)
-class RunSettings:
-    """The parameters of a run.
-
-    `as_of` is a day like 2017-12-31, or empty for the last day in the data. `overrides` is a JSON of policy
-    paths and their values, like {"rfm.bins": 4}. `cell_timeout` is in seconds.
-    """
-
-    source: str
-    policy: str = "policy.yaml"
-    as_of: str = ""
-    out: str = "reports"
-    seed: int = 0
-    overrides: str = "{}"
-    resume: bool = False
-    notebooks: str = "notebooks"
-    cell_timeout: int = 1800
 
 
 @dataclass(frozen=True)
@@ -69,7 +46,7 @@ class Plan:
     @property
     def key(self) -> str:
         """Eight hexadecimal digits of everything that can change a result."""
-        return cache.hash_content(self.evidence)[:8]
+        return hash_content(self.evidence)[:8]
 
     def run_id(self, as_of: str) -> str:
         """Return the run's name; it follows from its content, so the same run has the same name."""
@@ -93,36 +70,28 @@ def plan_run(settings: RunSettings) -> Plan:
             problems.append(error)
             return None
 
-    attempt(_check_parameters, settings)
-    source, inputs = attempt(read_source, locate(settings.source)), None
+    attempt(check_parameters, settings)
+    paths = (locate(path) for path in (settings.source, settings.policy, settings.notebooks))
+    source_path, policy_path, notebooks_path = paths
+    source, inputs = attempt(read_source, source_path), None
     if source is not None:
         inputs = attempt(_check_inputs, source)
-        attempt(pseudonymise, [], _describe(source))
-    policy = attempt(read_policy, locate(settings.policy), settings.overrides)
-    notebooks = attempt(read_notebooks, locate(settings.notebooks))
+        attempt(pseudonymise, [], describe(source))
+    policy = attempt(read_policy, policy_path, settings.overrides)
+    notebooks = attempt(read_notebooks, notebooks_path)
     raise_together(problems)
+    settings = replace(
+        settings, source=str(source_path), policy=str(policy_path), notebooks=str(notebooks_path)
+    )
+    contents = {name: notebook.content for name, notebook in notebooks.items()}
     return Plan(
         settings=settings,
         out=Path(settings.out).resolve(),
         source=source,
         policy=policy,
         notebooks=notebooks,
-        evidence=_gather_evidence(settings, source, inputs, notebooks),
+        evidence=gather_evidence(settings, source, inputs, contents),
     )
-
-
-def check_unchanged(plan: Plan) -> None:
-    """Make sure that nothing the run depends on has changed since it was planned.
-
-    Raises
-    ------
-    RunError
-        Naming what changed: inputs, source, policy, code or lock.
-    """
-    now = _gather_evidence(plan.settings, plan.source, _hash_inputs(plan.source), plan.notebooks)
-    if changed := sorted(name for name in now if now[name] != plan.evidence[name]):
-        message = _("changed while the run was at work: {names}. Run again when they rest.")
-        raise RunError(message.format(names=", ".join(changed)))
 
 
 def raise_together(problems: list[CrcmError]) -> None:
@@ -130,17 +99,6 @@ def raise_together(problems: list[CrcmError]) -> None:
     if problems:
         gravest = min(problems, key=lambda problem: problem.exit_code)
         raise type(gravest)("\n".join(dict.fromkeys(str(problem) for problem in problems)))
-
-
-def locate(path: str) -> Path:
-    """Resolve a user's path: from the current folder if it exists there, else from the project's root."""
-    given = Path(path).expanduser()
-    return given.resolve() if given.exists() else ROOT / given
-
-
-def short_path(path: Path) -> str:
-    """Return a path as text, from the project's root where it lies inside."""
-    return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else str(path)
 
 
 def list_notebooks(folder: Path) -> list[Path]:
@@ -189,80 +147,8 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
     return {name: Notebook(*parts, ancestors=ancestors[name]) for name, parts in contents.items()}
 
 
-def _check_parameters(settings: RunSettings) -> None:
-    problems = [*_check_out(settings)]
-    if settings.as_of and not _is_day(settings.as_of):
-        message = _(
-            "--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data"
-        )
-        problems.append(message.format(day=settings.as_of))
-    if not 0 <= settings.seed <= LARGEST_SEED:
-        message = _("--seed {seed}: from 0 to {largest}")
-        problems.append(message.format(seed=settings.seed, largest=LARGEST_SEED))
-    if settings.cell_timeout < 1:
-        message = _("--cell-timeout {seconds}: at least 1 second")
-        problems.append(message.format(seconds=settings.cell_timeout))
-    if problems:
-        raise UsageError(list_problems(_("parameters"), problems))
-
-
-def _check_out(settings: RunSettings) -> Iterator[str]:
-    out = Path(settings.out).resolve()
-    nearest = next(place for place in [out, *out.parents] if place.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
-        yield _("--out {out}: cannot be written to").format(out=settings.out)
-    if (out / "latest").exists() and not (out / "latest").is_symlink():
-        message = _("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
-        yield message.format(out=settings.out)
-
-
-def _is_day(text: str) -> bool:
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
-        return False
-    try:
-        return date.fromisoformat(text) is not None
-    except ValueError:
-        return False
-
-
 def _check_inputs(source: Source) -> list[dict]:
     """Read the first records of every file, then return the hash of each."""
     if problems := check_source(source):
         raise DataError(list_problems(short_path(source.path), problems))
-    return _hash_inputs(source)
-
-
-def _hash_inputs(source: Source) -> list[dict]:
-    """Return name, size and hash of every file that the description names, lookups included."""
-    entries = [part for parts in source.tables.values() for part in parts]
-    entries += [lookup for part in entries for lookup in part.lookups.values()]
-    files = {path.resolve() for entry in entries for path in find_files(entry, source)}
-    inputs = [
-        {"file": path.name, "bytes": path.stat().st_size, "sha256": cache.hash_file(path)} for path in files
-    ]
-    return sorted(inputs, key=lambda entry: (entry["file"], entry["sha256"]))
-
-
-def _describe(source: Source) -> About:
-    """Return what is known before cleaning, enough to choose the key of the pseudonyms."""
-    return About(source.name, source.title, "", "", source.currency, synthetic=source.synthetic)
-
-
-def _gather_evidence(settings: RunSettings, source: Source, inputs: list[dict], notebooks: dict) -> dict:
-    """Return everything that can change a result, as values and hashes."""
-    lock = ROOT / "requirements.lock"
-    if not lock.exists():
-        raise RunError(_("requirements.lock is missing; the run could not say what it ran on"))
-    return {
-        "parameters": {"as_of": settings.as_of, "overrides": settings.overrides, "seed": settings.seed},
-        "source": cache.hash_file(source.path),
-        "inputs": inputs,
-        "policy": cache.hash_file(locate(settings.policy)),
-        "code": cache.hash_code(),
-        "lock": cache.hash_file(lock),
-        "python": platform.python_version(),
-        "versions": cache.installed_versions(),
-        "pseudonyms": pseudonymise(["with which key"], _describe(source))[0],
-        "language": os.environ.get("CRCM_LANGUAGE", "en"),
-        "notebooks": {name: cache.hash_notebook(notebook.content) for name, notebook in notebooks.items()},
-    }
+    return hash_inputs(source)

@@ -1,52 +1,93 @@
-"""The reports folder: one writer, private until finished, one atomic publish, nothing lost on failure.
-
-reports/
-  latest -> <run>        swapped in one step
-  <run>/                 published, never touched again
-  failed/<run>/          the last failed run of a source until it succeeds, for the analyst and --resume
-  .staging-<key>-…/      at work, or left by a killed run
-  .lock                  held by the run at work
+"""Publishing: pages rendered and checked, run.json written last, the report swapped in one atomic step.
 
 papermill, ploomber and snakemake write results where readers find them while they are still being made; none
 has a swap in one step, so this stays our own.
 """
 
-import contextlib
 import json
 import os
 import shutil
-import signal
-import threading
-from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+import nbformat
 
-from crcm_lib.errors import GateError, LockedError, list_problems
+from crcm_lib.errors import GateError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import cache, checks, sandbox
-from crcm_lib.pipeline.plan import Plan, short_path
+from crcm_lib.pipeline import checks, files, leak_check
+from crcm_lib.pipeline.evidence import check_unchanged
+from crcm_lib.pipeline.plan import Plan
+from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
+from crcm_lib.pipeline.stages import Stage
+from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
-
-STAGING, REPLACED = ".staging-", ".replaced-"
-
-
-def list_earlier(out: Path) -> list[Path]:
-    """List the folders whose stages may be reused: of killed, failed and published runs."""
-    places = [*out.glob(f"{STAGING}*"), *(out / "failed").glob("*"), *out.glob("[!.]*")]
-    return sorted(place for place in places if (place / cache.RECORDS).is_dir() and not place.is_symlink())
+from crcm_lib.schema.inputs import INPUTS
 
 
-def read_as_of(folder: Path) -> str:
-    """Return the last day that a working folder knows, empty where 01 has not written it yet."""
-    return tables.read_about(folder).as_of if (folder / "about.json").exists() else ""
+def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
+    """Render the pages, check them, and write run.json last; return the run's name."""
+    from crcm_lib.reporting import pages
+
+    contents = {name: notebook.content for name, notebook in plan.notebooks.items()}
+    check_unchanged(plan.evidence, plan.settings, plan.source, contents)
+    run_id = plan.run_id(read_as_of(staging))
+    summary = _summarise(plan, staging, done, run_id)
+    for entry in summary["notebooks"]:
+        notebook = nbformat.read(staging / f"{entry['name']}.ipynb", as_version=4)
+        entry["headline"] = pages.headline(notebook)
+        page = pages.render_notebook(notebook, run=summary)
+        files.save_atomically(page, staging / entry["html"])
+    files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
+    if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
+        raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))
+    artefacts = {name: files.hash_file(path) for name, path in files.list_artefacts(staging).items()}
+    record = summary | {"evidence": plan.evidence, "artefacts": artefacts}
+    files.save_atomically(json.dumps(record, indent=1, ensure_ascii=False) + "\n", staging / "run.json")
+    if problems := checks.verify(staging):
+        raise GateError(list_problems(run_id, problems))
+    files.protect(staging, mask)
+    files.fsync(*staging.rglob("*"), staging)
+    return run_id
 
 
-def replace_paths(notebook: Path, final: Path) -> None:
-    """Put the folder of the finished run in place of the sandbox, so that the notebook runs again by hand."""
-    folder = sandbox.sandbox_path(notebook.parent, notebook.stem)
-    text = notebook.read_text("utf-8").replace(str(folder), short_path(final))
-    cache.save_atomically(text, notebook)
+def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dict:
+    """Return what the pages and run.json say of the run."""
+    policy = plan.policy
+    about = tables.read_about(staging) if (staging / "about.json").exists() else None
+    present = about.tables if about else {}
+    currency = about.currency if policy.currency == "source" and about else policy.currency
+    return {
+        "schema_version": checks.SCHEMA_VERSION,
+        "run": run_id,
+        "status": "published",
+        "title": about.title if about else plan.source.title,
+        "source": plan.source.name,
+        "as_of": read_as_of(staging),
+        "currency": currency,
+        "policy": {"version": policy.version, "goal": policy.goal, "review_by": str(policy.review_by)}
+        | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
+        | {"min_cell": policy.privacy.min_cell},
+        "parameters": plan.evidence["parameters"],
+        "notebooks": [
+            {
+                "name": stage.name,
+                "title": plan.notebooks[stage.name].title,
+                "status": "reused" if stage.reused else "completed",
+                "seconds": stage.seconds,
+                "headline": "",
+                "html": f"{stage.name}.html",
+            }
+            for stage in done
+        ],
+        "warnings": _list_warnings(staging),
+        "not_available": [name for name in INPUTS if name not in present],
+    }
+
+
+def _list_warnings(folder: Path) -> list[str]:
+    """List what the data can carry only in part or not at all."""
+    if not tables.exists(folder, "verdict"):
+        return []
+    return data_quality.list_warnings(tables.read(folder, "verdict"))
 
 
 def publish(plan: Plan, staging: Path, run_id: str) -> Path:
@@ -76,83 +117,11 @@ def publish(plan: Plan, staging: Path, run_id: str) -> Path:
     pointer.unlink(missing_ok=True)
     pointer.symlink_to(run_id)
     os.replace(pointer, plan.out / "latest")
-    cache.fsync(plan.out)
+    files.fsync(plan.out)
     return final
 
 
 def _list_changed(before: dict[str, str], now: dict[str, str]) -> list[str]:
     """List the data files that differ between two runs."""
-    names = {name for name in {**before, **now} if name.split("/")[0] in cache.DATA}
+    names = {name for name in {**before, **now} if name.split("/")[0] in files.DATA}
     return sorted(name for name in names if before.get(name) != now.get(name))
-
-
-def keep_failed(plan: Plan, staging: Path) -> Path:
-    """Keep the files of a failed run for the analyst and for --resume; only the last one of each source."""
-    failed = plan.out / "failed"
-    failed.mkdir(mode=0o700, exist_ok=True)
-    with contextlib.suppress(OSError):
-        sandbox.collect_all(staging)
-    partial = failed / plan.run_id(read_as_of(staging))
-    for old in failed.glob(f"{plan.source.name}-*"):
-        shutil.rmtree(old, ignore_errors=True)
-    if staging.exists():
-        for path in staging.glob("*.ipynb"):
-            with contextlib.suppress(OSError, ValueError):
-                replace_paths(path, partial)
-        os.rename(staging, partial)
-    return partial
-
-
-def remove_leftovers(plan: Plan) -> None:
-    """Remove the folders of killed runs and of this source's last failure, after a success."""
-    leftovers = [*plan.out.glob(f"{STAGING}*"), *plan.out.glob(f"{REPLACED}*")]
-    for path in [*leftovers, *(plan.out / "failed").glob(f"{plan.source.name}-*")]:
-        shutil.rmtree(path, ignore_errors=True)
-    with contextlib.suppress(OSError):
-        (plan.out / "failed").rmdir()
-
-
-@contextlib.contextmanager
-def locked(out: Path) -> Iterator[None]:
-    """Hold the lock of the reports folder; the operating system frees the lock of a killed run."""
-    out.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(out / ".lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        message = _("{out}: another run is at work here. Wait for it, or give another --out.")
-        raise LockedError(message.format(out=short_path(out))) from None
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-@contextlib.contextmanager
-def private_umask() -> Iterator[int]:
-    """Make all files, ours and those of kernels, private until published; gives the user's own umask."""
-    mask = os.umask(0o077)
-    try:
-        yield mask
-    finally:
-        os.umask(mask)
-
-
-@contextlib.contextmanager
-def exit_on_signal() -> Iterator[None]:
-    """Turn SIGTERM and SIGHUP into an orderly exit with 128 + signal: kernels ended, partial work kept."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def exit_orderly(number, _frame):
-        for each in earlier:
-            signal.signal(each, signal.SIG_IGN)  # once is enough
-        raise SystemExit(128 + number)
-
-    earlier = {each: signal.signal(each, exit_orderly) for each in (signal.SIGTERM, signal.SIGHUP)}
-    try:
-        yield
-    finally:
-        for each, before in earlier.items():
-            signal.signal(each, before)

@@ -10,10 +10,11 @@ from nbclient.exceptions import CellExecutionError
 
 from crcm_lib.errors import RunError
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import cache
+from crcm_lib.pipeline.files import save_atomically
 from crcm_lib.pipeline.kernel import START_TIMEOUT, Kernel
 from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.preload import list_imports
+from crcm_lib.pipeline.stages import hash_outputs
 from crcm_lib.schema.tables import ROOT
 
 NOTEBOOKS, GOLDEN = ROOT / "notebooks", ROOT / "data" / "sample" / "golden"
@@ -31,12 +32,12 @@ def refresh_notebooks(notify: Callable[[str], None]) -> None:
     for path in list_notebooks(NOTEBOOKS):
         with tempfile.TemporaryDirectory() as scratch:
             execute_in_place(path, Path(scratch))
-            for name in sorted(cache.hash_outputs(Path(scratch)).keys() - written):
+            for name in sorted(hash_outputs(Path(scratch)).keys() - written):
                 (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
-                cache.save_atomically((Path(scratch) / name).read_bytes(), GOLDEN / name)
+                save_atomically((Path(scratch) / name).read_bytes(), GOLDEN / name)
                 written.add(name)
         notify(path.name)
-    for name in cache.hash_outputs(GOLDEN).keys() - written:
+    for name in hash_outputs(GOLDEN).keys() - written:
         (GOLDEN / name).unlink()
     for path in _list_examples():
         with tempfile.TemporaryDirectory() as scratch:
@@ -69,4 +70,4 @@ def execute_in_place(path: Path, scratch: Path) -> None:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
     notebook.metadata = nbformat.from_dict(metadata)
-    cache.save_atomically(nbformat.writes(notebook) + "\n", path)
+    save_atomically(nbformat.writes(notebook) + "\n", path)

@@ -8,7 +8,7 @@ import os
 import shutil
 from pathlib import Path
 
-from crcm_lib.pipeline import cache
+from crcm_lib.pipeline import files
 
 SANDBOXES = ".sandboxes"
 
@@ -31,7 +31,7 @@ def create_sandbox(staging: Path, name: str, readable: dict[str, str]) -> Path:
 def collect_outputs(staging: Path, name: str) -> list[str]:
     """Move what a notebook wrote into the run and remove its sandbox; return paths already taken."""
     folder, taken = sandbox_path(staging, name), []
-    for path, file in cache.list_artefacts(folder).items():
+    for path, file in files.list_artefacts(folder).items():
         if (staging / path).exists():
             taken += [] if file.is_symlink() else [path]
         else:
