@@ -26,7 +26,9 @@ def test_what_json_cannot_say_is_refused(number):
 @pytest.mark.parametrize("version", [0, 2, None])
 def test_another_version_is_refused_with_what_to_do(version):
     text = "{}" if version is None else learned_state.to_json({}, version)
-    with pytest.raises(DataError, match=f"RFM: schema_version is {version}, and .* reads 1. Run 03_rfm again"):
+    with pytest.raises(
+        DataError, match=f"RFM: schema_version is {version}, and .* reads 1. Run 03_rfm again"
+    ):
         learned_state.from_json(text, 1, model="RFM", notebook="03_rfm")
 
 

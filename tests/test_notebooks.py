@@ -31,7 +31,7 @@ FORBIDDEN = (
         "a customer's name would script",
     ),
     (r"filterwarnings|simplefilter", "hides what goes wrong"),
-    (r"set_option|display\.max", "the tables of figures.table need none"),
+    (r"set_option|display\.max", "the display formatter needs none"),
     (r"\binplace\b|\bdf\b", "style.md"),
     (r"\.now\(|\.today\(|time\.time|perf_counter", "only as_of defines now"),
     (r"^\s*[!%]", "shell lines and magics hide failures"),
@@ -127,7 +127,7 @@ def test_one_takeaway_is_computed_and_tagged(code):
     assert len(tagged) == 1
     words = tagged[0].outputs[0]["data"]
     assert words["text/markdown"].strip()
-    assert words["text/plain"] == words["text/markdown"]  # a figures.takeaway, not a typed Markdown("…")
+    assert words["text/plain"] == words["text/markdown"]  # a takeaway(…), not a typed Markdown("…")
 
 
 def test_the_last_cell_writes_what_the_schema_says_this_notebook_writes(path, code):
