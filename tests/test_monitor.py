@@ -5,10 +5,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from crcm_lib import stats
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import outcomes, tier_moves
 from crcm_lib.features.customers import summarise_purchases
+from crcm_lib.reporting.text import monitoring
 from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
@@ -50,9 +50,11 @@ def test_moves_name_both_tiers_the_change_and_what_waits_for_a_person():
     cards = (before.assign(loyalty=[90.0, 20.0, 50.0]), now.assign(loyalty=[55.0, 20.0, np.nan]))
     moves = check(tier_moves.compare_tiers(before, now, cards, POLICY), "moves")
     assert moves["waits_for_review"].to_list() == [True, False, False]
-    assert moves["because"].to_list() == [
-        "score 80.0 → 60.0; loyalty -35.0", "score 20.0 → 21.0; no criterion moved",
-        "score 50.0 → 82.0; no criterion moved"]  # fmt: skip
+    assert monitoring.write_reasons(moves).to_list() == [
+        "score 80.0 → 60.0; loyalty -35.0",
+        "score 20.0 → 21.0; no criterion moved",
+        "score 50.0 → 82.0; no criterion moved",
+    ]
     assert tier_moves.cross_moves(moves, POLICY).loc["key", "regular"] == 1
 
 
@@ -67,12 +69,26 @@ def test_the_past_day_lies_inside_a_short_history():
     assert tier_moves.choose_past("2025-12-31", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-31")
 
 
-def test_a_short_history_is_measured_with_each_days_own_ruler_and_told():
+def test_the_three_criteria_that_changed_most_are_named_the_largest_first():
+    before, now = placed(["key"], [80]), placed(["watch"], [20])
+    names = [criterion.name for criterion in POLICY.criteria]
+    changes = [-1.0, 4.0, -0.04, -3.0, np.nan, 2.0]
+    cards = (
+        before.assign(**dict.fromkeys(names, 50.0)),
+        now.assign(**{name: 50 + change for name, change in zip(names, changes, strict=True)}),
+    )
+    move = check(tier_moves.compare_tiers(before, now, cards, POLICY), "moves").iloc[0]
+    assert [move[f"criterion_{n}"] for n in (1, 2, 3)] == [names[1], names[3], names[5]]
+    assert [move[f"change_{n}"] for n in (1, 2, 3)] == [4.0, -3.0, 2.0]
+
+
+def test_a_short_history_is_measured_with_each_days_own_scorecard_which_is_said():
     past = pd.Timestamp("2025-07-04")
     assert tier_moves.choose_scorecard_model(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
-    ruler, words = tier_moves.choose_scorecard_model(("then", "now"), first_day="2025-01-01", past=past)
-    assert ruler == "now"
-    assert "184 days" in words
+    model, reason = tier_moves.choose_scorecard_model(("then", "now"), first_day="2025-01-01", past=past)
+    assert model == "now"
+    assert reason.rule == "model_of_each_day"
+    assert "184 days" in monitoring.describe_model(reason)
 
 
 def test_chance_moves_nobody_when_a_score_repeats_itself_perfectly():
@@ -160,14 +176,14 @@ def test_who_did_not_buy_again_counts_as_zero(followed):
     assert shown.loc["watch", "spend_later_mean"] == pytest.approx(later["spend"].iloc[60:].sum() / 60)
 
 
-def test_the_order_is_kept_partly_or_cannot_be_told(followed):
+def test_the_order_is_kept_partly_or_unknown(followed):
     before, later = followed
     pairs = outcomes.compare_neighbours(before, later, outcomes.follow_tiers(before, later, POLICY))
     assert outcomes.tier_order_verdict(pairs, "spend") == "kept"
-    assert outcomes.tier_order_verdict(pairs.assign(verdict=["kept", "reversed"]), "bought again") == "partly"
+    assert outcomes.tier_order_verdict(pairs.assign(verdict=["kept", "reversed"]), "bought_again") == "partly"
     nobody = later.iloc[:0]
     pairs = outcomes.compare_neighbours(before, nobody, outcomes.follow_tiers(before, nobody, POLICY))
-    assert outcomes.tier_order_verdict(pairs, "spend") == "cannot tell"
+    assert outcomes.tier_order_verdict(pairs, "spend") == "cannot_tell"
 
 
 def test_one_tier_alone_has_no_order():
@@ -187,7 +203,7 @@ def test_without_a_control_group_nothing_is_said_of_an_effect(engine):
         outcomes.measure_actions(engine, arms(("many", "call", "treatment")), as_of="2025-12-31"),
         "action_effects",
     )
-    assert shown["verdict"].str.startswith("no control group").all()
+    assert set(shown["verdict"]) == {"no_controls"}
     assert shown["difference"].isna().all()
 
 
@@ -204,10 +220,10 @@ def test_a_planted_effect_is_found_and_a_few_customers_are_not_compared():
         *[(f"C{n}", "call", "control") for n in range(100)],
     )
     shown = outcomes.measure_actions(engine, given, as_of="2025-12-31").set_index("outcome")
-    assert shown.loc["bought again", "difference"] == 1  # the controls bought only after the wave's end
-    assert set(shown["verdict"]) == {"higher with the action"}
+    assert shown.loc["bought_again", "difference"] == 1  # the controls bought only after the wave's end
+    assert set(shown["verdict"]) == {"higher"}
     few = outcomes.measure_actions(engine, given.iloc[98:103], as_of="2025-12-31")
-    assert set(few["verdict"]) == {"too few to compare"}
+    assert set(few["verdict"]) == {"too_few"}
 
 
 def test_no_earlier_actions_give_an_empty_table(engine):
@@ -216,6 +232,28 @@ def test_no_earlier_actions_give_an_empty_table(engine):
     assert shown.empty
 
 
-def test_the_interval_of_a_mean_is_students():
-    mean, low, high = stats.student(np.array([1.0, 2.0, 3.0]))
-    assert (mean, round(low, 4), round(high, 4)) == (2.0, -0.4841, 4.4841)  # 2 ± 4.3027 / √3
+# In words
+
+
+def test_verdicts_are_written_with_amounts_as_money_and_buying_again_as_a_share(engine):
+    few = outcomes.measure_actions(engine, arms(("many", "call", "treatment")), as_of="2025-12-31")
+    words = monitoring.write_verdicts(few).set_index("outcome")
+    assert set(words["verdict"]) == {"no control group: nothing can be said of an effect"}
+    assert words.loc["bought again", "treated_mean"].endswith("%")
+    assert not words.loc["spend", "treated_mean"].endswith("%")
+
+
+def test_without_earlier_actions_the_caption_says_so(engine):
+    nothing = outcomes.measure_actions(engine, arms(), as_of="2025-12-31")
+    assert "no `assignments` table" in monitoring.caption_actions(nothing, "EUR")
+
+
+def test_the_takeaway_says_who_moved_what_chance_moves_and_who_waits():
+    crossed = matrix(np.diag([50, 150, 150, 250, 400]) + np.diag([0, 10, 0, 0], 1))
+    summary = tier_moves.summarise_moves(crossed, tier_moves.expect_moves(crossed, 0.8))
+    moves = pd.DataFrame({"waits_for_review": [True] * 10 + [False] * 1000})
+    past = pd.Timestamp("2025-07-04")
+    orders = {"spend": "kept", "bought_again": "cannot_tell"}
+    words = monitoring.describe_monitoring(moves, summary, orders, past).markdown
+    assert "Since 2025-07-04, 1.0% of 1,010 customers changed tier; chance alone would move about" in words
+    assert "Later spend: **kept**; buying again: **cannot tell**. 10 moves down wait" in words

@@ -7,21 +7,12 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.features.customers import spend_between
-from crcm_lib.i18n import _
+from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.results import RESULTS
 from crcm_lib.stats import newcombe, student, welch, wilson
 
-FEWEST = 5  # of each arm, to compare them at all
-COMPARED = (
-    "action",
-    "outcome",
-    "treated",
-    "controls",
-    "treated_mean",
-    "control_mean",
-    "difference",
-    "low",
-    "high",
-)
+MIN_ARM = 5  # customers of each arm, to compare them at all
+OUTCOMES = {"bought_again": newcombe, "spend": welch}
 
 
 def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -48,13 +39,9 @@ def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> p
             continue
         mean, mean_low, mean_high = student(spend[members])
         low, high = wilson(again[members].sum(), members.sum())
-        rows.append(
-            {
-                "tier_before": tier.name, "customers": int(members.sum()),
-                "spend_later_mean": mean, "spend_later_low": mean_low, "spend_later_high": mean_high,
-                "retained_share": float(again[members].mean()), "retained_low": low, "retained_high": high,
-            }
-        )  # fmt: skip
+        spent = {"spend_later_mean": mean, "spend_later_low": mean_low, "spend_later_high": mean_high}
+        kept = {"retained_share": float(again[members].mean()), "retained_low": low, "retained_high": high}
+        rows.append({"tier_before": tier.name, "customers": int(members.sum()), **spent, **kept})
     return pd.DataFrame(rows)
 
 
@@ -62,7 +49,7 @@ def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, followed: pd.D
     """Each past tier against the one below: difference of later spend and retention, with a verdict.
 
     Welch's interval for the spend, Newcombe's for the share. A pair is `kept` if the interval lies above
-    zero, `reversed` below, else `cannot tell`.
+    zero, `reversed` below, else `cannot_tell`.
 
     Parameters
     ----------
@@ -74,29 +61,30 @@ def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, followed: pd.D
         From `follow_tiers`: the tiers to compare, best first; tiers too small to be shown may be left out.
     """
     spend, again = _outcomes(before.index, later)
+    values = {"spend": spend, "bought_again": again}
     tiers, rows = before["tier"].to_numpy(), []
     for upper, lower in pairwise(followed["tier_before"] if len(followed) else ()):
         one, other = tiers == upper, tiers == lower
-        for outcome, compare, values in (("spend", welch, spend), ("bought again", newcombe, again)):
-            difference, low, high = compare(values[one], values[other])
+        for outcome, of_each in values.items():
+            difference, low, high = OUTCOMES[outcome](of_each[one], of_each[other])
             rows.append((upper, lower, outcome, difference, low, high, _judge(low, high)))
     columns = ["tier", "below", "outcome", "difference", "low", "high", "verdict"]
     return pd.DataFrame(rows, columns=columns)
 
 
 def tier_order_verdict(pairs: pd.DataFrame, outcome: str) -> str:
-    """Did the tiers keep their order later? `kept`, `partly` or `cannot tell`.
+    """Did the tiers keep their order later? `kept`, `partly` or `cannot_tell`.
 
     >>> tier_order_verdict(pd.DataFrame({"outcome": ["spend"] * 2, "verdict": ["kept", "reversed"]}), "spend")
     'partly'
     """
     verdicts = set(pairs.loc[pairs["outcome"] == outcome, "verdict"])
     if verdicts == {"kept"}:
-        return _("kept")
-    return _("partly") if verdicts & {"kept", "reversed"} else _("cannot tell")
+        return "kept"
+    return "partly" if verdicts & {"kept", "reversed"} else "cannot_tell"
 
 
-def measure_actions(engine, arms: pd.DataFrame, *, as_of) -> pd.DataFrame:
+def measure_actions(engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
     """The table `action_effects`: earlier treatments beside their controls, from their start on.
 
     Parameters
@@ -104,9 +92,14 @@ def measure_actions(engine, arms: pd.DataFrame, *, as_of) -> pd.DataFrame:
     engine
         Holds the clean table `transactions`.
     arms
-        From `evidence.find_arms`; each wave (action, start, end) is followed to its end, or to `as_of`.
+        From `decision_inputs.find_arms`; each wave (action, start, end) is followed to its end or to `as_of`.
     as_of
         Last day known.
+
+    Returns
+    -------
+    Per action and outcome the sizes, means, difference with its 95 % interval, and a `verdict`: `higher` or
+    `lower` with the action, `cannot_tell` where the interval holds zero, `no_controls`, or `too_few`.
 
     Notes
     -----
@@ -114,53 +107,43 @@ def measure_actions(engine, arms: pd.DataFrame, *, as_of) -> pd.DataFrame:
     whoever drew them to say; ours are.
     """
     parts = []
-    for (_action, start, end), wave in arms.groupby(["action", "start", "end"], sort=True):
-        later = spend_between(engine, after=start - pd.Timedelta(days=1), until=min(end, pd.Timestamp(as_of)))
+    for _of_wave, wave in arms.groupby(["action", "start", "end"], sort=True):
+        start, end = wave["start"].iloc[0], min(wave["end"].iloc[0], pd.Timestamp(as_of))
+        later = spend_between(engine, after=start - pd.Timedelta(days=1), until=end)
         spend, again = _outcomes(pd.Index(wave["customer_id"]), later)
-        parts.append(wave.assign(spend=spend, again=again))
-    followed = pd.concat(parts) if parts else arms.assign(spend=0.0, again=0.0)
-    rows = []
-    for action, wave in followed.groupby("action"):
-        treated, control = (wave[wave["arm"] == arm] for arm in ("treatment", "control"))
-        for outcome, compare, column in (("bought again", newcombe, "again"), ("spend", welch, "spend")):
-            rows.append(_compare_arms(action, outcome, compare, (treated[column], control[column])))
-    return pd.DataFrame(rows, columns=[*COMPARED, "verdict"])
+        parts.append(wave.assign(spend=spend, bought_again=again))
+    followed = pd.concat(parts) if parts else arms.assign(spend=0.0, bought_again=0.0)
+    rows = [
+        {"action": action, "outcome": outcome, **_compare_arms(wave, outcome)}
+        for action, wave in followed.groupby("action")
+        for outcome in OUTCOMES
+    ]
+    return pd.DataFrame(rows, columns=list(RESULTS["action_effects"].columns))
 
 
-def say_arms(arms: pd.DataFrame, *, currency: str) -> str:
-    """Whether there is anything to compare."""
-    if arms.empty:
-        return _("Not available: no `assignments` table, so no earlier action can be judged.")
-    return _("Earlier actions: treated beside controls; spend in {currency}, buying again as a share").format(
-        currency=currency
+def _compare_arms(wave: pd.DataFrame, outcome: str) -> dict[str, float | int | str]:
+    treated, control = (
+        wave.loc[wave["arm"] == arm, outcome].to_numpy(float) for arm in ("treatment", "control")
     )
-
-
-def _compare_arms(action: str, outcome: str, compare, arms: tuple) -> tuple:
-    treated, control = (arm.to_numpy(dtype=float) for arm in arms)
-    sizes = (action, outcome, len(treated), len(control))
+    compared: dict[str, float | int | str] = {"treated": len(treated), "controls": len(control)}
     if not len(control):
-        return (
-            *sizes,
-            treated.mean(),
-            *[np.nan] * 4,
-            _("no control group: nothing can be said of an effect"),
-        )
-    if min(len(treated), len(control)) < FEWEST:
-        return (*sizes, *[np.nan] * 5, _("too few to compare"))
-    difference, low, high = compare(treated, control)
-    words = {"kept": _("higher with the action"), "reversed": _("lower with the action")}
-    verdict = words.get(_judge(low, high), _("cannot tell: the interval holds zero"))
-    return (*sizes, treated.mean(), control.mean(), difference, low, high, verdict)
+        return compared | {"treated_mean": treated.mean(), "verdict": "no_controls"}
+    if min(len(treated), len(control)) < MIN_ARM:
+        return compared | {"verdict": "too_few"}
+    difference, low, high = OUTCOMES[outcome](treated, control)
+    verdict = {"kept": "higher", "reversed": "lower"}.get(_judge(low, high), "cannot_tell")
+    means = {"treated_mean": treated.mean(), "control_mean": control.mean(), "difference": difference}
+    return compared | means | {"low": low, "high": high, "verdict": verdict}
 
 
 def _outcomes(customers: pd.Index, later: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Spend, and 1 where they bought again; no row means neither."""
-    found = later.reindex(customers)
-    return found["spend"].fillna(0.0).to_numpy(float), (found["purchases"].fillna(0) > 0).to_numpy(float)
+    of_each = later.reindex(customers)
+    spend = of_each["spend"].fillna(0.0).to_numpy(float)
+    return spend, (of_each["purchases"].fillna(0) > 0).to_numpy(float)
 
 
 def _judge(low: float, high: float) -> str:
     if low > 0:
         return "kept"
-    return "reversed" if high < 0 else "cannot tell"
+    return "reversed" if high < 0 else "cannot_tell"

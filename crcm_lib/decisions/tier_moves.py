@@ -1,17 +1,25 @@
 """Who moved between tiers since a past day, and what chance alone would have moved."""
 
+from collections.abc import Sequence
+from typing import TypeVar
+
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.i18n import _
-from crcm_lib.schema.engine import open_beside
+from crcm_lib.models.reasons import Reason
+from crcm_lib.schema.engine import Engine, open_beside
+
+Model = TypeVar("Model")
+Day = str | pd.Timestamp
 
 SLICES = 400  # per tier, of the normal distribution that chance is drawn from
+MIN_CHANGE = 0.05  # points of a criterion that count as a change
+MAX_CHANGES = 3  # criteria that are named as changed
 YEAR = 365  # days that the scorecard's longest sums look back
 
 
-def choose_past(first_day, as_of, *, compare_days: int) -> pd.Timestamp:
+def choose_past(first_day: Day, as_of: Day, *, compare_days: int) -> pd.Timestamp:
     """The day to compare with: `compare_days` before `as_of`, or the middle of a shorter history.
 
     >>> choose_past("2024-01-01", "2024-01-31", compare_days=180).date().isoformat()
@@ -21,28 +29,45 @@ def choose_past(first_day, as_of, *, compare_days: int) -> pd.Timestamp:
     return max(end - pd.Timedelta(days=compare_days), start + (end - start).days // 2 * pd.Timedelta(days=1))
 
 
-def compare_tiers(before: pd.DataFrame, now: pd.DataFrame, cards: tuple, policy: Policy) -> pd.DataFrame:
-    """The table `moves`: everyone with a tier on both days, measured with one ruler.
+def compare_tiers(
+    before: pd.DataFrame, now: pd.DataFrame, cards: Sequence[pd.DataFrame], policy: Policy
+) -> pd.DataFrame:
+    """The table `moves`: everyone with a tier on both days.
 
     Parameters
     ----------
     before, now
         The table `tiers` on either day.
     cards
-        The scorecards of either day; `because` names the criteria that changed most.
+        The scorecards of either day: `criterion_1` to `criterion_3` name the criteria whose points changed
+        most, `change_1` to `change_3` say by how much, from 0.05 points on.
     policy
         Orders the tiers; a move down waits for a named person.
     """
     both = before.index.intersection(now.index)
     order = {tier.name: number for number, tier in enumerate(policy.tiers)}
     moves = pd.DataFrame({"tier_before": before["tier"].reindex(both), "tier_now": now["tier"].reindex(both)})
-    names = [name.name for name in policy.criteria if name.name in cards[0] and name.name in cards[1]]
-    changes = (cards[1].reindex(both)[names] - cards[0].reindex(both)[names]).to_dict("records")
-    scores = (frame["score"].reindex(both) for frame in (before, now))
-    reasons = [_say_change(*row) for row in zip(*scores, changes, strict=True)]
-    moves["because"] = pd.Series(reasons, index=both, dtype="str")
     moves["waits_for_review"] = moves["tier_now"].map(order) > moves["tier_before"].map(order)
-    return moves
+    moves["score_before"], moves["score_now"] = (frame["score"].reindex(both) for frame in (before, now))
+    names = [name.name for name in policy.criteria if name.name in cards[0] and name.name in cards[1]]
+    changes = cards[1].reindex(both)[names] - cards[0].reindex(both)[names]
+    return moves.join(_largest_changes(changes))
+
+
+def _largest_changes(changes: pd.DataFrame) -> pd.DataFrame:
+    """The names and sizes of the `MAX_CHANGES` largest changes of each row."""
+    values = np.pad(changes.to_numpy(float), ((0, 0), (0, MAX_CHANGES)), constant_values=np.nan)
+    names = np.array([*changes.columns, *[None] * MAX_CHANGES], dtype=object)
+    sizes = np.where(np.abs(values) >= MIN_CHANGE, np.abs(values), 0.0)
+    order = np.argsort(-sizes, axis=1, kind="stable")[:, :MAX_CHANGES]
+    changed = np.take_along_axis(sizes, order, axis=1) > 0
+    ranked = np.where(changed, np.take_along_axis(values, order, axis=1), np.nan)
+    columns: dict[str, pd.Series] = {}
+    for number in range(MAX_CHANGES):
+        named = pd.Series(names[order[:, number]], index=changes.index).where(changed[:, number])
+        columns[f"criterion_{number + 1}"] = named.astype("str")
+        columns[f"change_{number + 1}"] = pd.Series(ranked[:, number], index=changes.index)
+    return pd.DataFrame(columns)
 
 
 def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -52,31 +77,32 @@ def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 
-def choose_scorecard_model(rulers: tuple, *, first_day, past) -> tuple:
-    """The ruler to measure today with, and a sentence that says which.
+def choose_scorecard_model(models: Sequence[Model], *, first_day: Day, past: Day) -> tuple[Model, Reason]:
+    """The scorecard model to measure today with, and why.
 
-    The past day's ruler, unless the history was then shorter than the year that the scorecard looks back:
-    sums over a year would grow for everyone, and everyone would seem to rise. Then today's own ruler: what is
+    The past day's model, unless the history was then shorter than the year that the scorecard looks back:
+    sums over a year would grow for everyone, and everyone would seem to rise. Then today's own model: what is
     compared is the standing among the customers of the day.
 
     Parameters
     ----------
-    rulers
-        The past day's ruler and today's.
+    models
+        What was learned on the past day, and today.
     first_day, past
         First day of the history, and the day to compare with.
+
+    Returns
+    -------
+    The model, and the rule "one_model" or "model_of_each_day" with `past` and the `history_days` before it.
     """
-    day, days = f"{past:%Y-%m-%d}", (pd.Timestamp(past) - pd.Timestamp(first_day)).days
+    days = (pd.Timestamp(past) - pd.Timestamp(first_day)).days
+    facts: dict[str, float | str | list[object]] = {"past": f"{pd.Timestamp(past):%Y-%m-%d}", "history_days": days}
     if days >= YEAR:
-        return rulers[0], _("Both days are measured with the ruler of {past}.").format(past=day)
-    words = _(
-        "On {past} the history was {days} days long, less than the year that the scorecard looks back: with "
-        "one ruler everyone would seem to rise. Each day has its own ruler, so this compares standings."
-    )
-    return rulers[1], words.format(past=day, days=days)
+        return models[0], Reason("one_model", facts)
+    return models[1], Reason("model_of_each_day", facts)
 
 
-def split_history(engine, *, as_of, seed: int) -> list:
+def split_history(engine: Engine, *, as_of: Day, seed: int) -> list[Engine]:
     """Two engines with a random half of every customer's repeat purchases: the same behaviour, seen twice.
 
     Both see the first purchase day, which makes someone a customer, and the other input tables. A later
@@ -114,7 +140,7 @@ def measure_reliability(one: pd.Series, other: pd.Series) -> float:
     ranks = [scores.reindex(both).rank() for scores in (one, other)]
     if min(rank.nunique() for rank in ranks) < 2:
         return float("nan")
-    correlation = float(np.clip(np.corrcoef(*ranks)[0, 1], 0, 1))
+    correlation = float(np.clip(ranks[0].corr(ranks[1]), 0, 1))
     return round(2 * correlation / (1 + correlation), 6)
 
 
@@ -161,17 +187,11 @@ def summarise_moves(crossed: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame
     return pd.DataFrame(shown)
 
 
-def _say_change(was: float, now: float, changes: dict) -> str:
-    parts = sorted(((abs(v), k, v) for k, v in changes.items() if v == v and abs(v) >= 0.05), reverse=True)
-    told = ", ".join(f"{name} {value:+.1f}" for _size, name, value in parts[:3])
-    return _("score {was:.1f} → {now:.1f}; {told}").format(
-        was=was, now=now, told=told or _("no criterion moved")
-    )
-
-
 def _lower(matrix: np.ndarray) -> np.ndarray:
-    return np.tril(matrix, -1).sum(axis=1)
+    below: np.ndarray = np.tril(matrix, -1).sum(axis=1)
+    return below
 
 
 def _upper(matrix: np.ndarray) -> np.ndarray:
-    return np.triu(matrix, 1).sum(axis=1)
+    above: np.ndarray = np.triu(matrix, 1).sum(axis=1)
+    return above

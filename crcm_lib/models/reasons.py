@@ -16,4 +16,4 @@ class Reason:
     """
 
     rule: str
-    facts: dict[str, float | str | list] = field(default_factory=dict)
+    facts: dict[str, float | str | list[object]] = field(default_factory=dict)

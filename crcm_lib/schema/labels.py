@@ -29,6 +29,11 @@ SUMMARY_KINDS = {
     "used": "share",
     "known": "share",
     "firmness": "share",
+    **{
+        f"{way}{by_chance}": "share"
+        for way in ("stayed", "rose", "fell")
+        for by_chance in ("", "_by_chance")
+    },
 }
 
 

@@ -289,9 +289,16 @@ RESULTS = {
         {
             "customer_id": ID,
             "tier_before": text_column("tier on the comparison day", True),
-            "tier_now": text_column("tier on as_of, same ruler", True),
-            "because": text_column("what moved"),
+            "tier_now": text_column("tier on as_of", True),
             "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
+            "score_before": Column("number", "0…100", "score on the comparison day"),
+            "score_now": Column("number", "0…100", "score on as_of"),
+            "criterion_1": text_column("the criterion whose points changed most; empty where none did"),
+            "change_1": Column("number", "points", "its change"),
+            "criterion_2": text_column("the criterion whose points changed next"),
+            "change_2": Column("number", "points", "its change"),
+            "criterion_3": text_column("the criterion after that"),
+            "change_3": Column("number", "points", "its change"),
         },
     ),
     "effects": Table(
@@ -311,7 +318,7 @@ RESULTS = {
         "an earlier action and what came after, treatment beside control", ("action", "outcome"), "10_monitoring",
         {
             "action": text_column("an action of an earlier run", True),
-            "outcome": text_column("what was compared", True, ("bought again", "spend")),
+            "outcome": text_column("what was compared", True, ("bought_again", "spend")),
             "treated": count_column("customers treated", True),
             "controls": count_column("customers in the control group", True),
             "treated_mean": Column("number", "share or currency", "mean of the treated"),
@@ -319,7 +326,11 @@ RESULTS = {
             "difference": Column("number", "share or currency", "treated less control"),
             "low": Column("number", "share or currency", "lower end of its 95 % interval"),
             "high": Column("number", "share or currency", "upper end of its 95 % interval"),
-            "verdict": text_column("in words", True),
+            "verdict": text_column(
+                "what the interval says",
+                True,
+                ("higher", "lower", "cannot_tell", "no_controls", "too_few"),
+            ),
         },
     ),
     "profit": Table(

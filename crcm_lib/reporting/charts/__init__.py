@@ -8,7 +8,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bounds",
         "group_charts",
         "margin",
-        "movement",
         "profile_charts",
         "style",
         "tier_charts",
