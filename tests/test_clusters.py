@@ -3,9 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 from threadpoolctl import threadpool_limits
+from worlds.groups import draw_cloud, draw_groups
 
 from crcm_lib.errors import DataError
-from crcm_lib.models.clustering import GroupModel, choose_features, find_clusters, name_groups, profile
+from crcm_lib.models.clustering import GroupModel, choose_features, find_clusters, find_traits, profile
+from crcm_lib.models.clustering.group_model import SCALES
 from crcm_lib.models.clustering.null_reference import (
     adjusted_rand,
     cross,
@@ -15,38 +17,8 @@ from crcm_lib.models.clustering.null_reference import (
     silhouette,
     single_component_reference,
 )
+from crcm_lib.reporting.text.clustering import describe_absence, name_group, name_groups, write_features
 from crcm_lib.schema import tables
-
-BEHAVIOUR = ("purchases", "spend_mean", "days_since_last", "categories", "discount_share")
-CENTRES = np.array([[1.3, 1, -1, 1, -1], [-1, 1, 1, -1, 1], [-1, -1, -1, 1, 1.0]]) * 1.2
-
-
-def as_customers(scores: np.ndarray) -> pd.DataFrame:
-    """Customers whose behaviour has these standard scores, on the scales that groups are looked for on."""
-    scores = scores / scores.std(axis=0)
-    frame = pd.DataFrame(
-        {
-            "purchases": np.exp(2 + scores[:, 0] * 0.8).round().clip(1).astype("int64"),
-            "spend_mean": np.exp(3 + scores[:, 1] * 0.7),
-            "days_since_last": np.exp(3.5 + scores[:, 2] * 0.7).round(),
-            "categories": np.exp(2 + scores[:, 3] * 0.5).round().astype("int64"),
-            "discount_share": 0.4 / (1 + np.exp(1 - scores[:, 4])),
-        },
-        index=pd.Index([f"c{i:04}" for i in range(len(scores))], name="customer_id"),
-    )
-    return frame.assign(spend_total=frame["purchases"] * frame["spend_mean"])
-
-
-def planted(seed: int, size: int = 300) -> tuple[pd.DataFrame, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    truth = rng.integers(3, size=size)
-    return as_customers(CENTRES[truth] + 0.6 * rng.standard_normal((size, 5))), truth
-
-
-def one_cloud_of_customers(seed: int, related: float, size: int = 300) -> pd.DataFrame:
-    correlation = np.full((5, 5), related) + (1 - related) * np.eye(5)
-    rng = np.random.default_rng(seed)
-    return as_customers(rng.standard_normal((size, 5)) @ np.linalg.cholesky(correlation).T)
 
 
 def find(customers, **options):
@@ -55,15 +27,15 @@ def find(customers, **options):
 
 @pytest.fixture(scope="module")
 def three():
-    customers, truth = planted(1)
+    customers, truth = draw_groups(1)
     return customers, truth, find(customers)
 
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_planted_groups_are_found_and_recovered(seed):
-    customers, truth = planted(seed)
+    customers, truth = draw_groups(seed)
     findings = find(customers)
-    assert len(findings.model.names) == 3
+    assert len(findings.model.traits) == 3
     assert findings.criteria["votes"].idxmax() == 3
     assert adjusted_rand_score(truth, findings.model.assign(customers)["group"]) > 0.9
     assert findings.jaccard.min() > 0.9
@@ -72,16 +44,17 @@ def test_planted_groups_are_found_and_recovered(seed):
 @pytest.mark.parametrize("related", [0.0, 0.7])
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_one_cloud_however_long_has_no_natural_groups(seed, related):
-    customers = one_cloud_of_customers(seed, related)
+    customers = draw_cloud(seed, related)
     findings = find(customers)
     groups = findings.model.assign(customers)
     assert not findings.found
     assert set(groups["group"]) == {0}
-    assert set(groups["group_name"]) == {"no natural groups"}
+    assert set(groups["traits"]) == {"no_groups"}
+    assert set(name_groups(groups["traits"])) == {"no natural groups"}
 
 
 def test_a_long_cloud_beats_permuted_columns_so_the_second_reference_is_needed():
-    criteria = find(one_cloud_of_customers(1, 0.7)).criteria.loc[2]
+    criteria = find(draw_cloud(1, 0.7)).criteria.loc[2]
     assert criteria["stability"] > 0.85
     assert criteria["silhouette"] > criteria["silhouette permuted high"] + 0.1
     assert not criteria["passes"]
@@ -113,14 +86,14 @@ def test_groups_are_numbered_by_falling_median_spend(three):
 def test_another_seed_finds_the_same_groups_with_the_same_names(three):
     customers, _truth, findings = three
     other = find(customers, seed=7).model
-    assert set(other.names) == set(findings.model.names)
+    assert set(other.traits) == set(findings.model.traits)
     assert (
         adjusted_rand_score(other.assign(customers)["group"], findings.model.assign(customers)["group"])
         > 0.97
     )
 
 
-def test_one_customer_alone_gets_the_group_of_the_batch_from_the_kept_ruler(three):
+def test_one_customer_alone_gets_the_group_of_the_batch_from_what_was_kept(three):
     customers, _truth, findings = three
     kept = GroupModel.from_json(findings.model.to_json())
     batch = findings.model.assign(customers)
@@ -128,13 +101,13 @@ def test_one_customer_alone_gets_the_group_of_the_batch_from_the_kept_ruler(thre
         pd.testing.assert_frame_equal(kept.assign(customers.loc[[customer]]), batch.loc[[customer]])
 
 
-def test_the_ruler_assigns_as_the_mixture_that_it_was_made_from():
+def test_the_model_assigns_as_the_mixture_that_it_was_made_from():
     from crcm_lib.models.clustering.search import _by_mixture
 
-    points = planted(4)[0][["spend_mean", "days_since_last"]].apply(np.log).to_numpy()
-    ruler = _by_mixture(GroupModel({}), points, 3, np.random.default_rng(0))
+    points = draw_groups(4)[0][["spend_mean", "days_since_last"]].apply(np.log).to_numpy()
+    model = _by_mixture(GroupModel({}), points, 3, np.random.default_rng(0))
     theirs = fit_mixture(points, 3, np.random.default_rng(0), 2).predict(points)
-    assert adjusted_rand_score(ruler.label(points), theirs) > 0.999
+    assert adjusted_rand_score(model.label(points), theirs) > 0.999
 
 
 def test_the_result_keeps_its_contract_and_prospects_are_not_clustered(three):
@@ -142,7 +115,8 @@ def test_the_result_keeps_its_contract_and_prospects_are_not_clustered(three):
     prospect = customers.iloc[[0]].assign(purchases=0, spend_mean=np.nan, days_since_last=np.nan)
     everyone = pd.concat([customers, prospect.rename(index={"c0000": "p1"})])
     groups = tables.check(find(everyone).model.assign(everyone), "groups")
-    assert groups.loc["p1"].to_list() == [0, "not clustered: no purchase"]
+    assert groups.loc["p1"].to_list() == [0, "no_purchase"]
+    assert name_group("no_purchase") == "not clustered: no purchase"
     pd.testing.assert_frame_equal(groups.drop(index="p1"), findings.model.assign(customers))
 
 
@@ -150,21 +124,22 @@ def test_protected_columns_are_never_used(three):
     customers, _truth, _findings = three
     findings = find(customers, protected=("spend_mean", "region"))
     assert "spend_mean" not in findings.model.scales
-    because = findings.features.set_index("column")["because"]
+    assert findings.features.set_index("column")["reason"]["spend_mean"] == "protected"
+    because = write_features(findings.features).set_index("column")["because"]
     assert because["spend_mean"] == "protected by the policy"
 
 
 def test_columns_that_repeat_vary_little_or_are_unknown_are_left_out():
-    customers = planted(1)[0]
+    customers = draw_groups(1)[0]
     changed = customers.assign(
         categories=customers["purchases"] * 2,
         discount_share=0.1,
         days_since_last=customers["days_since_last"].where(np.arange(len(customers)) % 10 > 0),
     )
-    because = choose_features(changed).set_index("column")["because"]
+    because = write_features(choose_features(changed)).set_index("column")["because"]
     assert because["categories"] == "says the same as purchases"
     assert because["discount_share"] == "the same for more than 95% of buyers"
-    assert because["days_since_last"] == "unknown for 10% of buyers"
+    assert because["days_since_last"] == "unknown for 10.0% of buyers"
     assert because["returns_share"] == "not available"
     assert because["purchases"] == "used"
 
@@ -182,10 +157,11 @@ def test_columns_that_repeat_vary_little_or_are_unknown_are_left_out():
     ids=["three", "none", "prospects only", "all equal", "four kinds", "one feature"],
 )
 def test_too_little_to_tell_is_said_not_raised(make):
-    customers = make(planted(1)[0])
+    customers = make(draw_groups(1)[0])
     findings = find(customers)
     groups = tables.check(findings.model.assign(customers), "groups")
-    assert "too little" in findings.because
+    assert findings.reason.rule == "too_few"
+    assert "too little" in describe_absence(findings.reason)
     assert (groups["group"] == 0).all()
     assert len(profile(customers, groups, findings.model.scales)) >= 1
 
@@ -199,12 +175,15 @@ def test_customers_without_a_needed_column_are_refused(three):
 def test_groups_that_only_one_sample_shows_are_not_believed(monkeypatch):
     from crcm_lib.models.clustering import search
 
-    mixed = pd.concat([planted(1)[0], one_cloud_of_customers(1, 0.0)]).set_axis(
-        [f"c{i:04}" for i in range(600)], axis=0)  # fmt: skip
+    mixed = pd.concat([draw_groups(1)[0], draw_cloud(1, 0.0)]).set_axis(
+        [f"c{i:04}" for i in range(600)], axis=0
+    )
     halves = lambda points, _rng: [points[:300], points[300:]]  # noqa: E731
     monkeypatch.setattr(search, "_disjoint_samples", halves)
-    assert find(mixed).because == "the groups found do not all reappear in another sample"
-    assert find(pd.concat([planted(1)[0], planted(2)[0]]).set_axis(mixed.index)).found
+    reason = find(mixed).reason
+    assert reason.rule == "not_reproduced"
+    assert describe_absence(reason) == "the groups found do not all reappear in another sample"
+    assert find(pd.concat([draw_groups(1)[0], draw_groups(2)[0]]).set_axis(mixed.index)).found
 
 
 def test_further_samples_share_no_customer():
@@ -217,14 +196,32 @@ def test_further_samples_share_no_customer():
 
 def test_the_input_is_left_alone(three):
     customers, _truth, _findings = three
-    pd.testing.assert_frame_equal(customers, planted(1)[0])
+    pd.testing.assert_frame_equal(customers, draw_groups(1)[0])
 
 
 def test_names_come_from_what_stands_out_and_differ():
     centres = np.array([[2.0, 0.1, 0.7], [2.0, 0.3, 0.7], [0.1, 0.1, -0.2], [0.1, 0.1, -0.2]])
-    names = name_groups(centres, ["purchases", "categories", "discount_share"])
+    traits = find_traits(centres, ["purchases", "categories", "discount_share"])
+    assert traits[0] == "purchases:high discount_share:high categories:high #1"
+    names = name_groups(pd.Series(traits))
     assert names[0] == "frequent, discount-driven, broad (1)"
-    assert len(set(names)) == 4
+    assert names.nunique() == 4
+
+
+@pytest.mark.parametrize(("traits", "name"), [("", "like most"), ("#2", "like most (2)")])
+def test_a_group_in_which_nothing_stands_out_is_like_most(traits, name):
+    assert name_group(traits) == name
+
+
+def test_every_feature_has_words_for_both_sides():
+    for column in SCALES:
+        assert name_group(f"{column}:high") != name_group(f"{column}:low")
+
+
+def test_another_releases_groups_are_refused(three):
+    text = three[2].model.to_json().replace('"schema_version": 1', '"schema_version": 99')
+    with pytest.raises(DataError, match="groups: schema_version is 99"):
+        GroupModel.from_json(text)
 
 
 def test_a_profile_adds_up_to_all_buyers(three):

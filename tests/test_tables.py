@@ -15,7 +15,7 @@ from crcm_lib.schema.results import RESULTS
 @pytest.fixture
 def groups():
     return pd.DataFrame(
-        {"group": [1, 2], "group_name": ["frequent", "rare"]},
+        {"group": [1, 2], "traits": ["frequent", "rare"]},
         index=pd.Index(["00123", "NA"], name="customer_id"),
     )
 
@@ -34,15 +34,15 @@ def test_row_order_does_not_change_a_byte(groups, tmp_path):
 
 
 def test_every_breach_is_reported_at_once(groups):
-    broken = groups.drop(columns="group_name").assign(group=[-1, None], gruop_nmae="x")
+    broken = groups.drop(columns="traits").assign(group=[-1, None], triats="x")
     with pytest.raises(DataError) as caught:
         tables.check(broken, "groups")
     assert str(caught.value).splitlines() == [
         "groups: 4 problem(s)",
-        "  unknown column 'gruop_nmae'. Did you mean 'group_name'? Known: customer_id, group, group_name.",
+        "  unknown column 'triats'. Did you mean 'traits'? Known: customer_id, group, traits.",
         "  group: 1 of 2 missing",
         "  group: 1 below 0",
-        "  group_name: missing",
+        "  traits: missing",
     ]
 
 
@@ -52,8 +52,8 @@ def test_a_repeated_customer_is_refused(groups):
 
 
 def test_a_number_where_text_belongs_is_refused(groups):
-    with pytest.raises(DataError, match="group_name: should be text, is int64"):
-        tables.check(groups.assign(group_name=7), "groups")
+    with pytest.raises(DataError, match="traits: should be text, is int64"):
+        tables.check(groups.assign(traits=7), "groups")
 
 
 def test_a_broken_table_never_reaches_the_disk(groups, tmp_path):

@@ -212,7 +212,7 @@ RESULTS = {
         {
             "customer_id": ID,
             "group": Column("integer", "", "0 where there are no natural groups", True, 0),
-            "group_name": text_column("computed name", True),
+            "traits": text_column("what stands out in it, like purchases:high; no_groups; no_purchase", True),
         },
     ),
     "satisfaction": Table(

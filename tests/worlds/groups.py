@@ -52,7 +52,7 @@ def measure_groups(seed: int) -> dict[str, float]:
     customers, truth = draw_groups(seed)
     findings = find_clusters(customers, most=4)
     right = adjusted_rand_score(truth, findings.model.assign(customers)["group"]) > 0.9
-    return {"found": float(len(findings.model.names) == 3 and right)}
+    return {"found": float(len(findings.model.traits) == 3 and right)}
 
 
 CLOUD = World("one_cloud", SEEDS, measure_cloud, {"claimed": (0, at_most_5_percent(SEEDS))})

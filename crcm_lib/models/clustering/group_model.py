@@ -1,6 +1,6 @@
-"""The ruler that groups are measured with: columns, scales, centres and names."""
+"""What was learned of the groups: columns, scales, centres, and the traits that stand out."""
 
-import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -8,22 +8,26 @@ import pandas as pd
 
 from crcm_lib.errors import DataError, list_problems
 from crcm_lib.i18n import _
+from crcm_lib.schema import learned_state
 
-# column: (scale, said of a group that is high in it, said of one that is low); without the columns that grow
-# with the number of purchases and say no more than it (orders, products, channels)
-FEATURES = {
-    "purchases": ("log1p", _("frequent"), _("seldom")),
-    "spend_mean": ("log", _("big baskets"), _("small baskets")),
-    "days_since_last": ("log1p", _("long silent"), _("recently active")),
-    "gap_mean_days": ("log1p", _("long pauses"), _("short pauses")),
-    "categories": ("log1p", _("broad"), _("narrow")),
-    "discount_share": ("sqrt", _("discount-driven"), _("full-price")),
-    "returns_share": ("sqrt", _("returning goods"), _("keeping goods")),
-    "channel_main_share": ("sqrt", _("one channel"), _("mixed channels")),
-    "spend_trend": ("as is", _("rising"), _("falling")),
+SCHEMA_VERSION = 1  # of the JSON of a GroupModel
+# The scale of each column that groups may rest on; without the columns that grow with the number of purchases
+# and say no more than it (orders, products, channels).
+SCALES = {
+    "purchases": "log1p",
+    "spend_mean": "log",
+    "days_since_last": "log1p",
+    "gap_mean_days": "log1p",
+    "categories": "log1p",
+    "discount_share": "sqrt",
+    "returns_share": "sqrt",
+    "channel_main_share": "sqrt",
+    "spend_trend": "as is",
 }
-NONE, PROSPECT = _("no natural groups"), _("not clustered: no purchase")
-STANDS_OUT, MAX_LOG_FACTOR = 0.5, 3.0  # standard deviations
+HIGH, LOW = ":high", ":low"  # the two sides of a trait
+NO_GROUPS, NO_PURCHASE, ALL_BUYERS = "no_groups", "no_purchase", "all_buyers"
+STANDS_OUT, MAX_Z_SCORE = 0.5, 3.0  # standard deviations
+MIN_KNOWN_SHARE, MAX_SAME_SHARE = 0.95, 0.95  # of buyers: with a value; with the most frequent value
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Scale:
     """How one column becomes comparable with the others; learned once, kept."""
 
     how: str  # log1p, log, sqrt, as is
-    floor: float  # the smallest amount told apart, where the scale is log
+    floor: float  # smaller amounts count as this one, where the scale is log
     fill: float  # the median, for the few customers without a value
     mean: float
     spread: float
@@ -39,14 +43,13 @@ class Scale:
     def apply(self, values: pd.Series) -> np.ndarray:
         """Standardised values, cut off at three standard deviations: no outlier is a group of its own."""
         raw = values.astype(float).fillna(self.fill).to_numpy()
-        return np.clip(
-            (_transform(raw, self.how, self.floor) - self.mean) / self.spread, -MAX_LOG_FACTOR, MAX_LOG_FACTOR
-        )
+        scores = (_transform(raw, self.how, self.floor) - self.mean) / self.spread
+        return np.clip(scores, -MAX_Z_SCORE, MAX_Z_SCORE)
 
 
 @dataclass(frozen=True)
 class GroupModel:
-    """The ruler that a customer is measured with: scales, centres, shapes and names of the groups.
+    """Scales, centres, shapes and traits of the groups: all that assigns a customer to one.
 
     k-means is the mixture whose `shapes` are identity matrices and whose `offsets` are zero, so both are
     assigned by one formula: the largest `offset - |(x - centre) shape|^2 / 2`.
@@ -57,7 +60,7 @@ class GroupModel:
     centres: tuple = ()
     shapes: tuple = ()
     offsets: tuple = ()
-    names: tuple[str, ...] = ()
+    traits: tuple[str, ...] = ()
 
     def measure(self, customers: pd.DataFrame) -> np.ndarray:
         """Points of buyers on the learned scales, one column per feature."""
@@ -82,62 +85,65 @@ class GroupModel:
         return scores.argmax(axis=1) + 1
 
     def assign(self, customers: pd.DataFrame) -> pd.DataFrame:
-        """The `groups` table: group and name; 0 for prospects and where there are no groups."""
+        """The `groups` table: number and traits; 0 for prospects and where there are no groups."""
         buys = (customers["purchases"] > 0).to_numpy()
         group = np.zeros(len(customers), dtype="int64")
-        if self.names and buys.any():
+        if self.traits and buys.any():
             group[buys] = self.label(self.measure(customers[buys]))
-        name = np.array([NONE, *self.names], dtype=object)[group]
-        name[~buys] = PROSPECT
-        return pd.DataFrame(
-            {"group": group, "group_name": pd.array(name, dtype="str")}, index=customers.index
-        )
+        traits = np.array([NO_GROUPS, *self.traits], dtype=object)[group]
+        traits[~buys] = NO_PURCHASE
+        return pd.DataFrame({"group": group, "traits": pd.array(traits, dtype="str")}, index=customers.index)
 
     def to_json(self) -> str:
-        """The whole ruler as text."""
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n"
+        """The learned state as JSON."""
+        return learned_state.to_json(asdict(self) | {"columns": list(self.scales)}, SCHEMA_VERSION)
 
     @classmethod
     def from_json(cls, text: str) -> "GroupModel":
-        """The ruler kept by `to_json`."""
-        kept = json.loads(text)
-        scales = {column: Scale(**scale) for column, scale in kept.pop("scales").items()}
-        return cls(scales, **{name: tuple(v) if isinstance(v, list) else v for name, v in kept.items()})
+        """The learned state that `to_json` wrote; DataError if another release did."""
+        state = learned_state.from_json(text, SCHEMA_VERSION, model="groups", notebook="06_clustering")
+        scales = {column: Scale(**state["scales"][column]) for column in state.pop("columns")}
+        state.pop("scales")
+        return cls(scales, **{name: tuple(v) if isinstance(v, list) else v for name, v in state.items()})
 
 
 def choose_features(
-    customers: pd.DataFrame, *, protected: tuple[str, ...] = (), alike: float = 0.85
+    customers: pd.DataFrame, *, protected: tuple[str, ...] = (), max_correlation: float = 0.85
 ) -> pd.DataFrame:
-    """Say of each behaviour column whether groups may rest on it, and why.
+    """Whether groups may rest on each column of behaviour, and why.
 
-    A column is used unless it is protected, absent, unknown for more than 5 % of buyers, the same for 95 % of
-    them, or ranks them as an earlier used column does (|Spearman's rho| above `alike`).
+    Returns
+    -------
+    One row per column: `column`, `used`, `reason` (`used`, `protected`, `not_available`, `often_unknown`,
+    `hardly_varies`, or `repeats_another`: ranks the buyers as an earlier used column does, |Spearman's rho|
+    above `max_correlation`), `unknown_share` of the buyers, and the `other` column that it repeats.
     """
-    ranks = customers[[c for c in FEATURES if c in customers]].astype(float).rank()
+    ranks = customers[[c for c in SCALES if c in customers]].astype(float).rank()
     rows, used = [], []
-    for column in FEATURES:
+    for column in SCALES:
         values = customers[column].dropna() if column in customers else pd.Series(dtype=float)
-        twin = next((u for u in used if column in ranks and abs(ranks[u].corr(ranks[column])) > alike), None)
+        correlations = {other: abs(ranks[other].corr(ranks[column])) for other in used if column in ranks}
+        other = next((name for name, size in correlations.items() if size > max_correlation), None)
         if column in protected:
-            because = _("protected by the policy")
+            reason = "protected"
         elif values.empty:
-            because = _("not available")
-        elif len(values) < 0.95 * len(customers):
-            because = _("unknown for {share:.0%} of buyers").format(share=1 - len(values) / len(customers))
-        elif values.value_counts().iloc[0] > 0.95 * len(customers):
-            because = _("the same for more than 95% of buyers")
-        elif twin:
-            because = _("says the same as {column}").format(column=twin)
+            reason = "not_available"
+        elif len(values) < MIN_KNOWN_SHARE * len(customers):
+            reason = "often_unknown"
+        elif values.value_counts().iloc[0] > MAX_SAME_SHARE * len(customers):
+            reason = "hardly_varies"
         else:
-            because = _("used")
-            used.append(column)
-        rows.append({"column": column, "used": column in used, "because": because})
-    return pd.DataFrame(rows)
+            reason = "repeats_another" if other else "used"
+        used += [column] if reason == "used" else []
+        unknown = 1 - len(values) / max(len(customers), 1)
+        other = other if reason == "repeats_another" else None
+        rows.append((column, reason == "used", reason, unknown, other))
+    return pd.DataFrame(rows, columns=["column", "used", "reason", "unknown_share", "other"])
 
 
 def learn_scales(buyers: pd.DataFrame, columns) -> dict[str, Scale]:
     """The scale of each column, learned from these buyers."""
-    return {column: _learn(buyers[column].astype(float), FEATURES[column][0]) for column in columns}
+    return {column: _learn(buyers[column].astype(float), SCALES[column]) for column in columns}
 
 
 def _learn(values: pd.Series, how: str) -> Scale:
@@ -161,50 +167,54 @@ def _transform(raw: np.ndarray, how: str, floor: float) -> np.ndarray:
     return np.sqrt(raw.clip(0, 1)) if how == "sqrt" else raw
 
 
-def name_groups(centres: np.ndarray, columns: list[str]) -> tuple[str, ...]:
-    """A different name for each group, from the features whose centre is farthest from all buyers' mean.
+def find_traits(centres: np.ndarray, columns: list[str]) -> tuple[str, ...]:
+    """What stands out in each group, different for each: ids like "purchases:high discount_share:low".
 
-    The three that stand out most, by half a standard deviation or more; groups that would share a name add
-    the next feature, and at last a number.
+    The three columns whose centre is farthest from all buyers' mean, by half a standard deviation or more;
+    groups that would be alike add the next column, and at last a number.
 
-    >>> name_groups(np.array([[1.0, 0.1], [-1.0, 0.9]]), ["purchases", "discount_share"])
-    ('frequent', 'seldom, discount-driven')
+    >>> find_traits(np.array([[1.0, 0.1], [-1.0, 0.9]]), ["purchases", "discount_share"])
+    ('purchases:high', 'purchases:low discount_share:high')
     """
-    words = [
-        [FEATURES[columns[i]][1 if centre[i] > 0 else 2] for i in np.argsort(-np.abs(centre), kind="stable")]
+    ranked = [
+        [columns[i] + (HIGH if centre[i] > 0 else LOW) for i in np.argsort(-np.abs(centre), kind="stable")]
         for centre in centres
     ]
     lengths = [int((np.abs(centre) >= STANDS_OUT).sum().clip(0, 3)) for centre in centres]
     for _round in columns:
-        names = [", ".join(w[:n]) or _("like most") for w, n in zip(words, lengths, strict=True)]
-        lengths = [n + (names.count(name) > 1) for n, name in zip(lengths, names, strict=True)]
+        traits = [" ".join(names[:length]) for names, length in zip(ranked, lengths, strict=True)]
+        lengths = [n + (traits.count(each) > 1) for n, each in zip(lengths, traits, strict=True)]
     return tuple(
-        name if names.count(name) == 1 else f"{name} ({names[: i + 1].count(name)})"
-        for i, name in enumerate(names)
+        each if traits.count(each) == 1 else f"{each} #{traits[: i + 1].count(each)}".strip()
+        for i, each in enumerate(traits)
     )
 
 
-def profile(customers: pd.DataFrame, groups: pd.DataFrame, columns) -> pd.DataFrame:
+def profile(customers: pd.DataFrame, groups: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
     """One row per group, and one for all buyers at the end: customers, shares, the median of each column.
 
-    `largest_share` is what the group's largest customer brings of its spend, for `privacy.hide_small`.
+    `traits` of the last row is "all_buyers". `largest_share` is what the group's largest customer brings of
+    its spend, for `privacy.hide_small`.
     """
     buyers = customers[customers["purchases"] > 0]
-    labels = groups.loc[buyers.index, ["group", "group_name"]]
-    parts = [*buyers.groupby([labels["group"], labels["group_name"]], sort=True)]
-    parts.append(((-1, _("all buyers")), buyers))
+    labels = groups.loc[buyers.index]
+    parts = [(rows["traits"].iloc[0], rows.index) for _number, rows in labels.groupby("group", sort=True)]
     money = buyers["spend_total"].astype(float)
-    spend = money.sum()
     return pd.DataFrame(
         [
-            {
-                "group": name,
-                "customers": len(rows),
-                "customer_share": len(rows) / max(len(buyers), 1),
-                "spend_share": money[rows.index].sum() / spend if spend > 0 else np.nan,
-                "largest_share": money[rows.index].max() / max(money[rows.index].sum(), 1e-9),
-                **{column: rows[column].astype(float).median() for column in columns},
-            }
-            for (_number, name), rows in parts
+            {"traits": traits}
+            | _describe_members(buyers.loc[members], money)
+            | {column: buyers.loc[members, column].astype(float).median() for column in columns}
+            for traits, members in [*parts, (ALL_BUYERS, buyers.index)]
         ]
     )
+
+
+def _describe_members(members: pd.DataFrame, money: pd.Series) -> dict[str, float]:
+    own, spend = money[members.index], money.sum()
+    return {
+        "customers": len(members),
+        "customer_share": len(members) / max(len(money), 1),
+        "spend_share": own.sum() / spend if spend > 0 else np.nan,
+        "largest_share": own.max() / max(own.sum(), 1e-9),
+    }

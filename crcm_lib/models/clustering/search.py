@@ -5,16 +5,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from crcm_lib.i18n import _
-from crcm_lib.models.clustering.group_model import GroupModel, choose_features, learn_scales, name_groups
+from crcm_lib.models.clustering.group_model import GroupModel, choose_features, find_traits, learn_scales
 from crcm_lib.models.clustering.null_reference import (
     REFERENCES,
     adjusted_rand,
+    compare_with_references,
     cross,
     fit_mixture,
-    judge,
     silhouette,
 )
+from crcm_lib.models.reasons import Reason
 
 MIN_CUSTOMERS, SAMPLE, FIT_SAMPLE, FINAL_RESAMPLES = 60, 1_000, 10_000, 20
 CLEARLY_STABLER = 0.02  # ARI; below that, the simpler method stays
@@ -26,9 +26,10 @@ RECURS = 0.6  # Jaccard; a group below it is not to be trusted
 class ClusteringResult:
     """What the search found, and the evidence.
 
-    `features`: column, used, because. `criteria`: one row per k with silhouette, stability, gap and bic, what
-    5 % and 95 % of the references reach (`silhouette permuted low`, …), `passes` and `votes`. `jaccard`: the
-    stability of each group. `sample`: how many buyers the search used.
+    `features`: from `choose_features`. `criteria`: one row per k with silhouette, stability, gap and bic,
+    what 5 % and 95 % of the references reach (`silhouette permuted low`, …), `passes` and `votes`. `jaccard`:
+    the stability of each group. `sample`: how many buyers the search used. `reason`: the rule `found`,
+    `too_few` (with `buyers` and `features` that differ), `no_better_than_chance` or `not_reproduced`.
     """
 
     model: GroupModel
@@ -36,12 +37,12 @@ class ClusteringResult:
     criteria: pd.DataFrame
     jaccard: pd.Series
     sample: int
-    because: str
+    reason: Reason
 
     @property
     def found(self) -> bool:
         """Are there natural groups?"""
-        return bool(self.model.names)
+        return bool(self.model.traits)
 
 
 def find_clusters(
@@ -68,7 +69,7 @@ def find_clusters(
     Parameters
     ----------
     customers
-        The `customers` table. Prospects (no purchase) are not clustered.
+        The `customer_features` table. Prospects (no purchase) are not clustered.
     protected
         Columns that must not be used.
 
@@ -87,31 +88,31 @@ def find_clusters(
     buyers = customers[customers["purchases"] > 0].sort_index()
     features = choose_features(buyers, protected=protected)
     used = features.loc[features["used"], "column"]
-    ruler = GroupModel(learn_scales(buyers, used))
-    points = ruler.measure(buyers) if len(used) else np.empty((len(buyers), 0))
+    unfitted = GroupModel(learn_scales(buyers, used))
+    points = unfitted.measure(buyers) if len(used) else np.empty((len(buyers), 0))
     rng = np.random.default_rng(seed)
     sample, *others = _disjoint_samples(points, rng)
     top = min(most, len(np.unique(sample, axis=0)) // 10)
-    evidence = ClusteringResult(ruler, features, pd.DataFrame(), pd.Series(dtype=float), len(sample), "")
+    too_few = Reason("too_few", {"buyers": len(buyers), "features": len(used)})
+    evidence = ClusteringResult(
+        unfitted, features, pd.DataFrame(), pd.Series(dtype=float), len(sample), too_few
+    )
     if len(buyers) < MIN_CUSTOMERS or len(used) < 2 or top < 2:
-        return replace(evidence, because=_(
-            "too little to tell groups apart: {buyers} buyers, {features} features that differ").format(
-                buyers=len(buyers), features=len(used)))  # fmt: skip
+        return evidence
     with threadpool_limits(1):  # sums in one order: the same bits on every machine size
-        criteria, chance = judge(sample, range(2, top + 1), rng)
+        criteria, chance = compare_with_references(sample, range(2, top + 1), rng)
         evidence = replace(evidence, criteria=criteria)
         if not criteria["passes"].any() or chance > 1 / (REFERENCES + 1):
-            return replace(evidence, because=_(
-                "no number of groups is both better separated and more stable than chance"))  # fmt: skip
+            return replace(evidence, reason=Reason("no_better_than_chance"))
         for k in criteria[criteria["passes"]].sort_values(["votes", "lead"], ascending=False).index:
-            model, jaccard = _fit(ruler, points, sample, int(k), rng)
-            again = (judge(other, range(k, k + 1), rng)[0]["passes"].all() for other in others)
+            model, jaccard = _fit(unfitted, points, sample, int(k), rng)
+            repeated = (compare_with_references(other, range(k, k + 1), rng)[0] for other in others)
+            again = (criteria["passes"].all() for criteria in repeated)
             if jaccard.min() >= RECURS and all(again):
                 model, order = _ordered(model, buyers["spend_total"].astype(float), points)
                 overlap = pd.Series(jaccard[order], pd.RangeIndex(1, k + 1, name="group"))
-                because = _("{k} groups: better separated and more stable than chance").format(k=k)
-                return replace(evidence, model=model, jaccard=overlap, because=because)
-    return replace(evidence, because=_("the groups found do not all reappear in another sample"))
+                return replace(evidence, model=model, jaccard=overlap, reason=Reason("found"))
+    return replace(evidence, reason=Reason("not_reproduced"))
 
 
 def _disjoint_samples(points: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
@@ -122,7 +123,7 @@ def _disjoint_samples(points: np.ndarray, rng: np.random.Generator) -> list[np.n
 
 
 def _fit(
-    ruler: GroupModel, points: np.ndarray, sample: np.ndarray, k: int, rng: np.random.Generator
+    unfitted: GroupModel, points: np.ndarray, sample: np.ndarray, k: int, rng: np.random.Generator
 ) -> tuple[GroupModel, np.ndarray]:
     """Fit both methods to at most 10,000 buyers, and measure how stable each of their groups is.
 
@@ -130,47 +131,47 @@ def _fit(
     shape on one repeated value (returns of zero, say) is perfectly stable, and no group.
     """
     points = points[np.sort(rng.permutation(len(points))[:FIT_SAMPLE])]
-    found = [_measured(method, ruler, points, sample, k, rng) for method in (_by_kmeans, _by_mixture)]
+    found = [_measured(method, unfitted, points, sample, k, rng) for method in (_by_kmeans, _by_mixture)]
     (plain, stable, apart, jaccard), mixture = found
     if mixture[1] > stable + CLEARLY_STABLER and mixture[2] >= apart:
         return mixture[0], mixture[3]
     return plain, jaccard
 
 
-def _measured(method, ruler, points, sample, k, rng) -> tuple[GroupModel, float, float, np.ndarray]:
+def _measured(method, unfitted, points, sample, k, rng) -> tuple[GroupModel, float, float, np.ndarray]:
     """A fitted model, mean ARI with fits to resamples, silhouette, each group's mean Jaccard overlap."""
     from scipy.spatial.distance import cdist
 
-    model = method(ruler, points, k, rng, starts=10)
+    model = method(unfitted, points, k, rng, starts=10)
     labels, agreed, overlaps = model.label(sample) - 1, [], []
     for _i in range(FINAL_RESAMPLES):
         drawn = sample[rng.integers(len(sample), size=len(sample))]
-        table = cross(labels, method(ruler, drawn, k, rng).label(sample) - 1, k)
+        table = cross(labels, method(unfitted, drawn, k, rng).label(sample) - 1, k)
         union = table.sum(axis=1, keepdims=True) + table.sum(axis=0) - table
         overlaps.append((table / union.clip(1)).max(axis=1))
         agreed.append(adjusted_rand(table))
     return model, np.mean(agreed), silhouette(cdist(sample, sample), labels, k), np.mean(overlaps, axis=0)
 
 
-def _by_kmeans(ruler, points, k, rng, starts=2) -> GroupModel:
+def _by_kmeans(unfitted, points, k, rng, starts=2) -> GroupModel:
     from sklearn.cluster import KMeans
 
     fit = KMeans(k, n_init=starts, random_state=int(rng.integers(2**31))).fit(points)
     shapes = np.broadcast_to(np.eye(points.shape[1]), (k, points.shape[1], points.shape[1]))
-    return _rounded(ruler, "k-means", fit.cluster_centers_, shapes, np.zeros(k))
+    return _rounded(unfitted, "k-means", fit.cluster_centers_, shapes, np.zeros(k))
 
 
-def _by_mixture(ruler, points, k, rng, starts=2) -> GroupModel:
+def _by_mixture(unfitted, points, k, rng, starts=2) -> GroupModel:
     fit = fit_mixture(points, k, rng, min(starts, 3))
     shapes = fit.precisions_cholesky_
     offsets = np.log(fit.weights_) + np.log(np.diagonal(shapes, axis1=1, axis2=2)).sum(axis=1)
-    return _rounded(ruler, "Gaussian mixture", fit.means_, shapes, offsets)
+    return _rounded(unfitted, "Gaussian mixture", fit.means_, shapes, offsets)
 
 
-def _rounded(ruler: GroupModel, method: str, centres, shapes, offsets) -> GroupModel:
+def _rounded(unfitted: GroupModel, method: str, centres, shapes, offsets) -> GroupModel:
     """Six digits: more than the data carry, without the last bits, which differ between machines."""
     lists = [np.round(values, 6).tolist() for values in (centres, shapes, offsets)]
-    return replace(ruler, method=method, **dict(zip(("centres", "shapes", "offsets"), lists, strict=True)))
+    return replace(unfitted, method=method, **dict(zip(("centres", "shapes", "offsets"), lists, strict=True)))
 
 
 def _ordered(model: GroupModel, spend: pd.Series, points: np.ndarray) -> tuple[GroupModel, list[int]]:
@@ -178,5 +179,5 @@ def _ordered(model: GroupModel, spend: pd.Series, points: np.ndarray) -> tuple[G
     median = spend.groupby(model.label(points)).median()
     order = sorted(range(len(model.centres)), key=lambda g: (-median.get(g + 1, -np.inf), model.centres[g]))
     parts = {name: tuple(getattr(model, name)[g] for g in order) for name in ("centres", "shapes", "offsets")}
-    names = name_groups(np.array(parts["centres"]), list(model.scales))
-    return replace(model, names=names, **parts), order
+    traits = find_traits(np.array(parts["centres"]), list(model.scales))
+    return replace(model, traits=traits, **parts), order

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "bounds",
+        "cluster_charts",
         "group_charts",
         "margin",
         "profile_charts",
