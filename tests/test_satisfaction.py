@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.models import satisfaction as service
+from crcm_lib.reporting.text import satisfaction as text
 from crcm_lib.schema import tables
 
 AS_OF = "2024-06-30"
@@ -35,12 +36,19 @@ TICKETS = pd.DataFrame(
 SURVEYS = pd.DataFrame(
     {
         "customer_id": ["a", "a", "c", "c", "d", "d", "e"],
-        "time": at("2024-05-01", "2024-06-01", "2024-06-02", "2024-07-02",
-                   "2024-06-03", "2024-06-30 23:59", "2024-06-04"),
+        "time": at(
+            "2024-05-01",
+            "2024-06-01",
+            "2024-06-02",
+            "2024-07-02",
+            "2024-06-03",
+            "2024-06-30 23:59",
+            "2024-06-04",
+        ),
         "instrument": ["nps", "nps", "csat", "nps", "csat", "nps", "csat"],
         "score": [3.0, 9.0, 5.0, 10.0, 4.0, 6.0, 9.0],
     }
-)  # fmt: skip
+)
 
 
 def engine_with(**frames):
@@ -122,10 +130,9 @@ def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said(
     engine = engine_with(transactions=TRANSACTIONS)
     table = tables.check(service.summarise_satisfaction(engine, as_of=AS_OF), "satisfaction")
     assert table.empty
-    assert service.say_missing(engine) == {
-        "tickets": "not available: no `tickets` table",
-        "surveys": "not available: no `surveys` table",
-    }
+    missing = service.list_missing(engine)
+    assert missing == ["tickets", "surveys"]
+    assert "not available: no `tickets` table; not" in text.describe_missing(missing)
     for measure in (service.trend_by_month, service.count_causes, service.measure_waits, service.age_open):
         assert measure(engine, as_of=AS_OF).empty
     assert service.count_off_scale(engine, as_of=AS_OF) == 0
@@ -207,7 +214,7 @@ def test_tickets_still_waiting_make_the_wait_longer():
 
 def test_open_tickets_are_counted_by_age(engine):
     ages = service.age_open(engine, as_of=AS_OF).set_index("age")["tickets"]
-    assert ages.to_dict() == {"up to a week": 1, "up to 30 days": 0, "longer": 0}
+    assert ages.to_dict() == {"up_to_7_days": 1, "up_to_30_days": 0, "longer": 0}
 
 
 def test_causes_of_complaints_come_most_frequent_first():
@@ -231,10 +238,54 @@ def test_nps_by_group_counts_who_answered(table):
     assert found["nps"].to_dict() == {"x": 100, "y": -100}
 
 
-def test_coverage_tells_the_silent_from_those_who_answered(table):
+def test_coverage_separates_the_silent_from_those_who_answered(table):
     buyers = pd.DataFrame(
         {"purchases": [2, 1, 1], "spend_total": 10.0, "days_since_last": 5.0}, index=["a", "b", "c"]
     )
     coverage = service.measure_coverage(table, buyers)
     assert coverage["customers"].to_list() == [1, 2]
     assert coverage["share"].sum() == 1
+    assert text.write_coverage(coverage)["buyers"].to_list() == ["answered", "silent"]
+
+
+def test_tickets_without_a_cause_are_counted_and_said_to_have_none():
+    causes = service.count_causes(engine_with(tickets=TICKETS.assign(cause=None)), as_of=AS_OF)
+    assert causes["cause"].isna().all()
+    assert text.write_causes(causes)["cause"].to_list() == ["not stated"]
+
+
+# In words
+
+
+def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
+    waits, causes = (
+        measure(engine, as_of=AS_OF) for measure in (service.measure_waits, service.count_causes)
+    )
+    promoters = service.net_promoter_score(pd.Series([10.0] * 8 + [3.0] * 2))
+    words = text.describe_satisfaction(promoters, waits, causes, [], at_least=1).markdown
+    assert "NPS is **60**" in words
+    assert "until resolution" in words
+    assert "**broken** (50.0%)" in words
+    nobody = service.net_promoter_score(pd.Series(dtype=float))
+    words = text.describe_satisfaction(nobody, waits.iloc[:0], causes.iloc[:0], ["surveys"]).markdown
+    assert words == "Satisfaction not available: no `surveys` table."
+    words = text.describe_satisfaction(nobody, waits.iloc[:0], causes.iloc[:0], []).markdown
+    assert words == "Too few tickets and answers to say anything."
+
+
+def test_of_few_answers_nothing_is_said(engine):
+    few = service.net_promoter_score(pd.Series([10.0] * 4))
+    waits, causes = (
+        measure(engine, as_of=AS_OF) for measure in (service.measure_waits, service.count_causes)
+    )
+    assert text.describe_satisfaction(few, waits, causes, []).markdown.startswith("Too few")
+
+
+def test_alt_texts_name_groups_months_and_causes_and_say_what_is_hidden():
+    groups = pd.DataFrame(
+        {"group": ["a", "b"], "customers": [40, None], "nps": [-0.3, None], "low": [-9.0, None]}
+    )
+    words = text.describe_promoters(groups.assign(high=[9.0, None]), "")
+    assert words == "Dots with intervals, NPS. a 0 (-9 to 9, 40.0 answered); b hidden."
+    assert text.describe_promoters(groups.assign(nps=None, high=None), "no surveys") == "no surveys"
+    assert text.describe_trend(pd.DataFrame(), "") == "Too few answers."

@@ -227,3 +227,8 @@ def join_all(parts: dict[str, str | Part]) -> str:
     )
     select = f"select everyone.customer_id, {', '.join(columns)} from everyone{joins}"
     return query(parts, f"{select}\norder by everyone.customer_id")
+
+
+def end_of(as_of) -> str:
+    """The first moment after the day `as_of`, as SQL."""
+    return f"timestamp '{pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1):%Y-%m-%d %H:%M:%S}'"

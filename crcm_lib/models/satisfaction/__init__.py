@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from crcm_lib.i18n import _
+from crcm_lib.features.customer_sql import end_of
 from crcm_lib.models.satisfaction.answers import answers_per_customer
 from crcm_lib.models.satisfaction.answers import compare_promoters as compare_promoters
 from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale
@@ -16,19 +16,15 @@ from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
-from crcm_lib.models.satisfaction.sql import until_sql
-from crcm_lib.schema.engine import has
+from crcm_lib.schema.engine import Engine, has
 
 
-def say_missing(engine) -> dict[str, str]:
-    """For `tickets` and `surveys`: why there is nothing, in words; empty where the table is there."""
-    return {
-        table: "" if has(engine, table) else _("not available: no `{table}` table").format(table=table)
-        for table in ("tickets", "surveys")
-    }
+def list_missing(engine: Engine) -> list[str]:
+    """Those of the tables `tickets` and `surveys` that the data do not have."""
+    return [table for table in ("tickets", "surveys") if not has(engine, table)]
 
 
-def summarise_satisfaction(engine, *, as_of) -> pd.DataFrame:
+def summarise_satisfaction(engine: Engine, *, as_of) -> pd.DataFrame:
     """The table `satisfaction`: one row per customer, as known at the end of `as_of`.
 
     Where there are tickets, every customer with an order or a ticket has a row, because no complaint in many
@@ -37,7 +33,7 @@ def summarise_satisfaction(engine, *, as_of) -> pd.DataFrame:
     `as_of` is still open. Columns that the data cannot carry are absent. Answers off their scale do not
     count.
     """
-    until, tickets = until_sql(as_of), has(engine, "tickets")
+    until, tickets = end_of(as_of), has(engine, "tickets")
     frames = [answers_per_customer(engine, until)]
     if tickets:
         frames.insert(0, tickets_per_customer(engine, until))

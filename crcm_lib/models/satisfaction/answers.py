@@ -1,34 +1,32 @@
 """What customers answer: NPS, csat, their intervals, who stays silent."""
 
-from statistics import NormalDist
-
 import numpy as np
 import pandas as pd
 
-from crcm_lib.i18n import _
-from crcm_lib.models.satisfaction.sql import until_sql
-from crcm_lib.schema.engine import columns_of, has
+from crcm_lib.features.customer_sql import end_of
+from crcm_lib.schema.engine import Engine, columns_of, has
+from crcm_lib.stats import Z_95, student
 
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 PROMOTER, DETRACTOR = 9, 6
 
 
-def net_promoter_score(answers: pd.Series, *, confidence: float = 0.95) -> dict[str, float]:
-    """NPS (-100…100) of answers 0…10, its interval and the counts behind it.
+def net_promoter_score(answers: pd.Series) -> dict[str, float]:
+    """NPS (-100…100) of answers 0…10, its 95 % interval and the counts behind it.
 
     The interval is the adjusted Wald: 3/4 added to promoters and detractors and 3/2 to the others, then the
     normal interval of a difference of two shares of one sample (Rocks 2016, The American Statistician 70,
     365-372, who found it among the two best).
 
-    >>> found = net_promoter_score(pd.Series([10, 9, 9, 8, 7, 3]))
-    >>> {name: round(value, 1) for name, value in found.items()}
+    >>> score = net_promoter_score(pd.Series([10, 9, 9, 8, 7, 3]))
+    >>> {name: round(value, 1) for name, value in score.items()}
     {'nps': 33.3, 'low': -26.7, 'high': 71.2, 'promoters': 3, 'detractors': 1, 'answers': 6}
     """
     known = answers.dropna()
     promoters, detractors = int((known >= PROMOTER).sum()), int((known <= DETRACTOR).sum())
     n = len(known) + 3
     up, down = (promoters + 0.75) / n, (detractors + 0.75) / n
-    width = NormalDist().inv_cdf((1 + confidence) / 2) * np.sqrt((up + down - (up - down) ** 2) / n)
+    width = Z_95 * np.sqrt((up + down - (up - down) ** 2) / n)
     return {
         "nps": 100 * (promoters - detractors) / len(known) if len(known) else np.nan,
         "low": float(100 * max(up - down - width, -1)),
@@ -39,17 +37,12 @@ def net_promoter_score(answers: pd.Series, *, confidence: float = 0.95) -> dict[
     }
 
 
-def mean_answer(
-    answers: pd.Series, *, scale: tuple[float, float] = SCALES["csat"], confidence: float = 0.95
-) -> dict[str, float]:
-    """Mean and its Student interval, which ends where the scale does and needs two answers or more."""
-    from scipy.stats import t
-
-    known = answers.dropna()
-    n, mean = len(known), known.mean()
-    width = t.ppf((1 + confidence) / 2, n - 1) * known.std() / np.sqrt(n) if n > 1 else np.nan
-    low, high = np.clip([mean - width, mean + width], *scale)
-    return {"mean": float(mean), "low": float(low), "high": float(high), "answers": n}
+def mean_answer(answers: pd.Series, *, scale: tuple[float, float] = SCALES["csat"]) -> dict[str, float]:
+    """Mean and its 95 % interval (Student), which ends where the scale does and needs two answers or more."""
+    known = answers.dropna().to_numpy(float)
+    mean, low, high = student(known) if len(known) else (np.nan,) * 3
+    low, high = np.clip([low, high], *scale)
+    return {"mean": mean, "low": float(low), "high": float(high), "answers": len(known)}
 
 
 def compare_promoters(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame:
@@ -61,23 +54,23 @@ def compare_promoters(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame
     rows = [
         {"group": name, **net_promoter_score(answered[part.index])} for name, part in groups.groupby(groups)
     ]
-    found = pd.DataFrame(rows, columns=["group", "answers", "nps", "low", "high"])
-    return found.rename(columns={"answers": "customers"})
+    scores = pd.DataFrame(rows, columns=["group", "answers", "nps", "low", "high"])
+    return scores.rename(columns={"answers": "customers"})
 
 
 def measure_coverage(satisfaction: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
-    """Who answered the NPS question and who did not: customers, share, medians of what they bought."""
+    """Buyers who answered the NPS question (`answered`) and who did not: customers, share, medians."""
     answers = satisfaction["nps"] if "nps" in satisfaction else pd.Series(dtype=float)
     answered = pd.Series(buyers.index.isin(answers.dropna().index), index=buyers.index)
     rows = []
-    for name, part in ((_("answered"), buyers[answered]), (_("silent"), buyers[~answered])):
+    for name, part in ((True, buyers[answered]), (False, buyers[~answered])):
         medians = {c: part[c].astype(float).median() for c in ("purchases", "spend_total", "days_since_last")}
         share = len(part) / max(len(buyers), 1)
-        rows.append({"buyers": name, "customers": len(part), "share": share, **medians})
+        rows.append({"answered": name, "customers": len(part), "share": share, **medians})
     return pd.DataFrame(rows)
 
 
-def trend_by_month(engine, *, as_of) -> pd.DataFrame:
+def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
     """NPS and mean csat per month with intervals; a customer's latest answer of the month counts.
 
     Columns: month, measure (nps, csat), value, low, high, customers.
@@ -90,27 +83,27 @@ def trend_by_month(engine, *, as_of) -> pd.DataFrame:
             select date_trunc('month', time) as month, instrument, score, row_number() over (
                 partition by customer_id, instrument, date_trunc('month', time)
                 order by time desc, score) as nth
-            from surveys where time < {until_sql(as_of)} and {_on_scale("nps", "csat")}) as answers
+            from surveys where time < {end_of(as_of)} and {_on_scale("nps", "csat")}) as answers
         where nth = 1 order by month, instrument, score""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
-        found = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
-        value = found["nps"] if instrument == "nps" else found["mean"]
-        rows.append([month, instrument, value, found["low"], found["high"], found["answers"]])
+        score = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
+        value = score["nps"] if instrument == "nps" else score["mean"]
+        rows.append([month, instrument, value, score["low"], score["high"], score["answers"]])
     return pd.DataFrame(rows, columns=columns)
 
 
-def count_off_scale(engine, *, as_of) -> int:
+def count_off_scale(engine: Engine, *, as_of) -> int:
     """How many survey answers are off their instrument's scale and therefore not counted."""
     if not has(engine, "surveys"):
         return 0
     known = ", ".join(f"'{name}'" for name in SCALES)
     off = f"instrument in ({known}) and not {_on_scale(*SCALES)}"
-    counted = f"select count(*) from surveys where time < {until_sql(as_of)} and {off}"
+    counted = f"select count(*) from surveys where time < {end_of(as_of)} and {off}"
     return engine.execute(counted).fetchall()[0][0]
 
 
-def answers_per_customer(engine, until: str) -> pd.DataFrame:
+def answers_per_customer(engine: Engine, until: str) -> pd.DataFrame:
     """Per customer: latest nps answer, mean of csat answers and of marks for resolved tickets."""
     asked = has(engine, "surveys")
     marked = {"satisfaction", "resolved"} <= columns_of(engine, "tickets")

@@ -3,17 +3,16 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.features.customer_sql import days_between
-from crcm_lib.i18n import _
-from crcm_lib.models.satisfaction.sql import until_sql
-from crcm_lib.schema.engine import columns_of
+from crcm_lib.features.customer_sql import days_between, end_of
+from crcm_lib.schema.engine import Engine, columns_of
 
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
-AGES = {"up to a week": 7, "up to 30 days": 30, "longer": float("inf")}  # days
+AGES = {"up_to_7_days": 7, "up_to_30_days": 30, "longer": float("inf")}  # days
+STEPS = {"responded": "first_response", "resolved": "resolution"}
 
 
 def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
-    """Events per trial, each customer's rate drawn towards everyone's by how much everyone's rates vary.
+    """Events per trial, each customer's rate shrunk towards the mean by how much rates vary.
 
     Beta-binomial empirical Bayes: (events + a) / (trials + a + b), with a and b of highest likelihood over
     all customers; a customer with more events than trials counts as many trials. Casella (1985), The American
@@ -32,13 +31,13 @@ def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
         return pd.Series(total / tried if tried else np.nan, index=events.index)
     pairs, weights = np.unique(np.column_stack([x, n])[n > 0], axis=0, return_counts=True)
 
-    def unlikelihood(parameters):
+    def negative_log_likelihood(parameters):
         a, b = _beta(*parameters)
         return -(weights * betabinom.logpmf(pairs[:, 0], pairs[:, 1], a, b)).sum() / weights.sum()
 
     start = [np.log(total / (tried - total)), np.log(10)]
-    found = minimize(unlikelihood, start, method="Nelder-Mead", bounds=[(-12, 12), (-3, 10)])
-    a, b = _beta(*found.x)
+    fit = minimize(negative_log_likelihood, start, method="Nelder-Mead", bounds=[(-12, 12), (-3, 10)])
+    a, b = _beta(*fit.x)
     return ((x + a) / (n + a + b)).round(6)
 
 
@@ -47,10 +46,10 @@ def _beta(logit_mean: float, log_size: float) -> tuple[float, float]:
     return mean * size, (1 - mean) * size
 
 
-def count_causes(engine, *, as_of) -> pd.DataFrame:
-    """Complaints (all tickets where kinds are not told apart) by cause, most frequent first.
+def count_causes(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Complaints (all tickets where there is no column `kind`) by cause, most frequent first.
 
-    Columns: cause, tickets, customers, share, cumulative_share.
+    Columns: cause (missing where none was given), tickets, customers, share, cumulative_share.
     """
     columns = ["cause", "tickets", "customers", "share", "cumulative_share"]
     present = columns_of(engine, "tickets")
@@ -58,25 +57,27 @@ def count_causes(engine, *, as_of) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     only = "kind = 'complaint'" if "kind" in present else "true"
     counts = engine.execute(f"""
-        select coalesce(cause, '{_("not stated")}') as cause, count(*) as tickets,
-               count(distinct customer_id) as customers
-        from tickets where opened < {until_sql(as_of)} and {only}
-        group by 1 order by tickets desc, cause""").df()
+        select cause, count(*) as tickets, count(distinct customer_id) as customers
+        from tickets
+        where opened < {end_of(as_of)} and {only}
+        group by cause
+        order by tickets desc, coalesce(cause, '')
+    """).df()
     counts["share"] = counts["tickets"] / counts["tickets"].sum()
     counts["cumulative_share"] = counts["share"].cumsum()
     return counts[columns]
 
 
-def measure_waits(engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.9)) -> pd.DataFrame:
+def measure_waits(engine: Engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.9)) -> pd.DataFrame:
     """Hours until first response and until resolution: the quantiles, with tickets still waiting counted in.
 
     Who still waits has waited at least until `as_of`; Kaplan & Meier (1958, JASA 53, 457-481) use that, where
     a quantile of finished tickets would be too good. Missing if so many wait that the quantile is not known.
     Columns: step, tickets, waiting, p50_hours, p90_hours (named by `shares`).
     """
-    until, present = until_sql(as_of), columns_of(engine, "tickets")
+    until, present = end_of(as_of), columns_of(engine, "tickets")
     rows = []
-    for column, step in (("responded", _("first response")), ("resolved", _("resolution"))):
+    for column, step in STEPS.items():
         if column not in present:
             continue
         done = f"{column} is not null and {column} < {until}"
@@ -103,29 +104,29 @@ def wait_quantiles(hours: np.ndarray, done: np.ndarray, shares: tuple[float, ...
     return [float(times[at[0]]) if len(at) else float("nan") for at in reached]
 
 
-def age_open(engine, *, as_of) -> pd.DataFrame:
+def age_open(engine: Engine, *, as_of) -> pd.DataFrame:
     """Tickets not resolved on `as_of`, by how long they have been open: age, tickets, customers."""
     columns = ["age", "tickets", "customers"]
     if "resolved" not in columns_of(engine, "tickets"):
         return pd.DataFrame(columns=columns)
-    until = until_sql(as_of)
+    until = end_of(as_of)
     waiting = engine.execute(f"""
         select customer_id, {_hours(until)} / 24 as days from tickets
         where opened < {until} and (resolved is null or resolved >= {until})""").df()
-    bins = pd.cut(waiting["days"], [0, *AGES.values()], labels=[_(age) for age in AGES], include_lowest=True)
+    bins = pd.cut(waiting["days"], [0, *AGES.values()], labels=list(AGES), include_lowest=True)
     ages = waiting.groupby(bins, observed=False)["customer_id"].agg(["size", "nunique"])
     ages.index = ages.index.astype("str")
     return ages.reset_index().set_axis(columns, axis=1)
 
 
-def tickets_per_customer(engine, until: str) -> pd.DataFrame:
+def tickets_per_customer(engine: Engine, until: str) -> pd.DataFrame:
     """Per customer with an order or a ticket: tickets, complaints, median waits, open ones, orders."""
     present, bought = columns_of(engine, "tickets"), columns_of(engine, "transactions")
     column = {name: name if name in present else f"cast(null as {kind})" for name, kind in TICKETS.items()}
-    wanted = {"complaints": "kind", "hours_to_response": "responded"} | dict.fromkeys(
-        ("hours_to_resolution", "open_tickets"), "resolved")  # fmt: skip
-    responded, resolved = (f"case when {column[c]} >= opened and {column[c]} < {until} then {column[c]} end"
-                           for c in ("responded", "resolved"))  # fmt: skip
+    wanted = {"complaints": "kind", "hours_to_response": "responded"}
+    wanted |= dict.fromkeys(("hours_to_resolution", "open_tickets"), "resolved")
+    done = "case when {0} >= opened and {0} < {1} then {0} end"
+    responded, resolved = (done.format(column[name], until) for name in ("responded", "resolved"))
     median = "percentile_cont(0.5) within group (order by {})"
     orders = "count(distinct order_id)" if "order_id" in bought else "count(distinct purchase_day)"
     frame = engine.execute(f"""
@@ -142,7 +143,9 @@ def tickets_per_customer(engine, until: str) -> pd.DataFrame:
         select coalesce(served.customer_id, bought.customer_id) as customer_id, tickets, complaints,
             hours_to_response, hours_to_resolution, open_tickets, coalesce(orders, 0) as orders
         from served full join bought on served.customer_id = bought.customer_id
-        order by 1""").df().set_index("customer_id")  # fmt: skip
+        order by 1
+    """).df()
+    frame = frame.set_index("customer_id")
     return frame.drop(columns=[name for name, source in wanted.items() if source not in present])
 
 

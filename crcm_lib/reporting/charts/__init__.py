@@ -7,7 +7,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "bounds",
         "cluster_charts",
-        "group_charts",
         "margin",
         "profile_charts",
         "style",

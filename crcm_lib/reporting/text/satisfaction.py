@@ -1,0 +1,146 @@
+"""Words of the satisfaction notebook: what was answered and who is silent, complaints, waits."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
+from crcm_lib.reporting.text import numbers
+
+
+def describe_missing(missing: list[str]) -> str:
+    """Which tables are not there; "" where all are."""
+    words = (_("not available: no `{table}` table").format(table=table) for table in missing)
+    return "; ".join(words)
+
+
+def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
+    """NPS and mean csat with 95 % intervals and how many `customers` answered; empty without an answer.
+
+    Parameters
+    ----------
+    promoters, csat
+        From `net_promoter_score` and `mean_answer`.
+    """
+    rows = [(_("NPS"), promoters["nps"], promoters), (_("mean csat, 1 to 5"), csat["mean"], csat)]
+    measures = [
+        {"measure": name, "value": value, "low": score["low"], "high": score["high"]}
+        | {"customers": score["answers"]}
+        for name, value, score in rows
+    ]
+    frame = pd.DataFrame(measures)
+    asked = (frame["customers"] > 0).to_numpy()
+    return frame.assign(**{name: frame[name].where(asked) for name in ("value", "low", "high")})
+
+
+def write_coverage(coverage: pd.DataFrame) -> pd.DataFrame:
+    """`measure_coverage` with the two kinds of buyers in words."""
+    words = {True: _("answered"), False: _("silent")}
+    return coverage.rename(columns={"answered": "buyers"}).assign(
+        buyers=coverage["answered"].map(words).astype("str")
+    )
+
+
+def describe_promoters(groups: pd.DataFrame, why: str) -> str:
+    """What the points of NPS by group show, or why there are none; small groups are missing."""
+    if groups["nps"].isna().all():
+        return why or _("Too few answers.")
+    words = _("{group} {nps:.0f} ({low:.0f} to {high:.0f}, {customers} answered)")
+    parts = [
+        _("{group} hidden").format(group=row.group)
+        if pd.isna(row.nps)
+        else words.format(**row._asdict() | {"nps": round(row.nps) + 0})
+        for row in groups.itertuples()
+    ]
+    return _("Dots with intervals, NPS. {parts}.").format(parts="; ".join(parts))
+
+
+def describe_trend(months: pd.DataFrame, why: str) -> str:
+    """What the monthly lines show, or why there are none; months with too few answers are left out."""
+    if months.empty:
+        return why or _("Too few answers.")
+    words = _("{measure}: {months} months, first {first:.1f}, last {value:.1f} ({low:.1f} to {high:.1f})")
+    parts = [
+        words.format(
+            measure=name,
+            months=len(part),
+            first=part["value"].iloc[0],
+            **part.iloc[-1][["value", "low", "high"]],
+        )
+        for name, part in months.groupby("measure", sort=False)
+    ]
+    return _("Lines with 95 % intervals per month. {parts}.").format(parts="; ".join(parts))
+
+
+def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
+    """`count_causes` with words where no cause was stated."""
+    return causes.assign(cause=causes["cause"].fillna(_("not stated")).astype("str"))
+
+
+def describe_causes(causes: pd.DataFrame, why: str) -> str:
+    """What the bars of complaints show, or why there are none; small cells are missing."""
+    shown = causes.dropna(subset="tickets")
+    if shown.empty:
+        return why or _("No causes given, or too few complaints.")
+    parts = "; ".join(
+        f"{row.cause} {numbers.count(row.tickets)} ({numbers.share(row.cumulative_share)})"
+        for row in shown.itertuples()
+    )
+    return _("Bars, complaints by cause with running share. {parts}.").format(parts=parts)
+
+
+def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
+    """`measure_waits` with the steps in words."""
+    return waits.assign(step=waits["step"].map(_steps()).astype("str")) if len(waits) else waits
+
+
+def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
+    """`age_open` with the ages in words."""
+    words = {
+        "up_to_7_days": _("up to a week"),
+        "up_to_30_days": _("up to 30 days"),
+        "longer": _("longer"),
+    }
+    return ages.assign(age=ages["age"].map(words).astype("str"))
+
+
+def _steps() -> dict[str, str]:
+    return {"first_response": _("first response"), "resolution": _("resolution")}
+
+
+def describe_satisfaction(
+    promoters: Mapping, waits: pd.DataFrame, causes: pd.DataFrame, missing: list[str], *, at_least: int = 5
+) -> Takeaway:
+    """What was answered, how long people wait, what they complain of; and what is not available.
+
+    Parameters
+    ----------
+    promoters, waits, causes, missing
+        From `net_promoter_score`, `measure_waits`, `count_causes` and `list_missing`.
+    at_least
+        What fewer customers said is left out.
+    """
+    words = [_("Satisfaction {why}.").format(why=describe_missing([table])) for table in missing]
+    values: dict[str, object] = {}
+    if promoters["answers"] >= at_least:
+        words.append(
+            _(
+                "NPS is **{nps:.0f}** (95 % between {low:.0f} and {high:.0f}; {answers} customers answered, "
+                "the silent ones may think otherwise)."
+            )
+        )
+        values |= {**promoters, "nps": round(promoters["nps"]) + 0}
+        values["answers"] = numbers.count(promoters["answers"])
+    known = waits.dropna().iloc[-1:]
+    if len(known) and known["tickets"].iloc[0] >= at_least:
+        words.append(
+            _("Half of the tickets take {p50} hours or less until {step}, one in ten more than {p90}.")
+        )
+        values |= {name: numbers.count(known[f"{name}_hours"].iloc[0]) for name in ("p50", "p90")}
+        values["step"] = _steps()[known["step"].iloc[0]]
+    if len(causes) and causes["customers"].iloc[0] >= at_least:
+        words.append(_("Most frequent cause of complaint: **{cause}** ({share})."))
+        top = write_causes(causes.head(1)).iloc[0]
+        values |= {"cause": top["cause"], "share": numbers.share(top["share"])}
+    return takeaway(" ".join(words) or _("Too few tickets and answers to say anything."), **values)
