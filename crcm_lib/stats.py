@@ -4,6 +4,7 @@ import numpy as np
 
 Estimate = tuple[float, float, float]  # the estimate, and the lower and upper end of its 95 % interval
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
+POWER_80 = 0.8416212335729143  # one-sided 80 %: what a power of 80 % adds to it
 
 
 def wilson(hits: float, trials: float) -> tuple[float, float]:

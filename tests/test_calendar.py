@@ -16,11 +16,16 @@ AS_OF = "2025-12-31"  # a Wednesday
 def actions() -> pd.DataFrame:
     """Fifty customers for each action, with equal priorities among them."""
     rows = [
-        {"customer_id": f"K{number:03d}", "action": action.name, "channel": action.channel,
-         "owner_role": action.owner_role, "priority": 1 + number // 10}
+        {
+            "customer_id": f"K{number:03d}",
+            "action": action.name,
+            "channel": action.channel,
+            "owner_role": action.owner_role,
+            "priority": 1 + number // 10,
+        }
         for action in POLICY.playbook
         for number in range(50)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 

@@ -159,7 +159,8 @@ def test_a_value_reads_well_without_a_format(value, shown):
 
 
 @pytest.mark.parametrize(
-    ("amounts", "shown"), [([9.0, 1000.0], ["9", "1,000"]), ([9.0, 1.5], ["9.00", "1.50"])]
+    ("amounts", "shown"),
+    [([9.0, 1000.0], ["9", "1,000"]), ([9.0, 1.5], ["9.00", "1.50"]), ([0.2, 150.0], ["0.20", "150.00"])],
 )
 def test_amounts_of_a_column_have_one_form(amounts, shown):
     assert cells_of(pd.DataFrame({"spend_total": amounts})) == shown

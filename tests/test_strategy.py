@@ -6,6 +6,7 @@ import pytest
 
 from crcm_lib.config.policy import Terms, read_policy
 from crcm_lib.decisions import plan_summary, strategy
+from crcm_lib.reporting.text import actions as text
 from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
@@ -46,8 +47,8 @@ def consent(*rows: tuple[str, str, str]) -> pd.DataFrame:
 
 
 def test_everyone_gets_an_action_and_the_tables_keep_their_contracts(chosen, situation):
-    actions = check(strategy.write_actions(chosen, situation, POLICY), "actions")
-    check(strategy.write_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")
+    actions = check(strategy.list_actions(chosen, situation, POLICY), "actions")
+    check(strategy.list_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")
     assert set(actions["customer_id"]) == set(situation.index)
 
 
@@ -83,7 +84,7 @@ def test_terms_reach_persons_only_under_a_published_rule_and_within_its_dates(
 def test_who_refuses_gets_the_standard_offer_and_nothing_else(situation, purpose):
     companies = situation.index[situation["subject_type"] == "company"][:50]
     refused = consent(*[(customer, purpose, "refused") for customer in companies])
-    actions = strategy.write_actions(choose(situation, consents=refused), situation, POLICY)
+    actions = strategy.list_actions(choose(situation, consents=refused), situation, POLICY)
     theirs = actions[actions["customer_id"].isin(companies)]
     assert set(theirs["action"]) == {"standard offer"}
     assert len(theirs) == len(companies)
@@ -124,7 +125,7 @@ def test_no_more_are_treated_than_there_is_capacity_for(chosen):
 
 def test_those_who_gain_most_come_first(chosen):
     mine = chosen[chosen["action"] == "account manager review"]
-    full = mine[mine["state"] == "no capacity left"]
+    full = mine[mine["state"] == "no_capacity"]
     assert mine.loc[mine["state"] == "chosen", "gain"].min() >= full["gain"].max()
 
 
@@ -152,8 +153,8 @@ def test_the_control_group_has_the_policys_share_and_another_seed_draws_another(
 
 
 def test_a_control_is_on_no_action_list_and_costs_nothing(chosen, situation):
-    actions = strategy.write_actions(chosen, situation, POLICY)
-    assignments = strategy.write_assignments(chosen, POLICY, as_of=AS_OF)
+    actions = strategy.list_actions(chosen, situation, POLICY)
+    assignments = strategy.list_assignments(chosen, POLICY, as_of=AS_OF)
     controls = assignments[assignments["arm"] == "control"]
     assert (controls["cost"] == 0).all()
     listed = pd.MultiIndex.from_frame(actions[["customer_id", "action"]])
@@ -161,7 +162,7 @@ def test_a_control_is_on_no_action_list_and_costs_nothing(chosen, situation):
 
 
 def test_assignments_start_the_day_after_and_last_as_the_policy_says(chosen):
-    assignments = strategy.write_assignments(chosen, POLICY, as_of=AS_OF)
+    assignments = strategy.list_assignments(chosen, POLICY, as_of=AS_OF)
     assert set(assignments["start"]) == {pd.Timestamp("2026-01-01")}
     assert ((assignments["end"] - assignments["start"]).dt.days + 1 == 90).all()
 
@@ -172,11 +173,11 @@ def test_a_running_assignment_is_not_interrupted(situation, chosen):
         [{"customer_id": one["customer_id"], "action": one["action"], "end": pd.Timestamp(AS_OF)}]
     )
     again = choose(situation, running=running).set_index(["customer_id", "action"])
-    assert again.loc[(one["customer_id"], one["action"]), "state"] == "already running"
+    assert again.loc[(one["customer_id"], one["action"]), "state"] == "running"
 
 
 def test_equal_expected_gains_share_a_priority(chosen, situation):
-    actions = strategy.write_actions(chosen, situation, POLICY)
+    actions = strategy.list_actions(chosen, situation, POLICY)
     gains = chosen.set_index(["customer_id", "action"])["gain"]
     treated = actions[actions["action"] != "standard offer"]
     keys = pd.MultiIndex.from_frame(treated[["customer_id", "action"]])
@@ -188,7 +189,7 @@ def test_equal_expected_gains_share_a_priority(chosen, situation):
 def test_without_value_stage_or_alert_only_the_standard_offer_is_left():
     tiers = pd.DataFrame({"tier": ["strategic", "watch"]}, index=pd.Index(["a", "b"], name="customer_id"))
     situation = strategy.describe_situation(tiers)
-    actions = strategy.write_actions(choose(situation), situation, POLICY)
+    actions = strategy.list_actions(choose(situation), situation, POLICY)
     assert set(actions["action"]) == {"standard offer"}
 
 
@@ -197,13 +198,82 @@ def test_the_overview_adds_up(chosen, situation):
     reasons = plan_summary.count_reasons(chosen)
     taken = summary["treated"].sum() + summary["control"].sum()
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
-    actions = strategy.write_actions(chosen, situation, POLICY)
+    actions = strategy.list_actions(chosen, situation, POLICY)
     levers = plan_summary.cross_levers(actions, situation, POLICY)
     assert levers.drop(columns="lever").to_numpy().sum() == summary["treated"].sum()
 
 
 def test_the_playbook_matrix_names_every_action_under_its_lever_and_tiers():
-    matrix = plan_summary.list_levers(POLICY).set_index("lever")
+    matrix = text.tabulate_playbook(POLICY).set_index("lever")
     assert "framework terms (terms)" in matrix.loc["price", "strategic"]
     assert matrix.loc["price", "watch"] == "–"
     assert "standard offer" in matrix.loc["service", "watch"]
+
+
+# In words
+
+
+def test_every_action_is_written_with_tier_stage_and_the_playbooks_reason(chosen, situation):
+    actions = strategy.list_actions(chosen, situation, POLICY)
+    one = actions[actions["action"] == "early access"].head(3)
+    because = next(action.because for action in POLICY.playbook if action.name == "early access")
+    places = zip(one["tier"], one["stage"], strict=True)
+    assert text.write_reasons(one, POLICY).to_list() == [
+        f"{tier}, {stage}: {because}" for tier, stage in places
+    ]
+    nowhere = text.write_reasons(one.assign(stage=None), POLICY)
+    assert nowhere.to_list() == [f"{tier}: {because}" for tier in one["tier"]]
+
+
+def test_every_reason_for_doing_nothing_has_words(situation):
+    companies = situation.index[situation["subject_type"] == "company"]
+    consents = consent(
+        *[(customer, "profiling", "refused") for customer in companies[:50]],
+        *[(customer, "email", "refused") for customer in companies[50:300]],
+        *[(customer, "marketing", "granted") for customer in situation.index[200:]],
+    )
+    first = choose(situation, consents=consents)
+    one = first[first["state"] == "chosen"].iloc[0]
+    running = pd.DataFrame(
+        [{"customer_id": one["customer_id"], "action": one["action"], "end": pd.Timestamp(AS_OF)}]
+    )
+    reasons = plan_summary.count_reasons(choose(situation, consents=consents, running=running))
+    assert set(reasons["reason"]) == {
+        "objection",
+        "channel_refused",
+        "terms_for_companies",
+        "running",
+        "not_worth_its_cost",
+        "contact_cap",
+        "no_capacity",
+    }
+    assert text.write_left_undone(reasons)["reason"].notna().all()
+
+
+def test_consents_are_counted_by_kind_of_customer_and_written(situation):
+    counts = plan_summary.count_consents(situation, None, set())
+    assert set(counts["consent"]) == {"unknown"}
+    assert counts["customers"].sum() == len(situation)
+    assert set(text.write_consents(counts)["consent"]) == {"objections unknown"}
+    objectors = set(situation.index[:300])
+    counts = plan_summary.count_consents(situation, consent(("K0000", "marketing", "refused")), objectors)
+    assert counts.loc[counts["consent"] == "standard_offer_only", "customers"].sum() == 300
+    assert text.write_consents(counts)["subject_type"].isin(["companies", "natural persons"]).all()
+
+
+def test_the_detectable_difference_is_cohens_for_two_equal_groups():
+    """Cohen 1988, table 6.4.1: two groups of 392 find h = .20 with a power of .80; at 50 % h is double."""
+    rows = pd.DataFrame({"action": "next category", "arm": ["treatment", "control"] * 392, "gain": 0.0})
+    summary = plan_summary.summarise_actions(rows, POLICY).set_index("action")
+    assert 2 * summary.loc["next category", "detectable"] == pytest.approx(0.20, abs=0.002)
+
+
+def test_the_takeaway_says_what_is_planned_and_keeps_silent_of_few(chosen):
+    summary = plan_summary.summarise_actions(chosen, POLICY)
+    words = text.describe_plan(summary, 12, "EUR", late=3).markdown
+    assert f"{summary['treated'].sum():,} actions are planned" in words
+    assert "12 customers refused" in words
+    assert "3 first contacts fit only after" in words
+    few = summary.assign(treated=0)
+    few.loc[0, "treated"] = 3
+    assert text.describe_plan(few, 0, "EUR").markdown == "Fewer than 5 actions are planned: too few to show."

@@ -3,12 +3,12 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.config.policy import Policy
+from crcm_lib.config.policy import Action, Policy
 
 ONE_WEEK = pd.Timedelta(weeks=1)
 
 
-def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
+def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
     """The table `calendar`: every planned contact, first things first, on working days after `as_of`.
 
     A role does at most `contact.per_day` of a channel in a day; what does not fit moves to its next working
@@ -50,22 +50,23 @@ def count_workload(calendar: pd.DataFrame) -> pd.DataFrame:
     return counts.reindex(weeks, fill_value=0).rename_axis(columns=None)
 
 
-def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of) -> int:
+def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp) -> int:
     """How many first contacts come only after their action's comparison with the control group is over."""
     lasting = calendar["action"].map({action.name: action.days for action in policy.playbook})
     end = pd.Timestamp(as_of).normalize() + pd.to_timedelta(lasting.astype("float64"), unit="D")
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
 
 
-def _count_occasions(action) -> int:
+def _count_occasions(action: Action) -> int:
     return 1 if action.every_weeks is None else 1 + (action.days - 1) // (7 * action.every_weeks)
 
 
 def _find_days(planned: pd.DataFrame, per_day: dict[str, int]) -> np.ndarray:
     """Give each wish, in order, the first working day on which its role has room on its channel."""
     days = np.empty(len(planned), dtype="datetime64[D]")
-    for (_role, channel), rows in planned.groupby(["owner_role", "channel"]).indices.items():
-        wishes, room = planned["wished"].to_numpy()[rows].astype("datetime64[D]"), per_day.get(channel)
+    for rows in planned.groupby(["owner_role", "channel"]).indices.values():
+        wishes = planned["wished"].to_numpy()[rows].astype("datetime64[D]")
+        room = per_day.get(planned["channel"].iloc[rows[0]])
         days[rows] = wishes if room is None else _queue(wishes, room)
     return days.astype("datetime64[us]")
 

@@ -1,46 +1,30 @@
-"""The plan at a glance: who may be approached, what each lever does, at what cost, and what is left."""
+"""The plan in sums: who may be approached, what is planned at what cost, and what was left undone."""
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.i18n import _
+from crcm_lib.stats import POWER_80, Z_95
 
 LEVERS = ("product", "price", "service", "communication", "marketing")
-POWER = 1.959964 + 0.841621  # two-sided 5 % and 80 % power
 
 
-def count_consents(situation: pd.DataFrame, consents: pd.DataFrame | None, silent: set[str]) -> pd.DataFrame:
-    """How many may be approached, and how many get the standard offer only: `customers` per group."""
-    kind = situation["subject_type"].map({"company": _("companies")}).fillna(_("natural persons"))
-    may = np.where(situation.index.isin(silent), _("standard offer only"), _("may be approached"))
-    if consents is None:
-        may[:] = _("objections unknown")
-    counts = situation.groupby([kind.rename("who"), pd.Series(may, situation.index, name="what")]).size()
+def count_consents(
+    situation: pd.DataFrame, consents: pd.DataFrame | None, objectors: set[str]
+) -> pd.DataFrame:
+    """How many may be approached, and how many get the standard offer only.
+
+    Returns
+    -------
+    `customers` by `subject_type` (company or person) and `consent`: `may_be_approached`,
+    `standard_offer_only`, or `unknown` for everybody where there is no table `consents`.
+    """
+    objects = situation.index.isin(objectors)
+    may = np.where(objects, "standard_offer_only", "may_be_approached")
+    consent = pd.Series("unknown" if consents is None else may, situation.index, name="consent")
+    kind = situation["subject_type"].where(situation["subject_type"] == "company", "person")
+    counts = situation.groupby([kind.rename("subject_type"), consent]).size()
     return counts.rename("customers").reset_index()
-
-
-def say_consents(consents: pd.DataFrame | None) -> str:
-    """Whether anyone's objections are known at all."""
-    if consents is None:
-        return _(
-            "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
-        )
-    refused = consents[consents["status"] == "refused"]
-    return _("Latest word of {customers:,} customers; {refused:,} refuse something").format(
-        customers=consents["customer_id"].nunique(), refused=refused["customer_id"].nunique()
-    )
-
-
-def list_levers(policy: Policy) -> pd.DataFrame:
-    """The playbook as a matrix: lever by tier, the names of the actions; terms are marked."""
-    tiers = [tier.name for tier in policy.tiers]
-    cells = {(lever, tier): [] for lever in LEVERS for tier in tiers}
-    for action in policy.playbook:
-        for tier in action.tiers:
-            cells[action.lever, tier].append(action.name + (_(" (terms)") if action.terms else ""))
-    rows = [[lever, *(", ".join(cells[lever, tier]) or "–" for tier in tiers)] for lever in LEVERS]
-    return pd.DataFrame(rows, columns=["lever", *tiers])
 
 
 def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -50,7 +34,7 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     -------
     One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `asked`, `treated`,
     `control`, `capacity` (empty: no limit), `cost`, `gain`, and `detectable`: the smallest difference in the
-    share who buy again that the two groups would show four times out of five (worst case, 50 %).
+    share who buy again that a two-sided test at 5 % finds with a power of 80 % (worst case, 50 %).
     """
     rows = []
     for action in policy.playbook:
@@ -58,16 +42,16 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
             continue
         mine = chosen[chosen["action"] == action.name]
         treated, control = (int((mine["arm"] == arm).sum()) for arm in ("treatment", "control"))
-        power = POWER * np.sqrt(0.25 / treated + 0.25 / control) if treated and control else np.nan
-        rows.append(
-            {
-                "action": action.name, "zh": action.zh, "lever": action.lever,
-                "owner_role": action.owner_role, "asked": len(mine), "treated": treated, "control": control,
-                "capacity": np.nan if action.capacity is None else float(action.capacity),
-                "cost": treated * action.cost, "gain": mine.loc[mine["arm"] == "treatment", "gain"].sum(),
-                "detectable": power if power < 1 else np.nan,
-            }
-        )  # fmt: skip
+        detectable = np.nan
+        if treated and control:
+            detectable = (Z_95 + POWER_80) * np.sqrt(0.25 / treated + 0.25 / control)
+        facts = {"action": action.name, "zh": action.zh, "lever": action.lever}
+        sizes = {"asked": len(mine), "treated": treated, "control": control}
+        capacity = np.nan if action.capacity is None else float(action.capacity)
+        gain = mine.loc[mine["arm"] == "treatment", "gain"].sum()
+        amounts = {"capacity": capacity, "cost": treated * action.cost, "gain": gain}
+        detectable = detectable if detectable < 1 else np.nan
+        rows.append({**facts, "owner_role": action.owner_role, **sizes, **amounts, "detectable": detectable})
     return pd.DataFrame(rows)
 
 
@@ -85,7 +69,7 @@ def cross_levers(
 
 
 def count_reasons(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Why playbook actions were not taken: `reason`, `actions`, `customers`."""
+    """Why playbook actions were not taken: `reason` (a `state` of the chosen), `actions`, `customers`."""
     left = chosen[chosen["state"] != "chosen"].groupby("state")
     counts = pd.DataFrame({"actions": left.size(), "customers": left["customer_id"].nunique()})
     counts = counts.rename_axis("reason").reset_index()
@@ -96,5 +80,6 @@ def compare_arms(assignments: pd.DataFrame, situation: pd.DataFrame) -> pd.DataF
     """Both arms of all actions together before anything was done: `arm`, `customers`, `value_mean`."""
     value = assignments["customer_id"].map(situation["value"])
     groups = value.groupby(assignments["arm"])
-    found = pd.DataFrame({"customers": groups.size(), "value_mean": groups.mean()})
-    return found.reindex(["treatment", "control"]).fillna({"customers": 0}).rename_axis("arm").reset_index()
+    arms = pd.DataFrame({"customers": groups.size(), "value_mean": groups.mean()})
+    arms = arms.reindex(["treatment", "control"]).fillna({"customers": 0})
+    return arms.astype({"customers": "int64"}).rename_axis("arm").reset_index()

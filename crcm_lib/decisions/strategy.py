@@ -7,9 +7,15 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
-from crcm_lib.i18n import _
 
 BASES = ("value", "spend_expected", "revenue_at_risk")
+SITUATION = {  # what is taken from which table
+    "stages": ("stage",),
+    "churn": ("alert", "revenue_at_risk"),
+    "value": ("value", "spend_expected"),
+    "customer_features": ("subject_type",),
+}
+Day = str | pd.Timestamp
 
 
 def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd.DataFrame:
@@ -23,21 +29,24 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
         `customer_features`, `stages`, `value`, `churn`, by `customer_id`, where there are any. What is
         absent is unknown: an unknown subject type counts as a person.
     """
-    wanted = {
-        "stages": ("stage",), "churn": ("alert", "revenue_at_risk"), "value": ("value", "spend_expected"),
-        "customer_features": ("subject_type",),
-    }  # fmt: skip
-    found = tiers[["tier"]].copy()
-    for table, columns in wanted.items():
+    situation = tiers[["tier"]].copy()
+    for table, columns in SITUATION.items():
         frame = frames.get(table)
         for column in columns:
-            given = frame is not None and column in frame
-            found[column] = frame[column].reindex(tiers.index) if given else None
-    found["subject_type"] = found["subject_type"].fillna("person")
-    return found.astype(dict.fromkeys(BASES, "float64"))
+            known = frame[column] if frame is not None and column in frame else None
+            situation[column] = None if known is None else known.reindex(tiers.index)
+    situation["subject_type"] = situation["subject_type"].fillna("person")
+    return situation.astype(dict.fromkeys(BASES, "float64"))
 
 
-def list_candidates(situation, policy: Policy, *, as_of, consents=None, running=None) -> pd.DataFrame:
+def list_candidates(
+    situation: pd.DataFrame,
+    policy: Policy,
+    *,
+    as_of: Day,
+    consents: pd.DataFrame | None = None,
+    running: pd.DataFrame | None = None,
+) -> pd.DataFrame:
     """Every action that the playbook has for a customer, and why it may not be taken.
 
     Parameters
@@ -49,28 +58,30 @@ def list_candidates(situation, policy: Policy, *, as_of, consents=None, running=
     as_of
         Day that the terms' dates and running assignments are compared with.
     consents
-        From `evidence.find_consents`; None where there is no such table.
+        From `decision_inputs.find_consents`; None where there is no such table.
     running
-        From `evidence.find_arms`: earlier assignments; those not over on `as_of` are not interrupted.
+        From `decision_inputs.find_arms`: earlier assignments; those not over on `as_of` are not interrupted.
 
     Returns
     -------
     One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
-    policy's assumed effect times the amount at stake, less the cost), `cost`, `barred` (why not, or empty).
+    policy's assumed effect times the amount at stake, less the cost), `cost`, `barred`: empty, or why not,
+    the gravest first: `objection` (refused, or never consented), `channel_refused`, `terms_for_companies`,
+    `running` or `not_worth_its_cost`.
     """
-    silent = find_objectors(situation, consents)
+    objectors = find_objectors(situation, consents)
     rows = []
     for action in policy.playbook:
         if action.standard:
             continue
-        asked = situation[_applies(situation, action)]
-        gain = (action.effect * asked[action.of].fillna(0.0) - action.cost).round(6)
-        barred = pd.Series("", index=asked.index, dtype="object").mask(gain <= 0, _("not worth its cost"))
-        barred = barred.mask(asked.index.isin(_still_running(running, action, as_of)), _("already running"))
+        group = situation[_applies(situation, action)]
+        gain = (action.effect * group[action.of].fillna(0.0) - action.cost).round(6)
+        barred = pd.Series("", index=group.index, dtype="object").mask(gain <= 0, "not_worth_its_cost")
+        barred = barred.mask(group.index.isin(_still_running(running, action, as_of)), "running")
         if action.terms and not _open_to_persons(action, as_of):
-            barred = barred.mask(asked["subject_type"] != "company", _("terms are off for natural persons"))
-        barred = barred.mask(asked.index.isin(_refusing(consents, action.channel)), _("refused the channel"))
-        barred = barred.mask(asked.index.isin(silent), _("refused, or never consented"))
+            barred = barred.mask(group["subject_type"] != "company", "terms_for_companies")
+        barred = barred.mask(group.index.isin(_refusing(consents, action.channel)), "channel_refused")
+        barred = barred.mask(group.index.isin(objectors), "objection")
         part = pd.DataFrame({"action": action.name, "gain": gain, "cost": action.cost, "barred": barred})
         rows.append(part.rename_axis("customer_id").reset_index())
     empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred"])
@@ -102,7 +113,8 @@ def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd
 
     Returns
     -------
-    The candidates with `state` (chosen, or why not), and for those chosen `arm` (treatment or control).
+    The candidates with `state`: `chosen`, or why not (as `barred`, `contact_cap` or `no_capacity`); and for
+    those chosen `arm` (treatment or control).
     """
     pairs = zip(candidates["action"], candidates["customer_id"], strict=True)
     ordered = candidates.assign(draw=np.array([draw(seed, *pair) for pair in pairs], dtype="float64"))
@@ -110,7 +122,9 @@ def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd
         ["gain", "draw", "customer_id"], ascending=[False, True, True], kind="stable"
     )
     playbook = {action.name: action for action in policy.playbook}
-    used, contacts, states, arms = Counter(), Counter(), [], []
+    used: Counter[str] = Counter()
+    contacts: Counter[str] = Counter()
+    states, arms = [], []
     for action, customer, barred in zip(
         ordered["action"], ordered["customer_id"], ordered["barred"], strict=True
     ):
@@ -136,7 +150,7 @@ def draw(seed: int, *words: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48
 
 
-def write_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """The table `actions`: what to do for whom; whoever gets nothing else gets the standard offer.
 
     Controls are not on it. Equal expected gains share a `priority`; the standard offers come last.
@@ -144,7 +158,7 @@ def write_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy)
     treated = chosen[chosen["arm"] == "treatment"]
     priority = treated["gain"].rank(method="min", ascending=False).astype("int64")
     standard = next(action for action in policy.playbook if action.standard)
-    others = situation.index.difference(treated["customer_id"])
+    others = situation.index.difference(pd.Index(treated["customer_id"]))
     listed = pd.concat(
         [
             treated[["customer_id", "action"]].assign(priority=priority),
@@ -156,22 +170,27 @@ def write_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy)
     facts = [by_name[name] for name in listed["action"]]
     tier, stage = (situation[column].reindex(listed["customer_id"]) for column in ("tier", "stage"))
     return listed.assign(
-        lever=[action.lever for action in facts], channel=[action.channel for action in facts],
-        owner_role=[action.owner_role for action in facts], cost=[float(action.cost) for action in facts],
-        because=[_say_why(action, *place) for action, *place in zip(facts, tier, stage, strict=True)],
-    )  # fmt: skip
+        lever=[action.lever for action in facts],
+        channel=[action.channel for action in facts],
+        owner_role=[action.owner_role for action in facts],
+        cost=[float(action.cost) for action in facts],
+        tier=tier.to_numpy(),
+        stage=stage.astype("str").to_numpy(),
+    )
 
 
-def write_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
-    """The table `assignments`: who is treated and who is left as a control, from when until when."""
+def list_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of: Day) -> pd.DataFrame:
+    """The table `planned_assignments`: who is treated and who is left as a control, from when until when."""
     drawn = chosen[chosen["arm"].notna()]
     days = {action.name: action.days for action in policy.playbook}
     start = pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
     lasting = pd.to_timedelta(drawn["action"].map(days).astype("float64") - 1, unit="D")
-    return drawn[["customer_id", "action", "arm"]].assign(
-        start=start, end=(start + lasting).astype("datetime64[us]"),
+    assignments = drawn[["customer_id", "action", "arm"]].assign(
+        start=start,
+        end=(start + lasting).astype("datetime64[us]"),
         cost=drawn["cost"].where(drawn["arm"] == "treatment", 0.0).astype("float64"),
-    ).astype({"arm": "str", "start": "datetime64[us]"})  # fmt: skip
+    )
+    return assignments.astype({"arm": "str", "start": "datetime64[us]"})
 
 
 def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
@@ -181,7 +200,7 @@ def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
     return applies & situation["alert"].isin(action.alerts) if action.alerts else applies
 
 
-def _open_to_persons(action: Action, as_of) -> bool:
+def _open_to_persons(action: Action, as_of: Day) -> bool:
     rule = action.for_persons
     return rule is not None and rule.start <= pd.Timestamp(as_of).date() <= rule.end
 
@@ -193,7 +212,7 @@ def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     return set(consents.loc[refused, "customer_id"])
 
 
-def _still_running(running: pd.DataFrame | None, action: Action, as_of) -> set[str]:
+def _still_running(running: pd.DataFrame | None, action: Action, as_of: Day) -> set[str]:
     if running is None or running.empty:
         return set()
     now = (running["action"] == action.name) & (running["end"] >= pd.Timestamp(as_of))
@@ -202,10 +221,5 @@ def _still_running(running: pd.DataFrame | None, action: Action, as_of) -> set[s
 
 def _refuse(action: Action, used: int, contacts: int, policy: Policy) -> str:
     if action.contact and contacts >= policy.contact.max_actions:
-        return _("contact cap reached")
-    return _("no capacity left") if action.capacity is not None and used >= action.capacity else ""
-
-
-def _say_why(action: Action, tier: str, stage) -> str:
-    place = f"{tier}, {stage}" if isinstance(stage, str) else tier
-    return _("{place}: {because}").format(place=place, because=action.because)
+        return "contact_cap"
+    return "no_capacity" if action.capacity is not None and used >= action.capacity else ""

@@ -96,7 +96,10 @@ def choose_scorecard_model(models: Sequence[Model], *, first_day: Day, past: Day
     The model, and the rule "one_model" or "model_of_each_day" with `past` and the `history_days` before it.
     """
     days = (pd.Timestamp(past) - pd.Timestamp(first_day)).days
-    facts: dict[str, float | str | list[object]] = {"past": f"{pd.Timestamp(past):%Y-%m-%d}", "history_days": days}
+    facts: dict[str, float | str | list[object]] = {
+        "past": f"{pd.Timestamp(past):%Y-%m-%d}",
+        "history_days": days,
+    }
     if days >= YEAR:
         return models[0], Reason("one_model", facts)
     return models[1], Reason("model_of_each_day", facts)

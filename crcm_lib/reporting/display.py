@@ -199,10 +199,11 @@ def _cells(frame: pd.DataFrame, audience: Audience) -> tuple[pd.DataFrame, pd.Da
 
 
 def _write_column(values: pd.Series, kind: str) -> list[str]:
-    """A column in words; amounts all in whole units, or all with cents where none reaches 100."""
+    """A column in words; amounts all in whole units, or all with cents where some are small."""
     kind = kind or kind_of(str(values.name), values)
     if kind == "money":
-        kind = "units" if values.abs().max() >= 100 else "cents"
+        sizes = values.abs()
+        kind = "units" if sizes.max() >= 100 and not (sizes.gt(0) & sizes.lt(0.5)).any() else "cents"
     return [numbers.write(value, kind) for value in values]
 
 

@@ -259,7 +259,8 @@ RESULTS = {
             "owner_role": text_column("who", True),
             "cost": money_column("of doing it once", True, 0),
             "priority": Column("integer", "", "1 is first", True, 1),
-            "because": text_column("why", True),
+            "tier": text_column("the customer's tier; with the stage and the action, why", True),
+            "stage": text_column("the customer's lifecycle stage"),
         },
     ),
     "planned_assignments": Table(

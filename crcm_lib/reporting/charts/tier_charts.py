@@ -1,6 +1,5 @@
 """Pictures of the tiers (08) and of the actions (09)."""
 
-from itertools import cycle
 
 import numpy as np
 import pandas as pd
@@ -176,73 +175,6 @@ def show_audit(audit: pd.DataFrame) -> Picture:
     )  # fmt: skip
 
 
-def hide_actions(summary: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
-    """The planned actions as people may see them: what tells of few customers is missing."""
-    shown = hide_small(
-        summary.drop(columns="zh"), counts="treated", money=["cost", "gain"], at_least=at_least
-    )
-    for name in ("asked", "control"):
-        shown[name] = hide_small(summary[[name]], counts=name, at_least=at_least)[name]
-    return shown.assign(capacity=summary["capacity"])
-
-
-def show_actions(shown: pd.DataFrame) -> Picture:
-    """For how many customers each action is planned, and how many are left out at random as controls.
-
-    `shown` comes from `hide_actions`.
-    """
-    shown = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
-    if shown.empty:
-        return empty_figure(_("no action is planned for enough customers to show"))
-    figure, axes = new_figure(height=1.5 + 0.42 * len(shown))
-    places, treated = np.arange(len(shown)), shown["treated"].astype("float64")
-    control = shown["control"].astype("float64").fillna(0.0)
-    axes.barh(places, treated, color=PALETTE[0], height=0.6, label=_("treatment"))
-    axes.barh(places, control, left=treated, color=PALETTE[4], height=0.6, label=_("control"))
-    axes.scatter(shown["capacity"], places, marker="|", s=260, color=PALETTE[5], linewidth=2.5,
-                 label=_("capacity"), zorder=3)  # fmt: skip
-    axes.set_yticks(places, [f"{row.action} ({row.lever})" for row in shown.itertuples()], fontsize=10.5)
-    axes.invert_yaxis()
-    axes.set_xlim(left=0)
-    axes.grid(visible=False, axis="y")
-    axes.set_xlabel(_("customers"))
-    _legend_above(figure, axes)
-    told = "; ".join(f"{row.action}: {row.treated:,.0f}" for row in shown.itertuples())
-    return Picture(
-        figure, _("Bars, customers treated and left out, per action. Treated: {told}.").format(told=told)
-    )
-
-
-def show_workload(workload: pd.DataFrame, *, at_least: int = 5) -> Picture:
-    """How many contacts each week brings each role.
-
-    `workload` comes from `calendar.count_workload`; a role's week of fewer than `at_least` is not drawn.
-    """
-    if workload.empty:
-        return empty_figure(_("no contact is planned"))
-    shown = workload.where(workload >= at_least, 0)
-    sums = shown.sum().sort_values(ascending=False, kind="stable")
-    shown = shown[sums.index[sums > 0]]
-    figure, axes = new_figure(height=3.8)
-    places, below = np.arange(len(shown)), np.zeros(len(shown))
-    for role, colour in zip(shown, cycle(PALETTE), strict=False):
-        axes.bar(places, shown[role], bottom=below, color=colour, width=0.8, label=role)
-        below = below + shown[role].to_numpy()
-    every = -(-len(shown) // 8)
-    axes.set_xticks(places[::every], [f"{week:%d %b}" for week in shown.index[::every]])
-    axes.grid(visible=False, axis="x")
-    axes.set_ylim(bottom=0)
-    axes.set_xlabel(_("week that begins on"))
-    axes.set_ylabel(_("contacts per week"))
-    _legend_above(figure, axes)
-    told = "; ".join(f"{role}: {shown[role].sum():,.0f}, {shown[role].max():,.0f}" for role in shown)
-    return Picture(
-        figure,
-        _("Columns per week, stacked by role, from {first:%Y-%m-%d} to {last:%Y-%m-%d}. Contacts in all, "
-          "in the fullest week: {told}.").format(first=shown.index[0], last=shown.index[-1], told=told),
-    )  # fmt: skip
-
-
 def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
     """How large the best two tiers are, what they bring, and how firm all tiers are."""
     top = shown.head(2)
@@ -258,30 +190,6 @@ def tell_tiers(shown: pd.DataFrame, tiers: pd.DataFrame) -> Takeaway:
         words + _("{firm:.0%} keep their tier under every 10 % change of the weights."),
         names=names, count=len(tiers), people=float(top["customers_share"].sum()), firm=firm,
         spend=float(top["spend_share"].sum()),
-    )  # fmt: skip
-
-
-def tell_actions(
-    summary: pd.DataFrame, silent: int, currency: str, *, late: int = 0, at_least: int = 5
-) -> Takeaway:
-    """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late."""
-    treated, control = int(summary["treated"].sum()), int(summary["control"].sum())
-    words = _(
-        "{treated:,} actions are planned at a cost of {cost:,.0f} {currency}, for an assumed gain of "
-        "{gain:,.0f} {currency}; {control:,} customers chosen at random are left out, to see if it works."
-    )
-    if 0 < treated < at_least:
-        words = _("Fewer than {at_least} actions are planned: too few to show.")
-    if silent:
-        words += _(" {silent:,} customers refused or never consented and get the standard offer.")
-    if late:
-        words += _(
-            " {late:,} first contacts fit only after their comparison ends: lower `capacity` or raise "
-            "`per_day`."
-        )
-    return takeaway(
-        words, treated=treated, control=control, late=late, cost=float(summary["cost"].sum()), silent=silent,
-        gain=float(summary["gain"].sum()), currency=currency, at_least=at_least,
     )  # fmt: skip
 
 

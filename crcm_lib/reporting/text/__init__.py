@@ -5,6 +5,7 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "actions",
         "churn_warning",
         "clustering",
         "clv",
@@ -18,7 +19,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "profile",
         "rfm_segments",
         "satisfaction",
-        "strategy",
         "subscriptions",
         "tiers",
     ],

@@ -1,0 +1,139 @@
+"""Words of the strategy notebook: the playbook, whom to approach, what is planned, what is left undone."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.plan_summary import LEVERS
+from crcm_lib.i18n import _
+from crcm_lib.reporting.takeaway import Takeaway, takeaway
+from crcm_lib.reporting.text import numbers
+
+
+def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
+    """`count_consents` in words."""
+    kinds = {"company": _("companies"), "person": _("natural persons")}
+    words = {
+        "may_be_approached": _("may be approached"),
+        "standard_offer_only": _("standard offer only"),
+        "unknown": _("objections unknown"),
+    }
+    return counts.assign(
+        subject_type=counts["subject_type"].map(kinds).astype("str"),
+        consent=counts["consent"].map(words).astype("str"),
+    )
+
+
+def caption_consents(consents: pd.DataFrame | None) -> str:
+    """How many customers' latest word is known, or that nobody's is."""
+    if consents is None:
+        return _(
+            "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
+        )
+    refused = consents[consents["status"] == "refused"]
+    return _("Latest word of {customers} customers; {refused} refuse something").format(
+        customers=numbers.count(consents["customer_id"].nunique()),
+        refused=numbers.count(refused["customer_id"].nunique()),
+    )
+
+
+def tabulate_playbook(policy: Policy) -> pd.DataFrame:
+    """The playbook as a matrix: lever by tier, the names of the actions; terms are marked."""
+    cells = {(lever, tier.name): [] for lever in LEVERS for tier in policy.tiers}
+    for action in policy.playbook:
+        for tier in action.tiers:
+            cells[action.lever, tier].append(action.name + (_(" (terms)") if action.terms else ""))
+    rows = [
+        {"lever": lever} | {tier.name: ", ".join(cells[lever, tier.name]) or "–" for tier in policy.tiers}
+        for lever in LEVERS
+    ]
+    return pd.DataFrame(rows)
+
+
+def describe_actions(planned: pd.DataFrame) -> str:
+    """What the bars of treated customers and controls show; small actions are left out of `planned`."""
+    if planned.empty:
+        return _("No action is planned for enough customers to show.")
+    rows = "; ".join(f"{row.action}: {numbers.count(row.treated)}" for row in planned.itertuples())
+    return _("Bars, customers treated and left out, per action. Treated: {rows}.").format(rows=rows)
+
+
+def write_reasons(actions: pd.DataFrame, policy: Policy) -> pd.Series:
+    """Why each row of the table `actions` is there: tier, stage and the playbook's words."""
+    because = {action.name: action.because for action in policy.playbook}
+    words = _("{place}: {because}")
+    reasons = [
+        words.format(
+            place=", ".join(part for part in (row.tier, row.stage) if pd.notna(part)),
+            because=because[row.action],
+        )
+        for row in actions.itertuples()
+    ]
+    return pd.Series(reasons, index=actions.index, name="because", dtype="str")
+
+
+def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
+    """`count_reasons` in words."""
+    words = {
+        "objection": _("refused, or never consented"),
+        "channel_refused": _("refused the channel"),
+        "terms_for_companies": _("terms are off for natural persons"),
+        "running": _("already running"),
+        "not_worth_its_cost": _("not worth its cost"),
+        "contact_cap": _("contact cap reached"),
+        "no_capacity": _("no capacity left"),
+    }
+    return reasons.assign(reason=reasons["reason"].map(words).astype("str"))
+
+
+def describe_workload(workload: pd.DataFrame) -> str:
+    """What the columns of contacts per week and role show; small cells are 0 in `workload`."""
+    workload = workload.loc[:, workload.sum() > 0]
+    if workload.empty:
+        return _("No contact is planned for enough customers to show.")
+    roles = "; ".join(
+        f"{role}: {numbers.count(weeks.sum())}, {numbers.count(weeks.max())}"
+        for role, weeks in workload.items()
+    )
+    return _(
+        "Columns per week, stacked by role, from {first} to {last}. Contacts in all, in the fullest week: "
+        "{roles}."
+    ).format(first=numbers.day(workload.index[0]), last=numbers.day(workload.index[-1]), roles=roles)
+
+
+def describe_plan(
+    summary: pd.DataFrame, objectors: int, currency: str, *, late: int = 0, at_least: int = 5
+) -> Takeaway:
+    """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late.
+
+    Parameters
+    ----------
+    summary
+        From `summarise_actions`, nothing hidden.
+    objectors, late
+        How many customers get the standard offer only; how many first contacts come too late to compare.
+    """
+    treated = int(summary["treated"].sum())
+    words = _(
+        "{treated} actions are planned at a cost of {cost} {currency}, for an assumed gain of {gain} "
+        "{currency}; {control} customers chosen at random are left out, to see if it works."
+    )
+    if 0 < treated < at_least:
+        words = _("Fewer than {at_least} actions are planned: too few to show.")
+    if objectors:
+        words += _(" {objectors} customers refused or never consented and get the standard offer.")
+    if late:
+        words += _(
+            " {late} first contacts fit only after their comparison ends: lower `capacity` or raise "
+            "`per_day`."
+        )
+    values: Mapping[str, object] = {
+        "treated": numbers.count(treated),
+        "control": numbers.count(summary["control"].sum()),
+        "cost": numbers.count(summary["cost"].sum()),
+        "gain": numbers.count(summary["gain"].sum()),
+        "objectors": numbers.count(objectors),
+        "late": numbers.count(late),
+    }
+    return takeaway(words, currency=currency, at_least=at_least, **values)
