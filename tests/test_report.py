@@ -142,7 +142,7 @@ def fill(folder: Path) -> Path:
     alerts = ["urgent"] * 6 + ["watch"] * 20 + ["none"] * 74
     churn = pd.DataFrame({"alert": alerts, "revenue_at_risk": 100.0, "reason": "overdue"}, index=value.index)
     tables.write(churn, folder, "churn")
-    tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "because": "x"}, index=value.index)
+    tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "reason": "last_tier"}, index=value.index)
     tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
     verdict = pd.DataFrame(
         {

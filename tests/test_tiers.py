@@ -11,6 +11,7 @@ from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import fairness, scorecard, tiers
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
+from crcm_lib.reporting.text import classification as text
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.tables import check
@@ -49,33 +50,33 @@ def raw(customers):
 
 
 @pytest.fixture(scope="module")
-def ruler(raw, customers):
+def model(raw, customers):
     return scorecard.fit_scorecard(raw[customers["purchases"] > 0], POLICY, learned_on="2025-12-31")
 
 
 @pytest.fixture(scope="module")
-def card(raw, ruler):
-    return scorecard.score(raw, POLICY, ruler)
+def card(raw, model):
+    return scorecard.score(raw, POLICY, model)
 
 
 @pytest.fixture(scope="module")
-def placed(card, ruler):
-    return tiers.assign_tiers(card, POLICY, ruler)
+def placed(card, model):
+    return tiers.assign_tiers(card, POLICY, model)
 
 
 def test_every_customer_has_one_tier_and_a_reason(placed, customers):
     check(placed, "tiers")
     assert placed.index.equals(customers.index)
-    assert placed["because"].str.len().gt(20).all()
+    assert placed["reason"].notna().all()
     assert set(placed["tier"]) == {tier.name for tier in POLICY.tiers}
 
 
-def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, ruler):
+def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, model):
     twins = pd.concat([customers, customers.rename(index=lambda name: f"twin {name}")]).sample(
         frac=1, random_state=3
     )
-    card = scorecard.score(scorecard.gather_indicators(POLICY, customer_features=twins), POLICY, ruler)
-    both = tiers.assign_tiers(card, POLICY, ruler)
+    card = scorecard.score(scorecard.gather_indicators(POLICY, customer_features=twins), POLICY, model)
+    both = tiers.assign_tiers(card, POLICY, model)
     twin = both.loc[[f"twin {name}" for name in customers.index]].set_axis(customers.index)
     pd.testing.assert_frame_equal(twin, both.loc[customers.index])
 
@@ -83,8 +84,8 @@ def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customer
 def test_the_order_of_the_rows_changes_nothing(customers, placed):
     shuffled = customers.sample(frac=1, random_state=2)
     raw = scorecard.gather_indicators(POLICY, customer_features=shuffled)
-    ruler = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
-    again = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
+    model = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
+    again = tiers.assign_tiers(scorecard.score(raw, POLICY, model), POLICY, model)
     pd.testing.assert_frame_equal(again.loc[placed.index], placed)
 
 
@@ -112,7 +113,7 @@ def test_given_anchors_and_words_are_taken_as_given(card, customers):
     assert (rated == 100).all()
 
 
-def test_a_long_ruler_is_kept_short_and_stays_within_half_a_percentile():
+def test_a_long_scale_is_kept_short_and_stays_within_half_a_percentile():
     values = pd.Series(np.random.default_rng(5).lognormal(size=20_000))
     scale = scorecard.fit_scale(values, POLICY.criteria[0].indicators[0])
     exact = 100 * (values.rank(method="average") - 0.5) / len(values)
@@ -120,15 +121,16 @@ def test_a_long_ruler_is_kept_short_and_stays_within_half_a_percentile():
     assert (scale.measure(values) - exact).abs().max() < 0.5
 
 
-def test_the_kept_ruler_measures_one_customer_alone_as_with_all_others(raw, card, placed, ruler):
-    kept = scorecard.ScorecardModel.model_validate_json(ruler.model_dump_json())
+def test_the_kept_model_measures_one_customer_alone_as_with_all_others(raw, card, placed, model):
+    kept = scorecard.ScorecardModel.from_json(model.to_json())
     alone = scorecard.score(raw.loc[["K123"]], POLICY, kept)
     pd.testing.assert_frame_equal(alone, card.loc[["K123"]])
     pd.testing.assert_frame_equal(tiers.assign_tiers(alone, POLICY, kept), placed.loc[["K123"]])
 
 
-def test_the_reason_recomputes_the_score_and_the_tier(placed, ruler):
-    for _customer, row in placed.iterrows():
+def test_the_reason_recomputes_the_score_and_the_tier(placed, card, model):
+    written = text.write_reasons(placed, card, POLICY, model)
+    for _customer, row in placed.join(written).iterrows():
         score, parts = re.search(r"score ([\d.]+) \(.*?\) = ([^;]*)", row["because"]).groups()
         added = sum(
             float(points) * float(weight) / 100
@@ -136,7 +138,7 @@ def test_the_reason_recomputes_the_score_and_the_tier(placed, ruler):
         )
         assert added == pytest.approx(float(score), abs=0.3)
         assert float(score) == pytest.approx(row["score"], abs=0.006)
-    border = ruler.borders[0]["strategic"]["score"].at_least
+    border = model.cutoffs[0]["strategic"]["score"].at_least
     assert placed["tier"].eq("strategic").equals(placed["score"].ge(border))
 
 
@@ -146,17 +148,17 @@ def test_at_most_the_asked_share_of_the_buyers_is_in_the_top_tier(placed, custom
     assert buyers["tier"].isin(["strategic", "key"]).mean() <= 0.20
 
 
-def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, placed, ruler):
+def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, placed, model):
     near = placed[(placed["next_tier"] == "key") & placed["to_next_tier"].notna()]
     assert len(near) > 20
     for beyond, reached in ((1e-6, True), (-0.01, False)):
         scores = card.loc[near.index, "score"] + near["to_next_tier"] + beyond
-        lifted = tiers.assign_tiers(card.loc[near.index].assign(score=scores), POLICY, ruler)
+        lifted = tiers.assign_tiers(card.loc[near.index].assign(score=scores), POLICY, model)
         assert (lifted["tier"] == ("key" if reached else near["tier"])).all()
 
 
-def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, placed, ruler):
-    near, asked = placed[placed["next_tier"] == "growth"], ruler.borders[0]["growth"]
+def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, placed, model):
+    near, asked = placed[placed["next_tier"] == "growth"], model.cutoffs[0]["growth"]
     missing = pd.DataFrame({name: asked[name].at_least - card.loc[near.index, name] for name in asked})
     assert (missing > 0).all(axis=1).sum() > 5
     assert np.allclose(near["to_next_tier"], missing.max(axis=1), atol=1e-5)
@@ -167,8 +169,10 @@ def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, cus
     assert shown["weight"].sum() == pytest.approx(1)
     assert shown["used"].sum() == pytest.approx(1)
     absent = shown[shown["used"] == 0]
-    assert (absent["remark"] != "").all()
-    assert "not available: no `value`" in set(absent["remark"])
+    assert (absent["absence"] != "").all()
+    remarks = text.write_weights(absent)["remark"]
+    assert "not available: no `value`" in set(remarks)
+    assert "not available: no `margin_total` in `customer_features`" in set(remarks)
     contribution = shown[shown["criterion"] == "contribution"]["used"].sum()
     assert contribution == pytest.approx(0.35 / (0.35 + 0.25 + 0.15 + 0.10))
 
@@ -179,46 +183,50 @@ def test_unknown_is_not_zero(card, customers):
     assert (card.loc[unknown, "weight_known"] < card.loc[~unknown, "weight_known"].max()).all()
 
 
-def test_a_condition_on_what_is_unknown_is_not_met(card, ruler):
+def test_a_condition_on_what_is_unknown_is_not_met(card, model):
     blank = card.assign(potential=np.nan)
-    assert "growth" not in set(tiers.assign_tiers(blank, POLICY, ruler)["tier"])
+    assert "growth" not in set(tiers.assign_tiers(blank, POLICY, model)["tier"])
 
 
-def test_a_customer_of_whom_nothing_is_known_is_in_the_last_tier(raw, ruler):
+def test_a_customer_of_whom_nothing_is_known_is_in_the_last_tier(raw, model):
     nobody = pd.DataFrame(np.nan, index=pd.Index(["X"], name="customer_id"), columns=raw.columns)
-    row = tiers.assign_tiers(scorecard.score(nobody, POLICY, ruler), POLICY, ruler).iloc[0]
-    assert (row["tier"], row["score"]) == ("watch", 0)
-    assert "nothing known" in row["because"]
+    card = scorecard.score(nobody, POLICY, model)
+    placed = tiers.assign_tiers(card, POLICY, model)
+    assert placed.iloc[0][["tier", "score", "reason"]].to_list() == ["watch", 0, "nothing_known"]
+    assert "nothing known" in text.write_reasons(placed, card, POLICY, model)["because"].iloc[0]
 
 
-def test_firmness_is_one_far_from_the_borders_and_less_close_to_them(placed, ruler):
-    border = ruler.borders[0]["strategic"]["score"].at_least
+def test_firmness_is_one_far_from_the_borders_and_less_close_to_them(placed, model):
+    border = model.cutoffs[0]["strategic"]["score"].at_least
     distance = (placed["score"] - border).abs()
     assert placed.loc[placed["score"].idxmax(), "firmness"] == 1
     assert placed.loc[distance < 0.3, "firmness"].mean() < placed.loc[distance > 5, "firmness"].mean()
 
 
-def test_weights_are_varied_alone_and_together_and_still_add_up(ruler):
-    criteria = len(ruler.weights[0])
-    assert len(ruler.weights) == 1 + 2 * criteria + 2**criteria == len(ruler.borders)
-    assert all(sum(weights.values()) == pytest.approx(1) for weights in ruler.weights)
+def test_weights_are_varied_alone_and_together_and_still_add_up(model):
+    criteria = len(model.weights[0])
+    assert len(model.weights) == 1 + 2 * criteria + 2**criteria == len(model.cutoffs)
+    assert all(sum(weights.values()) == pytest.approx(1) for weights in model.weights)
 
 
 def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
     raw = scorecard.gather_indicators(POLICY, customer_features=customers[["spend_365d"]])
-    ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
-    card = scorecard.score(raw, POLICY, ruler)
-    assert (tiers.assign_tiers(card, POLICY, ruler)["firmness"] == 1).all()
-    assert (tiers.compare_weights(card, POLICY, ruler)[["changed_up", "changed_down"]] == 0).all(axis=None)
+    model = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
+    card = scorecard.score(raw, POLICY, model)
+    assert (tiers.assign_tiers(card, POLICY, model)["firmness"] == 1).all()
+    assert (tiers.compare_weights(card, POLICY, model)[["changed_up", "changed_down"]] == 0).all(axis=None)
 
 
 def test_where_all_are_alike_nobody_is_in_the_top_share():
     alike = pd.DataFrame({"spend_365d": [5.0] * 50}, index=pd.Index(map(str, range(50)), name="customer_id"))
     raw = scorecard.gather_indicators(POLICY, customer_features=alike)
-    ruler = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
-    placed = tiers.assign_tiers(scorecard.score(raw, POLICY, ruler), POLICY, ruler)
+    model = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
+    card = scorecard.score(raw, POLICY, model)
+    placed = tiers.assign_tiers(card, POLICY, model)
     assert set(placed["tier"]) == {"watch"}
-    assert "score out of reach" in placed["because"].iloc[0]
+    assert set(placed["reason"]) == {"last_tier"}
+    because = text.write_reasons(placed.head(1), card, POLICY, model)["because"].iloc[0]
+    assert "score out of reach" in because
 
 
 def test_data_without_any_indicator_are_refused():
@@ -233,9 +241,9 @@ def test_the_summary_adds_up_and_names_tiers_that_nobody_reached(placed, custome
     assert summary["spend"].sum() == pytest.approx(customers["spend_365d"].head(3).sum())
 
 
-def test_a_customers_parts_add_up_to_the_score(card, ruler):
-    for customer in tiers.choose_examples(tiers.assign_tiers(card, POLICY, ruler), POLICY):
-        parts = tiers.explain_customer(card, customer, POLICY, ruler)
+def test_a_customers_parts_add_up_to_the_score(card, model):
+    for customer in tiers.choose_examples(tiers.assign_tiers(card, POLICY, model), POLICY):
+        parts = tiers.explain_customer(card, customer, POLICY, model)
         assert parts["adds"].sum() == pytest.approx(card.loc[customer, "score"], abs=1e-5)
 
 
@@ -298,10 +306,12 @@ def test_the_latest_word_counts_per_matter_and_not_one_that_comes_later():
         ('email', 'refused', date '2025-01-01'), ('email', 'granted', date '2025-02-01'),
         ('phone', 'granted', date '2025-02-01'), ('phone', 'refused', date '2025-02-01'),
         ('email', 'refused', date '2025-04-01')) as t(purpose, status, date)""")
-    told = decision_inputs.find_consents(engine, as_of="2025-03-01")
-    assert told.to_dict("list") == {
-        "customer_id": ["a", "a"], "purpose": ["email", "phone"], "status": ["granted", "refused"],
-    }  # fmt: skip
+    consents = decision_inputs.find_consents(engine, as_of="2025-03-01")
+    assert consents.to_dict("list") == {
+        "customer_id": ["a", "a"],
+        "purpose": ["email", "phone"],
+        "status": ["granted", "refused"],
+    }
 
 
 def test_absent_input_tables_give_no_evidence():
@@ -309,3 +319,49 @@ def test_absent_input_tables_give_no_evidence():
     assert decision_inputs.derive(engine, as_of="2025-06-30") == {}
     assert decision_inputs.find_consents(engine, as_of="2025-06-30") is None
     assert decision_inputs.find_arms(engine, as_of="2025-06-30").empty
+
+
+def test_the_needs_are_what_is_missing_to_the_next_tier(placed, card, model):
+    needs = tiers.find_needs(placed, card, model)
+    furthest = needs.max(axis=1)
+    assert furthest.dropna().index.equals(placed["to_next_tier"].dropna().index)
+    assert np.allclose(furthest.dropna(), placed["to_next_tier"].dropna(), atol=1e-5)
+    one = placed[placed["next_tier"] == "key"].head(1)
+    written = text.write_reasons(one, card, POLICY, model)["next_needs"].iloc[0]
+    assert written == f"score +{one['to_next_tier'].iloc[0]:.2f}"
+
+
+def test_scores_are_counted_by_tier_and_add_up(placed):
+    counts = tiers.count_scores(placed, POLICY)
+    assert counts.to_numpy().sum() == len(placed)
+    assert list(counts.columns) == [tier.name for tier in POLICY.tiers]
+    at_the_top = placed.assign(score=100.0)
+    assert tiers.count_scores(at_the_top, POLICY).loc[96].sum() == len(placed)
+
+
+def test_another_releases_scorecard_is_refused_and_the_order_of_criteria_is_kept(model):
+    kept = scorecard.ScorecardModel.from_json(model.to_json())
+    assert [list(weights) for weights in kept.weights] == [list(weights) for weights in model.weights]
+    with pytest.raises(DataError, match="scorecard: schema_version is 99.*Run 08_classification again"):
+        scorecard.ScorecardModel.from_json(
+            model.to_json().replace('"schema_version": 1', '"schema_version": 99')
+        )
+
+
+# In words
+
+
+def test_the_takeaway_names_the_two_best_tiers_or_says_that_they_are_too_few(placed, customers):
+    summary = tiers.summarise_tiers(placed, POLICY, spend=customers["spend_365d"])
+    assert "**strategic and key** are " in text.describe_classification(summary, placed).markdown
+    hidden = summary.assign(customers_share=np.nan, spend_share=np.nan)
+    words = text.describe_classification(hidden, placed).markdown
+    assert "410 customers have a tier and a reason; **strategic and key** are too few" in words
+
+
+def test_the_audit_is_written_with_words_for_age_groups(placed, customers):
+    audit = text.write_audit(fairness.audit_tiers(placed, customers, POLICY, as_of="2025-12-31"))
+    assert "region: north" in set(audit["label"])
+    assert "none of the policy's audit attributes" in text.describe_audit(audit.head(0))
+    ages = pd.DataFrame({"attribute": ["age"], "group": ["30_to_44"]})
+    assert text.write_audit(ages)["label"].to_list() == ["age: 30 to 44"]

@@ -4,13 +4,15 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.features.age_groups import assign_age_groups
-from crcm_lib.i18n import _
 from crcm_lib.stats import wilson
 
-MANY = 8  # an attribute with more numbers than this is compared in four equal parts
+MAX_GROUPS = 8  # an attribute with more numbers than this is compared in four equal parts
+SMALL_GROUPS = "small_groups"
 
 
-def audit_tiers(tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of) -> pd.DataFrame:
+def audit_tiers(
+    tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp
+) -> pd.DataFrame:
     """Share of each group in the better tiers, beside everyone else's, with intervals.
 
     The better tiers are the policy's first two. A group's share is compared with that of all other customers
@@ -21,7 +23,7 @@ def audit_tiers(tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *,
     -------
     One row per audit attribute of the policy that the data have, and group: `attribute`, `group`,
     `customers`, `share`, `low`, `high`, `others_share`, `differs`. Groups below the policy's `min_cell` are
-    put together; what is then still below it, or leaves fewer others, is left out.
+    put together as `small_groups`; what is then still below it, or leaves fewer others, is left out.
     """
     better = tiers["tier"].isin([tier.name for tier in policy.tiers[:2]])
     rows = []
@@ -33,24 +35,26 @@ def audit_tiers(tiers: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *,
     return pd.DataFrame(rows, columns=columns)
 
 
-def group_attribute(customers: pd.DataFrame, attribute: str, *, as_of) -> pd.Series | None:
+def group_attribute(
+    customers: pd.DataFrame, attribute: str, *, as_of: str | pd.Timestamp
+) -> pd.Series | None:
     """An attribute as groups of text, age from `birthday` where need be; None where absent."""
     if attribute == "age" and "age" not in customers and "birthday" in customers:
         return assign_age_groups(customers["birthday"], as_of)
     if attribute not in customers or customers[attribute].isna().all():
         return None
     values = customers[attribute]
-    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MANY:
+    if pd.api.types.is_numeric_dtype(values) and values.nunique() > MAX_GROUPS:
         values = pd.qcut(values, 4, duplicates="drop")
     return values.astype("str").where(values.notna())
 
 
-def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> list[dict]:
+def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> list[dict[str, object]]:
     known = values.notna()
     values, better = values[known], better[known]
     sizes = values.value_counts()
     small = sizes.index[sizes < least]
-    values = values.where(~values.isin(small), _("small groups"))
+    values = values.where(~values.isin(small), SMALL_GROUPS)
     rows, total, total_better = [], len(values), int(better.sum())
     for group, members in better.groupby(values):
         count, hits = len(members), int(members.sum())
@@ -58,12 +62,8 @@ def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> 
             continue
         low, high = wilson(hits, count)
         others_low, others_high = wilson(total_better - hits, total - count)
-        rows.append(
-            {
-                "attribute": attribute, "group": group, "customers": count, "share": hits / count,
-                "low": low, "high": high,
-                "others_share": (total_better - hits) / (total - count),
-                "differs": bool(low > others_high or high < others_low),
-            }
-        )  # fmt: skip
+        others_share = (total_better - hits) / (total - count)
+        differs = bool(low > others_high or high < others_low)
+        own = {"attribute": attribute, "group": group, "customers": count, "share": hits / count}
+        rows.append(own | {"low": low, "high": high, "others_share": others_share, "differs": differs})
     return rows

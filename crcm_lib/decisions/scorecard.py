@@ -1,5 +1,6 @@
-"""Indicators -> points: a ruler is learned once and kept, every later customer is measured with it."""
+"""Indicators -> points: scales are learned once and kept, every later customer is measured with them."""
 
+from collections.abc import Mapping
 from itertools import product
 
 import numpy as np
@@ -9,10 +10,11 @@ from crcm_lib.config.bands import Strict
 from crcm_lib.config.policy import Condition, Criterion, Indicator, Policy
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
+from crcm_lib.schema import learned_state
 
+SCHEMA_VERSION = 1  # of the JSON of a ScorecardModel
 KNOTS = 200  # places kept of a learned percentile curve, half a percentile apart
 VARIATION = 0.10  # how far each criterion's weight is moved, to see how firm a tier is
-UNREACHABLE = 101.0  # above every number of points: a border that nobody reaches
 
 
 class Scale(Strict):
@@ -27,22 +29,24 @@ class Scale(Strict):
         if self.levels is not None:
             return values.map(self.levels).astype("float64")
         raw = values.astype("float64")
-        return (
-            pd.Series(np.interp(raw, self.raw, self.points), index=values.index).where(raw.notna()).round(6)
-        )
+        points = pd.Series(np.interp(raw, self.raw, self.points), index=values.index)
+        return points.where(raw.notna()).round(6)
 
 
 class Cutoff(Strict):
-    """What a tier asks in points: at least, and below."""
+    """The points that a tier asks of a criterion or of the score.
 
-    at_least: float
-    below: float
+    Nobody reaches a cutoff whose `at_least` is None; without `below` there is no upper limit.
+    """
+
+    at_least: float | None = 0.0
+    below: float | None = None
 
 
 class ScorecardModel(Strict):
-    """What 08 learned: scales of the indicators the data have, and the tiers' borders in points.
+    """What 08 learned: scales of the indicators the data have, and the tiers' cutoffs in points.
 
-    `weights[0]` and `borders[0]` are the policy's, over what the data have. The others are weight variations:
+    `weights[0]` and `cutoffs[0]` are the policy's, over what the data have. The others are weight variations:
     each criterion alone 10 % up, then down, in order; after those, all of them together in every combination.
     """
 
@@ -51,7 +55,23 @@ class ScorecardModel(Strict):
     customers: int
     scales: dict[str, Scale]
     weights: tuple[dict[str, float], ...]
-    borders: tuple[dict[str, dict[str, Cutoff]], ...]
+    cutoffs: tuple[dict[str, dict[str, Cutoff]], ...]
+
+    def to_json(self) -> str:
+        """The learned state as JSON."""
+        state = self.model_dump(mode="json")
+        ordered = {"criteria": list(self.weights[0]), "tiers": list(self.cutoffs[0])}
+        return learned_state.to_json(state | ordered, SCHEMA_VERSION)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ScorecardModel":
+        """The learned state that `to_json` wrote; DataError if another release did."""
+        kind, notebook = "scorecard", "08_classification"
+        state = learned_state.from_json(text, SCHEMA_VERSION, model=kind, notebook=notebook)
+        criteria, tiers = state.pop("criteria"), state.pop("tiers")
+        state["weights"] = [{name: each[name] for name in criteria} for each in state["weights"]]
+        state["cutoffs"] = [{name: each[name] for name in tiers} for each in state["cutoffs"]]
+        return cls.model_validate(state)
 
 
 def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
@@ -71,13 +91,13 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
         If the data have none of the policy's indicators.
     """
     everyone = frames["customer_features"].index
-    found = {
+    columns = {
         indicator.name: frames[indicator.table][indicator.column].reindex(everyone)
         for criterion in policy.criteria
         for indicator in criterion.indicators
         if indicator.column in frames.get(indicator.table, ())
     }
-    raw = pd.DataFrame(found, index=everyone).dropna(axis="columns", how="all")
+    raw = pd.DataFrame(columns, index=everyone).dropna(axis="columns", how="all")
     if raw.columns.empty:
         raise DataError(
             _("customer_features: none of the policy's indicators is there; see `criteria` in the policy")
@@ -91,7 +111,8 @@ def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -
     Returns
     -------
     One row per indicator: `criterion`, `indicator`, `weight` (share of the score in the policy), `used`
-    (share of the score here; 0 if absent), `known` (share of customers for whom it is known), `remark`.
+    (share of the score here; 0 if absent), `known` (share of customers for whom it is known), and `absence`:
+    `no_table`, `no_column`, `no_value` or empty, with the indicator's `table` and `column`.
     """
     weights, rows = _criterion_weights(raw, policy), []
     for criterion in policy.criteria:
@@ -105,29 +126,27 @@ def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -
                     "weight": criterion.weight * indicator.weight,
                     "used": weights.get(criterion.name, 0.0) * here.get(indicator.name, 0.0),
                     "known": float(raw[indicator.name].notna().mean()) if indicator.name in raw else 0.0,
-                    "remark": _remark(indicator, raw, frames),
+                    "absence": _find_absence(indicator, raw, frames),
+                    "table": indicator.table,
+                    "column": indicator.column,
                 }
             )
     return pd.DataFrame(rows)
 
 
-def _remark(indicator: Indicator, raw: pd.DataFrame, frames: dict) -> str:
+def _find_absence(indicator: Indicator, raw: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> str:
     if indicator.name in raw:
         return ""
     if indicator.table not in frames:
-        return _("not available: no `{table}`").format(table=indicator.table)
-    if indicator.column not in frames[indicator.table]:
-        return _("not available: no `{column}` in `{table}`").format(
-            column=indicator.column, table=indicator.table
-        )
-    return _("not available: `{column}` is empty").format(column=indicator.column)
+        return "no_table"
+    return "no_value" if indicator.column in frames[indicator.table] else "no_column"
 
 
 def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> ScorecardModel:
-    """Learn scales and borders from these customers (the buyers): the ruler to keep.
+    """Learn scales and cutoffs from these customers (the buyers), to keep.
 
-    A border given as `top_share` becomes the lowest points that at most this share of these customers reach;
-    where ties let more of them reach even the best points, nobody does.
+    A condition given as `top_share` becomes the lowest points that at most this share of these customers
+    reach; where ties let more of them reach even the best points, nobody does.
     """
     scales = {
         indicator.name: fit_scale(raw[indicator.name], indicator)
@@ -136,18 +155,20 @@ def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> Scor
         if indicator.name in raw
     }
     weights = _vary_weights(_criterion_weights(raw, policy))
-    unscored = ScorecardModel(
-        policy_version=policy.version, learned_on=learned_on, customers=len(raw), scales=scales,
-        weights=tuple(weights), borders=(),
-    )  # fmt: skip
-    points = score(raw, policy, unscored)
-    borders = tuple(
-        _fit_cutoffs(points.assign(score=weigh(points, variation)), policy) for variation in weights
+    without_cutoffs = ScorecardModel(
+        policy_version=policy.version,
+        learned_on=learned_on,
+        customers=len(raw),
+        scales=scales,
+        weights=tuple(weights),
+        cutoffs=(),
     )
-    return unscored.model_copy(update={"borders": borders})
+    card = score(raw, policy, without_cutoffs)
+    cutoffs = tuple(_fit_cutoffs(card.assign(score=weigh(card, variation)), policy) for variation in weights)
+    return without_cutoffs.model_copy(update={"cutoffs": cutoffs})
 
 
-def score(raw: pd.DataFrame, policy: Policy, ruler: ScorecardModel) -> pd.DataFrame:
+def score(raw: pd.DataFrame, policy: Policy, model: ScorecardModel) -> pd.DataFrame:
     """The scorecard: `points_<indicator>`, one column per criterion (both 0…100), `weight_known`, `score`.
 
     What is unknown of a customer is left out of that customer's means, and `weight_known` (0…1) says how much
@@ -155,16 +176,16 @@ def score(raw: pd.DataFrame, policy: Policy, ruler: ScorecardModel) -> pd.DataFr
     """
     card, known = pd.DataFrame(index=raw.index), pd.Series(0.0, index=raw.index)
     for criterion in policy.criteria:
-        names = [indicator.name for indicator in criterion.indicators if indicator.name in ruler.scales]
+        names = [indicator.name for indicator in criterion.indicators if indicator.name in model.scales]
         if not names:
             continue
         for name in names:
             values = raw[name] if name in raw else pd.Series(np.nan, index=raw.index)
-            card[f"points_{name}"] = ruler.scales[name].measure(values)
+            card[f"points_{name}"] = model.scales[name].measure(values)
         shares = {indicator.name: indicator.weight for indicator in criterion.indicators}
         card[criterion.name], measured = _mean({name: card[f"points_{name}"] for name in names}, shares)
-        known += ruler.weights[0][criterion.name] * measured / sum(shares[name] for name in names)
-    return card.assign(weight_known=known.clip(0, 1).round(6), score=weigh(card, ruler.weights[0]))
+        known += model.weights[0][criterion.name] * measured / sum(shares[name] for name in names)
+    return card.assign(weight_known=known.clip(0, 1).round(6), score=weigh(card, model.weights[0]))
 
 
 def weigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:
@@ -178,7 +199,8 @@ def _mean(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.S
 
     Added column by column, so that a customer's score never depends on the other rows.
     """
-    total = measured = 0.0
+    index = next(iter(points.values())).index
+    total, measured = pd.Series(0.0, index=index), pd.Series(0.0, index=index)
     for name, values in points.items():
         total = total + values.fillna(0.0) * weights[name]
         measured = measured + values.notna() * weights[name]
@@ -190,8 +212,8 @@ def fit_scale(values: pd.Series, indicator: Indicator) -> Scale:
     if indicator.levels is not None:
         return Scale(levels=dict(indicator.levels))
     if indicator.points is not None:
-        raw, points = zip(*indicator.points, strict=True)
-        return Scale(raw=raw, points=points)
+        anchors = tuple(zip(*indicator.points, strict=True))
+        return Scale(raw=anchors[0], points=anchors[1])
     counts = values.dropna().astype("float64").value_counts().sort_index()
     if counts.empty:  # nobody to learn from: everyone in the middle
         return Scale(raw=(0.0,), points=(50.0,))
@@ -202,31 +224,32 @@ def fit_scale(values: pd.Series, indicator: Indicator) -> Scale:
     return Scale(raw=tuple(percentiles.index[kept]), points=tuple(points[kept]))
 
 
-def _fit_cutoffs(points: pd.DataFrame, policy: Policy) -> dict[str, dict[str, Cutoff]]:
+def _fit_cutoffs(card: pd.DataFrame, policy: Policy) -> dict[str, dict[str, Cutoff]]:
     return {
-        tier.name: {column: _fit_cutoff(points, column, asked) for column, asked in tier.when.items()}
+        tier.name: {column: _fit_cutoff(card, column, condition) for column, condition in tier.when.items()}
         for tier in policy.tiers
     }
 
 
-def _fit_cutoff(points: pd.DataFrame, column: str, asked: Condition) -> Cutoff:
-    if column not in points:  # nobody meets a condition on what the data do not have
-        return Cutoff(at_least=UNREACHABLE, below=UNREACHABLE)
-    at_least = _fit_top_share(points[column], asked.top_share) if asked.top_share else asked.at_least or 0.0
-    return Cutoff(at_least=at_least, below=UNREACHABLE if asked.below is None else asked.below)
+def _fit_cutoff(card: pd.DataFrame, column: str, condition: Condition) -> Cutoff:
+    if column not in card:  # nobody meets a condition on what the data do not have
+        return Cutoff(at_least=None)
+    if condition.top_share:
+        return Cutoff(at_least=_fit_top_share(card[column], condition.top_share))
+    return Cutoff(at_least=condition.at_least or 0.0, below=condition.below)
 
 
-def _fit_top_share(points: pd.Series, share: float) -> float:
-    """The lowest points that at most `share` of the customers reach.
+def _fit_top_share(points: pd.Series, share: float) -> float | None:
+    """The lowest points that at most `share` of the customers reach; None where more reach even the best.
 
     >>> _fit_top_share(pd.Series([10.0, 20.0, 30.0, 40.0]), 0.5)
     30.0
-    >>> _fit_top_share(pd.Series([10.0, 40.0, 40.0, 40.0]), 0.5)
-    101.0
+    >>> _fit_top_share(pd.Series([10.0, 40.0, 40.0, 40.0]), 0.5) is None
+    True
     """
     counts = points.value_counts().sort_index(ascending=False)
-    reached = counts.cumsum() <= share * len(points) + 1e-9
-    return float(counts.index[reached][-1]) if reached.any() else UNREACHABLE
+    reached = counts.index[counts.cumsum() <= share * len(points) + 1e-9]
+    return float(reached[-1]) if len(reached) else None
 
 
 def _criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:

@@ -17,7 +17,7 @@ import pandas as pd
 from crcm_lib.config.policy import Policy, read_policy
 from crcm_lib.errors import DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.privacy import hide_small
+from crcm_lib.privacy import hide_small, pseudonymise
 from crcm_lib.reporting import display
 from crcm_lib.reporting.charts.style import set_house_style
 from crcm_lib.schema import tables
@@ -105,6 +105,10 @@ class Workspace:
         """How many customers have each pair of values; cells that are or betray a small one are missing."""
         crossed = pd.crosstab(frame[rows], frame[columns])
         return hide_small(crossed, counts=list(crossed.columns), at_least=self.min_cell)
+
+    def pseudonyms(self, customers: Iterable[str]) -> list[str]:
+        """The pseudonyms of customers, for a picture; frames are shown under pseudonyms by themselves."""
+        return pseudonymise(customers, self.about)
 
     def by_hand(self) -> list[str]:
         """Result tables that come from where this notebook writes and differ from those of `input_dir`."""

@@ -30,9 +30,7 @@ SUMMARY_KINDS = {
     "known": "share",
     "firmness": "share",
     **{
-        f"{way}{by_chance}": "share"
-        for way in ("stayed", "rose", "fell")
-        for by_chance in ("", "_by_chance")
+        f"{way}{by_chance}": "share" for way in ("stayed", "rose", "fell") for by_chance in ("", "_by_chance")
     },
 }
 

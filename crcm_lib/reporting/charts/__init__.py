@@ -15,6 +15,3 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "value_charts",
     ],
 )
-
-from crcm_lib.reporting.charts._old import table as table  # noqa: E402
-from crcm_lib.reporting.charts._old import takeaway as takeaway  # noqa: E402

@@ -185,8 +185,3 @@ def _close(figure) -> None:
     from matplotlib import pyplot
 
     pyplot.close(figure)
-
-
-# Until every notebook draws for itself:
-from crcm_lib.reporting.charts._old import *  # noqa: E402,F403
-from crcm_lib.reporting.charts._old import Picture, TableView, table, takeaway  # noqa: E402,F401

@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submodules=[
         "actions",
         "churn_warning",
+        "classification",
         "clustering",
         "clv",
         "clv_assumptions",
@@ -20,6 +21,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rfm_segments",
         "satisfaction",
         "subscriptions",
-        "tiers",
     ],
 )
