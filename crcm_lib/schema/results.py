@@ -14,18 +14,24 @@ from crcm_lib.schema.columns import (
 
 RESULTS = {
     "rejects": Table(
-        "a record set aside, or kept with a remark", (), "01_data_cleaning",
+        "a record set aside, or kept with a remark",
+        (),
+        "01_data_cleaning",
         {
             "table": text_column("the input table", True),
             "file": text_column("the file's name", True),
-            "record": Column("integer", "", "the record's number in the file, 1 for the first after the header", True, 1),
+            "record": Column(
+                "integer", "", "the record's number in the file, 1 for the first after the header", True, 1
+            ),
             "rule": text_column("the rule it breaks", True),
             "severity": text_column("reject: set aside; remark: kept", True, ("reject", "remark")),
             "amount": Column("money", CURRENCY, "its amount, where one could be read"),
         },
     ),
     "row_account": Table(
-        "a way that records of a file went", ("table", "file", "state"), "01_data_cleaning",
+        "a way that records of a file went",
+        ("table", "file", "state"),
+        "01_data_cleaning",
         {
             "table": text_column("the input table", True),
             "file": text_column("the file's name", True),
@@ -34,22 +40,35 @@ RESULTS = {
         },
     ),
     "money_account": Table(
-        "a way that money of a currency went", ("currency", "state"), "01_data_cleaning",
+        "a way that money of a currency went",
+        ("currency", "state"),
+        "01_data_cleaning",
         {
             "currency": text_column("ISO 4217 code", True),
-            "state": text_column("read, sales, returns matched, returns unmatched, or the rule that set it aside", True),
+            "state": text_column(
+                "read, sales, returns matched, returns unmatched, or the rule that set it aside", True
+            ),
             "records": count_column("how many", True),
             "amount": Column("money", CURRENCY, "how much", True),
         },
     ),
     "quality": Table(
-        "a quality score of an input table", ("table", "dimension"), "01_data_cleaning",
+        "a quality score of an input table",
+        ("table", "dimension"),
+        "01_data_cleaning",
         {
             "table": text_column("the input table", True),
-            "dimension": text_column("quality dimension", True, ("completeness", "validity", "uniqueness", "timeliness")),
+            "dimension": text_column(
+                "quality dimension", True, ("completeness", "validity", "uniqueness", "timeliness")
+            ),
             "score": share_column("1 is perfect", True),
-            "counted": count_column("cells (completeness), records, or days from the oldest to the newest record (timeliness)", True),
-            "failing": count_column("of them empty, breaking a rule on values, repeating another, or without a record", True),
+            "counted": count_column(
+                "cells (completeness), records, or days from the oldest to the newest record (timeliness)",
+                True,
+            ),
+            "failing": count_column(
+                "of them empty, breaking a rule on values, repeating another, or without a record", True
+            ),
             "worst_column": text_column("the column with most empty cells, if any is empty"),
             "worst_gaps": count_column("its empty cells"),
             "newest_day": Column("day", "date", "the day of the newest record"),
@@ -58,7 +77,9 @@ RESULTS = {
         },
     ),
     "verdict": Table(
-        "something the data may or may not carry", ("capability",), "01_data_cleaning",
+        "something the data may or may not carry",
+        ("capability",),
+        "01_data_cleaning",
         {
             "capability": text_column("a model or a part of the report", True),
             "verdict": text_column("how far the data carry it", True, ("yes", "limited", "no")),
@@ -66,8 +87,19 @@ RESULTS = {
                 "what decided",
                 True,
                 (
-                    "customers", "repeat_buyers", "history", "gap", "old_data", "returns", "no_returns", "column",
-                    "no_column", "table", "no_table", "no_usable_record", "attributes",
+                    "customers",
+                    "repeat_buyers",
+                    "history",
+                    "gap",
+                    "old_data",
+                    "returns",
+                    "no_returns",
+                    "column",
+                    "no_column",
+                    "table",
+                    "no_table",
+                    "no_usable_record",
+                    "attributes",
                 ),
             ),
             "subject": text_column("the table or column that it depends on"),
@@ -81,7 +113,9 @@ RESULTS = {
         },
     ),
     "customer_features": Table(
-        "a customer as known on `as_of`", ("customer_id",), "02_customer_profile",
+        "a customer as known on `as_of`",
+        ("customer_id",),
+        "02_customer_profile",
         {
             "customer_id": ID,
             "purchases": count_column("distinct purchase days, first one included; 0 for a prospect", True),
@@ -89,7 +123,9 @@ RESULTS = {
             "days_first_to_last": days_column("BG/NBD's t_x, not RFM's recency"),
             "days_observed": days_column("from first purchase to as_of; BG/NBD's T"),
             "spend_total": money_column("received, returns taken off", True),
-            "spend_mean_repeat": money_column("mean spend per purchase day after the first one; empty for one-time buyers"),
+            "spend_mean_repeat": money_column(
+                "mean spend per purchase day after the first one; empty for one-time buyers"
+            ),
             "spend_mean": money_column("mean spend per purchase day, the first one included"),
             "orders": count_column("distinct orders"),
             "first_day": Column("day", "date", "first purchase"),
@@ -109,30 +145,52 @@ RESULTS = {
             "margin_total": money_column("spend less cost, over the lines whose cost is known"),
             "cost_known_share": share_column("share of the sales whose cost is known"),
             **{f"spend_{n}d": money_column(f"spend in the last {n} days") for n in (30, 90, 180, 365)},
-            **{f"purchases_{n}d": count_column(f"purchase days in the last {n} days") for n in (30, 90, 180, 365)},
-            "spend_trend": Column("number", "-1…1", "(last half-window − the one before) / their sum", at_least=-1, at_most=1),
-        }, open=True,
+            **{
+                f"purchases_{n}d": count_column(f"purchase days in the last {n} days")
+                for n in (30, 90, 180, 365)
+            },
+            "spend_trend": Column(
+                "number", "-1…1", "(last half-window − the one before) / their sum", at_least=-1, at_most=1
+            ),
+        },
+        open=True,
     ),
     "stages": Table(
-        "a customer's lifecycle stage", ("customer_id",), "02_customer_profile",
+        "a customer's lifecycle stage",
+        ("customer_id",),
+        "02_customer_profile",
         {
             "customer_id": ID,
-            "stage": text_column("lifecycle stage", True, ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")),
+            "stage": text_column(
+                "lifecycle stage",
+                True,
+                ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back"),
+            ),
             "reason": text_column(
                 "the rule that decided",
                 True,
                 (
-                    "no_purchase", "absent_beyond_lost", "absent_beyond_at_risk", "returned_after_lost", "bought_once",
-                    "first_purchase_recent", "many_purchases_over_long", "came_back",
+                    "no_purchase",
+                    "absent_beyond_lost",
+                    "absent_beyond_at_risk",
+                    "returned_after_lost",
+                    "bought_once",
+                    "first_purchase_recent",
+                    "many_purchases_over_long",
+                    "came_back",
                 ),
             ),
             "at_risk_after_days": days_column("absence after which this customer is at risk, by own rhythm"),
             "lost_after_days": days_column("absence after which this customer is lost, by own rhythm"),
-            "lost_before_days": days_column("absence after which this customer was lost before the last purchase"),
+            "lost_before_days": days_column(
+                "absence after which this customer was lost before the last purchase"
+            ),
         },
     ),
     "rfm": Table(
-        "a customer's scores", ("customer_id",), "03_rfm",
+        "a customer's scores",
+        ("customer_id",),
+        "03_rfm",
         {
             "customer_id": ID,
             "recency_score": Column("integer", "1…n", "n is most recent", True, 1),
@@ -143,30 +201,54 @@ RESULTS = {
         },
     ),
     "value": Table(
-        "a customer's predicted value", ("customer_id",), "04_clv",
+        "a customer's predicted value",
+        ("customer_id",),
+        "04_clv",
         {
             "customer_id": ID,
-            "p_alive": share_column("probability of still being a customer; empty for one-time buyers, of whom nothing is seen"),
+            "p_alive": share_column(
+                "probability of still being a customer; empty for one-time buyers, of whom nothing is seen"
+            ),
             "expected_purchases": Column("number", "purchase days", "over the horizon", True, 0),
             "expected_spend_per_purchase": money_column("expected spend per purchase day", True, 0),
             "spend_expected": money_column("over the horizon, not discounted", True, 0),
-            "spend_low": money_column("lower end of the range that spend falls into with 80 % probability", at_least=0),
+            "spend_low": money_column(
+                "lower end of the range that spend falls into with 80 % probability", at_least=0
+            ),
             "spend_high": money_column("upper end of that range", at_least=0),
-            "spend_if_stays": money_column("spend_expected of a customer who is certainly still there today", at_least=0),
-            "value": money_column("over the horizon, discounted; margin where cost or a margin rate is known", True, 0),
+            "spend_if_stays": money_column(
+                "spend_expected of a customer who is certainly still there today", at_least=0
+            ),
+            "value": money_column(
+                "over the horizon, discounted; margin where cost or a margin rate is known", True, 0
+            ),
             "model": text_column("which model said so", True),
         },
     ),
     "newcomers": Table(
-        "a newcomer's or prospect's expected early spend", ("customer_id",), "04_clv",
+        "a newcomer's or prospect's expected early spend",
+        ("customer_id",),
+        "04_clv",
         {
             "customer_id": ID,
             "kind": text_column("bought on one day so far, or never", True, ("newcomer", "prospect")),
-            "class": text_column("by thirds of what older newcomers were expected to spend", True, ("promising", "ordinary", "modest", "cannot_tell")),
-            "spend_expected": money_column("over the early days: after the first day, of a prospect from it on; empty where the past cannot tell", at_least=0),
-            "spend_to_come": money_column("what of it is still expected after waiting for so long; empty for prospects", at_least=0),
+            "class": text_column(
+                "by thirds of what older newcomers were expected to spend",
+                True,
+                ("promising", "ordinary", "modest", "cannot_tell"),
+            ),
+            "spend_expected": money_column(
+                "over the early days: after the first day, of a prospect from it on; empty where the past cannot tell",
+                at_least=0,
+            ),
+            "spend_to_come": money_column(
+                "what of it is still expected after waiting for so long; empty for prospects", at_least=0
+            ),
             "days_waited": days_column("since the first purchase"),
-            "reason": text_column("attributes: two of them change it most; or close_to_mean, mean_of_all, no_earlier_customers", True),
+            "reason": text_column(
+                "attributes: two of them change it most; or close_to_mean, mean_of_all, no_earlier_customers",
+                True,
+            ),
             "attribute_1": text_column("the attribute that changes it most"),
             "level_1": text_column("the customer's group in it"),
             "factor_1": Column("number", "factor", "of that group, on the expected spend", at_least=0),
@@ -176,17 +258,23 @@ RESULTS = {
         },
     ),
     "holdout": Table(
-        "a customer known when the latest window held out began", ("customer_id",), "04_clv",
+        "a customer known when the latest window held out began",
+        ("customer_id",),
+        "04_clv",
         {
             "customer_id": ID,
             "start": Column("day", "date", "last day known to the models", True),
             "end": Column("day", "date", "last day of the window", True),
             "spend_predicted": money_column("the selected model's prediction for the window", True),
-            "margin_predicted": money_column("times the margin rate known at the start; empty where cost was unknown"),
+            "margin_predicted": money_column(
+                "times the margin rate known at the start; empty where cost was unknown"
+            ),
         },
     ),
     "backtest": Table(
-        "a model's measure on days it had not seen", ("model", "measure"), "04_clv",
+        "a model's measure on days it had not seen",
+        ("model", "measure"),
+        "04_clv",
         {
             "model": text_column("model or baseline", True),
             "measure": text_column("loss, mae, rmse, bias, gini …", True),
@@ -194,21 +282,38 @@ RESULTS = {
         },
     ),
     "churn": Table(
-        "a customer's churn warning", ("customer_id",), "05_churn_warning",
+        "a customer's churn warning",
+        ("customer_id",),
+        "05_churn_warning",
         {
             "customer_id": ID,
             "alert": text_column("how pressing", True, ("none", "watch", "warning", "urgent")),
-            "reason": text_column("within_usual_gap, or what raised the alert, joined by +: overdue or bought_once, spend_drop, low_p_alive", True),
-            "overdue_ratio": Column("number", "ratio", "days since last purchase / the customer's own usual gap", at_least=0),
-            "gap_days": days_column("the customer's own usual gap between purchases, drawn towards that of all"),
+            "reason": text_column(
+                "within_usual_gap, or what raised the alert, joined by +: overdue or bought_once, spend_drop, low_p_alive",
+                True,
+            ),
+            "overdue_ratio": Column(
+                "number", "ratio", "days since last purchase / the customer's own usual gap", at_least=0
+            ),
+            "gap_days": days_column(
+                "the customer's own usual gap between purchases, drawn towards that of all"
+            ),
             "p_alive": share_column("probability of still being a customer, where the model can say"),
-            "spend_drop": Column("number", "share", "1 − recent spend rate / earlier spend rate; below 0 is a rise", at_most=1),
+            "spend_drop": Column(
+                "number", "share", "1 − recent spend rate / earlier spend rate; below 0 is a rise", at_most=1
+            ),
             "spend_drop_days": days_column("the last days that the drop is measured over"),
-            "revenue_at_risk": money_column("expected spend over the horizon had the customer stayed, times the chance that they left", True, 0),
+            "revenue_at_risk": money_column(
+                "expected spend over the horizon had the customer stayed, times the chance that they left",
+                True,
+                0,
+            ),
         },
     ),
     "groups": Table(
-        "a customer's natural group, or none", ("customer_id",), "06_clustering",
+        "a customer's natural group, or none",
+        ("customer_id",),
+        "06_clustering",
         {
             "customer_id": ID,
             "group": Column("integer", "", "0 where there are no natural groups", True, 0),
@@ -216,7 +321,9 @@ RESULTS = {
         },
     ),
     "satisfaction": Table(
-        "what service and surveys say of a customer", ("customer_id",), "07_satisfaction",
+        "what service and surveys say of a customer",
+        ("customer_id",),
+        "07_satisfaction",
         {
             "customer_id": ID,
             "nps": Column("number", "0…10", "latest answer", at_least=0, at_most=10),
@@ -230,14 +337,21 @@ RESULTS = {
         },
     ),
     "scorecard": Table(
-        "a customer's points", ("customer_id",), "08_classification",
+        "a customer's points",
+        ("customer_id",),
+        "08_classification",
         {
             "customer_id": ID,
-            "score": Column("number", "0…100", "weighted score over the criteria that the data can carry", True, 0, 100),
-        }, open=True,
+            "score": Column(
+                "number", "0…100", "weighted score over the criteria that the data can carry", True, 0, 100
+            ),
+        },
+        open=True,
     ),
     "tiers": Table(
-        "a customer's tier and why", ("customer_id",), "08_classification",
+        "a customer's tier and why",
+        ("customer_id",),
+        "08_classification",
         {
             "customer_id": ID,
             "tier": text_column("a tier of the policy", True),
@@ -248,16 +362,22 @@ RESULTS = {
                 ("conditions_met", "last_tier", "nothing_known"),
             ),
             "next_tier": text_column("the next better tier"),
-            "to_next_tier": Column("number", "points", "missing to it, in the condition furthest from met", at_least=0),
+            "to_next_tier": Column(
+                "number", "points", "missing to it, in the condition furthest from met", at_least=0
+            ),
             "firmness": share_column("share of the weight variations that give the same tier"),
         },
     ),
     "actions": Table(
-        "something to do for a customer", ("customer_id", "action"), "09_strategy",
+        "something to do for a customer",
+        ("customer_id", "action"),
+        "09_strategy",
         {
             "customer_id": ID,
             "action": text_column("an action of the policy", True),
-            "lever": text_column("lever", True, ("product", "price", "service", "communication", "marketing")),
+            "lever": text_column(
+                "lever", True, ("product", "price", "service", "communication", "marketing")
+            ),
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
             "cost": money_column("of doing it once", True, 0),
@@ -267,7 +387,9 @@ RESULTS = {
         },
     ),
     "planned_assignments": Table(
-        "a customer's arm for an action", ("customer_id", "action"), "09_strategy",
+        "a customer's arm for an action",
+        ("customer_id", "action"),
+        "09_strategy",
         {
             "customer_id": ID,
             "action": text_column("an action of the policy", True),
@@ -278,7 +400,9 @@ RESULTS = {
         },
     ),
     "calendar": Table(
-        "a planned contact", ("customer_id", "action", "occasion"), "09_strategy",
+        "a planned contact",
+        ("customer_id", "action", "occasion"),
+        "09_strategy",
         {
             "day": Column("day", "date", "a working day, Monday to Friday", True),
             "customer_id": ID,
@@ -289,7 +413,9 @@ RESULTS = {
         },
     ),
     "moves": Table(
-        "a customer's movement between tiers", ("customer_id",), "10_monitoring",
+        "a customer's movement between tiers",
+        ("customer_id",),
+        "10_monitoring",
         {
             "customer_id": ID,
             "tier_before": text_column("tier on the comparison day", True),
@@ -306,7 +432,9 @@ RESULTS = {
         },
     ),
     "effects": Table(
-        "a past tier and what came after", ("tier_before",), "10_monitoring",
+        "a past tier and what came after",
+        ("tier_before",),
+        "10_monitoring",
         {
             "tier_before": text_column("tier on the comparison day", True),
             "customers": count_column("customers in it", True),
@@ -319,7 +447,9 @@ RESULTS = {
         },
     ),
     "action_effects": Table(
-        "an earlier action and what came after, treatment beside control", ("action", "outcome"), "10_monitoring",
+        "an earlier action and what came after, treatment beside control",
+        ("action", "outcome"),
+        "10_monitoring",
         {
             "action": text_column("an action of an earlier run", True),
             "outcome": text_column("what was compared", True, ("bought_again", "spend")),
@@ -338,26 +468,36 @@ RESULTS = {
         },
     ),
     "profit": Table(
-        "what remains of a customer's gross sales", ("customer_id",), "11_profitability",
+        "what remains of a customer's gross sales",
+        ("customer_id",),
+        "11_profitability",
         {
             "customer_id": ID,
             "gross_sales": money_column("before discounts and returns", True),
             "discounts": money_column("taken off"),
             "returns": money_column("taken off", True),
             "spend_total": money_column("received, returns taken off", True),
-            "sales_of_unknown_cost": money_column("taken off, so that nothing is earned where nothing is known"),
+            "sales_of_unknown_cost": money_column(
+                "taken off, so that nothing is earned where nothing is known"
+            ),
             "cost_of_goods": money_column("taken off"),
             "cost_to_serve": money_column("of tickets, contacts and actions; taken off"),
             "late_payment": money_column("interest on what was paid late; taken off"),
-            "contribution": money_column("what remains; empty where the cost of most of the sales is unknown"),
+            "contribution": money_column(
+                "what remains; empty where the cost of most of the sales is unknown"
+            ),
         },
     ),
     "renewals": Table(
-        "a customer with a running contract", ("customer_id",), "11_profitability",
+        "a customer with a running contract",
+        ("customer_id",),
+        "11_profitability",
         {
             "customer_id": ID,
             "p_renewal": share_column("chance that the contract that ends next is renewed", True),
-            "renewal_value": money_column("contract value of the renewals within the horizon, discounted; no part of `value`"),
+            "renewal_value": money_column(
+                "contract value of the renewals within the horizon, discounted; no part of `value`"
+            ),
         },
     ),
-}  # fmt: skip
+}

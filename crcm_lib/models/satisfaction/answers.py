@@ -73,9 +73,9 @@ def measure_coverage(satisfaction: pd.DataFrame, buyers: pd.DataFrame) -> pd.Dat
 def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
     """NPS and mean csat per month with intervals; a customer's latest answer of the month counts.
 
-    Columns: month, measure (nps, csat), value, low, high, customers.
+    Columns: month, measure (nps, csat), score, low, high, customers.
     """
-    columns = ["month", "measure", "value", "low", "high", "customers"]
+    columns = ["month", "measure", "score", "low", "high", "customers"]
     if not has(engine, "surveys"):
         return pd.DataFrame(columns=columns)
     answers = engine.execute(f"""
@@ -87,9 +87,9 @@ def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
         where nth = 1 order by month, instrument, score""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
-        score = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
-        value = score["nps"] if instrument == "nps" else score["mean"]
-        rows.append([month, instrument, value, score["low"], score["high"], score["answers"]])
+        said = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
+        score = said["nps"] if instrument == "nps" else said["mean"]
+        rows.append([month, instrument, score, said["low"], said["high"], said["answers"]])
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -60,13 +60,13 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
     """What the monthly lines show, or why there are none; months with too few answers are left out."""
     if months.empty:
         return why or _("Too few answers.")
-    words = _("{measure}: {months} months, first {first:.1f}, last {value:.1f} ({low:.1f} to {high:.1f})")
+    words = _("{measure}: {months} months, first {first:.1f}, last {score:.1f} ({low:.1f} to {high:.1f})")
     parts = [
         words.format(
             measure=name,
             months=len(part),
-            first=part["value"].iloc[0],
-            **part.iloc[-1][["value", "low", "high"]],
+            first=part["score"].iloc[0],
+            **part.iloc[-1][["score", "low", "high"]],
         )
         for name, part in months.groupby("measure", sort=False)
     ]
