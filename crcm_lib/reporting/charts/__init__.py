@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "bounds",
         "cluster_charts",
         "margin",
+        "movement_charts",
         "plan_charts",
         "profile_charts",
         "style",
