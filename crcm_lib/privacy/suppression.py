@@ -55,8 +55,8 @@ def hide_small(
     c       <NA>    NaN
     """
     if not isinstance(counts, str):
-        people = frame[list(counts)].astype("float64").to_numpy()
-        return _blank(frame, list(counts), _hide_two_way(people, at_least))
+        cells = frame[list(counts)].astype("float64").to_numpy()
+        return _blank(frame, list(counts), _hide_two_way(cells, at_least))
     people = frame[counts].fillna(0).to_numpy()
     hidden = _hide_list(people, _is_small(people, at_least), at_least)
     hidden_money = hidden.copy()
