@@ -124,6 +124,16 @@ def test_counts_that_pandas_makes_are_hidden_too(show, count):
         assert not re.search(r"\b[29](\.00)?(<|$)", words, flags=re.M)
 
 
+def test_what_is_hidden_is_counted_and_explained_below_the_table(show):
+    groups = pd.DataFrame({"tier": list("abc"), "customers": [40, 3, 9], "spend": [900.0, 77.0, 200.0]})
+    for words in show(groups).values():
+        assert "4 number(s) are hidden, because they tell of fewer than 5 customers" in words
+    assert "hidden" not in html_of(groups.iloc[[0]])
+    already = groups.assign(customers=[40, None, None], spend=[900.0, None, None])
+    already.attrs["hidden"] = 4  # by the workspace
+    assert "4 number(s) are hidden" in html_of(already)
+
+
 def test_customers_are_no_groups():
     """A customer's own count of answers is not a cell: hiding it would hide everybody."""
     frame = pd.DataFrame({"customer_id": ["K1"], "answers": [2]})

@@ -81,6 +81,7 @@ def test_small_cells_are_hidden_by_the_policys_limit(ws):
     hidden = ws.hide(groups, money=["spend"])
     assert hidden["customers"].tolist()[0] == 40
     assert hidden.iloc[1:].isna().all(axis=None)
+    assert hidden.attrs["hidden"] == 4
     pairs = pd.DataFrame({"tier": ["a"] * 40 + ["b"] * 2, "stage": ["loyal"] * 42})
     assert ws.counts(pairs, "tier", "stage").isna().any(axis=None)
 

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.privacy import hide_small, pseudonymise
+from crcm_lib.privacy import count_hidden, hide_small, pseudonymise
 from crcm_lib.reporting.charts import style
 from crcm_lib.reporting.text import numbers
 from crcm_lib.schema.labels import COUNTS, kind_of, label
@@ -109,7 +109,7 @@ def frame_to_html(frame: pd.DataFrame, audience: Audience) -> str:
             cells.itertuples(index=False, name=None), raw.itertuples(index=False, name=None), strict=True
         )
     )
-    words, rest = frame.attrs.get("caption", ""), _rest(len(frame))
+    words, rest = frame.attrs.get("caption", ""), html.escape(_remarks(frame, audience))
     above = f"<caption>{html.escape(words)}</caption>" if words else ""
     foot = f'<tfoot><tr><td colspan="{len(numeric)}">{rest}</td></tr></tfoot>' if rest else ""
     return f'<table class="crcm">{above}<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody>{foot}</table>'
@@ -119,7 +119,7 @@ def frame_to_text(frame: pd.DataFrame, audience: Audience) -> str:
     """The same table as plain text; tests compare it."""
     _raw, cells = _cells(frame, audience)
     body = "" if cells.empty else cells.to_string(index=False)
-    return "\n".join(filter(None, [frame.attrs.get("caption", ""), body, _rest(len(frame))]))
+    return "\n".join(filter(None, [frame.attrs.get("caption", ""), body, _remarks(frame, audience)]))
 
 
 def styler_to_html(styler: Any, audience: Audience) -> str:
@@ -211,11 +211,14 @@ def _flat(name: Any) -> str:
     return " · ".join(str(part) for part in name if str(part)) if isinstance(name, tuple) else str(name)
 
 
-def _rest(rows: int) -> str:
-    if not rows:
+def _remarks(frame: pd.DataFrame, audience: Audience) -> str:
+    """How many rows are not shown, and how many numbers are hidden."""
+    if not len(frame):
         return _("no rows")
-    more = rows - MAX_ROWS
-    return _("… and {more} more rows").format(more=numbers.count(more)) if more > 0 else ""
+    more = len(frame) - MAX_ROWS
+    rest = _("… and {more} more rows").format(more=numbers.count(more)) if more > 0 else ""
+    hidden = frame.attrs.get("hidden", 0) + count_hidden(frame, hide_small_rows(frame, audience.min_cell))
+    return " ".join(filter(None, [rest, numbers.describe_hidden(hidden, at_least=audience.min_cell)]))
 
 
 def _is_numeric(values: pd.Series) -> bool:

@@ -17,7 +17,7 @@ import pandas as pd
 from crcm_lib.config.policy import Policy, read_policy
 from crcm_lib.errors import DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.privacy import hide_small, pseudonymise
+from crcm_lib.privacy import count_hidden, hide_small, pseudonymise
 from crcm_lib.reporting import display
 from crcm_lib.reporting.charts.style import set_house_style
 from crcm_lib.schema import tables
@@ -98,8 +98,13 @@ class Workspace:
     def hide(
         self, groups: pd.DataFrame, *, counts: str = "customers", money: Iterable[str] = ()
     ) -> pd.DataFrame:
-        """A frame of one row per group without small cells, to draw from; see `privacy.hide_small`."""
-        return hide_small(groups, counts=counts, money=list(money), at_least=self.min_cell)
+        """A frame of one row per group without small cells, to draw from; see `privacy.hide_small`.
+
+        Where the frame is shown, a line below it says how many numbers are hidden, and why.
+        """
+        published = hide_small(groups, counts=counts, money=list(money), at_least=self.min_cell)
+        published.attrs = {**groups.attrs, "hidden": count_hidden(groups, published)}
+        return published
 
     def counts(self, frame: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
         """How many customers have each pair of values; cells that are or betray a small one are missing."""
