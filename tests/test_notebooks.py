@@ -66,6 +66,18 @@ def test_is_valid(path):
     nbformat.validate(nbformat.read(path, as_version=4))
 
 
+def test_cells_show_a_frame_or_a_picture(code):
+    """All but the parameters, the imports, the takeaway and what is written."""
+    first, rest = code[:2], code[2:-1]
+    assert "parameters" in first[0].metadata.get("tags", [])
+    assert "import" in first[1].source
+    for cell in rest:
+        if "headline" in cell.metadata.get("tags", []):
+            continue
+        kinds = {kind for output in cell.outputs for kind in output.get("data", {})}
+        assert kinds & {"text/html", "image/png"}, cell.source
+
+
 def test_logic_lives_in_the_library(code):
     banned = (
         ast.FunctionDef,
@@ -112,6 +124,11 @@ def test_the_title_says_what_it_reads_writes_and_who_decides(path, cells):
     assert re.match(rf"# {number} · \S.* — .+\?\n", cells[0].source)
     for word in ("Reads", "Writes", "Decided by"):
         assert f"**{word}**" in cells[0].source
+
+
+def test_no_code_stands_where_text_belongs(cells):
+    texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+    assert [text for text in texts if re.search(r"^[\w., ]+ = \S", text, flags=re.M)] == []
 
 
 def test_every_question_is_answered_in_sight(cells):
