@@ -197,7 +197,7 @@ RESULTS = {
             "frequency_score": Column("integer", "1…n", "n is most frequent", True, 1),
             "monetary_score": Column("integer", "1…n", "n is most spend", True, 1),
             "segment": text_column("named segment", True),
-            "segment_before": text_column("segment on the comparison day, with the same ruler"),
+            "segment_before": text_column("segment on the comparison day, with the same cut points"),
         },
     ),
     "value": Table(

@@ -34,7 +34,7 @@ def score_borders(model: ScorecardModel) -> dict[str, float]:
 
 def describe_scores(counts: pd.DataFrame, borders: Mapping[str, float], *, at_least: int) -> str:
     """What the columns of scores show; `counts` of fewer than `at_least` customers are 0."""
-    named = ", ".join(f"{name} {border:.1f}" for name, border in borders.items()) or _("none")
+    named = ", ".join(f"{name} {numbers.number(border)}" for name, border in borders.items()) or _("none")
     fullest = counts.sum(axis=1)
     return _(
         "Columns of customers by score, coloured by tier; most of them from {start} points. Lowest scores of "
@@ -65,7 +65,7 @@ def describe_tiers(shown: pd.DataFrame) -> str:
 def describe_parts(parts: pd.DataFrame) -> str:
     """What the bars of examples show: `customer` (a pseudonym and the tier) and the sum of `adds`."""
     scores = parts.groupby("customer", sort=False)["adds"].sum()
-    rows = "; ".join(f"{name} {score:.1f}" for name, score in scores.items()).replace("\n", ", ")
+    rows = "; ".join(f"{name} {numbers.number(score)}" for name, score in scores.items()).replace("\n", ", ")
     return _("Bars, the scores of example customers added up: {rows}.").format(rows=rows)
 
 
@@ -92,12 +92,12 @@ def write_reasons(
     names = [tier.name for tier in policy.tiers]
     against = {name: _write_conditions(policy, model.cutoffs[0], names.index(name)) for name in names}
     words = {tier.name: tier.because for tier in policy.tiers}
-    template = _("{because}; score {score:.2f} ({conditions}) = {parts}")
+    template = _("{because}; score {score} ({conditions}) = {parts}")
     points = card.loc[placed.index, list(model.weights[0])]
     because = [
         template.format(
             because=words[tier],
-            score=score,
+            score=numbers.number(score),
             conditions=against[tier],
             parts=_write_parts(model.weights[0], dict(of_each)),
         )
@@ -106,7 +106,7 @@ def write_reasons(
         )
     ]
     needs = [
-        ", ".join(f"{name} +{missing:.2f}" for name, missing in row.items() if pd.notna(missing))
+        ", ".join(f"{name} +{numbers.number(missing)}" for name, missing in row.items() if pd.notna(missing))
         for row in find_needs(placed, card, model).to_dict("records")
     ]
     return pd.DataFrame({"because": because, "next_needs": needs}, index=placed.index, dtype="str")
@@ -124,14 +124,17 @@ def _write_conditions(policy: Policy, cutoffs: Mapping[str, Mapping[str, Cutoff]
 def _write_cutoff(column: str, cutoff: Cutoff) -> str:
     if cutoff.at_least is None:
         return _("{name} out of reach").format(name=column)
-    upper = "" if cutoff.below is None else f" < {cutoff.below:.2f}"
-    return f"{column} ≥ {cutoff.at_least:.2f}{upper}"
+    upper = "" if cutoff.below is None else f" < {numbers.number(cutoff.below)}"
+    return f"{column} ≥ {numbers.number(cutoff.at_least)}{upper}"
 
 
 def _write_parts(weights: Mapping[str, float], points: Mapping) -> str:
     known = {name: value for name, value in points.items() if pd.notna(value)}
     total = sum(weights[name] for name in known)
-    parts = [f"{name} {value:.1f} × {weights[name] / total:.1%}" for name, value in known.items()]
+    parts = [
+        f"{name} {numbers.number(value)} × {numbers.share(weights[name] / total)}"
+        for name, value in known.items()
+    ]
     unknown = [name for name in weights if name not in known]
     tail = _("; not known: {names}").format(names=", ".join(unknown)) if unknown else ""
     return (" + ".join(parts) or _("nothing known")) + tail
