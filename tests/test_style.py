@@ -104,7 +104,8 @@ def test_stored_notebooks_hold_no_svg_and_runs_do(monkeypatch):
     monkeypatch.setenv("CRCM_PICTURES", "svg")
     drawn, about = style.to_svg(draw("华东"))
     assert drawn.lstrip().startswith("<?xml")
-    assert about == {"alt": "Spend of 华东."}
+    assert about == {"alt": "Spend of 华东.", "width": 691, "height": 384}
+    assert style.to_png(draw("a")) is None
     assert "prefers-color-scheme:dark" in drawn
     assert "var(--ink)" in drawn
     assert style.INK not in drawn.replace(f"--ink:{style.INK}", "")

@@ -1,7 +1,7 @@
 """The house style of every picture: one theme, words for those who cannot see it, and its file format.
 
 Stored notebooks hold PNG. In a run, where the environment variable CRCM_PICTURES is `svg`, the same call
-gives SVG beside it: sharp at any size, light and dark, equal bytes for equal content.
+gives SVG in its place: sharp at any size, light and dark, equal bytes for equal content.
 """
 
 import base64
@@ -126,17 +126,15 @@ def words_of(shown) -> str:
     return str(figure_of(shown).get_label()) or _("A picture without a description.")
 
 
-def to_png(shown) -> tuple[str, dict[str, Any]]:
-    """A picture as PNG in base64, with its size on a screen and its words; closes it for pyplot."""
+def to_png(shown) -> tuple[str, dict[str, Any]] | None:
+    """A picture as PNG in base64, with its size on a screen and its words; None in runs."""
+    if _is_run():
+        return None
     figure = figure_of(shown)
     _close(figure)
     figure.set_dpi(DPI)  # IPython's is another, and `find_outside` measures in the pixels of what was saved
-    drawn, stored = _save(figure, "png"), io.BytesIO()
-    from PIL import Image
-
-    Image.open(drawn).convert("RGB").save(stored, "png", optimize=True)
-    width, height = (round(inches * SCREEN_DPI) for inches in figure.get_size_inches())
-    about = {"alt": words_of(figure), "width": width, "height": height}
+    stored = _save(figure, "png")
+    about = _describe(figure)
     if outside := find_outside(figure):
         about["outside"] = outside  # no stored notebook may have it
     return base64.b64encode(stored.getvalue()).decode(), about
@@ -144,9 +142,10 @@ def to_png(shown) -> tuple[str, dict[str, Any]]:
 
 def to_svg(shown) -> tuple[str, dict[str, Any]] | None:
     """A picture as SVG whose ink and paper follow the reader's light or dark mode; None outside of runs."""
-    if os.environ.get("CRCM_PICTURES") != "svg":
+    if not _is_run():
         return None
     figure = figure_of(shown)
+    _close(figure)
     for axes in figure.axes:
         for cloud in axes.collections:
             cloud.set_rasterized(len(cloud.get_offsets()) > MAX_VECTOR_POINTS)
@@ -155,7 +154,17 @@ def to_svg(shown) -> tuple[str, dict[str, Any]] | None:
 
     with rc_context({"svg.hashsalt": salt}):
         drawn = _save(figure, "svg").getvalue().decode("utf-8")
-    return _follow_mode(re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.S)), {"alt": words_of(figure)}
+    return _follow_mode(re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.S)), _describe(figure)
+
+
+def _describe(figure) -> dict[str, Any]:
+    """Its words, and its size in a page's pixels."""
+    width, height = (round(inches * SCREEN_DPI) for inches in figure.get_size_inches())
+    return {"alt": words_of(figure), "width": width, "height": height}
+
+
+def _is_run() -> bool:
+    return os.environ.get("CRCM_PICTURES") == "svg"
 
 
 def _save(figure, kind: str) -> io.BytesIO:
