@@ -286,6 +286,6 @@ def test_alt_texts_name_groups_months_and_causes_and_say_what_is_hidden():
         {"group": ["a", "b"], "customers": [40, None], "nps": [-0.3, None], "low": [-9.0, None]}
     )
     words = text.describe_promoters(groups.assign(high=[9.0, None]), "")
-    assert words == "Dots with intervals, NPS. a 0 (-9 to 9, 40.0 answered); b hidden."
+    assert words == "Dots with intervals, NPS. a 0 (-9 to 9, 40 answered); b hidden."
     assert text.describe_promoters(groups.assign(nps=None, high=None), "no surveys") == "no surveys"
     assert text.describe_trend(pd.DataFrame(), "") == "Too few answers."

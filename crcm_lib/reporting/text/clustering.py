@@ -89,14 +89,14 @@ def describe_criteria(findings: ClusteringResult) -> str:
     """What the lines of silhouette and stability show, or why there are none."""
     if findings.criteria.empty:
         return describe_absence(findings.reason)
-    row = _("k {k}: {real:.2f} against {chance:.2f}, stability {stable:.2f} against {other:.2f}")
+    row = _("k {k}: {real} against {chance}, stability {stable} against {other}")
     rows = "; ".join(
         row.format(
             k=k,
-            real=each["silhouette"],
-            chance=each["silhouette one cloud high"],
-            stable=each["stability"],
-            other=each["stability one cloud high"],
+            real=numbers.number(each["silhouette"]),
+            chance=numbers.number(each["silhouette one cloud high"]),
+            stable=numbers.number(each["stability"]),
+            other=numbers.number(each["stability one cloud high"]),
         )
         for k, each in findings.criteria.iterrows()
     )
@@ -122,7 +122,8 @@ def describe_centres(findings: ClusteringResult, centres: pd.DataFrame) -> str:
     if not findings.found:
         return describe_absence(findings.reason)
     rows = "; ".join(
-        f"{name}: " + ", ".join(f"{column} {value:+.1f}" for column, value in centre.items())
+        f"{name}: "
+        + ", ".join(f"{column} {numbers.points_change(value)}" for column, value in centre.items())
         for name, centre in centres.iterrows()
     )
     return _("Map of the groups' centres in standard deviations. {rows}.").format(rows=rows)
@@ -146,7 +147,7 @@ def describe_groups(findings: ClusteringResult, parts: pd.DataFrame) -> Takeaway
         )
     words = _(
         "Buyers fall into **{k} groups** that chance does not explain ({method}; Jaccard overlap with "
-        "resamples at least {weakest:.2f})."
+        "resamples at least {weakest})."
     )
     top = parts.iloc[0]
     shown = bool(pd.notna(top["spend_share"]))
@@ -156,7 +157,7 @@ def describe_groups(findings: ClusteringResult, parts: pd.DataFrame) -> Takeaway
         words,
         k=len(findings.model.traits),
         method=findings.model.method,
-        weakest=findings.jaccard.min(),
+        weakest=numbers.number(findings.jaccard.min()),
         name=name_group(top["traits"]),
         people=numbers.share(top["customer_share"]) if shown else "",
         spend=numbers.share(top["spend_share"]) if shown else "",

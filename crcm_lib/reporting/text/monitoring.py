@@ -32,9 +32,11 @@ def write_reasons(moves: pd.DataFrame) -> pd.Series:
 
 def _write_reason(row: Mapping) -> str:
     changed = [(row[f"criterion_{number}"], row[f"change_{number}"]) for number in (1, 2, 3)]
-    named = ", ".join(f"{name} {change:+.1f}" for name, change in changed if pd.notna(name))
-    return _("score {before:.1f} → {now:.1f}; {changes}").format(
-        before=row["score_before"], now=row["score_now"], changes=named or _("no criterion moved")
+    named = ", ".join(f"{name} {numbers.points_change(change)}" for name, change in changed if pd.notna(name))
+    return _("score {before} → {now}; {changes}").format(
+        before=numbers.points(row["score_before"]),
+        now=numbers.points(row["score_now"]),
+        changes=named or _("no criterion moved"),
     )
 
 

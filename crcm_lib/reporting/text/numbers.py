@@ -67,6 +67,25 @@ def number(value: float) -> str:
     return _no_minus_zero(f"{value:,.2f}")
 
 
+def points(value: float) -> str:
+    """Points of a score, with one decimal.
+
+    >>> points(80.04)
+    '80.0'
+    """
+    return _no_minus_zero(f"{value:,.1f}")
+
+
+def points_change(value: float) -> str:
+    """A change in points or in standard deviations, with one decimal and its sign.
+
+    >>> points_change(3), points_change(-0.04)
+    ('+3.0', '0.0')
+    """
+    words = f"{value:+,.1f}"
+    return words if re.search("[1-9]", words) else words[1:]
+
+
 def day(value: pd.Timestamp) -> str:
     """A calendar day.
 

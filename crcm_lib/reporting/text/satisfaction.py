@@ -46,27 +46,35 @@ def describe_promoters(groups: pd.DataFrame, why: str) -> str:
     """What the points of NPS by group show, or why there are none; small groups are missing."""
     if groups["nps"].isna().all():
         return why or _("Too few answers.")
-    words = _("{group} {nps:.0f} ({low:.0f} to {high:.0f}, {customers} answered)")
+    words = _("{group} {nps} ({low} to {high}, {customers} answered)")
     parts = [
         _("{group} hidden").format(group=row.group)
         if pd.isna(row.nps)
-        else words.format(**row._asdict() | {"nps": round(row.nps) + 0})
+        else words.format(
+            group=row.group,
+            customers=numbers.count(row.customers),
+            **{name: numbers.count(round(value)) for name, value in _interval(row).items()},
+        )
         for row in groups.itertuples()
     ]
     return _("Dots with intervals, NPS. {parts}.").format(parts="; ".join(parts))
+
+
+def _interval(row) -> dict[str, float]:
+    return {"nps": row.nps, "low": row.low, "high": row.high}
 
 
 def describe_trend(months: pd.DataFrame, why: str) -> str:
     """What the monthly lines show, or why there are none; months with too few answers are left out."""
     if months.empty:
         return why or _("Too few answers.")
-    words = _("{measure}: {months} months, first {first:.1f}, last {score:.1f} ({low:.1f} to {high:.1f})")
+    words = _("{measure}: {months} months, first {first}, last {score} ({low} to {high})")
     parts = [
         words.format(
             measure=name,
             months=len(part),
-            first=part["score"].iloc[0],
-            **part.iloc[-1][["score", "low", "high"]],
+            first=numbers.points(part["score"].iloc[0]),
+            **part.iloc[-1][["score", "low", "high"]].map(numbers.points),
         )
         for name, part in months.groupby("measure", sort=False)
     ]
@@ -126,12 +134,11 @@ def describe_satisfaction(
     if promoters["answers"] >= at_least:
         words.append(
             _(
-                "NPS is **{nps:.0f}** (95 % between {low:.0f} and {high:.0f}; {answers} customers answered, "
+                "NPS is **{nps}** (95 % between {low} and {high}; {answers} customers answered, "
                 "the silent ones may think otherwise)."
             )
         )
-        values |= {**promoters, "nps": round(promoters["nps"]) + 0}
-        values["answers"] = numbers.count(promoters["answers"])
+        values |= {name: numbers.count(round(promoters[name])) for name in ("nps", "low", "high", "answers")}
     known = waits.dropna().iloc[-1:]
     if len(known) and known["tickets"].iloc[0] >= at_least:
         words.append(
