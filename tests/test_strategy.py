@@ -6,6 +6,7 @@ import pytest
 
 from crcm_lib.config.policy import Terms, read_policy
 from crcm_lib.decisions import plan_summary, strategy
+from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.text import actions as text
 from crcm_lib.schema.tables import check
 
@@ -270,10 +271,21 @@ def test_the_detectable_difference_is_cohens_for_two_equal_groups():
 
 def test_the_takeaway_says_what_is_planned_and_keeps_silent_of_few(chosen):
     summary = plan_summary.summarise_actions(chosen, POLICY)
-    words = text.describe_plan(summary, 12, "EUR", late=3).markdown
+    words = text.describe_plan(summary, summary, 12, "EUR", late=3).markdown
     assert f"{summary['treated'].sum():,} actions are planned" in words
     assert "12 customers refused" in words
     assert "3 first contacts fit only after" in words
     few = summary.assign(treated=0)
     few.loc[0, "treated"] = 3
-    assert text.describe_plan(few, 0, "EUR").markdown == "Fewer than 5 actions are planned: too few to show."
+    hidden = hide_small(few, counts="treated", money=["cost", "gain"])
+    assert text.describe_plan(few, hidden, 0, "EUR").markdown == "Too few actions are planned to show them."
+
+
+def test_the_whole_cost_does_not_tell_how_many_of_a_hidden_action_there_are(chosen):
+    summary = plan_summary.summarise_actions(chosen, POLICY)
+    summary.loc[summary["action"] == "executive visit", ["treated", "cost"]] = [3, 450.0]
+    shown = hide_small(summary, counts="treated", money=["cost", "gain"])
+    assert shown["cost"].isna().any()
+    words = text.describe_plan(summary, shown, 0, "EUR").markdown
+    assert f"those that are shown cost {shown['cost'].sum():,.0f} EUR" in words
+    assert f"{summary['cost'].sum():,.0f}" not in words

@@ -103,7 +103,7 @@ def describe_workload(workload: pd.DataFrame) -> str:
 
 
 def describe_plan(
-    summary: pd.DataFrame, objectors: int, currency: str, *, late: int = 0, at_least: int = 5
+    summary: pd.DataFrame, shown: pd.DataFrame, objectors: int, currency: str, *, late: int = 0
 ) -> Takeaway:
     """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late.
 
@@ -111,6 +111,9 @@ def describe_plan(
     ----------
     summary
         From `summarise_actions`, nothing hidden.
+    shown
+        The same with small numbers hidden. Costs and gains are its sums: with the playbook's cost of each
+        action, the whole cost would tell how many of a hidden action there are.
     objectors, late
         How many customers get the standard offer only; how many first contacts come too late to compare.
     """
@@ -119,8 +122,13 @@ def describe_plan(
         "{treated} actions are planned at a cost of {cost} {currency}, for an assumed gain of {gain} "
         "{currency}; {control} customers chosen at random are left out, to see if it works."
     )
-    if 0 < treated < at_least:
-        words = _("Fewer than {at_least} actions are planned: too few to show.")
+    if shown["cost"].isna().any():
+        words = _(
+            "{treated} actions are planned; those that are shown cost {cost} {currency}, for an assumed gain "
+            "of {gain} {currency}; {control} customers chosen at random are left out, to see if it works."
+        )
+    if treated and not shown["treated"].sum():
+        words = _("Too few actions are planned to show them.")
     if objectors:
         words += _(" {objectors} customers refused or never consented and get the standard offer.")
     if late:
@@ -131,9 +139,9 @@ def describe_plan(
     values: Mapping[str, object] = {
         "treated": numbers.count(treated),
         "control": numbers.count(summary["control"].sum()),
-        "cost": numbers.count(summary["cost"].sum()),
-        "gain": numbers.count(summary["gain"].sum()),
+        "cost": numbers.count(shown["cost"].sum()),
+        "gain": numbers.count(shown["gain"].sum()),
         "objectors": numbers.count(objectors),
         "late": numbers.count(late),
     }
-    return takeaway(words, currency=currency, at_least=at_least, **values)
+    return takeaway(words, currency=currency, **values)
