@@ -46,9 +46,15 @@ def test_attribute_chains_of_the_facade_lead_to_the_modules_behind_them():
 
 
 def test_other_names_for_a_module_are_understood():
-    found = imports_of("from crcm_lib.models import satisfaction as s", "s.x")
-    assert "scipy.stats:betabinom,binomtest,t" in found
-    assert "scipy.stats:betabinom,binomtest,t" in imports_of("import crcm_lib.models.satisfaction.answers")
+    found = imports_of("from crcm_lib.models import satisfaction as s", "s.shrink_rates")
+    assert "scipy.stats:betabinom" in found
+    assert "scipy.stats:t" in imports_of("from crcm_lib.models.satisfaction.answers import mean_answer")
+
+
+def test_what_no_called_function_imports_is_not_imported():
+    """mean_answer needs Student's t; neither the betabinom beside it nor the binomtest of other intervals."""
+    found = imports_of("from crcm_lib.models import satisfaction", "satisfaction.mean_answer([])")
+    assert [entry for entry in found if entry.startswith("scipy.stats")] == ["scipy.stats:t"]
 
 
 def test_what_no_notebook_cell_reaches_is_not_imported():
@@ -113,7 +119,7 @@ def test_a_kernel_has_what_its_notebook_imports_before_its_turn(real_shop):
     more = "from crcm_lib import models\nmodels.{name}"
     parameters = 'input_dir = ""'
     third = shop.notebooks / "03_rating.ipynb"
-    write_notebook(shop.second, "02", parameters, line, more.format(name="satisfaction"))
+    write_notebook(shop.second, "02", parameters, line, more.format(name="satisfaction.mean_answer"))
     write_notebook(third, "03", parameters, line, more.format(name="rfm"))
     published = shop.run()
     assert printed(published / "02_copy.ipynb") == "[False, True, True] '' False\n"
@@ -122,3 +128,24 @@ def test_a_kernel_has_what_its_notebook_imports_before_its_turn(real_shop):
 
 def printed(path):
     return nbformat.read(path, as_version=4).cells[-2].outputs[0].text
+
+
+def test_seaborn_comes_without_scipys_statistics_until_a_density_is_drawn():
+    program = """if True:
+        import sys
+        from crcm_lib.pipeline import kernel_startup
+
+        kernel_startup.import_seaborn()
+        assert "scipy.stats" not in sys.modules
+        import matplotlib
+        matplotlib.use("agg")
+        import seaborn
+        values = [1.0, 2.0, 2.5, 4.0, 7.0]
+        line = seaborn.kdeplot(x=values).lines[0].get_data()
+        total = seaborn.kdeplot(x=values, cumulative=True).lines[-1].get_data()
+        assert "scipy.stats" in sys.modules
+        from scipy.stats import gaussian_kde, ttest_ind  # scipy's own
+        assert abs(gaussian_kde(values)(line[0]) - line[1]).max() < 1e-12
+        assert total[1].max() > 0.9
+    """
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -3,7 +3,8 @@
 A cold kernel imports for one to two seconds, mostly inside the library's functions, which import heavy
 packages when called: the cells of ten notebooks took 35 s on the sample, 25 s when all of that was loaded
 while the notebooks before them were at work. Nothing is listed by hand: the modules that a notebook uses are
-parsed, and those that they import in turn. Only packages that the library itself imports are loaded ahead;
+parsed, and those that they import in turn; of what functions import, that of functions whose names the cells
+mention, or such functions in their turn. Only packages that the library itself imports are loaded ahead;
 an analyst's own module may print or warn, and belongs in the cell that imports it.
 """
 
@@ -29,6 +30,16 @@ class _Imports:
 
     at_once: dict[str, set[str]] = field(default_factory=dict)
     when_called: dict[str, set[str]] = field(default_factory=dict)  # inside its functions
+    functions: list["_Function"] = field(default_factory=list)
+
+
+@dataclass
+class _Function:
+    """A function or method: its name, the names that it mentions, and what it imports."""
+
+    name: str
+    mentions: set[str]
+    imports: dict[str, set[str]]
 
 
 def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
@@ -40,9 +51,9 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
 
     Examples
     --------
-    >>> cells = ["from crcm_lib import stats", "import numpy, my_own_module", "%matplotlib inline"]
+    >>> cells = ["from crcm_lib import stats", "import numpy, my_own_module", "stats.wilson(5, 10)", "%pwd"]
     >>> list_imports(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells]))
-    ['crcm_lib:stats', 'numpy', 'scipy.stats:binomtest,t']
+    ['crcm_lib:stats', 'numpy', 'crcm_lib.stats:wilson', 'scipy.stats:binomtest']
     """
     cells = [_parse(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
     code = ast.Module(body=[statement for cell in cells for statement in cell.body], type_ignores=[])
@@ -52,14 +63,35 @@ def list_imports(notebook: nbformat.NotebookNode) -> list[str]:
     reached = [_parse_module(module) for module in _follow(wanted)]
     used = {name.split(".")[0] for each in reached for name in (*each.at_once, *each.when_called)}
     ahead = {module: names for module, names in wanted.items() if module.split(".")[0] in {LIBRARY, *used}}
-    for each in reached:
-        for module, names in each.when_called.items():
+    taken = {name for names in wanted.values() for name in names}
+    functions = [each for one in reached for each in one.functions]
+    for function in _list_called(_read_names(code) | taken, functions):
+        for module, names in function.imports.items():
             ahead[module] = ahead.get(module, set()) | names
     return [
         f"{module}:{','.join(sorted(names))}" if names else module
         for module, names in ahead.items()
         if module.split(".")[0] not in {*sys.stdlib_module_names, *NOT_AHEAD}
     ]
+
+
+def _list_called(mentioned: set[str], functions: list[_Function]) -> list[_Function]:
+    """List the functions that may be called: special ones, mentioned ones, and those that they mention."""
+    waiting, called, known = list(functions), [], set(mentioned)
+    while ready := [each for each in waiting if each.name in known or each.name.startswith("__")]:
+        waiting = [each for each in waiting if each not in ready]
+        called += ready
+        known.update(*(each.mentions for each in ready))
+    return called
+
+
+def _read_names(code: ast.AST) -> set[str]:
+    """The names and attributes that code mentions, but those of its own arguments and variables."""
+    nodes = list(ast.walk(code))
+    own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+    own |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    names = {node.id for node in nodes if isinstance(node, ast.Name)} - own
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def _follow(imported: dict[str, set[str]]) -> list[str]:
@@ -104,6 +136,15 @@ def _read_imports(code: ast.AST) -> _Imports:
                 visit(child, kind)
 
     visit(code, imports.at_once)
+    for node in ast.walk(code):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            own: dict[str, set[str]] = {}
+            for inner in ast.walk(node):
+                if isinstance(inner, ast.Import):
+                    own.update({alias.name: own.get(alias.name, set()) for alias in inner.names})
+                elif isinstance(inner, ast.ImportFrom) and inner.module and not inner.level:
+                    own[inner.module] = own.get(inner.module, set()) | {alias.name for alias in inner.names}
+            imports.functions.append(_Function(node.name, _read_names(node), own))
     return imports
 
 
