@@ -60,7 +60,7 @@ if __name__ == "__main__":
         empty = run_empty_notebooks(Path(scratch))
         print("| run | seconds | ratio to as many empty notebooks | HTML, MB | folder, MB |")
         print("|---|---|---|---|---|")
-        print(f"| ten empty notebooks | {empty:.1f} | 1.00 | {size(Path(scratch), '*.html'):.1f} | |")
+        print(f"| as many empty notebooks | {empty:.1f} | 1.00 | {size(Path(scratch), '*.html'):.1f} | |")
         for source in sources:
             out = Path(scratch) / source
             seconds = run_everything(out, source)
