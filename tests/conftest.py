@@ -15,7 +15,7 @@ for name in ("CRCM_DATA", "CRCM_KEY_FILE", "CRCM_LANGUAGE", "CRCM_PICTURES"):
 
 @pytest.fixture
 def real_shop(tmp_path):
-    """A shop whose notebooks run in Jupyter's kernels, one or two seconds a run."""
+    """A shop whose notebooks run in Jupyter's kernels, two or three seconds a run."""
     from fixtures.shop import Shop
 
     return Shop(tmp_path)
@@ -24,9 +24,9 @@ def real_shop(tmp_path):
 @pytest.fixture
 def shop(real_shop, monkeypatch):
     """A shop whose notebooks run in stubs of kernels, for tests of the runner around them."""
-    from fixtures.kernels import StubKernel
+    from fixtures.kernels import use_stubs
 
-    monkeypatch.setattr("crcm_lib.pipeline.stages.Kernel", StubKernel)
+    use_stubs(monkeypatch.setattr)
     return real_shop
 
 

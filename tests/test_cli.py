@@ -96,11 +96,12 @@ def test_a_terminal_shows_a_bar_and_the_report(shop):
     program = f"""if True:
         import sys
         from dataclasses import replace
-        from crcm_lib.pipeline import run, settings, stages
+        from crcm_lib.pipeline import settings
         from crcm_lib.cli import main
         sys.path.insert(0, {str(ROOT / "tests")!r})
-        from fixtures.kernels import StubKernel
-        stages.Kernel, original = StubKernel, settings.RunSettings
+        from fixtures.kernels import use_stubs
+        use_stubs()
+        original = settings.RunSettings
         notebooks = {str(shop.notebooks)!r}
         settings.RunSettings = lambda **values: replace(original(**values), notebooks=notebooks)
         main()"""

@@ -12,8 +12,8 @@ from crcm_lib.errors import RunError
 from crcm_lib.i18n import _
 from crcm_lib.pipeline.files import save_atomically
 from crcm_lib.pipeline.kernel import START_TIMEOUT, Kernel
+from crcm_lib.pipeline.kernel_server import KernelServer
 from crcm_lib.pipeline.plan import list_notebooks
-from crcm_lib.pipeline.preload import list_imports
 from crcm_lib.pipeline.stages import hash_outputs
 from crcm_lib.schema.tables import ROOT
 
@@ -29,20 +29,21 @@ def refresh_notebooks(notify: Callable[[str], None]) -> None:
     writes any more is removed. `notify` is called with the name of each notebook that is done.
     """
     written: set[str] = set()
-    for path in list_notebooks(NOTEBOOKS):
-        with tempfile.TemporaryDirectory() as scratch:
-            execute_in_place(path, Path(scratch))
-            for name in sorted(hash_outputs(Path(scratch)).keys() - written):
-                (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
-                save_atomically((Path(scratch) / name).read_bytes(), GOLDEN / name)
-                written.add(name)
-        notify(path.name)
-    for name in hash_outputs(GOLDEN).keys() - written:
-        (GOLDEN / name).unlink()
-    for path in _list_examples():
-        with tempfile.TemporaryDirectory() as scratch:
-            execute_in_place(path, Path(scratch))
-        notify(path.name)
+    with KernelServer() as server:
+        for path in list_notebooks(NOTEBOOKS):
+            with tempfile.TemporaryDirectory() as scratch:
+                execute_in_place(path, Path(scratch), server)
+                for name in sorted(hash_outputs(Path(scratch)).keys() - written):
+                    (GOLDEN / name).parent.mkdir(parents=True, exist_ok=True)
+                    save_atomically((Path(scratch) / name).read_bytes(), GOLDEN / name)
+                    written.add(name)
+            notify(path.name)
+        for name in hash_outputs(GOLDEN).keys() - written:
+            (GOLDEN / name).unlink()
+        for path in _list_examples():
+            with tempfile.TemporaryDirectory() as scratch:
+                execute_in_place(path, Path(scratch), server)
+            notify(path.name)
 
 
 def _list_examples() -> list[Path]:
@@ -54,11 +55,11 @@ def _list_examples() -> list[Path]:
     ]
 
 
-def execute_in_place(path: Path, scratch: Path) -> None:
+def execute_in_place(path: Path, scratch: Path, server: KernelServer) -> None:
     """Execute a notebook in its own folder and save its outputs, but no times and no kernel's details."""
     notebook = nbformat.read(path, as_version=4)
     metadata = dict(notebook.metadata)
-    kernel = Kernel(path.parent, list_imports(notebook), {"CRCM_SCRATCH": str(scratch)})
+    kernel = Kernel(server, path.parent, {"CRCM_SCRATCH": str(scratch)})
     client = NotebookClient(notebook, km=kernel.manager, timeout=CELL_TIMEOUT, startup_timeout=START_TIMEOUT)
     try:
         client.execute()

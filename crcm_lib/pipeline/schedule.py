@@ -74,18 +74,6 @@ def rank(ancestors: Ancestors) -> list[str]:
     return sorted(ancestors, key=lambda name: (-waiting[name], name))
 
 
-def next_to_start(ancestors: Ancestors, begun: list[str]) -> list[str]:
-    """List the notebooks that will begin next, as many as there are places: those waiting for fewest others.
-
-    Examples
-    --------
-    >>> next_to_start({"01": set(), "02": {"01"}, "03": {"01", "02"}}, ["01"])[0]
-    '02'
-    """
-    queue = [name for name in rank(ancestors) if name not in begun]
-    return sorted(queue, key=lambda name: len(ancestors[name] - {*begun}))[: count_places()]
-
-
 def execute_in_order(ancestors: Ancestors, begin: Callable[[str], Future]) -> Iterator[tuple[str, object]]:
     """Begin every notebook as soon as it may; yield its name and result as each ends.
 

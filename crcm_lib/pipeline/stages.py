@@ -14,7 +14,6 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -32,11 +31,9 @@ from crcm_lib.pipeline.files import (
     short_path,
 )
 from crcm_lib.pipeline.kernel import Kernel
+from crcm_lib.pipeline.kernel_server import KernelServer
 from crcm_lib.pipeline.plan import Notebook, Plan
-from crcm_lib.pipeline.preload import list_imports
 from crcm_lib.pipeline.reports_folder import RECORDS, read_as_of, replace_paths
-
-PICTURES = {"CRCM_PICTURES": "svg"}  # a report holds them at any size, stored notebooks as PNG
 
 
 @dataclass(frozen=True)
@@ -62,25 +59,23 @@ class _Turn:
     listener: Listener
 
 
-def execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Listener) -> list[Stage]:
+def execute_all(
+    plan: Plan, staging: Path, earlier: list[Path], server: KernelServer, listener: Listener
+) -> list[Stage]:
     """Execute every notebook, or reuse its outputs where a stage with the same key exists."""
     ancestors = {name: notebook.ancestors for name, notebook in plan.notebooks.items()}
-    begun: list[str] = []
     done: dict[str, Stage] = {}
     notify = _serialised(listener)
-    with ThreadPoolExecutor(schedule.MAX_PARALLEL) as pool, _kernels(plan) as start:
+    with ThreadPoolExecutor(schedule.MAX_PARALLEL) as pool, contextlib.ExitStack() as kernels:
 
         def begin(name: str) -> Future:
-            begun.append(name)
             readable = {path: sha for each in ancestors[name] for path, sha in done[each].outputs.items()}
             key = _key_of(plan, name, readable)
             if origin_and_stage := find_stage(name, key, earlier):
                 return pool.submit(reuse_stage, staging, *origin_and_stage)
-            turn = _Turn(name, key, start(name), readable, notify)
-            at_work = pool.submit(_execute_one, plan, staging, turn)
-            for following in schedule.next_to_start(ancestors, begun):
-                start(following)  # it imports while those before it are at work
-            return at_work
+            kernel = Kernel(server, Path(plan.settings.notebooks))
+            kernels.callback(kernel.stop)  # if it is still at work after a failure, its notebook ends too
+            return pool.submit(_execute_one, plan, staging, _Turn(name, key, kernel, readable, notify))
 
         for name, stage in schedule.execute_in_order(ancestors, begin):
             _collect(staging, stage, done)
@@ -90,24 +85,6 @@ def execute_all(plan: Plan, staging: Path, earlier: list[Path], listener: Listen
                 | {"seconds": stage.seconds, "cells": count_cells(plan.notebooks[name])}
             )
     return [done[name] for name in plan.notebooks]
-
-
-@contextlib.contextmanager
-def _kernels(plan: Plan) -> Iterator[Callable[[str], Kernel]]:
-    """Give a function that starts a notebook's kernel, or returns one started ahead; stop all at the end."""
-    cwd = Path(plan.settings.notebooks)
-    started: dict[str, Kernel] = {}
-
-    def start(name: str) -> Kernel:
-        if name not in started:
-            started[name] = Kernel(cwd, list_imports(plan.notebooks[name].content), PICTURES)
-        return started[name]
-
-    try:
-        yield start
-    finally:
-        for kernel in started.values():
-            kernel.stop()  # those at work too: their notebooks notice and end
 
 
 def _serialised(listener: Listener) -> Listener:
