@@ -70,7 +70,7 @@ def _read_imports(module: ModuleType) -> set[tuple[str, tuple[str, ...]]]:
 
 
 def _serve(requests: socket.socket) -> dict | None:
-    """Fork a kernel for every request and tell its number, then how it ended; all end with this process.
+    """Fork a kernel for every request; answer with its number, then with its exit code. All end together.
 
     Returns
     -------
@@ -84,7 +84,7 @@ def _serve(requests: socket.socket) -> dict | None:
     while True:
         if woken in select.select([requests, woken], [], [])[0]:
             woken.recv(LONGEST_REQUEST)
-            _tell_ends(kernels)
+            _report_ends(kernels)
             continue
         request, handles, _flags, _address = socket.recv_fds(requests, LONGEST_REQUEST, 1)
         if not request:
@@ -107,8 +107,8 @@ def _serve(requests: socket.socket) -> dict | None:
     return None
 
 
-def _tell_ends(kernels: dict[int, socket.socket]) -> None:
-    """Tell the exit codes of kernels that have ended, and forget them."""
+def _report_ends(kernels: dict[int, socket.socket]) -> None:
+    """Answer with the exit codes of kernels that have ended, and forget them."""
     for number in list(kernels):
         ended, status = os.waitpid(number, os.WNOHANG)
         if ended:
