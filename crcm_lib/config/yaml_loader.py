@@ -1,4 +1,4 @@
-"""SettingsFile files that people edit: YAML read with line numbers, and every problem found in one go."""
+"""Settings files that people edit: YAML read with line numbers, and every problem found in one go."""
 
 import json
 import re
