@@ -44,7 +44,7 @@ class Audience:
 def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
     """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
 
-    Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.FORMATTERS`).
+    Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.KINDS`).
     """
     named = frame.copy(deep=False)
     named.attrs = {**frame.attrs, "caption": words, "kinds": {**frame.attrs.get("kinds", {}), **kinds}}
@@ -216,7 +216,7 @@ def _remarks(frame: pd.DataFrame, audience: Audience) -> str:
     if not len(frame):
         return _("no rows")
     more = len(frame) - MAX_ROWS
-    rest = _("… and {more} more rows").format(more=numbers.count(more)) if more > 0 else ""
+    rest = numbers.fill(_("… and {more:count} more rows"), more=more) if more > 0 else ""
     hidden = frame.attrs.get("hidden", 0) + count_hidden(frame, hide_small_rows(frame, audience.min_cell))
     return " ".join(filter(None, [rest, numbers.describe_hidden(hidden, at_least=audience.min_cell)]))
 

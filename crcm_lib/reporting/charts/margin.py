@@ -4,8 +4,8 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.reporting.charts.style import INK, MUTED, PALETTE
-from crcm_lib.reporting.text import numbers
 from crcm_lib.reporting.text.contribution import step_names
+from crcm_lib.reporting.text.numbers import write
 
 LEVELS = {"gross_sales": PALETTE[0], "spend_total": PALETTE[0], "contribution": PALETTE[2]}
 STEP = PALETTE[1]
@@ -64,5 +64,5 @@ def draw_waterfall(axes, bars: pd.DataFrame, currency: str):
 
 def list_amounts(bars: pd.DataFrame) -> list[str]:
     """Each bar's amount, and its share of gross sales where there are any."""
-    shares = ["" if pd.isna(share) else f" ({numbers.share(share)})" for share in bars["amount_share"]]
-    return [numbers.money(amount) + share for amount, share in zip(bars["amount"], shares, strict=True)]
+    shares = ["" if pd.isna(share) else f" ({write(share, 'share')})" for share in bars["amount_share"]]
+    return [write(amount, "money") + share for amount, share in zip(bars["amount"], shares, strict=True)]

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from crcm_lib.i18n import _
 from crcm_lib.reporting.charts.style import INK, PAPER
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill
 
 
 def draw_scores(ax: Axes, counts: pd.DataFrame, borders: Mapping[str, float]) -> Axes:
@@ -31,7 +31,7 @@ def draw_scores(ax: Axes, counts: pd.DataFrame, borders: Mapping[str, float]) ->
     top = counts.sum(axis=1).max()
     for name, border in borders.items():
         ax.axvline(border, color=INK, linewidth=1, linestyle="--")
-        words = _("{name} from {border}").format(name=name, border=numbers.number(border))
+        words = fill(_("{name} from {border:number}"), name=name, border=border)
         box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85}
         ax.text(border + 0.6, 1.33 * max(top, 1), words, rotation=90, va="top", fontsize=10, bbox=box)
     ax.set(xlim=(0, 100), ylim=(0, 1.35 * max(top, 1)), xlabel=_("score, 0 to 100 points"))

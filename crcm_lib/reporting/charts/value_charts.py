@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.reporting.charts.style import PALETTE
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import write
 
 MAX_CHANGE = 3.0  # times the expectation above it, where the axis ends; the amounts stand beside
 
@@ -21,14 +21,10 @@ def draw_intervals(ax, totals: pd.DataFrame, currency: str):
     places, low, high = np.arange(len(totals)), totals["low_change"], totals["high_change"]
     ax.hlines(places, low, high, color=PALETTE[4], linewidth=9)
     ax.axvline(0, color=PALETTE[0], linewidth=2.5)
-    expected = map(numbers.money, totals["spend_expected"])
-    names = totals["group"].replace("", _("all"))
-    ax.set_yticks(places, [f"{name}\n{amount}" for name, amount in zip(names, expected, strict=True)])
-    limits = zip(
-        map(numbers.money, totals["spend_low"]), map(numbers.money, totals["spend_high"]), strict=True
-    )
+    money = totals[["spend_expected", "spend_low", "spend_high"]].map(write, kind="money")
+    ax.set_yticks(places, totals["group"].replace("", _("all")) + "\n" + money["spend_expected"])
     right = ax.secondary_yaxis("right")
-    right.set_yticks(places, [" –\n".join(pair) for pair in limits])
+    right.set_yticks(places, money["spend_low"] + " –\n" + money["spend_high"])
     right.tick_params(length=0)
     right.spines["right"].set_visible(False)
     ax.set_ylim(len(totals) - 0.5, -0.5)
@@ -36,6 +32,6 @@ def draw_intervals(ax, totals: pd.DataFrame, currency: str):
     ax.grid(visible=False, axis="y")
     words = _("relative to what is expected; left: expected spend, right: its interval, {currency}")
     ax.set_xlabel(words.format(currency=currency))
-    ax.xaxis.set_major_formatter(lambda share, _place: numbers.change(share).replace(".0%", "%"))
+    ax.xaxis.set_major_formatter(lambda share, _place: write(share, "change").replace(".0%", "%"))
     ax.locator_params(axis="x", nbins=5)
     return ax
