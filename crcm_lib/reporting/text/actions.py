@@ -19,10 +19,7 @@ def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
         "standard_offer_only": _("standard offer only"),
         "unknown": _("objections unknown"),
     }
-    return counts.assign(
-        subject_type=counts["subject_type"].map(kinds).astype("str"),
-        consent=counts["consent"].map(words).astype("str"),
-    )
+    return counts.replace({"subject_type": kinds, "consent": words})
 
 
 def caption_consents(consents: pd.DataFrame | None) -> str:
@@ -81,7 +78,7 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "contact_cap": _("contact cap reached"),
         "no_capacity": _("no capacity left"),
     }
-    return reasons.assign(reason=reasons["reason"].map(words).astype("str"))
+    return reasons.replace({"reason": words})
 
 
 def describe_workload(workload: pd.DataFrame) -> str:

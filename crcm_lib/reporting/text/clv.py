@@ -176,7 +176,7 @@ def label_scenarios(scenarios: pd.DataFrame) -> pd.DataFrame:
         "constant_rate": _("a constant rate of purchases, nobody drops out"),
         "shrunken_mean": _("a plain shrunken mean of spend"),
     }
-    return scenarios.assign(scenario=scenarios["scenario"].map(words))
+    return scenarios.replace({"scenario": words})
 
 
 def describe_value(

@@ -84,7 +84,7 @@ def describe_causes(causes: pd.DataFrame, why: str) -> str:
 def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
     """`measure_waits` with the steps in words."""
     words = {"first_response": _("first response"), "resolution": _("resolution")}
-    return waits.assign(step=waits["step"].map(words).astype("str")) if len(waits) else waits
+    return waits.replace({"step": words})
 
 
 def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
@@ -94,7 +94,7 @@ def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
         "up_to_30_days": _("up to 30 days"),
         "longer": _("longer"),
     }
-    return ages.assign(age=ages["age"].map(words).astype("str"))
+    return ages.replace({"age": words})
 
 
 def describe_satisfaction(
