@@ -111,12 +111,7 @@ def empty_axes(why: str):
 
 def figure_of(shown):
     """The Figure of an Axes, of an array of Axes, of a seaborn grid, or of itself."""
-    from matplotlib.figure import Figure
-
-    if isinstance(shown, Figure):
-        return shown
-    first = np.ravel(shown)[0]
-    return first.figure if hasattr(first, "figure") else shown
+    return np.ravel(shown)[0].figure
 
 
 def words_of(shown) -> str:

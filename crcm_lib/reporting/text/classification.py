@@ -134,7 +134,7 @@ def describe_sensitivity(changes: pd.DataFrame) -> str:
 
 def write_audit(audit: pd.DataFrame) -> pd.DataFrame:
     """`audit_tiers` with the names of groups that are ids, and a `label` of attribute and group."""
-    group = pd.Series(name_groups(pd.Index(audit["group"])), index=audit.index, dtype="str")
+    group = name_groups(audit["group"]).astype("str")
     return audit.assign(group=group, label=audit["attribute"] + ": " + group)
 
 

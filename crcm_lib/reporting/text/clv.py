@@ -1,4 +1,4 @@
-"""Customer lifetime value in words: the model selected and why, what it learned, and the takeaway."""
+"""Customer lifetime value in words: the model selected and why, what it learned, pictures, the takeaway."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from crcm_lib.models.clv.purchase_models import PARETO
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import fill
+from crcm_lib.reporting.text.numbers import fill, fill_rows
 from crcm_lib.reporting.workspace import Workspace
 
 LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
@@ -116,36 +116,26 @@ def _problems(problems: list[str]) -> list[str]:
 def describe_model(model: ValueModel) -> pd.DataFrame:
     """What was learned, one row each: `what` and `learned`, in words."""
     rate = 30 * model.params["r"] / model.params["alpha"] / model.purchase_process.k
-    rows = [
-        (_("model"), label_model(model.name)),
-        (
-            _("learned from"),
-            _(
-                "{customers:count} customers, {repeaters:count} of them repeat buyers, {history_days:days} "
-                "days"
-            ),
+    margin = _("{margin:share} of spend, from known cost")
+    if model.margin is None:
+        margin = _("cost is unknown: value is revenue")
+    sentences = {
+        _("model"): label_model(model.name),
+        _("learned from"): _(
+            "{customers:count} customers, {repeaters:count} of them repeat buyers, {history_days:days} days"
         ),
-        (
-            _("purchase rate"),
-            _("{rate:number} purchase days in 30 days, averaged over customers while they are active"),
+        _("purchase rate"): _(
+            "{rate:number} purchase days in 30 days, averaged over customers while they are active"
         ),
-        (_("dropout"), _describe_dropout(model)),
-        (
-            _("spend"),
-            _(
-                "{population_mean:money} per purchase day is expected of a new customer, and weighs as much "
-                "as {prior_weight:number} own purchases"
-            ),
+        _("dropout"): _describe_dropout(model),
+        _("spend"): _(
+            "{population_mean:money} per purchase day is expected of a new customer, and weighs as much as "
+            "{prior_weight:number} own purchases"
         ),
-        (
-            _("margin"),
-            _("cost is unknown: value is revenue")
-            if model.margin is None
-            else _("{margin:share} of spend, from known cost"),
-        ),
-    ]
+        _("margin"): margin,
+    }
     values = {**model.facts, **model.spend_params, "rate": rate, "margin": model.margin}
-    learned = [(what, fill(words, **values)) for what, words in rows]
+    learned = [(what, fill(words, **values)) for what, words in sentences.items()]
     remarks = [(_("remark"), describe_reason(reason)) for reason in model.reasons]
     return pd.DataFrame(learned + remarks, columns=["what", "learned"])
 
@@ -177,6 +167,34 @@ def label_scenarios(scenarios: pd.DataFrame) -> pd.DataFrame:
         "shrunken_mean": _("a plain shrunken mean of spend"),
     }
     return scenarios.replace({"scenario": words})
+
+
+def describe_deciles(deciles: pd.DataFrame, currency: str) -> str:
+    """Mean spend predicted and actual by decile, small cells hidden."""
+    shown = deciles.dropna()
+    if shown.empty:
+        return _("No picture: there is too little to compare.")
+    parts = fill_rows(_("{decile}: {predicted:money}, {actual:money}"), shown)
+    words = _("Bars, mean {currency} per customer by tenth, predicted and actual. {parts}.")
+    return fill(words, currency=currency, parts=parts)
+
+
+def describe_tenths(tenths: pd.DataFrame, currency: str) -> str:
+    """Share of the predicted value by tenth, small cells hidden."""
+    if tenths["value_share"].isna().all():
+        return _("No picture: there are too few customers to show who carries the value.")
+    words = _("Bars, share of the predicted value ({currency}) by tenth of customers: {shares:share}.")
+    return fill(words, currency=currency, shares=list(tenths["value_share"]), missing=_("hidden"))
+
+
+def describe_totals(totals: pd.DataFrame, currency: str) -> str:
+    """Expected spend and its interval by group, from `relative_totals`."""
+    if totals.empty:
+        return _("No picture: there are too few customers, or nothing is expected of them.")
+    part = _("{group}: {spend_expected:money} ({spend_low:money} – {spend_high:money})")
+    named = totals.assign(group=totals["group"].replace("", _("all")))
+    words = _("80 % prediction intervals around what is expected, {currency} per group. {parts}.")
+    return fill(words, currency=currency, parts=fill_rows(part, named))
 
 
 def describe_value(

@@ -69,7 +69,7 @@ def _describe_unknown(count: float, spend: float, currency: str, min_cell: int) 
 
 
 def describe_bars(bars: pd.DataFrame, currency: str) -> str:
-    """The bars of a waterfall, from `charts.margin.waterfall_bars`, or why there are none."""
+    """The bars of a waterfall, from `charts.value_charts.waterfall_bars`, or why there are none."""
     if bars.empty:
         return _("No picture: too few customers, or one dominates them.")
     parts = fill_rows("{step} {amount:money} ({amount_share:share})", bars.replace({"step": step_names()}))
@@ -139,7 +139,7 @@ def describe_profitability(bars: pd.DataFrame, curve: WhaleCurve, renewals: str,
     Parameters
     ----------
     bars
-        From `charts.margin.waterfall_bars`.
+        From `charts.value_charts.waterfall_bars`.
     renewals
         From `text.subscriptions.describe_renewals`.
     min_cell

@@ -130,10 +130,8 @@ def name_capabilities(capabilities: Iterable[str]) -> list[str]:
 
 def write_verdict(verdict: pd.DataFrame) -> pd.DataFrame:
     """What the data can carry, in words, the certain first: `capability`, `verdict`, `because`."""
-    words = _write_rows(verdict)
-    order = words["verdict"].map(LEVELS.index)
-    words = words.assign(order=order).sort_values(["order", "capability"])
-    return words.drop(columns="order").reset_index(drop=True)
+    words = _write_rows(verdict).sort_values("capability")
+    return pd.concat([words[words["verdict"] == level] for level in LEVELS], ignore_index=True)
 
 
 def list_limits(verdict: pd.DataFrame) -> pd.DataFrame:

@@ -98,14 +98,6 @@ def _write_reason(row: dict) -> str:
 
 def _name_level(attribute: str, level: str) -> str:
     if attribute == "first_weekday" and level.isdigit():
-        days = (
-            _("Monday"),
-            _("Tuesday"),
-            _("Wednesday"),
-            _("Thursday"),
-            _("Friday"),
-            _("Saturday"),
-            _("Sunday"),
-        )
-        return days[int(level) - 1]
+        days = _("Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday")
+        return days.split(", ")[int(level) - 1]
     return level or _("unknown")

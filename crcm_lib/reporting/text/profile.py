@@ -12,7 +12,7 @@ from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_rows, write
 
 
-def name_groups(groups: pd.Index) -> pd.Index:
+def name_groups(groups: pd.Index | pd.Series) -> pd.Index | pd.Series:
     """The groups of `models.customer_base` in words; other names, like levels of the data, stay."""
     names = {
         "bought_on_several_days": _("bought on several days"),
@@ -98,7 +98,7 @@ def describe_attributes(groups: pd.DataFrame) -> str:
         return _("No dots: these data have no such attributes.")
     parts = []
     for attribute, levels in groups[groups["level"] != "not_given"].groupby("attribute", sort=False):
-        means = levels.set_index(name_groups(pd.Index(levels["level"])))["spend_mean"].dropna()
+        means = levels.set_index(name_groups(levels["level"]))["spend_mean"].dropna()
         best = means.idxmax() if len(means) else None
         part = _("{name}: most spend per customer in {best:text}")
         parts.append(fill(part, name=attribute.replace("_", " "), best=best))
