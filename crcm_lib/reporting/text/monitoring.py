@@ -15,13 +15,13 @@ MEASURES = ["treated_mean", "control_mean", "difference", "low", "high"]
 def describe_model(reason: Reason) -> str:
     """Whether both days are measured with one scorecard model; `reason` is `choose_scorecard_model`'s."""
     if reason.rule == "one_model":
-        return _("Both days are measured with the scorecard of {past}.").format(**reason.facts)
+        return fill(_("Both days are measured with the scorecard of {past}."), **reason.facts)
     words = _(
         "On {past} the history was {history_days} days long, less than the year that the scorecard looks "
         "back: with one scorecard everyone would seem to rise. Each day has its own, so this compares "
         "standings."
     )
-    return words.format(**reason.facts)
+    return fill(words, **reason.facts)
 
 
 def write_reasons(moves: pd.DataFrame) -> pd.Series:
@@ -67,12 +67,12 @@ def describe_order(followed: pd.DataFrame, currency: str) -> str:
 def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     """`compare_neighbours` or `measure_actions` in words: amounts as money, buying again as a share."""
     outcomes = {"spend": _("spend"), "bought_again": _("bought again")}
-    kinds = compared["outcome"].map({"spend": "money", "bought_again": "share"})
-    words = {"outcome": compared["outcome"].map(outcomes), "verdict": compared["verdict"].map(_verdicts())}
-    for name in compared.columns.intersection(MEASURES):
-        written = [write(*each) for each in zip(compared[name], kinds, strict=True)]
-        words[name] = pd.Series(written, index=compared.index)
-    return compared.assign(**{name: column.astype("str") for name, column in words.items()})
+    kinds = {"spend": "money", "bought_again": "share"}
+    written = {
+        name: explain_rows(compared, lambda row, name=name: write(row[name], kinds[row["outcome"]]))
+        for name in compared.columns.intersection(MEASURES)
+    }
+    return compared.assign(**written).replace({"outcome": outcomes, "verdict": _verdicts()})
 
 
 def caption_actions(effects: pd.DataFrame, currency: str) -> str:

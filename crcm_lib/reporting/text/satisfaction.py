@@ -23,22 +23,16 @@ def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
         From `net_promoter_score` and `mean_answer`.
     """
     rows = [(_("NPS"), promoters["nps"], promoters), (_("mean csat, 1 to 5"), csat["mean"], csat)]
-    measures = [
-        {"measure": name, "value": value, "low": score["low"], "high": score["high"]}
-        | {"customers": score["answers"]}
-        for name, value, score in rows
-    ]
-    frame = pd.DataFrame(measures)
-    asked = (frame["customers"] > 0).to_numpy()
-    return frame.assign(**{name: frame[name].where(asked) for name in ("value", "low", "high")})
+    measures = [(name, value, score["low"], score["high"], score["answers"]) for name, value, score in rows]
+    frame = pd.DataFrame(measures, columns=["measure", "value", "low", "high", "customers"])
+    frame.loc[frame["customers"] == 0, ["value", "low", "high"]] = float("nan")
+    return frame
 
 
 def write_coverage(coverage: pd.DataFrame) -> pd.DataFrame:
     """`measure_coverage` with the two kinds of buyers in words."""
-    words = {True: _("answered"), False: _("silent")}
-    return coverage.rename(columns={"answered": "buyers"}).assign(
-        buyers=coverage["answered"].map(words).astype("str")
-    )
+    words = coverage["answered"].map({True: _("answered"), False: _("silent")}).astype("str")
+    return coverage.assign(answered=words).rename(columns={"answered": "buyers"})
 
 
 def describe_promoters(groups: pd.DataFrame, why: str) -> str:
@@ -89,11 +83,7 @@ def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
 
 def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
     """`age_open` with the ages in words."""
-    words = {
-        "up_to_7_days": _("up to a week"),
-        "up_to_30_days": _("up to 30 days"),
-        "longer": _("longer"),
-    }
+    words = {"up_to_7_days": _("up to a week"), "up_to_30_days": _("up to 30 days"), "longer": _("longer")}
     return ages.replace({"age": words})
 
 
@@ -109,7 +99,7 @@ def describe_satisfaction(
     at_least
         What fewer customers said is left out.
     """
-    words = [_("Satisfaction {why}.").format(why=describe_missing([table])) for table in missing]
+    words = [fill(_("Satisfaction {why}."), why=describe_missing([table])) for table in missing]
     values: dict[str, object] = {}
     if promoters["answers"] >= at_least:
         words.append(
