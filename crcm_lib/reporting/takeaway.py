@@ -21,12 +21,9 @@ class Takeaway:
         return {"text/markdown": self.markdown, "text/plain": self.markdown}
 
 
-class _Inert(str):
+def _make_inert(value) -> str:
     """Text from data on one line: a character that Markdown or HTML would act on is escaped."""
-
-    def __new__(cls, value):
-        line = " ".join(str(value).split())
-        return super().__new__(cls, ACTIVE.sub(lambda found: f"&#{ord(found[0])};", line))
+    return ACTIVE.sub(lambda found: f"&#{ord(found[0])};", " ".join(str(value).split()))
 
 
 def takeaway(template: str, **values) -> Takeaway:
@@ -38,5 +35,5 @@ def takeaway(template: str, **values) -> Takeaway:
     '**&#60;b&#62;Ann&#60;/b&#62;** buys most: 40%.'
     """
     safe = (Number, Decimal, datetime.date)
-    inert = {name: value if isinstance(value, safe) else _Inert(value) for name, value in values.items()}
+    inert = {name: value if isinstance(value, safe) else _make_inert(value) for name, value in values.items()}
     return Takeaway(fill(template, **inert))

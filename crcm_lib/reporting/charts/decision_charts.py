@@ -35,7 +35,7 @@ def draw_scores(ax: Axes, counts: pd.DataFrame, borders: Mapping[str, float]) ->
         box = {"facecolor": PAPER, "edgecolor": "none", "pad": 1, "alpha": 0.85}
         ax.text(border + 0.6, 1.33 * max(top, 1), words, rotation=90, va="top", fontsize=10, bbox=box)
     ax.set(xlim=(0, 100), ylim=(0, 1.35 * max(top, 1)), xlabel=_("score, 0 to 100 points"))
-    ax.set_ylabel(_("customers per {width} points").format(width=width))
+    ax.set_ylabel(fill(_("customers per {width} points"), width=width))
     sns.move_legend(ax, "lower center", bbox_to_anchor=(0.5, 1), ncols=5, title="")
     return ax
 

@@ -34,7 +34,7 @@ def draw_intervals(ax, totals: pd.DataFrame, currency: str):
     ax.set_xlim(1.08 * min(low.min(), -0.01), min(1.08 * max(high.max(), 0.01), MAX_CHANGE))
     ax.grid(visible=False, axis="y")
     words = _("relative to what is expected; left: expected spend, right: its interval, {currency}")
-    ax.set_xlabel(words.format(currency=currency))
+    ax.set_xlabel(fill(words, currency=currency))
     ax.xaxis.set_major_formatter(lambda share, _place: write(share, "change").replace(".0%", "%"))
     ax.locator_params(axis="x", nbins=5)
     return ax

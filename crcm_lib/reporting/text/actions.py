@@ -8,7 +8,7 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.plan_summary import LEVERS
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_cells, fill_rows
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
 
 
 def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def write_reasons(actions: pd.DataFrame, policy: Policy) -> pd.Series:
         place = [part for part in (row["tier"], row["stage"]) if pd.notna(part)]
         return fill(words, place=place, because=because[row["action"]])
 
-    return explain_rows(actions, write_reason)
+    return write_rows(actions, write_reason)
 
 
 def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:

@@ -5,12 +5,12 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.churn import ALERTS, BOUGHT_ONCE, WITHIN_USUAL_GAP
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_rows
+from crcm_lib.reporting.text.numbers import fill, fill_rows, write_rows
 
 
 def write_reasons(churn: pd.DataFrame) -> pd.Series:
     """Why each customer has the alert, with the customer's own numbers, by rows of the table `churn`."""
-    return explain_rows(churn, _write_reason)
+    return write_rows(churn, _write_reason)
 
 
 def _write_reason(row: dict) -> str:

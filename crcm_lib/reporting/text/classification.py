@@ -9,7 +9,7 @@ from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
 from crcm_lib.decisions.tiers import find_needs
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_cells, fill_rows, write
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.reporting.text.profile import name_groups
 
 
@@ -21,15 +21,14 @@ def write_weights(weights: pd.DataFrame) -> pd.DataFrame:
         "no_column": _("not available: no `{column}` in `{table}`"),
         "no_value": _("not available: `{column}` is empty"),
     }
-    remarks = explain_rows(weights, lambda row: fill(words[row["absence"]], **row), "remark")
+    remarks = write_rows(weights, lambda row: fill(words[row["absence"]], **row), "remark")
     return weights.drop(columns=["absence", "table", "column"]).join(remarks)
 
 
 def score_borders(model: ScorecardModel) -> dict[str, float]:
     """The lowest score of each tier that asks for the score alone and can be reached."""
-    asked = {tier: cutoffs for tier, cutoffs in model.cutoffs[0].items() if list(cutoffs) == ["score"]}
-    scores = {tier: cutoffs["score"].at_least for tier, cutoffs in asked.items()}
-    return {tier: score for tier, score in scores.items() if score is not None}
+    asked = {tier: cuts["score"] for tier, cuts in model.cutoffs[0].items() if list(cuts) == ["score"]}
+    return {tier: cutoff.at_least for tier, cutoff in asked.items() if cutoff.at_least is not None}
 
 
 def describe_scores(counts: pd.DataFrame, borders: Mapping[str, float], *, at_least: int) -> str:
@@ -39,7 +38,7 @@ def describe_scores(counts: pd.DataFrame, borders: Mapping[str, float], *, at_le
         "Columns of customers by score, coloured by tier; most of them from {start} points. Lowest scores of "
         "tiers: {borders}. Columns of fewer than {least} customers are not drawn."
     )
-    return words.format(start=counts.sum(axis=1).idxmax(), borders=named, least=at_least)
+    return fill(words, start=counts.sum(axis=1).idxmax(), borders=named, least=at_least)
 
 
 def name_shares() -> dict[str, str]:
@@ -89,10 +88,10 @@ def write_reasons(
     against = {name: _write_conditions(policy, model.cutoffs[0], names.index(name)) for name in names}
     words = {tier.name: tier.because for tier in policy.tiers}
     template = _("{because}; score {score:number} ({conditions}) = {parts}")
-    parts = explain_rows(card.loc[placed.index], lambda points: _write_parts(model.weights[0], points))
+    parts = write_rows(card.loc[placed.index], lambda points: _write_parts(model.weights[0], points))
     facts = {"because": placed["tier"].map(words), "conditions": placed["tier"].map(against), "parts": parts}
-    because = explain_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
-    return because.to_frame().assign(next_needs=explain_rows(find_needs(placed, card, model), _write_needs))
+    because = write_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
+    return because.to_frame().assign(next_needs=write_rows(find_needs(placed, card, model), _write_needs))
 
 
 def _write_needs(row: Mapping[str, float]) -> str:
@@ -104,13 +103,13 @@ def _write_conditions(policy: Policy, cutoffs: Mapping[str, Mapping[str, Cutoff]
     conditions = []
     for tier in policy.tiers[number::-1]:
         asked = " & ".join(_write_cutoff(*each) for each in cutoffs[tier.name].items())
-        conditions.append(_("{tier}: {asked}").format(tier=tier.name, asked=asked or _("everyone else")))
+        conditions.append(fill(_("{tier}: {asked}"), tier=tier.name, asked=asked or _("everyone else")))
     return "; ".join(conditions)
 
 
 def _write_cutoff(column: str, cutoff: Cutoff) -> str:
     if cutoff.at_least is None:
-        return _("{name} out of reach").format(name=column)
+        return fill(_("{name} out of reach"), name=column)
     upper = "" if cutoff.below is None else f" < {write(cutoff.below, 'number')}"
     return f"{column} ≥ {write(cutoff.at_least, 'number')}{upper}"
 

@@ -8,7 +8,7 @@ from crcm_lib.models.clustering import ClusteringResult, GroupModel
 from crcm_lib.models.clustering.group_model import ALL_BUYERS, HIGH, LOW, NO_GROUPS, NO_PURCHASE
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_cells, fill_rows
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
 from crcm_lib.schema.labels import label
 
 
@@ -66,7 +66,7 @@ def write_features(features: pd.DataFrame) -> pd.DataFrame:
         "hardly_varies": _("the same for more than 95% of buyers"),
         "repeats_another": _("says the same as {other}"),
     }
-    because = explain_rows(features, lambda row: fill(words[row["reason"]], **row))
+    because = write_rows(features, lambda row: fill(words[row["reason"]], **row))
     return features[["column", "used"]].join(because)
 
 
@@ -79,7 +79,7 @@ def describe_absence(reason: Reason) -> str:
         ),
         "not_reproduced": _("the groups found do not all reappear in another sample"),
     }
-    return words.get(reason.rule, "").format(**reason.facts)
+    return fill(words.get(reason.rule, ""), **reason.facts)
 
 
 def describe_criteria(findings: ClusteringResult) -> str:

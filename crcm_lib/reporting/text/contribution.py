@@ -8,7 +8,7 @@ from crcm_lib.features.cost_to_serve import ContributionWaterfall, UnavailablePa
 from crcm_lib.i18n import _
 from crcm_lib.models.profitability import WhaleCurve
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_rows, write
+from crcm_lib.reporting.text.numbers import fill, fill_rows, write, write_rows
 
 
 def step_names() -> dict[str, str]:
@@ -130,7 +130,7 @@ def write_reasons(unprofitable: pd.DataFrame) -> pd.Series:
     """What takes off more of each large customer's gross sales than of everybody's."""
     words = _("{main_step}: {main_step_share:share} of gross sales, {usual_share:share} of everybody's")
     named = unprofitable.replace({"main_step": step_names()})
-    return explain_rows(named, lambda row: fill(words, **row))
+    return write_rows(named, lambda row: fill(words, **row))
 
 
 def describe_profitability(bars: pd.DataFrame, curve: WhaleCurve, renewals: str, min_cell: int) -> Takeaway:

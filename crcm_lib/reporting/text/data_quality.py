@@ -7,7 +7,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.summaries import POOLED, STATES_KEPT
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_cells, fill_rows, write
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.schema.tables import About
 
 LEVELS = ("yes", "limited", "no")
@@ -15,7 +15,7 @@ LEVELS = ("yes", "limited", "no")
 
 def write_counts(quality: pd.DataFrame) -> pd.Series:
     """What each score of the `quality` table is the result of."""
-    return explain_rows(quality, _write_count, "counted")
+    return write_rows(quality, _write_count, "counted")
 
 
 def _write_count(row: dict) -> str:
@@ -40,7 +40,7 @@ def _write_count(row: dict) -> str:
 
 def write_reasons(verdict: pd.DataFrame) -> pd.Series:
     """Why the data can carry each capability of the `verdict` table, or why not."""
-    return explain_rows(verdict, _write_reason)
+    return write_rows(verdict, _write_reason)
 
 
 def _write_reason(row: dict) -> str:
@@ -166,15 +166,13 @@ def _write_share(share: float) -> str:
 
 def name_states(money: pd.DataFrame) -> pd.Series:
     """The names of the states of `summaries.summarise_money`; rules are named as what they set aside."""
-    named = money["state"].where(
-        money["state"].isin(["read", *STATES_KEPT]),
-        [_write_rule(state, rules) for state, rules in zip(money["state"], money["rules"], strict=True)],
-    )
-    return named.rename("state")
+    return write_rows(money, _name_state, "state")
 
 
-def _write_rule(state: str, rules: int) -> str:
-    rule = fill(_("{rules:count} other reasons"), rules=rules) if state == POOLED else state
+def _name_state(row: dict) -> str:
+    if row["state"] in ("read", *STATES_KEPT):
+        return row["state"]
+    rule = fill(_("{rules:count} other reasons"), **row) if row["state"] == POOLED else row["state"]
     return fill(_("set aside: {rule}"), rule=rule)
 
 
@@ -200,7 +198,7 @@ def describe_scores(grid: pd.DataFrame) -> str:
         + ", ".join(f"{dimension} {_write_share(score)}" for dimension, score in row.dropna().items())
         for table, row in grid.iterrows()
     ]
-    return _("Grid of quality scores, 100 % is perfect. {parts}.").format(parts="; ".join(parts))
+    return fill(_("Grid of quality scores, 100 % is perfect. {parts}."), parts="; ".join(parts))
 
 
 def describe_months(months: pd.DataFrame) -> str:

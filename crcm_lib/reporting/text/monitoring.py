@@ -7,7 +7,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_cells, fill_rows, write
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 
 MEASURES = ["treated_mean", "control_mean", "difference", "low", "high"]
 
@@ -26,7 +26,7 @@ def describe_model(reason: Reason) -> str:
 
 def write_reasons(moves: pd.DataFrame) -> pd.Series:
     """The change of score, and the criteria that changed most, of each row of `moves`."""
-    return explain_rows(moves, _write_reason)
+    return write_rows(moves, _write_reason)
 
 
 def _write_reason(row: Mapping) -> str:
@@ -69,7 +69,7 @@ def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     outcomes = {"spend": _("spend"), "bought_again": _("bought again")}
     kinds = {"spend": "money", "bought_again": "share"}
     written = {
-        name: explain_rows(compared, lambda row, name=name: write(row[name], kinds[row["outcome"]]))
+        name: write_rows(compared, lambda row, name=name: write(row[name], kinds[row["outcome"]]))
         for name in compared.columns.intersection(MEASURES)
     }
     return compared.assign(**written).replace({"outcome": outcomes, "verdict": _verdicts()})

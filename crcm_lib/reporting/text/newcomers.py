@@ -6,7 +6,7 @@ from crcm_lib.i18n import _
 from crcm_lib.models.metrics import MIN_BUYERS
 from crcm_lib.models.newcomers.classes import NEWCOMER, PROSPECT, LeftCensoring, Newcomers
 from crcm_lib.models.newcomers.holdout import BEATS, MIN_EARLIER_NEWCOMERS, NO_BETTER, UNKNOWN, HoldoutResult
-from crcm_lib.reporting.text.numbers import explain_rows, fill
+from crcm_lib.reporting.text.numbers import fill, write_rows
 
 
 def name_grade(grade: str) -> str:
@@ -73,7 +73,7 @@ def describe_censoring(censoring: LeftCensoring | None) -> str:
 
 def write_reasons(newcomers: pd.DataFrame) -> pd.Series:
     """The attributes that change each customer's expected spend most, by rows of the table `newcomers`."""
-    return explain_rows(newcomers, _write_reason)
+    return write_rows(newcomers, _write_reason)
 
 
 def _write_reason(row: dict) -> str:

@@ -63,7 +63,7 @@ class _Sentence(string.Formatter):
         return super().format_field(value, spec)
 
 
-def fill(template: str, *, missing: str = MISSING, **values: Any) -> str:
+def fill(template: str, /, *, missing: str = MISSING, **values: Any) -> str:
     """A sentence with its values, each in the form that its field names; a list is joined by commas.
 
     >>> fill("{who} of {n:count} spend {sums:money}", who="Two", n=1200, sums=[99.5, None])
@@ -72,7 +72,7 @@ def fill(template: str, *, missing: str = MISSING, **values: Any) -> str:
     return _Sentence(missing).vformat(template, (), values)
 
 
-def fill_rows(template: str, rows: pd.DataFrame, *, missing: str = MISSING, **values: Any) -> str:
+def fill_rows(template: str, rows: pd.DataFrame, /, *, missing: str = MISSING, **values: Any) -> str:
     """The template filled with each row's columns, and its index where that has a name; "; " between.
 
     >>> fill_rows("{tier}: {spend:money}", pd.DataFrame({"tier": ["A", "B"], "spend": [12.0, 900.0]}))
@@ -95,7 +95,7 @@ def fill_cells(template: str, grid: pd.DataFrame, *, missing: str = MISSING) -> 
     return "; ".join(lists)
 
 
-def explain_rows(rows: pd.DataFrame, write_row: Callable[[dict], str], name: str = "because") -> pd.Series:
+def write_rows(rows: pd.DataFrame, write_row: Callable[[dict], str], name: str = "because") -> pd.Series:
     """A sentence for each row; give only the rows that are shown, because each is formatted."""
     return pd.Series([write_row(row) for row in rows.to_dict("records")], rows.index, "str", name)
 

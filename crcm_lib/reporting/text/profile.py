@@ -1,6 +1,5 @@
 """Words of the customer profile: groups, learned windows, why a customer is in a stage, the takeaway."""
 
-import math
 from dataclasses import asdict
 
 import numpy as np
@@ -9,7 +8,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.lifecycle import Windows
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import explain_rows, fill, fill_rows, write
+from crcm_lib.reporting.text.numbers import fill, fill_rows, write, write_rows
 
 
 def name_groups(groups: pd.Index | pd.Series) -> pd.Index | pd.Series:
@@ -139,7 +138,7 @@ def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Ser
     }
     own = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days"]
     facts = stages.join(customers[own]).map(write, kind="days")
-    return explain_rows(facts, lambda row: sentences[row["reason"]].format(**row), "why")
+    return write_rows(facts, lambda row: sentences[row["reason"]].format(**row), "why")
 
 
 def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5) -> Takeaway:
@@ -161,7 +160,7 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         "{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers, {spend:share} "
         "of spend); {absent:share} are at risk or lost."
     )
-    if not math.isnan(measures["top_10_share"]):
+    if pd.notna(measures["top_10_share"]):
         sentence += _(" The top tenth brings {top:share} of spend.")
     return takeaway(
         sentence,

@@ -7,7 +7,7 @@ from crcm_lib.i18n import _
 from crcm_lib.models.subscriptions.renewal_backtest import MIN_DECISIONS, RenewalBacktest
 from crcm_lib.models.subscriptions.renewals import Renewals
 from crcm_lib.models.subscriptions.sbg import MIN_PER_OUTCOME, MIN_SUBSCRIPTIONS, Retention
-from crcm_lib.reporting.text.numbers import explain_rows, fill
+from crcm_lib.reporting.text.numbers import fill, write_rows
 
 
 def list_remarks(retention: Retention, subscriptions: Subscriptions) -> pd.DataFrame:
@@ -106,7 +106,7 @@ def describe_survival(survival: pd.DataFrame) -> str:
     """
     if survival["actual_share"].dropna().empty:
         return _("No picture: too few contracts have come up for renewal to show how they last.")
-    parts = explain_rows(survival.iloc[1:], _describe_renewal)
+    parts = write_rows(survival.iloc[1:], _describe_renewal)
     words = _("Lines, share of customers by renewals, actual and by the model. {parts}.")
     return fill(words, parts="; ".join(parts))
 
