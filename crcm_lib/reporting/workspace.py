@@ -70,17 +70,14 @@ class Workspace:
         """An engine with a view for each clean input table."""
         return open_engine(*self.folders)
 
-    def has(self, name: str) -> bool:
-        """Was this result table written?"""
-        return any(tables.exists(folder, name) for folder in self.folders)
-
     def read(self, name: str) -> pd.DataFrame:
         """A result table, checked; indexed by `customer_id` where that is its key."""
         return tables.read(self._nearest(tables.table_path, name), name)
 
     def read_all(self, names: Iterable[str]) -> dict[str, pd.DataFrame]:
         """Those of the result tables that were written, by name."""
-        return {name: self.read(name) for name in names if self.has(name)}
+        written = [name for name in names if any(tables.exists(folder, name) for folder in self.folders)]
+        return {name: self.read(name) for name in written}
 
     def read_model(self, name: str) -> str:
         """What an earlier notebook learned, as JSON."""
