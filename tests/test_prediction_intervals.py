@@ -13,7 +13,7 @@ from crcm_lib.models.mle import sample_parameters
 from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.charts.style import new_axes
 from crcm_lib.reporting.charts.value_charts import MAX_CHANGE, draw_intervals
-from crcm_lib.reporting.text.clv_pictures import describe_totals
+from crcm_lib.reporting.text.clv import describe_totals
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from crcm_lib.models.profitability import (
     whale_curve,
 )
 from crcm_lib.privacy import hide_small
-from crcm_lib.reporting.charts.margin import list_amounts, waterfall_bars
+from crcm_lib.reporting.charts.value_charts import list_amounts, waterfall_bars
 from crcm_lib.reporting.text.contribution import (
     caption_reconciliation,
     caption_unprofitable,

@@ -44,7 +44,7 @@ class Audience:
 def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
     """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
 
-    Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.FORMATTERS`).
+    Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.KINDS`).
     """
     named = frame.copy(deep=False)
     named.attrs = {**frame.attrs, "caption": words, "kinds": {**frame.attrs.get("kinds", {}), **kinds}}
@@ -149,41 +149,32 @@ def register(shell: Any, audience: Audience) -> None:
 
     formatters = shell.display_formatter.formatters
 
-    def show(kind: type, mime: str, function: Callable[[Any], Any]) -> None:
-        formatters[mime].for_type(kind, function)
+    def show_text(kind: type, to_text: Callable[[Any], str]) -> None:
+        formatters["text/plain"].for_type(kind, lambda shown, printer, _cycle: printer.text(to_text(shown)))
 
-    for mime, write in (("text/html", frame_to_html), ("text/plain", frame_to_text)):
-        for kind, as_frame in (
-            (pd.DataFrame, lambda frame: frame),
-            (pd.Series, _as_frame),
-            (pd.Index, lambda index: index.to_frame(index=False)),
-        ):
-            wrap = _printed if mime == "text/plain" else _shown
-            show(kind, mime, wrap(write, as_frame, audience))
-    show(Styler, "text/html", lambda styler: styler_to_html(styler, audience))
-    show(Styler, "text/plain", _printed(frame_to_text, lambda styler: styler.data, audience))
+    def show_frame(kind: type, as_frame: Callable[[Any], pd.DataFrame]) -> None:
+        formatters["text/html"].for_type(kind, lambda shown: frame_to_html(as_frame(shown), audience))
+        show_text(kind, lambda shown: frame_to_text(as_frame(shown), audience))
+
+    show_frame(pd.DataFrame, lambda frame: frame)
+    show_frame(pd.Series, _as_frame)
+    show_frame(pd.Index, lambda index: index.to_frame(index=False))
+    show_frame(Styler, lambda styler: styler.data)
+    formatters["text/html"].for_type(Styler, lambda styler: styler_to_html(styler, audience))
     for kind in (Axes, Figure):
-        show(kind, "image/png", style.to_png)
-        show(kind, "image/svg+xml", style.to_svg)
-        show(kind, "text/plain", lambda shown, printer, cycle: printer.text(style.words_of(shown)))
-    for grid in ("FacetGrid", "PairGrid", "JointGrid"):
-        for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
+        show_text(kind, style.words_of)
+    for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
+        for kind in (Axes, Figure):
+            formatters[mime].for_type(kind, write)
+        for grid in ("FacetGrid", "PairGrid", "JointGrid"):
             formatters[mime].for_type_by_name("seaborn.axisgrid", grid, write)
 
 
-def _shown(write: Callable, as_frame: Callable, audience: Audience) -> Callable[[Any], str]:
-    return lambda value: write(as_frame(value), audience)
-
-
-def _printed(write: Callable, as_frame: Callable, audience: Audience) -> Callable:
-    return lambda value, printer, cycle: printer.text(write(as_frame(value), audience))
-
-
 def _pseudonyms(ids: Iterable, audience: Audience) -> list[str | None]:
-    known = pd.Series(list(ids), dtype="object")
-    names = known.dropna()
-    made = dict(zip(names.index, pseudonymise(names.astype("str"), audience.about), strict=True))
-    return [made.get(place) for place in known.index]
+    names = pd.Series(list(ids), dtype="object")
+    known = names.notna()
+    names[known] = pseudonymise(names[known].astype("str"), audience.about)
+    return list(names)
 
 
 def _cells(frame: pd.DataFrame, audience: Audience) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -216,7 +207,7 @@ def _remarks(frame: pd.DataFrame, audience: Audience) -> str:
     if not len(frame):
         return _("no rows")
     more = len(frame) - MAX_ROWS
-    rest = _("… and {more} more rows").format(more=numbers.count(more)) if more > 0 else ""
+    rest = numbers.fill(_("… and {more:count} more rows"), more=more) if more > 0 else ""
     hidden = frame.attrs.get("hidden", 0) + count_hidden(frame, hide_small_rows(frame, audience.min_cell))
     return " ".join(filter(None, [rest, numbers.describe_hidden(hidden, at_least=audience.min_cell)]))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -9,6 +10,7 @@ from crcm_lib.features.customer_sql import date, days_between
 from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
+from crcm_lib.reporting.text.numbers import fill, write
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import has, open_engine
 
@@ -29,24 +31,14 @@ class Card:
     tone: str = ""  # good, bad or nothing
 
 
-@dataclass(frozen=True)
-class TierBar:
-    """One tier as a share of customers and of money."""
+class TierBars(NamedTuple):
+    """The tiers as shares of customers and of money, best first; `what` names the money.
 
-    name: str
-    customers: str
-    customers_share: str
-    customers_percent: str
-    money_share: str
-    money_percent: str
-
-
-@dataclass(frozen=True)
-class TierBars:
-    """All tiers, best first; `what` names the money."""
+    Each row has `name`, `customers`, `customers_share`, `customers_percent`, `money_share`, `money_percent`.
+    """
 
     what: str
-    rows: list[TierBar]
+    rows: list[tuple]
 
 
 def cards(folder: Path, run: dict) -> list[Card]:
@@ -55,20 +47,15 @@ def cards(folder: Path, run: dict) -> list[Card]:
         return []
     customers = tables.read(folder, "customer_features")
     buyers = customers[customers["purchases"] > 0]
+    if len(buyers) < (least := _at_least(run)):
+        words = fill(_("Fewer than {n}: every other number would be somebody's own."), n=least)
+        return [Card(_("Customers"), fill(_("fewer than {n}"), n=least), words)]
     prospects = len(customers) - len(buyers)
-    words = (
-        _("and {prospects} prospects").format(prospects=f"{prospects:,}")
-        if prospects
-        else _("who have bought")
-    )
-    everyone = Card(_("Customers"), f"{len(buyers):,}", words)
-    if len(buyers) < _at_least(run):
-        words = _("Fewer than {n}: every other number would be somebody's own.").format(n=_at_least(run))
-        return [Card(_("Customers"), _("fewer than {n}").format(n=_at_least(run)), words)]
+    words = _("and {prospects:count} prospects") if prospects else _("who have bought")
     found = [
-        everyone,
+        Card(_("Customers"), write(len(buyers)), fill(words, prospects=prospects)),
         _active(folder, buyers),
-        _spend(folder, run, buyers),
+        _spend(folder, run),
         Card(
             _("Repeat customers"),
             _share((buyers["purchases"] > 1).mean()),
@@ -85,49 +72,42 @@ def _active(folder: Path, buyers: pd.DataFrame) -> Card | None:
         return None
     stages = tables.read(folder, "stages")["stage"].reindex(buyers.index)
     active, risk, lost = (int(stages.isin(names).sum()) for names in (ACTIVE, ["at risk"], ["lost"]))
-    note = _("{share} of customers; {risk} at risk, {lost} lost").format(
-        share=_share(active / len(buyers)), risk=f"{risk:,}", lost=f"{lost:,}"
-    )
-    return Card(_("Active customers"), f"{active:,}", note)
+    note = _("{share} of customers; {risk:count} at risk, {lost:count} lost")
+    note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost)
+    return Card(_("Active customers"), write(active), note)
 
 
-def _spend(folder: Path, run: dict, buyers: pd.DataFrame) -> Card | None:
-    now, before, history = _spend_by_year(folder, run)
-    unit = run.get("currency", "")
+def _spend(folder: Path, run: dict) -> Card | None:
+    now, before, history = _spend_by_year(folder)
     if now is None:
         return None
+    tone, note = "", _("the year before is not in the data")
     if history < YEAR:
-        label = _("Spend in {days} days").format(days=history)
-        return Card(label, shorten(now), _("all the history there is"), unit)
-    label = _("Spend in {days} days").format(days=YEAR)
-    if history < 2 * YEAR or not before:
-        return Card(label, shorten(now), _("the year before is not in the data"), unit)
-    change = now / before - 1
-    arrow, tone = ("▲", "good") if change >= 0 else ("▼", "bad")
-    note = _("{arrow} {change} against the year before").format(arrow=arrow, change=_share(abs(change)))
-    return Card(label, shorten(now), note, unit, tone)
+        note = _("all the history there is")
+    elif history >= 2 * YEAR and before:
+        change = now / before - 1
+        arrow, tone = ("▲", "good") if change >= 0 else ("▼", "bad")
+        words = _("{arrow} {change} against the year before")
+        note = fill(words, arrow=arrow, change=_share(abs(change)))
+    label = fill(_("Spend in {days} days"), days=min(history, YEAR))
+    return Card(label, shorten(now), note, run.get("currency", ""), tone)
 
 
-def _spend_by_year(folder: Path, run: dict) -> tuple[float | None, float | None, int]:
+def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
     """Money received in the last year and in the year before it, and the days of history."""
     engine = open_engine(folder)
     if not has(engine, "transactions"):
         return None, None, 0
     end = tables.read_about(folder).day
     year_ago, two_years_ago = (date(end - pd.Timedelta(days=years * YEAR)) for years in (1, 2))
-    now, before, history = engine.execute(f"""
+    return engine.execute(f"""
         select
-            sum(case when day > {year_ago} then amount end),
-            sum(case when day <= {year_ago} and day > {two_years_ago} then amount end),
+            cast(sum(case when day > {year_ago} then amount end) as double),
+            cast(sum(case when day <= {year_ago} and day > {two_years_ago} then amount end) as double),
             {days_between("cast(min(day) as date)", date(end))} + 1
         from transactions
         where day <= {date(end)}
     """).fetchone()
-    return (
-        None if now is None else float(now),
-        None if before is None else float(before),
-        int(history or 0),
-    )
 
 
 def _value(folder: Path, run: dict) -> Card | None:
@@ -135,15 +115,10 @@ def _value(folder: Path, run: dict) -> Card | None:
         return None
     value = tables.read(folder, "value")["value"]
     policy = run.get("policy") or {}
-    known = policy.get("margin_rate") is not None or "margin_total" in tables.read(
-        folder, "customer_features"
-    )
-    words = (
-        _("margin expected over the next {days} days, discounted")
-        if known
-        else _("spend expected over the next {days} days, discounted")
-    )
-    note = words.format(days=policy.get("horizon_days", "…"))
+    words = _("spend expected over the next {days} days, discounted")
+    if policy.get("margin_rate") is not None or "margin_total" in tables.read(folder, "customer_features"):
+        words = _("margin expected over the next {days} days, discounted")
+    note = fill(words, days=policy.get("horizon_days", "…"))
     return Card(_("Predicted value"), shorten(value.sum()), note, run.get("currency", ""))
 
 
@@ -152,16 +127,11 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
         return None
     churn = tables.read(folder, "churn")
     alerted = churn[churn["alert"].isin(ALARMS)]
-    if len(alerted) < _at_least(run):
-        return Card(
-            _("Revenue at risk"), "–", _("fewer than {n} customers under a warning").format(n=_at_least(run))
-        )
-    note = _("with {customers} customers under a warning or an urgent alert").format(
-        customers=f"{len(alerted):,}"
-    )
-    return Card(
-        _("Revenue at risk"), shorten(alerted["revenue_at_risk"].sum()), note, run.get("currency", "")
-    )
+    if len(alerted) < (least := _at_least(run)):
+        return Card(_("Revenue at risk"), "–", fill(_("fewer than {n} customers under a warning"), n=least))
+    note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))
+    revenue = alerted["revenue_at_risk"].sum()
+    return Card(_("Revenue at risk"), shorten(revenue), note, run.get("currency", ""))
 
 
 def tiers(folder: Path, run: dict) -> TierBars | None:
@@ -172,32 +142,20 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
     source, column, what = ("value", "value", _("predicted value"))
     if not tables.exists(folder, "value"):
         source, column, what = ("customer_features", "spend_total", _("spend"))
-    amount = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
-    by_tier = pd.DataFrame({"tier": scored["tier"], "score": scored["score"], "money": amount}).groupby(
-        "tier"
-    )
-    found = by_tier.agg(
-        customers=("money", "size"), money=("money", "sum"), largest=("money", "max"), score=("score", "mean")
-    ).sort_values("score", ascending=False)
-    found["money_share"] = _divide(found["money"], found["money"].sum())
+    money = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
+    by_tier = scored.assign(money=money).groupby("tier")
+    order = by_tier["score"].mean().sort_values(ascending=False).index
+    found = by_tier["money"].agg(customers="size", money="sum", largest="max").loc[order]
+    total = found["money"].sum()
+    found["money_share"] = found["money"] / total if total > 0 else 0.0
     found["customers_share"] = found["customers"] / found["customers"].sum()
-    found[LARGEST_SHARE] = _divide(found["largest"], found["money"])
-    shown = hide_small(
-        found.drop(columns=["largest", "score"]), money=["money", "money_share"], at_least=_at_least(run)
-    )
-    return TierBars(what, [_bar(row) for row in shown.itertuples()])
-
-
-def _bar(row) -> TierBar:
-    people, share = row.customers_share, row.money_share
-    return TierBar(
-        name=str(row.Index),
-        customers="–" if pd.isna(row.customers) else f"{row.customers:,}",
-        customers_share=_share(people),
-        customers_percent=_width(people),
-        money_share=_share(share),
-        money_percent=_width(share),
-    )
+    found[LARGEST_SHARE] = found.pop("largest") / found["money"]
+    shown = hide_small(found, money=["money", "money_share"], at_least=_at_least(run))
+    bars = pd.DataFrame({"name": shown.index, "customers": shown["customers"].map(write)})
+    for part in ("customers", "money"):
+        bars[f"{part}_share"] = shown[f"{part}_share"].map(_share)
+        bars[f"{part}_percent"] = shown[f"{part}_share"].map(_width)
+    return TierBars(what, list(bars.itertuples(index=False)))
 
 
 def missing(folder: Path, run: dict) -> list[dict[str, str]]:
@@ -211,9 +169,10 @@ def missing(folder: Path, run: dict) -> list[dict[str, str]]:
 def reading(run: dict) -> list[str]:
     """Return the sentences that say how the numbers are meant."""
     return [
-        _(
-            "Spend is money received, with returns taken off, up to {day}; nothing after that day counts."
-        ).format(day=run.get("as_of") or _("the last day in the data")),
+        fill(
+            _("Spend is money received, with returns taken off, up to {day}; nothing after that day counts."),
+            day=run.get("as_of") or _("the last day in the data"),
+        ),
         _(
             "Value is predicted: what customers are expected to bring from now on, discounted to today. "
             "It is an expectation over many customers, not a promise about one; the page on value says how "
@@ -229,6 +188,7 @@ def reading(run: dict) -> list[str]:
 def facts(run: dict) -> list[tuple[str, str]]:
     """Return what the run was made of, name by name."""
     policy = run.get("policy") or {}
+    parameters = [f"{name} = {value}" for name, value in (run.get("parameters") or {}).items() if value != ""]
     named = [
         (_("run"), run.get("run")),
         (_("source"), run.get("source")),
@@ -237,10 +197,7 @@ def facts(run: dict) -> list[tuple[str, str]]:
         (_("policy's goal"), policy.get("goal")),
         (_("policy's version"), policy.get("version")),
         (_("policy to be reviewed by"), policy.get("review_by")),
-        (
-            _("parameters"),
-            ", ".join(f"{k} = {v}" for k, v in (run.get("parameters") or {}).items() if v != ""),
-        ),
+        (_("parameters"), ", ".join(parameters)),
         (_("evidence"), _("run.json, beside this page, has the hashes of inputs, policy, code and results.")),
     ]
     return [(name, str(value)) for name, value in named if value not in (None, "")]
@@ -264,10 +221,6 @@ def _share(share: float) -> str:
 
 def _width(share: float) -> str:
     return "0" if pd.isna(share) else f"{100 * min(max(share, 0), 1):.1f}"
-
-
-def _divide(part: pd.Series, whole) -> pd.Series:
-    return part / whole if pd.api.types.is_list_like(whole) or whole > 0 else part * 0.0
 
 
 def _at_least(run: dict) -> int:

@@ -109,11 +109,7 @@ def split_title(heading: str) -> dict[str, str]:
 def _neighbours(run: dict, title: dict[str, str]) -> list[dict | None]:
     """The pages before and after this one, found by the number that title and file name begin with."""
     pages = [
-        {
-            "html": entry["html"],
-            "title": split_title(entry.get("title") or entry["name"]),
-            "name": entry["name"],
-        }
+        entry | {"title": split_title(entry.get("title") or entry["name"])}
         for entry in run.get("notebooks", [])
         if entry.get("html")
     ]

@@ -5,6 +5,8 @@ import re
 from decimal import Decimal
 from numbers import Number
 
+from crcm_lib.reporting.text.numbers import fill
+
 # Anywhere; at a line's start, where it makes a heading or a list; in an address, which becomes a link.
 ACTIVE = re.compile(r"[\\`*_{}\[\]|~$<>&]|^[#=]|^[-+](?=[\s+-]|$)|:(?=//)|(?<=www)\.|@")
 
@@ -19,20 +21,19 @@ class Takeaway:
         return {"text/markdown": self.markdown, "text/plain": self.markdown}
 
 
-class _Inert(str):
+def _make_inert(value) -> str:
     """Text from data on one line: a character that Markdown or HTML would act on is escaped."""
-
-    def __new__(cls, value):
-        line = " ".join(str(value).split())
-        return super().__new__(cls, ACTIVE.sub(lambda found: f"&#{ord(found[0])};", line))
+    return ACTIVE.sub(lambda found: f"&#{ord(found[0])};", " ".join(str(value).split()))
 
 
 def takeaway(template: str, **values) -> Takeaway:
     """Fill a Markdown template with computed values; whatever is not a number or a day is made inert.
 
+    A field may name a kind of number, like `{spend:money}`: see `text.numbers`.
+
     >>> takeaway("**{name}** buys most: {share:.0%}.", name="<b>Ann</b>", share=0.4).markdown
     '**&#60;b&#62;Ann&#60;/b&#62;** buys most: 40%.'
     """
     safe = (Number, Decimal, datetime.date)
-    inert = {name: value if isinstance(value, safe) else _Inert(value) for name, value in values.items()}
-    return Takeaway(template.format(**inert))
+    inert = {name: value if isinstance(value, safe) else _make_inert(value) for name, value in values.items()}
+    return Takeaway(fill(template, **inert))

@@ -20,6 +20,7 @@ from crcm_lib.i18n import _
 from crcm_lib.privacy import count_hidden, hide_small, pseudonymise
 from crcm_lib.reporting import display
 from crcm_lib.reporting.charts.style import set_house_style
+from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine, open_engine
 from crcm_lib.schema.results import RESULTS
@@ -69,17 +70,14 @@ class Workspace:
         """An engine with a view for each clean input table."""
         return open_engine(*self.folders)
 
-    def has(self, name: str) -> bool:
-        """Was this result table written?"""
-        return any(tables.exists(folder, name) for folder in self.folders)
-
     def read(self, name: str) -> pd.DataFrame:
         """A result table, checked; indexed by `customer_id` where that is its key."""
         return tables.read(self._nearest(tables.table_path, name), name)
 
     def read_all(self, names: Iterable[str]) -> dict[str, pd.DataFrame]:
         """Those of the result tables that were written, by name."""
-        return {name: self.read(name) for name in names if self.has(name)}
+        written = [name for name in names if any(tables.exists(folder, name) for folder in self.folders)]
+        return {name: self.read(name) for name in written}
 
     def read_model(self, name: str) -> str:
         """What an earlier notebook learned, as JSON."""
@@ -117,39 +115,34 @@ class Workspace:
 
     def by_hand(self) -> list[str]:
         """Result tables that come from where this notebook writes and differ from those of `input_dir`."""
-        own, *others = self.folders
-        written = [name for name in RESULTS if others and tables.table_path(own, name).exists()]
-        return [
-            name
-            for name in written
-            if not _same(tables.table_path(own, name), tables.table_path(others[0], name))
-        ]
+        by_hand = []
+        for name in RESULTS:
+            own, *given = (tables.table_path(folder, name) for folder in self.folders)
+            if given and own.exists():
+                same = given[0].exists() and filecmp.cmp(own, given[0], shallow=False)
+                by_hand += [] if same else [name]
+        return by_hand
 
     def _nearest(self, path_of, name: str) -> Path:
-        there = [folder for folder in self.folders if path_of(folder, name).exists()]
-        return there[0] if there else self.folders[-1]
+        return next((folder for folder in self.folders if path_of(folder, name).exists()), self.folders[-1])
 
     def _sign(self) -> None:
         """Say whose tables lie there, so that nobody mixes them with those of another source or day."""
         if not (self.writes / "about.json").exists():
             tables.write_about(self.about, self.writes)
 
-    def _repr_markdown_(self) -> str:
-        return " · ".join(self._facts())
-
     def __repr__(self) -> str:
-        return " · ".join(self._facts())
-
-    def _facts(self) -> list[str]:
         facts = [
-            _("{source}, as of {day}").format(source=self.about.source, day=self.about.as_of),
-            _("policy version {version}").format(version=self.policy.version),
+            fill(_("{source}, as of {day}"), source=self.about.source, day=self.about.as_of),
+            fill(_("policy version {version}"), version=self.policy.version),
         ]
         if self.overrides.strip() not in ("", "{}"):
-            facts.append(_("overrides {overrides}").format(overrides=self.overrides))
+            facts.append(fill(_("overrides {overrides}"), overrides=self.overrides))
         if changed := self.by_hand():
-            facts.append(_("made by hand: {names}").format(names=", ".join(changed)))
-        return facts
+            facts.append(fill(_("made by hand: {names}"), names=changed))
+        return " · ".join(facts)
+
+    _repr_markdown_ = __repr__
 
 
 def open_workspace(
@@ -177,13 +170,14 @@ def open_workspace(
     PolicyError
         If the policy, or an override, does not fit.
     """
-    shell = _shell()
+    from IPython.core.getipython import get_ipython
+
+    shell = get_ipython()
     if shell is not None:
         check_parameters(shell.user_ns.get("In", []))
     folders = tuple(dict.fromkeys(tables.resolve(folder) for folder in (output_dir, input_dir)))
-    workspace = Workspace(
-        folders, folders[0], read_policy(tables.resolve(policy), overrides), _about(folders), overrides
-    )
+    rules = read_policy(tables.resolve(policy), overrides)
+    workspace = Workspace(folders, folders[0], rules, _about(folders), overrides)
     set_house_style()
     if shell is not None:
         display.register(shell, display.Audience(workspace.about, workspace.min_cell))
@@ -224,15 +218,3 @@ def _about(folders: tuple[Path, ...]) -> tables.About:
         parts = [f"{folder} ({source}, {day})" for (source, day), folder in described.items()]
         raise DataError(words.format(parts="; ".join(parts)))
     return next(iter(found.values()))
-
-
-def _same(one: Path, other: Path) -> bool:
-    return other.exists() and filecmp.cmp(one, other, shallow=False)
-
-
-def _shell():
-    try:
-        from IPython.core.getipython import get_ipython
-    except ImportError:
-        return None
-    return get_ipython()

@@ -36,7 +36,7 @@ SUMMARY_KINDS = {
 
 
 def kind_of(name: str, values: pd.Series) -> str:
-    """A key of `reporting.text.numbers.FORMATTERS`, or "" where the values themselves say what they are.
+    """A key of `reporting.text.numbers.KINDS`, or "" where the values themselves say what they are.
 
     >>> kind_of("spend_share", pd.Series([0.5])), kind_of("spend_total", pd.Series([10.0]))
     ('share', 'money')

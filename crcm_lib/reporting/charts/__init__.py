@@ -1,18 +1,9 @@
 """The house style of pictures, and the few drawings that seaborn has no call for. Axes in, Axes out."""
 
+import pkgutil
+
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__,
-    submodules=[
-        "bounds",
-        "cluster_charts",
-        "margin",
-        "movement_charts",
-        "plan_charts",
-        "profile_charts",
-        "style",
-        "tier_charts",
-        "value_charts",
-    ],
+    __name__, submodules=[module.name for module in pkgutil.iter_modules(__path__)]
 )

@@ -56,14 +56,10 @@ def draw_centres(centres: pd.DataFrame, why: str) -> Axes:
     if centres.empty:
         return empty_axes(why)
     ax = new_axes(height=1.8 + 0.6 * len(centres))
-    wrapped = centres.set_axis([_wrap(name) for name in centres.index])
+    wrapped = centres.set_axis([textwrap.fill(name, 26) for name in centres.index])
     wrapped = wrapped.set_axis([name.replace(" ", "\n") for name in wrapped.columns], axis=1)
     sns.heatmap(wrapped, annot=True, fmt="+.1f", cmap="PuOr_r", vmin=-2, vmax=2, cbar=False, ax=ax)
     ax.set_xlabel(_("standard deviations from the mean of all buyers"))
     ax.tick_params(axis="both", rotation=0, labelsize=10)
     ax.grid(visible=False)
     return ax
-
-
-def _wrap(name: str) -> str:
-    return "\n".join(textwrap.wrap(name, 26))

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import seaborn as sns
 
 from crcm_lib.models.lifecycle import Windows
 from crcm_lib.reporting.charts.style import HIDDEN, PALETTE, empty_axes, new_axes
@@ -38,8 +39,6 @@ def draw_retention(cohorts: pd.DataFrame):
     cohorts
         From `customer_base.hide_small_cohorts`. A hidden cell is grey; a month that is not over is empty.
     """
-    import seaborn as sns
-
     months = cohorts[cohorts["months_later"] <= MAX_COHORTS]
     months = months.assign(
         cohort=months["cohort"].dt.strftime("%Y-%m"), hidden=months["hidden"].map({True: 1.0})
@@ -69,8 +68,6 @@ def draw_attributes(groups: pd.DataFrame):
     groups
         From `customer_base.hide_per_attribute`; a level without dots is hidden.
     """
-    import seaborn as sns
-
     if groups.empty:
         return empty_axes("these data have no such attributes")
     names = {"customer_share": "of customers", "spend_share": "of spend"}

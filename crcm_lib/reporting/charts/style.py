@@ -27,13 +27,14 @@ FONTS = Path(__file__).parent / "fonts"
 FAMILIES = ["CRCM Sans", "DejaVu Sans", "CRCM Any"]  # tried in this order, character by character
 DPI, SCREEN_DPI = 110, 96  # drawn sharper than shown
 MAX_VECTOR_POINTS = 2000  # a cloud of more points is rasterised inside an SVG
+WIDTH = 7.2  # inches
 LINE = 90  # characters of a sentence on a line of a figure
 STYLE = {
     "font.family": FAMILIES,
     "font.size": 12,
     "text.parse_math": False,
     "text.color": INK,
-    "figure.figsize": (7.2, 4.0),
+    "figure.figsize": (WIDTH, 4.0),
     "figure.dpi": DPI,
     "axes.axisbelow": True,
     "axes.formatter.limits": (-9, 12),  # no powers of ten beside an axis of money
@@ -77,8 +78,8 @@ def set_house_style() -> None:
     rcParams.update(STYLE)  # the list of fonts after the theme, which would put one of its own there
 
 
-def new_axes(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: float = 4.0, **subplots: Any):
-    """An empty picture in the house style, to draw on; sizes in inches.
+def new_axes(rows: int = 1, columns: int = 1, *, height: float = 4.0, **subplots: Any):
+    """An empty picture in the house style, to draw on; `height` in inches.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def new_axes(rows: int = 1, columns: int = 1, *, width: float = 7.2, height: flo
     set_house_style()
     from matplotlib import pyplot
 
-    _figure, axes = pyplot.subplots(rows, columns, figsize=(width, height), layout="constrained", **subplots)
+    _figure, axes = pyplot.subplots(rows, columns, figsize=(WIDTH, height), layout="constrained", **subplots)
     return axes
 
 
@@ -111,12 +112,7 @@ def empty_axes(why: str):
 
 def figure_of(shown):
     """The Figure of an Axes, of an array of Axes, of a seaborn grid, or of itself."""
-    from matplotlib.figure import Figure
-
-    if isinstance(shown, Figure):
-        return shown
-    first = np.ravel(shown)[0]
-    return first.figure if hasattr(first, "figure") else shown
+    return np.ravel(shown)[0].figure
 
 
 def words_of(shown) -> str:
@@ -137,7 +133,7 @@ def to_png(shown) -> tuple[str, dict[str, Any]] | None:
     about = _describe(figure)
     if outside := find_outside(figure):
         about["outside"] = outside  # no stored notebook may have it
-    return base64.b64encode(stored.getvalue()).decode(), about
+    return base64.b64encode(stored).decode(), about
 
 
 def to_svg(shown) -> tuple[str, dict[str, Any]] | None:
@@ -153,7 +149,7 @@ def to_svg(shown) -> tuple[str, dict[str, Any]] | None:
     from matplotlib import rc_context
 
     with rc_context({"svg.hashsalt": salt}):
-        drawn = _save(figure, "svg").getvalue().decode("utf-8")
+        drawn = _save(figure, "svg").decode("utf-8")
     return _follow_mode(re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.S)), _describe(figure)
 
 
@@ -167,14 +163,13 @@ def _is_run() -> bool:
     return os.environ.get("CRCM_PICTURES") == "svg"
 
 
-def _save(figure, kind: str) -> io.BytesIO:
+def _save(figure, kind: str) -> bytes:
     """Save to memory without dates; a character that no font has is an error, not an empty box."""
     drawn, metadata = io.BytesIO(), {"png": {"Software": None}, "svg": {"Date": None, "Creator": None}}
     with warnings.catch_warnings():
         warnings.filterwarnings("error", message="Glyph .* missing")
         figure.savefig(drawn, format=kind, dpi=DPI, metadata=metadata[kind])
-    drawn.seek(0)
-    return drawn
+    return drawn.getvalue()
 
 
 def _follow_mode(svg: str) -> str:

@@ -8,7 +8,7 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.plan_summary import LEVERS
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
 
 
 def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
@@ -19,10 +19,7 @@ def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
         "standard_offer_only": _("standard offer only"),
         "unknown": _("objections unknown"),
     }
-    return counts.assign(
-        subject_type=counts["subject_type"].map(kinds).astype("str"),
-        consent=counts["consent"].map(words).astype("str"),
-    )
+    return counts.replace({"subject_type": kinds, "consent": words})
 
 
 def caption_consents(consents: pd.DataFrame | None) -> str:
@@ -32,10 +29,9 @@ def caption_consents(consents: pd.DataFrame | None) -> str:
             "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
         )
     refused = consents[consents["status"] == "refused"]
-    return _("Latest word of {customers} customers; {refused} refuse something").format(
-        customers=numbers.count(consents["customer_id"].nunique()),
-        refused=numbers.count(refused["customer_id"].nunique()),
-    )
+    words = _("Latest word of {customers:count} customers; {refused:count} refuse something")
+    known = consents["customer_id"].nunique()
+    return fill(words, customers=known, refused=refused["customer_id"].nunique())
 
 
 def tabulate_playbook(policy: Policy) -> pd.DataFrame:
@@ -55,22 +51,20 @@ def describe_actions(planned: pd.DataFrame) -> str:
     """What the bars of treated customers and controls show; small actions are left out of `planned`."""
     if planned.empty:
         return _("No action is planned for enough customers to show.")
-    rows = "; ".join(f"{row.action}: {numbers.count(row.treated)}" for row in planned.itertuples())
-    return _("Bars, customers treated and left out, per action. Treated: {rows}.").format(rows=rows)
+    words = _("Bars, customers treated and left out, per action. Treated: {rows}.")
+    return fill(words, rows=fill_rows("{action}: {treated:count}", planned))
 
 
 def write_reasons(actions: pd.DataFrame, policy: Policy) -> pd.Series:
     """Why each row of the table `actions` is there: tier, stage and the playbook's words."""
     because = {action.name: action.because for action in policy.playbook}
     words = _("{place}: {because}")
-    reasons = [
-        words.format(
-            place=", ".join(part for part in (row.tier, row.stage) if pd.notna(part)),
-            because=because[row.action],
-        )
-        for row in actions.itertuples()
-    ]
-    return pd.Series(reasons, index=actions.index, name="because", dtype="str")
+
+    def write_reason(row: Mapping) -> str:
+        place = [part for part in (row["tier"], row["stage"]) if pd.notna(part)]
+        return fill(words, place=place, because=because[row["action"]])
+
+    return write_rows(actions, write_reason)
 
 
 def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
@@ -84,7 +78,7 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "contact_cap": _("contact cap reached"),
         "no_capacity": _("no capacity left"),
     }
-    return reasons.assign(reason=reasons["reason"].map(words).astype("str"))
+    return reasons.replace({"reason": words})
 
 
 def describe_workload(workload: pd.DataFrame) -> str:
@@ -92,14 +86,12 @@ def describe_workload(workload: pd.DataFrame) -> str:
     workload = workload.loc[:, workload.sum() > 0]
     if workload.empty:
         return _("No contact is planned for enough customers to show.")
-    roles = "; ".join(
-        f"{role}: {numbers.count(weeks.sum())}, {numbers.count(weeks.max())}"
-        for role, weeks in workload.items()
+    roles = fill_cells("{value:count}", workload.agg(["sum", "max"]).T)
+    words = _(
+        "Columns per week, stacked by role, from {first:day} to {last:day}. Contacts in all, in the fullest "
+        "week: {roles}."
     )
-    return _(
-        "Columns per week, stacked by role, from {first} to {last}. Contacts in all, in the fullest week: "
-        "{roles}."
-    ).format(first=numbers.day(workload.index[0]), last=numbers.day(workload.index[-1]), roles=roles)
+    return fill(words, first=workload.index[0], last=workload.index[-1], roles=roles)
 
 
 def describe_plan(
@@ -119,29 +111,24 @@ def describe_plan(
     """
     treated = int(summary["treated"].sum())
     words = _(
-        "{treated} actions are planned at a cost of {cost} {currency}, for an assumed gain of {gain} "
-        "{currency}; {control} customers chosen at random are left out, to see if it works."
+        "{treated:count} actions are planned at a cost of {cost:count} {currency}, for an assumed gain of "
+        "{gain:count} {currency}; {control:count} customers chosen at random are left out, to see if it "
+        "works."
     )
     if shown["cost"].isna().any():
         words = _(
-            "{treated} actions are planned; those that are shown cost {cost} {currency}, for an assumed gain "
-            "of {gain} {currency}; {control} customers chosen at random are left out, to see if it works."
+            "{treated:count} actions are planned; those that are shown cost {cost:count} {currency}, for an "
+            "assumed gain of {gain:count} {currency}; {control:count} customers chosen at random are left "
+            "out, to see if it works."
         )
     if treated and not shown["treated"].sum():
         words = _("Too few actions are planned to show them.")
     if objectors:
-        words += _(" {objectors} customers refused or never consented and get the standard offer.")
+        words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
     if late:
         words += _(
-            " {late} first contacts fit only after their comparison ends: lower `capacity` or raise "
+            " {late:count} first contacts fit only after their comparison ends: lower `capacity` or raise "
             "`per_day`."
         )
-    values: Mapping[str, object] = {
-        "treated": numbers.count(treated),
-        "control": numbers.count(summary["control"].sum()),
-        "cost": numbers.count(shown["cost"].sum()),
-        "gain": numbers.count(shown["gain"].sum()),
-        "objectors": numbers.count(objectors),
-        "late": numbers.count(late),
-    }
-    return takeaway(words, currency=currency, **values)
+    values = {"treated": treated, "control": summary["control"].sum(), **shown[["cost", "gain"]].sum()}
+    return takeaway(words, currency=currency, objectors=objectors, late=late, **values)

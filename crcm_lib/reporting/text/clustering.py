@@ -8,7 +8,7 @@ from crcm_lib.models.clustering import ClusteringResult, GroupModel
 from crcm_lib.models.clustering.group_model import ALL_BUYERS, HIGH, LOW, NO_GROUPS, NO_PURCHASE
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
 from crcm_lib.schema.labels import label
 
 
@@ -62,15 +62,12 @@ def write_features(features: pd.DataFrame) -> pd.DataFrame:
         "used": _("used"),
         "protected": _("protected by the policy"),
         "not_available": _("not available"),
-        "often_unknown": _("unknown for {share} of buyers"),
+        "often_unknown": _("unknown for {unknown_share:share} of buyers"),
         "hardly_varies": _("the same for more than 95% of buyers"),
         "repeats_another": _("says the same as {other}"),
     }
-    because = [
-        words[row.reason].format(share=numbers.share(row.unknown_share), other=row.other)
-        for row in features.itertuples()
-    ]
-    return features[["column", "used"]].assign(because=because)
+    because = write_rows(features, lambda row: fill(words[row["reason"]], **row))
+    return features[["column", "used"]].join(because)
 
 
 def describe_absence(reason: Reason) -> str:
@@ -82,32 +79,25 @@ def describe_absence(reason: Reason) -> str:
         ),
         "not_reproduced": _("the groups found do not all reappear in another sample"),
     }
-    return words.get(reason.rule, "").format(**reason.facts)
+    return fill(words.get(reason.rule, ""), **reason.facts)
 
 
 def describe_criteria(findings: ClusteringResult) -> str:
     """What the lines of silhouette and stability show, or why there are none."""
     if findings.criteria.empty:
         return describe_absence(findings.reason)
-    row = _("k {k}: {real} against {chance}, stability {stable} against {other}")
-    rows = "; ".join(
-        row.format(
-            k=k,
-            real=numbers.number(each["silhouette"]),
-            chance=numbers.number(each["silhouette one cloud high"]),
-            stable=numbers.number(each["stability"]),
-            other=numbers.number(each["stability one cloud high"]),
-        )
-        for k, each in findings.criteria.iterrows()
+    row = _(
+        "k {k}: {silhouette:number} against {silhouette one cloud high:number}, stability {stability:number} "
+        "against {stability one cloud high:number}"
     )
     words = _("Lines, silhouette and stability against the upper edge of one cloud. {rows}.")
-    return words.format(rows=rows)
+    return fill(words, rows=fill_rows(row, findings.criteria))
 
 
 def caption_criteria(findings: ClusteringResult) -> str:
     """What the table of criteria was measured on."""
-    words = _("Sample of {sample} buyers. Gap and lead: ahead of the nearer of the two kinds of chance.")
-    return words.format(sample=numbers.count(findings.sample))
+    words = _("Sample of {n:count} buyers. Gap and lead: ahead of the nearer of the two kinds of chance.")
+    return fill(words, n=findings.sample)
 
 
 def tabulate_centres(model: GroupModel) -> pd.DataFrame:
@@ -121,12 +111,8 @@ def describe_centres(findings: ClusteringResult, centres: pd.DataFrame) -> str:
     """What the map of centres shows, or why there is none; `centres` is from `tabulate_centres`."""
     if not findings.found:
         return describe_absence(findings.reason)
-    rows = "; ".join(
-        f"{name}: "
-        + ", ".join(f"{column} {numbers.points_change(value)}" for column, value in centre.items())
-        for name, centre in centres.iterrows()
-    )
-    return _("Map of the groups' centres in standard deviations. {rows}.").format(rows=rows)
+    rows = fill_cells("{column} {value:points_change}", centres)
+    return fill(_("Map of the groups' centres in standard deviations. {rows}."), rows=rows)
 
 
 def write_profile(profile: pd.DataFrame) -> pd.DataFrame:
@@ -147,18 +133,17 @@ def describe_groups(findings: ClusteringResult, parts: pd.DataFrame) -> Takeaway
         )
     words = _(
         "Buyers fall into **{k} groups** that chance does not explain ({method}; Jaccard overlap with "
-        "resamples at least {weakest})."
+        "resamples at least {weakest:number})."
     )
     top = parts.iloc[0]
-    shown = bool(pd.notna(top["spend_share"]))
-    if shown:
-        words += " " + _("**{name}** is {people} of buyers and {spend} of spend.")
+    if pd.notna(top["spend_share"]):
+        words += " " + _("**{name}** is {people:share} of buyers and {spend:share} of spend.")
     return takeaway(
         words,
         k=len(findings.model.traits),
         method=findings.model.method,
-        weakest=numbers.number(findings.jaccard.min()),
+        weakest=findings.jaccard.min(),
         name=name_group(top["traits"]),
-        people=numbers.share(top["customer_share"]) if shown else "",
-        spend=numbers.share(top["spend_share"]) if shown else "",
+        people=top["customer_share"],
+        spend=top["spend_share"],
     )

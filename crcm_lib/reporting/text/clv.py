@@ -1,4 +1,4 @@
-"""Customer lifetime value in words: the model selected and why, what it learned, and the takeaway."""
+"""Customer lifetime value in words: the model selected and why, what it learned, pictures, the takeaway."""
 
 import numpy as np
 import pandas as pd
@@ -7,10 +7,9 @@ from crcm_lib.i18n import _
 from crcm_lib.models.clv.model_selection import ModelSelection
 from crcm_lib.models.clv.purchase_models import PARETO
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
-from crcm_lib.models.metrics import Grade
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_rows
 from crcm_lib.reporting.workspace import Workspace
 
 LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
@@ -34,34 +33,28 @@ def label_model(model: str) -> str:
     return model
 
 
-def label_basis(basis: str) -> str:
-    """What `value` counts, in words."""
-    return {"spend": _("spend"), "margin": _("margin")}[basis]
-
-
 def describe_selection(selection: ModelSelection) -> str:
     """Which model was selected, and why, in a sentence."""
-    return _("Selected: {model}; {why}").format(
-        model=label_model(selection.champion), why=_describe_rule(selection.reason)
-    )
+    words = _("Selected: {model}; {why}")
+    return fill(words, model=label_model(selection.champion), why=_describe_rule(selection.reason))
 
 
 def _describe_rule(reason: Reason) -> str:
     words = {
         "smallest_loss": _(
-            "the smallest loss, and no simpler model within one standard error (windows of {days} days held "
-            "out: {windows})"
-        ),
-        "within_one_standard_error": _(
-            "the simplest within one standard error of the smallest loss, {best}'s (windows of {days} days "
+            "the smallest loss, and no simpler model within one standard error (windows of {days:days} days "
             "held out: {windows})"
         ),
-        "history_too_short": _("{history_days} days of history are too few to hold some out"),
+        "within_one_standard_error": _(
+            "the simplest within one standard error of the smallest loss, {best}'s (windows of {days:days} "
+            "days held out: {windows})"
+        ),
+        "history_too_short": _("{history_days:days} days of history are too few to hold some out"),
         "too_few_buyers": _(
-            "{buyers} customers bought in a window held out, and a comparison needs {needed}"
+            "{buyers:count} customers bought in a window held out, and a comparison needs {needed:count}"
         ),
     }
-    return fill(words, reason.rule, reason.facts)
+    return _fill_rule(words, reason)
 
 
 def describe_grade(selection: ModelSelection) -> str:
@@ -69,103 +62,96 @@ def describe_grade(selection: ModelSelection) -> str:
     grade = selection.grade
     if np.isnan(grade.rmse_change):
         return _describe_rule(selection.reason)
-    return _(
-        "against the best naive baseline its error (RMSE) is {rmse} and its ranking (Gini) {gini} points; "
-        "its total was off by {bias}"
-    ).format(
-        rmse=numbers.change(grade.rmse_change),
-        gini=f"{100 * grade.gini_change:+.1f}",
-        bias=numbers.change(grade.bias),
+    words = _(
+        "against the best naive baseline its error (RMSE) is {rmse:change} and its ranking (Gini) "
+        "{gini:+.1f} points; its total was off by {bias:change}"
     )
-
-
-def label_grade(grade: Grade) -> str:
-    """The grade in a word or two."""
-    words = {"good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell")}
-    return words[grade.grade]
+    return fill(words, rmse=grade.rmse_change, gini=100 * grade.gini_change, bias=grade.bias)
 
 
 def describe_reason(reason: Reason) -> str:
     """Why a model was not used, or a remark on a fit, in a clause."""
     words = {
-        "too_few_customers": _("{customers} customers, and {model} needs {needed}"),
-        "too_few_repeaters": _("{repeaters} bought more than once, and {model} needs {needed}"),
-        "too_few_history_days": _("{history_days} days of history, and {model} needs {needed}"),
+        "too_few_customers": _("{customers:count} customers, and {model} needs {needed:count}"),
+        "too_few_repeaters": _("{repeaters:count} bought more than once, and {model} needs {needed:count}"),
+        "too_few_history_days": _("{history_days:days} days of history, and {model} needs {needed:count}"),
         "too_few_spends": _(
-            "the spend of {repeaters} repeat buyers is known, and Gamma-Gamma needs {needed}"
+            "the spend of {repeaters:count} repeat buyers is known, and Gamma-Gamma needs {needed:count}"
         ),
         "model_does_not_fit": _("{model} does not fit: {problems}"),
         "parameters_at_bound": _(
             "{model} at its edge ({parameters}): dropout is hardly seen, or equally likely for all"
         ),
         "spends_too_different": _(
-            "Gamma-Gamma does not suit: spends differ so much that it expects {population_mean} of a new "
-            "customer where the mean is {observed_mean}"
+            "Gamma-Gamma does not suit: spends differ so much that it expects {population_mean:money} of "
+            "a new customer where the mean is {observed_mean:money}"
         ),
         "spend_depends_on_frequency": _(
-            "spend depends on frequency (rank correlation {correlation}), which Gamma-Gamma excludes"
+            "spend depends on frequency (rank correlation {correlation:+.2f}), which Gamma-Gamma excludes"
         ),
         "recalibrated": _(
-            "totals are recalibrated by {change}: in earlier windows they were off by {biases}, the latest "
-            "first"
+            "totals are recalibrated by {change:change}: in earlier windows they were off by "
+            "{biases:change}, the latest first"
         ),
     }
-    return fill(words, reason.rule, reason.facts)
+    return _fill_rule(words, reason)
+
+
+def _fill_rule(words: dict[str, str], reason: Reason) -> str:
+    names = {"best": label_model, "model": label_model, "problems": _problems, "parameters": _problems}
+    facts = {name: names[name](fact) if name in names else fact for name, fact in reason.facts.items()}
+    return fill(words[reason.rule], **facts)
+
+
+def _problems(problems: list[str]) -> list[str]:
+    words = {
+        "not_finite": _("the likelihood is not a number"),
+        "no_maximum": _("no maximum was found"),
+        "mean_not_finite": _("mean spend has no finite expectation (q is 1 or below)"),
+    }
+    at_limit = _("{name} ran to its limit")
+    return [words.get(each) or fill(at_limit, name=each.removesuffix("_at_bound")) for each in problems]
 
 
 def describe_model(model: ValueModel) -> pd.DataFrame:
     """What was learned, one row each: `what` and `learned`, in words."""
-    facts, params, spend = model.facts, model.params, model.spend_params
-    rate = 30 * params["r"] / params["alpha"] / model.purchase_process.k
-    rows = [
-        (_("model"), label_model(model.name)),
-        (
-            _("learned from"),
-            _("{customers} customers, {repeaters} of them repeat buyers, {days} days").format(
-                customers=numbers.count(facts["customers"]),
-                repeaters=numbers.count(facts["repeaters"]),
-                days=numbers.days(facts["history_days"]),
-            ),
+    rate = 30 * model.params["r"] / model.params["alpha"] / model.purchase_process.k
+    margin = _("{margin:share} of spend, from known cost")
+    if model.margin is None:
+        margin = _("cost is unknown: value is revenue")
+    sentences = {
+        _("model"): label_model(model.name),
+        _("learned from"): _(
+            "{customers:count} customers, {repeaters:count} of them repeat buyers, {history_days:days} days"
         ),
-        (
-            _("purchase rate"),
-            _("{rate} purchase days in 30 days, averaged over customers while they are active").format(
-                rate=numbers.number(rate)
-            ),
+        _("purchase rate"): _(
+            "{rate:number} purchase days in 30 days, averaged over customers while they are active"
         ),
-        (_("dropout"), _describe_dropout(model)),
-        (
-            _("spend"),
-            _(
-                "{mean} per purchase day is expected of a new customer, and weighs as much as {weight} own "
-                "purchases"
-            ).format(
-                mean=numbers.money(spend["population_mean"]), weight=numbers.number(spend["prior_weight"])
-            ),
+        _("dropout"): _describe_dropout(model),
+        _("spend"): _(
+            "{population_mean:money} per purchase day is expected of a new customer, and weighs as much as "
+            "{prior_weight:number} own purchases"
         ),
-        (
-            _("margin"),
-            _("cost is unknown: value is revenue")
-            if model.margin is None
-            else _("{margin} of spend, from known cost").format(margin=numbers.share(model.margin)),
-        ),
-        *((_("remark"), describe_reason(reason)) for reason in model.reasons),
-    ]
-    return pd.DataFrame(rows, columns=["what", "learned"])
+        _("margin"): margin,
+    }
+    values = {**model.facts, **model.spend_params, "rate": rate, "margin": model.margin}
+    learned = [(what, fill(words, **values)) for what, words in sentences.items()]
+    remarks = [(_("remark"), describe_reason(reason)) for reason in model.reasons]
+    return pd.DataFrame(learned + remarks, columns=["what", "learned"])
 
 
 def _describe_dropout(model: ValueModel) -> str:
     params = model.params
     if "a" in params:
         share = params["a"] / (params["a"] + params["b"])
-        return _("{share} drop out after a purchase, on average").format(share=numbers.share(share))
+        return fill(_("{share:share} drop out after a purchase, on average"), share=share)
     if model.purchase_model != PARETO:
         return _("not modelled: the constant rate takes everybody to stay")
     median = params["beta"] * np.expm1(np.log(2) / params["s"]) if params["s"] > 0.02 else np.inf
     if median > LONG_LIFETIME_DAYS:
         return _("half of all customers stay for longer than the data can tell")
-    return _("half of all customers drop out within {days} days of their first purchase").format(
-        days=numbers.days(median)
+    return fill(
+        _("half of all customers drop out within {days:days} days of their first purchase"), days=median
     )
 
 
@@ -180,42 +166,35 @@ def label_scenarios(scenarios: pd.DataFrame) -> pd.DataFrame:
         "constant_rate": _("a constant rate of purchases, nobody drops out"),
         "shrunken_mean": _("a plain shrunken mean of spend"),
     }
-    return scenarios.assign(scenario=scenarios["scenario"].map(words))
+    return scenarios.replace({"scenario": words})
 
 
-def _describe_problem(problem: str) -> str:
-    words = {
-        "not_finite": _("the likelihood is not a number"),
-        "no_maximum": _("no maximum was found"),
-        "mean_not_finite": _("mean spend has no finite expectation (q is 1 or below)"),
-    }
-    parameter = problem.removesuffix("_at_bound")
-    return words.get(problem, _("{name} ran to its limit").format(name=parameter))
+def describe_deciles(deciles: pd.DataFrame, currency: str) -> str:
+    """Mean spend predicted and actual by decile, small cells hidden."""
+    shown = deciles.dropna()
+    if shown.empty:
+        return _("No picture: there is too little to compare.")
+    parts = fill_rows(_("{decile}: {predicted:money}, {actual:money}"), shown)
+    words = _("Bars, mean {currency} per customer by tenth, predicted and actual. {parts}.")
+    return fill(words, currency=currency, parts=parts)
 
 
-def _signed(value: float) -> str:
-    return f"{value:+.2f}"
+def describe_tenths(tenths: pd.DataFrame, currency: str) -> str:
+    """Share of the predicted value by tenth, small cells hidden."""
+    if tenths["value_share"].isna().all():
+        return _("No picture: there are too few customers to show who carries the value.")
+    words = _("Bars, share of the predicted value ({currency}) by tenth of customers: {shares:share}.")
+    return fill(words, currency=currency, shares=list(tenths["value_share"]), missing=_("hidden"))
 
 
-FORMS = {
-    **dict.fromkeys(("best", "model"), label_model),
-    **dict.fromkeys(("problems", "parameters"), _describe_problem),
-    **dict.fromkeys(("population_mean", "observed_mean"), numbers.money),
-    **dict.fromkeys(("misplaced_share", "actual_to_expected"), numbers.share),
-    **dict.fromkeys(("change", "change_low", "change_high", "biases", "best_month_excess"), numbers.change),
-    **dict.fromkeys(("correlation", "spend_correlation"), _signed),
-    **dict.fromkeys(("spend_correlation_low", "spend_correlation_high"), _signed),
-    **dict.fromkeys(("limit", "erlang_shape"), numbers.number),
-}
-
-
-def fill(words: dict[str, str], rule: str, facts: dict) -> str:
-    """The sentence of a rule with its facts, each in the form of its kind; counts are the rest."""
-    written = {
-        name: ", ".join(map(FORMS.get(name, numbers.count), fact if isinstance(fact, list) else [fact]))
-        for name, fact in facts.items()
-    }
-    return words[rule].format(**written)
+def describe_totals(totals: pd.DataFrame, currency: str) -> str:
+    """Expected spend and its interval by group, from `relative_totals`."""
+    if totals.empty:
+        return _("No picture: there are too few customers, or nothing is expected of them.")
+    part = _("{group}: {spend_expected:money} ({spend_low:money} – {spend_high:money})")
+    named = totals.assign(group=totals["group"].replace("", _("all")))
+    words = _("80 % prediction intervals around what is expected, {currency} per group. {parts}.")
+    return fill(words, currency=currency, parts=fill_rows(part, named))
 
 
 def describe_value(
@@ -241,22 +220,23 @@ def describe_value(
     workspace
         For the policy and the currency.
     """
-    everybody, policy = totals.iloc[-1], workspace.policy
+    policy = workspace.policy
+    bases = {"spend": _("spend"), "margin": _("margin")}
+    grades = {"good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell")}
     return takeaway(
         _(
-            "The **{n}** customers who have bought are expected to spend **{spend} {currency}** in {days} "
-            "days ({low} to {high} in four of five futures), worth {value} as {basis} today; the top fifth "
-            "carries **{top}**. Held out: **{grade}** — {why}."
+            "The **{n:count}** customers who have bought are expected to spend **{spend_expected:money} "
+            "{currency}** in {days:days} days ({spend_low:money} to {spend_high:money} in four of five "
+            "futures), worth {value:money} as {basis} today; the top fifth carries **{top:share}**. Held "
+            "out: **{grade}** — {why}."
         ),
-        n=numbers.count(len(value)),
-        spend=numbers.money(everybody["spend_expected"]),
+        n=len(value),
         currency=workspace.currency,
-        days=numbers.days(policy.horizon_days),
-        low=numbers.money(everybody["spend_low"]),
-        high=numbers.money(everybody["spend_high"]),
-        value=numbers.money(value["value"].sum()),
-        basis=label_basis(model.basis(policy.margin_rate)),
-        top=numbers.write(tenths["value_share"].head(2).sum(min_count=2), "share"),
-        grade=label_grade(selection.grade),
+        days=policy.horizon_days,
+        value=value["value"].sum(),
+        basis=bases[model.basis(policy.margin_rate)],
+        top=tenths["value_share"].head(2).sum(min_count=2),
+        grade=grades[selection.grade.grade],
         why=describe_grade(selection),
+        **totals.iloc[-1][["spend_expected", "spend_low", "spend_high"]],
     )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.models.clv.diagnostics import AssumptionCheck
-from crcm_lib.reporting.text.clv import fill
+from crcm_lib.reporting.text.numbers import fill
 
 
 def describe_assumptions(checks: Iterable[AssumptionCheck]) -> pd.DataFrame:
@@ -15,7 +15,7 @@ def describe_assumptions(checks: Iterable[AssumptionCheck]) -> pd.DataFrame:
     rows = [
         (
             names[check.assumption],
-            fill(measured, check.assumption, check.measured) if check.measured else too_few[check.assumption],
+            fill((measured if check.measured else too_few)[check.assumption], **check.measured),
             consequences[check.consequence],
         )
         for check in checks
@@ -34,23 +34,26 @@ def _assumption_words() -> tuple[dict[str, str], ...]:
     }
     measured = {
         "spend_independent_of_frequency": _(
-            "rank correlation {spend_correlation} ({spend_correlation_low} to {spend_correlation_high}); the "
-            "limit is ±{limit}"
+            "rank correlation {spend_correlation:+.2f} ({spend_correlation_low:+.2f} to "
+            "{spend_correlation_high:+.2f}); the limit is ±{limit:number}"
         ),
-        "purchase_counts_as_expected": _("{misplaced_share} of customers have another count than expected"),
+        "purchase_counts_as_expected": _(
+            "{misplaced_share:share} of customers have another count than expected"
+        ),
         "purchases_at_random": _(
-            "days between purchases are as even as those of an Erlang distribution of shape {erlang_shape}; "
-            "1 is random"
+            "days between purchases are as even as those of an Erlang distribution of shape "
+            "{erlang_shape:number}; 1 is random"
         ),
         "spend_is_stationary": _(
-            "the same customers' purchases changed by {change} ({change_low} to {change_high})"
+            "the same customers' purchases changed by {change:change} ({change_low:change} to "
+            "{change_high:change})"
         ),
         "cohorts_are_alike": _(
-            "repeat purchases against expected, earliest to latest third: {actual_to_expected}"
+            "repeat purchases against expected, earliest to latest third: {actual_to_expected:share}"
         ),
         "no_season": _(
-            "months repeat last year's with correlation {correlation}; the best is {best_month_excess} above "
-            "the year"
+            "months repeat last year's with correlation {correlation:+.2f}; the best is "
+            "{best_month_excess:change} above the year"
         ),
     }
     too_few = {

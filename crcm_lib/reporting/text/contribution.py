@@ -1,12 +1,14 @@
 """Contribution in words: what the data cannot give, who contributes and who costs, past predictions."""
 
+from dataclasses import asdict
+
 import pandas as pd
 
 from crcm_lib.features.cost_to_serve import ContributionWaterfall, UnavailablePart
 from crcm_lib.i18n import _
 from crcm_lib.models.profitability import WhaleCurve
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_rows, write, write_rows
 
 
 def step_names() -> dict[str, str]:
@@ -52,79 +54,50 @@ def _describe_part(part: UnavailablePart) -> str:
     reasons = {
         "no_table": _("no table {tables}"),
         "no_column": _("no `{column}` in {tables}"),
-        "cost_rarely_known": _("cost is known for {share} of the sales"),
+        "cost_rarely_known": _("cost is known for {known_share:share} of the sales"),
     }
-    reason = reasons[part.reason].format(
-        tables=", ".join(f"`{table}`" for table in part.tables),
-        column=part.column,
-        share=numbers.share(part.known_share),
-    )
-    return _("Not available: {part} ({reason}).").format(part=names[part.part], reason=reason)
+    facts = asdict(part) | {"tables": [f"`{table}`" for table in part.tables]}
+    reason = fill(reasons[part.reason], **facts)
+    return fill(_("Not available: {part} ({reason})."), part=names[part.part], reason=reason)
 
 
 def _describe_unknown(count: float, spend: float, currency: str, min_cell: int) -> str:
-    many = _("fewer than {n}").format(n=min_cell) if pd.isna(count) else numbers.count(count)
-    template = _("Set aside: {many} customers, the cost of most of whose sales is unknown{spent}.")
-    spent = _("; they spent {amount} {currency}")
-    spent = "" if pd.isna(spend) else spent.format(amount=numbers.money(spend), currency=currency)
-    return template.format(many=many, spent=spent)
+    many = write(count, "count", missing=fill(_("fewer than {n}"), n=min_cell))
+    spent = "" if pd.isna(spend) else _("; they spent {spend:money} {currency}")
+    words = _("Set aside: {many} customers, the cost of most of whose sales is unknown{spent}.")
+    return fill(words, many=many, spent=fill(spent, spend=spend, currency=currency))
 
 
 def describe_bars(bars: pd.DataFrame, currency: str) -> str:
-    """The bars of a waterfall, or why there are none.
-
-    Parameters
-    ----------
-    bars
-        From `charts.margin.waterfall_bars`.
-    """
+    """The bars of a waterfall, from `charts.value_charts.waterfall_bars`, or why there are none."""
     if bars.empty:
         return _("No picture: too few customers, or one dominates them.")
-    names = step_names()
-    parts = [
-        f"{names[row.step]} {numbers.money(row.amount)} ({numbers.share(row.amount_share)})"
-        for row in bars.itertuples()
-    ]
-    template = _("Bars, from gross sales to what remains, in {currency}: {parts}.")
-    return template.format(currency=currency, parts="; ".join(parts))
+    parts = fill_rows("{step} {amount:money} ({amount_share:share})", bars.replace({"step": step_names()}))
+    return fill(
+        _("Bars, from gross sales to what remains, in {currency}: {parts}."), currency=currency, parts=parts
+    )
 
 
 def caption_reconciliation(sums: pd.DataFrame, currency: str) -> str:
-    """Which days were held out, or that none could be.
-
-    Parameters
-    ----------
-    sums
-        From `models.profitability.reconcile`.
-    """
+    """Which days were held out, or that none could be; `sums` is from `models.profitability.reconcile`."""
     if sums.empty:
         return _("No window of the past could be held out.")
-    first = sums.iloc[0]
-    template = _("Held out: the {days} days after {start}; amounts in {currency}")
-    days = numbers.days((first["end"] - first["start"]).days)
-    return template.format(days=days, start=numbers.day(first["start"]), currency=currency)
+    start, end = sums.iloc[0][["start", "end"]]
+    words = _("Held out: the {days:days} days after {start:day}; amounts in {currency}")
+    return fill(words, days=(end - start).days, start=start, currency=currency)
 
 
 def describe_curve(curve: WhaleCurve, points: pd.DataFrame, currency: str) -> str:
-    """The points of a whale curve, or why there are none.
-
-    Parameters
-    ----------
-    points
-        From `models.profitability.curve_points`.
-    """
+    """The points of a whale curve, from `models.profitability.curve_points`, or why there are none."""
     if not curve.known:
         return _("No picture: cost is unknown, so what remains of each customer's sales is unknown.")
     if points.empty:
         return _("No picture: too few customers, or one dominates them.")
-    parts = [
-        f"{numbers.share(row.customer_share)}: {numbers.money(row.cumulative)}"
-        for row in points.iloc[1:].itertuples()
-    ]
-    template = _(
+    words = _(
         "Line, contribution added up in {currency} by share of customers, who contribute most first. {parts}."
     )
-    return template.format(currency=currency, parts="; ".join(parts))
+    parts = fill_rows("{customer_share:share}: {cumulative:money}", points.iloc[1:])
+    return fill(words, currency=currency, parts=parts)
 
 
 def describe_whale(curve: WhaleCurve, min_cell: int) -> str:
@@ -134,43 +107,30 @@ def describe_whale(curve: WhaleCurve, min_cell: int) -> str:
     if curve.negative == 0:
         return _("No customer costs more than they bring.")
     if curve.negative < min_cell:
-        return _("Fewer than {n} customers cost more than they bring.").format(n=min_cell)
-    template = _(
-        "{share} of {n} customers cost more than they bring; without them contribution would be {peak}."
+        return fill(_("Fewer than {n} customers cost more than they bring."), n=min_cell)
+    words = _(
+        "{share:share} of {n:count} customers cost more than they bring; without them contribution would be "
+        "{peak}."
     )
-    peak = _("{peak} of today's") if curve.total > 0 else "{peak}"
-    amount = numbers.share(curve.peak_share) if curve.total > 0 else numbers.money(curve.peak)
-    return template.format(
-        share=numbers.share(curve.negative_share),
-        n=numbers.count(curve.customers),
-        peak=peak.format(peak=amount),
-    )
+    peak = write(curve.peak, "money")
+    if curve.total > 0:
+        peak = fill(_("{peak:share} of today's"), peak=curve.peak_share)
+    return fill(words, share=curve.negative_share, n=curve.customers, peak=peak)
 
 
 def caption_unprofitable(unprofitable: pd.DataFrame, currency: str) -> str:
-    """What the large customers who cost money cost together, or that there are none.
-
-    Parameters
-    ----------
-    unprofitable
-        From `models.profitability.list_unprofitable`.
-    """
+    """What customers of `models.profitability.list_unprofitable` cost together, or that there are none."""
     if unprofitable.empty:
         return _("None of the fifth with the largest gross sales.")
-    template = _("Together they cost {lost} {currency} more than they bring")
-    return template.format(lost=numbers.money(-unprofitable["contribution"].sum()), currency=currency)
+    words = _("Together they cost {lost:money} {currency} more than they bring")
+    return fill(words, lost=-unprofitable["contribution"].sum(), currency=currency)
 
 
 def write_reasons(unprofitable: pd.DataFrame) -> pd.Series:
     """What takes off more of each large customer's gross sales than of everybody's."""
-    names = step_names()
-    template = _("{step}: {own} of gross sales, {usual} of everybody's")
-    columns = unprofitable[["main_step", "main_step_share", "usual_share"]]
-    reasons = [
-        template.format(step=names[step], own=numbers.share(own), usual=numbers.share(usual))
-        for step, own, usual in columns.itertuples(index=False)
-    ]
-    return pd.Series(reasons, index=unprofitable.index, name="because", dtype="str")
+    words = _("{main_step}: {main_step_share:share} of gross sales, {usual_share:share} of everybody's")
+    named = unprofitable.replace({"main_step": step_names()})
+    return write_rows(named, lambda row: fill(words, **row))
 
 
 def describe_profitability(bars: pd.DataFrame, curve: WhaleCurve, renewals: str, min_cell: int) -> Takeaway:
@@ -179,19 +139,14 @@ def describe_profitability(bars: pd.DataFrame, curve: WhaleCurve, renewals: str,
     Parameters
     ----------
     bars
-        From `charts.margin.waterfall_bars`.
+        From `charts.value_charts.waterfall_bars`.
     renewals
         From `text.subscriptions.describe_renewals`.
     min_cell
         The fewest customers whose number may be said.
     """
     left = bars.set_index("step")["amount_share"].get("contribution")
-    sentence = (
-        "{curve} {renewals}" if left is None else _("**{left}** of gross sales remain. {curve} {renewals}")
-    )
-    return takeaway(
-        sentence,
-        left="" if left is None else numbers.share(left),
-        curve=describe_whale(curve, min_cell),
-        renewals=renewals,
-    )
+    words = "{curve} {renewals}"
+    if left is not None:
+        words = _("**{left:share}** of gross sales remain. {curve} {renewals}")
+    return takeaway(words, left=left, curve=describe_whale(curve, min_cell), renewals=renewals)

@@ -7,102 +7,86 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.summaries import POOLED, STATES_KEPT
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.schema.tables import About
 
 LEVELS = ("yes", "limited", "no")
-TEXTS = ("capability", "verdict", "reason", "subject")  # columns of `verdict` that are no numbers
 
 
 def write_counts(quality: pd.DataFrame) -> pd.Series:
     """What each score of the `quality` table is the result of."""
-    words = [_write_count(row) for row in quality.to_dict("records")]
-    return pd.Series(words, index=quality.index, name="counted", dtype="str")
+    return write_rows(quality, _write_count, "counted")
 
 
 def _write_count(row: dict) -> str:
-    counted, failing = numbers.count(row["counted"]), numbers.count(row["failing"])
-    if row["dimension"] == "completeness":
-        filled = numbers.count(row["counted"] - row["failing"])
-        words = _("{filled} of {cells} cells filled").format(filled=filled, cells=counted)
-        if pd.isna(row["worst_column"]):
-            return words
-        most = _("; most gaps in {column}: {gaps}")
-        return words + most.format(column=row["worst_column"], gaps=numbers.count(row["worst_gaps"]))
-    if row["dimension"] == "timeliness":
-        return _write_freshness(row)
-    words = {
-        "validity": _("{failing} of {records} records break a rule on their values"),
-        "uniqueness": _("{failing} of {records} records repeat an earlier one"),
+    sentences = {
+        "completeness": _("{filled:count} of {counted:count} cells filled"),
+        "timeliness": _(
+            "newest record {newest_day:day}, {gap_days:days} days before as_of; {failing:count} of "
+            "{counted:count} days hold no record"
+        ),
+        "validity": _("{failing:count} of {counted:count} records break a rule on their values"),
+        "uniqueness": _("{failing:count} of {counted:count} records repeat an earlier one"),
     }
-    return words[row["dimension"]].format(failing=failing, records=counted)
-
-
-def _write_freshness(row: dict) -> str:
-    words = _(
-        "newest record {newest}, {gap} days before as_of; {empty} of {span} days hold no record"
-    ).format(
-        newest=numbers.day(row["newest_day"]),
-        gap=numbers.days(row["gap_days"]),
-        empty=numbers.count(row["failing"]),
-        span=numbers.count(row["counted"]),
-    )
-    as_of = row["newest_day"] + pd.Timedelta(days=row["gap_days"])
-    if as_of.is_month_end:
-        return words
-    partial = _("; the last month is partial ({day} of {days} days)")
-    return words + partial.format(day=as_of.day, days=as_of.days_in_month)
+    words, facts = sentences[row["dimension"]], {**row, "filled": row["counted"] - row["failing"]}
+    if row["dimension"] == "completeness" and pd.notna(row["worst_column"]):
+        words += _("; most gaps in {worst_column}: {worst_gaps:count}")
+    if row["dimension"] == "timeliness":
+        as_of = row["newest_day"] + pd.Timedelta(days=row["gap_days"])
+        words += "" if as_of.is_month_end else _("; the last month is partial ({day} of {days} days)")
+        facts |= {"day": as_of.day, "days": as_of.days_in_month}
+    return fill(words, **facts)
 
 
 def write_reasons(verdict: pd.DataFrame) -> pd.Series:
     """Why the data can carry each capability of the `verdict` table, or why not."""
-    words = [_write_reason(row) for row in verdict.to_dict("records")]
-    return pd.Series(words, index=verdict.index, name="because", dtype="str")
+    return write_rows(verdict, _write_reason)
 
 
 def _write_reason(row: dict) -> str:
     templates = _reasons()
     template = templates.get((row["capability"], row["reason"])) or templates[row["reason"]]
-    facts = {name: numbers.write(value, "count") for name, value in row.items() if name not in TEXTS}
-    words = template.format(**facts, subject=row["subject"])
+    clauses = [fill(template, **row)]
     if row["reason"] == "no_column":
-        words += "; " + _missing_columns()[row["subject"]]
+        clauses.append(_missing_columns()[row["subject"]])
     if row["capability"] == "predicted_value" and row["verdict"] == "no":
-        words += "; " + _("ranking by recency, frequency and spend stands in for it")
-    return words
+        clauses.append(_("ranking by recency, frequency and spend stands in for it"))
+    return "; ".join(clauses)
 
 
 def _reasons() -> dict[str | tuple[str, str], str]:
     """Templates by reason; by capability and reason where the same count matters for another cause."""
     return {
-        "customers": _("{counted} customers bought; scores of five levels want {needed} or more"),
-        ("clusters", "customers"): _("{counted} customers; stable groups want {needed} or more"),
+        "customers": _("{counted:count} customers bought; scores of five levels want {needed:count} or more"),
+        ("clusters", "customers"): _("{counted:count} customers; stable groups want {needed:count} or more"),
         "repeat_buyers": _(
-            "{counted} customers bought on more than one day, over {history_days} days; a purchase model "
-            "wants {needed} and {needed_days}"
+            "{counted:count} customers bought on more than one day, over {history_days:days} days; a "
+            "purchase model wants {needed:count} and {needed_days:days}"
         ),
         ("backtest", "repeat_buyers"): _(
-            "{history_days} days of history; a hold-out that spans the seasons wants {needed_days}"
+            "{history_days:days} days of history; a hold-out that spans the seasons wants {needed_days:days}"
         ),
         ("churn_rhythm", "repeat_buyers"): _(
-            "{counted} customers have a rhythm of their own (two purchase days or more), over {history_days} "
-            "days"
+            "{counted:count} customers have a rhythm of their own (two purchase days or more), over "
+            "{history_days:days} days"
         ),
         "old_data": _(
-            "the newest purchase is {gap_days} days before as_of; alarms would reflect the age of the data"
+            "the newest purchase is {gap_days:days} days before as_of; alarms would reflect the age of the "
+            "data"
         ),
-        "history": _("{history_days} days of history; monthly cohorts want {needed_days}"),
+        "history": _("{history_days:days} days of history; monthly cohorts want {needed_days:days}"),
         "gap": _(
-            "the newest purchase is {gap_days} day(s) before as_of; usual gaps are up to {usual_gap_days}"
+            "the newest purchase is {gap_days:days} day(s) before as_of; usual gaps are up to "
+            "{usual_gap_days:days}"
         ),
         "no_returns": _("no line is a return"),
-        "returns": _("{counted} lines are returns; {related} of them match a sale"),
+        "returns": _("{counted:count} lines are returns; {related:count} of them match a sale"),
         "column": _("transactions have {subject}"),
         "no_column": _("not available: transactions have no {subject}"),
-        "table": _("{counted} {subject}"),
+        "table": _("{counted:count} {subject}"),
         "no_table": _("not available: no {subject} table"),
-        "no_usable_record": _("not available: none of {counted} records of {subject} can be used"),
-        "attributes": _("{related} attributes of {counted} customers; {needed} bought"),
+        "no_usable_record": _("not available: none of {counted:count} records of {subject} can be used"),
+        "attributes": _("{related:count} attributes of {counted:count} customers; {needed:count} bought"),
     }
 
 
@@ -146,10 +130,8 @@ def name_capabilities(capabilities: Iterable[str]) -> list[str]:
 
 def write_verdict(verdict: pd.DataFrame) -> pd.DataFrame:
     """What the data can carry, in words, the certain first: `capability`, `verdict`, `because`."""
-    words = _write_rows(verdict)
-    order = words["verdict"].map(LEVELS.index)
-    words = words.assign(order=order).sort_values(["order", "capability"])
-    return words.drop(columns="order").reset_index(drop=True)
+    words = _write_rows(verdict).sort_values("capability")
+    return pd.concat([words[words["verdict"] == level] for level in LEVELS], ignore_index=True)
 
 
 def list_limits(verdict: pd.DataFrame) -> pd.DataFrame:
@@ -179,40 +161,34 @@ def write_scores(grid: pd.DataFrame) -> pd.DataFrame:
 
 
 def _write_share(share: float) -> str:
-    return numbers.write(share if share == 1 else min(share, 0.999), "share")
+    return write(share if share == 1 else min(share, 0.999), "share")
 
 
 def name_states(money: pd.DataFrame) -> pd.Series:
     """The names of the states of `summaries.summarise_money`; rules are named as what they set aside."""
-    named = money["state"].where(
-        money["state"].isin(["read", *STATES_KEPT]),
-        [_write_rule(state, rules) for state, rules in zip(money["state"], money["rules"], strict=True)],
-    )
-    return named.rename("state")
+    return write_rows(money, _name_state, "state")
 
 
-def _write_rule(state: str, rules: int) -> str:
-    rule = _("{count} other reasons").format(count=numbers.count(rules)) if state == POOLED else state
-    return _("set aside: {rule}").format(rule=rule)
+def _name_state(row: dict) -> str:
+    if row["state"] in ("read", *STATES_KEPT):
+        return row["state"]
+    rule = fill(_("{rules:count} other reasons"), **row) if row["state"] == POOLED else row["state"]
+    return fill(_("set aside: {rule}"), rule=rule)
 
 
 def describe_rows(rows: pd.DataFrame) -> str:
     """Of each table's records, how many were set aside; `rows` has `read` and `set_aside` by table."""
-    parts = [
-        _("{table}: {aside} of {read} records set aside").format(
-            table=row.Index, aside=numbers.count(row.set_aside), read=numbers.count(row.read)
-        )
-        for row in rows.itertuples()
-    ]
-    return _("Bars, share of records set aside by table. {parts}.").format(parts="; ".join(parts))
+    part = _("{table}: {set_aside:count} of {read:count} records set aside")
+    parts = fill_rows(part, rows.rename_axis("table"))
+    return fill(_("Bars, share of records set aside by table. {parts}."), parts=parts)
 
 
 def describe_rules(records: pd.Series) -> str:
     """How many records each rule set aside; `records` by rule."""
     if records.empty:
         return _("No bars: no record was set aside.")
-    parts = "; ".join(f"{rule}: {numbers.count(count)}" for rule, count in records.items())
-    return _("Bars, records set aside by rule. {parts}.").format(parts=parts)
+    parts = fill_cells("{value:count}", records.to_frame())
+    return fill(_("Bars, records set aside by rule. {parts}."), parts=parts)
 
 
 def describe_scores(grid: pd.DataFrame) -> str:
@@ -222,17 +198,15 @@ def describe_scores(grid: pd.DataFrame) -> str:
         + ", ".join(f"{dimension} {_write_share(score)}" for dimension, score in row.dropna().items())
         for table, row in grid.iterrows()
     ]
-    return _("Grid of quality scores, 100 % is perfect. {parts}.").format(parts="; ".join(parts))
+    return fill(_("Grid of quality scores, 100 % is perfect. {parts}."), parts="; ".join(parts))
 
 
 def describe_months(months: pd.DataFrame) -> str:
     """Transaction lines by month; months that are hidden have no number."""
-    parts = "; ".join(
-        f"{month:%Y-%m}: {numbers.write(lines, 'count')}"
-        for month, lines in zip(months["month"], months["lines"], strict=True)
-    )
-    words = _("Bars, transaction lines by month. {parts}.").format(parts=parts)
-    return words + (_(" The last month is not over.") if months["partial"].iloc[-1] else "")
+    words = _("Bars, transaction lines by month. {parts}.")
+    if months["partial"].iloc[-1]:
+        words += _(" The last month is not over.")
+    return fill(words, parts=fill_rows("{month:%Y-%m}: {lines:count}", months))
 
 
 def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: pd.DataFrame) -> Takeaway:
@@ -245,23 +219,19 @@ def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quali
     absent = sorted(name_capabilities(verdict.loc[verdict["verdict"] == "no", "capability"]))
     return takeaway(
         _(
-            "**{kept} of {read} records** ({share}) of {title} are used, from {first} to {last}; {aside} "
-            "set aside, each with its reason. The lowest quality score is {dimension} of {worst}, {score}. "
-            "The data carry **{yes} of {all} parts of the report in full** and {limited} with limits; "
-            "not available: {missing}."
+            "**{kept:count} of {read:count} records** ({share}) of {title} are used, from {first_day} to "
+            "{as_of}; {set_aside:count} set aside, each with its reason. The lowest quality score is "
+            "{dimension} of {table}, {score}. The data carry **{yes} of {all} parts of the report in full** "
+            "and {limited} with limits; not available: {absent}."
         ),
-        kept=numbers.count(sums["kept"]),
-        read=numbers.count(sums["read"]),
-        aside=numbers.count(sums["set_aside"]),
+        **sums[["kept", "read", "set_aside"]],
         share=_write_share(sums["kept"] / max(sums["read"], 1)),
         title=about.title,
-        first=about.first_day,
-        last=about.as_of,
-        dimension=worst["dimension"],
-        worst=worst["table"],
+        first_day=about.first_day,
+        as_of=about.as_of,
+        **worst[["dimension", "table"]],
         score=_write_share(worst["score"]),
-        yes=int(levels["yes"]),
         all=len(verdict),
-        limited=int(levels["limited"]),
-        missing=", ".join(absent) or _("nothing"),
+        **levels[["yes", "limited"]],
+        absent=", ".join(absent) or _("nothing"),
     )

@@ -6,7 +6,7 @@ from crcm_lib.i18n import _
 from crcm_lib.models.metrics import MIN_BUYERS
 from crcm_lib.models.newcomers.classes import NEWCOMER, PROSPECT, LeftCensoring, Newcomers
 from crcm_lib.models.newcomers.holdout import BEATS, MIN_EARLIER_NEWCOMERS, NO_BETTER, UNKNOWN, HoldoutResult
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, write_rows
 
 
 def name_grade(grade: str) -> str:
@@ -28,64 +28,52 @@ def tabulate_grades(learned: Newcomers) -> pd.DataFrame:
 
 def describe_holdout(result: HoldoutResult) -> str:
     """How the model did on later newcomers, or why that is unknown; without a full stop."""
-    facts = result.facts
     sentences = {
-        "short_history": _("{history} days of history are too few for early days to end in"),
+        "short_history": _("{history_days:days} days of history are too few for early days to end in"),
         "too_few_earlier": _(
-            "{earlier} earlier newcomers' early days were over before later ones came, and a fit needs "
+            "{earlier:count} earlier newcomers' early days were over before later ones came, and a fit needs "
             "{fewest}"
         ),
         "few_earlier_spent": _(
-            "{spent} of the earlier newcomers spent anything in the early days, and a comparison needs "
+            "{spent:count} of the earlier newcomers spent anything in the early days, and a comparison needs "
             "{buyers}"
         ),
         "few_later_spent": _(
-            "{spent} of the later newcomers spent anything in the early days, and a comparison needs {buyers}"
+            "{spent:count} of the later newcomers spent anything in the early days, and a comparison needs "
+            "{buyers}"
         ),
         "no_attribute": _("no attribute has two groups of enough earlier newcomers, or all spent the same"),
         "compared": _(
-            "{later} later newcomers, fitted on {earlier} earlier ones: against the mean the error (RMSE) is "
-            "{rmse}, the ranking (Gini) {gini} where 0 is chance, and the loss (Poisson deviance as a share "
-            "of spend) {loss}, 95 % interval {low} to {high}; its total was off by {bias}, the mean's by "
-            "{mean}"
+            "{later:count} later newcomers, fitted on {earlier:count} earlier ones: against the mean the "
+            "error (RMSE) is {rmse_change:change}, the ranking (Gini) {gini:number} where 0 is chance, and "
+            "the loss (Poisson deviance as a share of spend) {loss_change:number}, 95 % interval "
+            "{loss_low:number} to {loss_high:number}; its total was off by {bias:change}, the mean's by "
+            "{mean_bias:change}"
         ),
     }
-    counts = {name: numbers.count(facts.get(name, 0)) for name in ("earlier", "later", "spent")}
-    changes = {"rmse": "rmse_change", "bias": "bias", "mean": "mean_bias"}
-    losses = {"gini": "gini", "loss": "loss_change", "low": "loss_low", "high": "loss_high"}
-    return sentences[result.reason].format(
-        **counts,
-        **{name: numbers.change(facts.get(fact, float("nan"))) for name, fact in changes.items()},
-        **{name: numbers.number(facts.get(fact, float("nan"))) for name, fact in losses.items()},
-        history=numbers.days(facts.get("history_days", 0)),
-        fewest=MIN_EARLIER_NEWCOMERS,
-        buyers=MIN_BUYERS,
-    )
+    needed = {"fewest": MIN_EARLIER_NEWCOMERS, "buyers": MIN_BUYERS}
+    return fill(sentences[result.reason], **needed, **result.facts)
 
 
 def describe_censoring(censoring: LeftCensoring | None) -> str:
     """How customers who may have bought before the record began are treated; empty where there are none."""
     if censoring is None:
         return ""
-    template = _("{n} whose first recorded purchase is by {day} are left out: they may have bought before.")
+    template = _(
+        "{customers:count} whose first recorded purchase is by {until} are left out: they may have bought "
+        "before."
+    )
     if not censoring.are_left_out:
         template = _(
-            "{n} whose first recorded purchase is by {day} may have bought before; without them too few "
-            "remain, so they count."
+            "{customers:count} whose first recorded purchase is by {until} may have bought before; without "
+            "them too few remain, so they count."
         )
-    return template.format(n=numbers.count(censoring.customers), day=censoring.until)
+    return fill(template, customers=censoring.customers, until=censoring.until)
 
 
 def write_reasons(newcomers: pd.DataFrame) -> pd.Series:
-    """The attributes that change each customer's expected spend most, with their factors.
-
-    Parameters
-    ----------
-    newcomers
-        Rows of the table `newcomers`; only those that are shown, because every row is formatted.
-    """
-    reasons = [_write_reason(row) for row in newcomers.to_dict("records")]
-    return pd.Series(reasons, index=newcomers.index, name="because", dtype="str")
+    """The attributes that change each customer's expected spend most, by rows of the table `newcomers`."""
+    return write_rows(newcomers, _write_reason)
 
 
 def _write_reason(row: dict) -> str:
@@ -98,10 +86,11 @@ def _write_reason(row: dict) -> str:
         return sentences[row["reason"]]
     named = [place for place in (1, 2) if pd.notna(row[f"attribute_{place}"])]
     return "; ".join(
-        _("{attribute} {level} (× {factor})").format(
+        fill(
+            _("{attribute} {level} (× {factor:number})"),
             attribute=row[f"attribute_{place}"].removeprefix("first_").replace("_", " "),
             level=_name_level(row[f"attribute_{place}"], row[f"level_{place}"]),
-            factor=numbers.number(row[f"factor_{place}"]),
+            factor=row[f"factor_{place}"],
         )
         for place in named
     )
@@ -109,14 +98,6 @@ def _write_reason(row: dict) -> str:
 
 def _name_level(attribute: str, level: str) -> str:
     if attribute == "first_weekday" and level.isdigit():
-        days = (
-            _("Monday"),
-            _("Tuesday"),
-            _("Wednesday"),
-            _("Thursday"),
-            _("Friday"),
-            _("Saturday"),
-            _("Sunday"),
-        )
-        return days[int(level) - 1]
+        days = _("Monday, Tuesday, Wednesday, Thursday, Friday, Saturday, Sunday")
+        return days.split(", ")[int(level) - 1]
     return level or _("unknown")

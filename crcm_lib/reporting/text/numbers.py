@@ -1,6 +1,7 @@
-"""One way to write each kind of number."""
+"""One way to write each kind of number, alone or in a sentence."""
 
 import re
+import string
 from collections.abc import Callable
 from numbers import Number
 from typing import Any
@@ -10,119 +11,93 @@ import pandas as pd
 from crcm_lib.i18n import _
 
 MISSING = "–"
-
-
-def count(value: float) -> str:
-    """A number of things.
-
-    >>> count(12345)
-    '12,345'
-    """
-    return f"{value:,.0f}"
-
-
-def money(value: float) -> str:
-    """An amount, in whole units of the currency from 100 on and with cents below.
-
-    >>> money(1234.5), money(-3.456)
-    ('1,234', '-3.46')
-    """
-    return _no_minus_zero(f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.2f}")
-
-
-def share(value: float) -> str:
-    """A share of 0…1, in per cent with one decimal.
-
-    >>> share(0.1234)
-    '12.3%'
-    """
-    return _no_minus_zero(f"{value:.1%}")
-
-
-def change(value: float) -> str:
-    """A relative change, in per cent with one decimal and its sign.
-
-    >>> change(0.1234), change(-0.05), change(-0.0001)
-    ('+12.3%', '-5.0%', '0.0%')
-    """
-    words = f"{value:+.1%}"
-    return words if re.search("[1-9]", words) else words[1:]
-
-
-def days(value: float) -> str:
-    """A duration, in whole days.
-
-    >>> days(30.4)
-    '30'
-    """
-    return f"{value:,.0f}"
-
-
-def number(value: float) -> str:
-    """Any other number, with two decimals.
-
-    >>> number(-0.001)
-    '0.00'
-    """
-    return _no_minus_zero(f"{value:,.2f}")
-
-
-def points(value: float) -> str:
-    """Points of a score, with one decimal.
-
-    >>> points(80.04)
-    '80.0'
-    """
-    return _no_minus_zero(f"{value:,.1f}")
-
-
-def points_change(value: float) -> str:
-    """A change in points or in standard deviations, with one decimal and its sign.
-
-    >>> points_change(3), points_change(-0.04)
-    ('+3.0', '0.0')
-    """
-    words = f"{value:+,.1f}"
-    return words if re.search("[1-9]", words) else words[1:]
-
-
-def day(value: pd.Timestamp) -> str:
-    """A calendar day.
-
-    >>> day(pd.Timestamp("2025-12-31"))
-    '2025-12-31'
-    """
-    return f"{value:%Y-%m-%d}"
-
-
-FORMATTERS: dict[str, Callable[[Any], str]] = {
-    "count": count,
-    "money": money,
-    "units": lambda value: _no_minus_zero(f"{value:,.0f}"),
-    "cents": lambda value: _no_minus_zero(f"{value:,.2f}"),
-    "share": share,
-    "days": days,
-    "number": number,
-    "day": day,
-    "text": str,
+FORMATS = {
+    "count": ",.0f",  # of things
+    "units": ",.0f",  # an amount of money, in whole units of the currency
+    "cents": ",.2f",  # an amount of money
+    "share": ".1%",  # of 0…1
+    "change": "+.1%",  # relative
+    "days": ",.0f",  # a duration
+    "number": ",.2f",  # any other
+    "points": ",.1f",  # of a score
+    "points_change": "+,.1f",  # in points of a score or in standard deviations
 }
+KINDS = {*FORMATS, "money", "day", "text"}  # money: in units from 100 on, with cents below
 
 
-def write(value: Any, kind: str = "") -> str:
-    """A value of a table as people read it; `kind` is a key of `FORMATTERS`, or "" for what the value is.
+def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
+    """A value as people read it; `kind` is one of `KINDS`, or "" for what the value is.
 
-    >>> write(None), write(True), write(1200, "count"), write(0.5, "share")
-    ('–', 'yes', '1,200', '50.0%')
+    >>> write(None), write(True), write(pd.Timestamp("2025-12-31")), write(12345), write(-0.001)
+    ('–', 'yes', '2025-12-31', '12,345', '0.00')
+    >>> write(1234.5, "money"), write(-3.456, "money"), write(30.4, "days"), write(80.04, "points")
+    ('1,234', '-3.46', '30', '80.0')
+    >>> write(0.1234, "share"), write(0.1234, "change"), write(-0.0001, "change"), write(3, "points_change")
+    ('12.3%', '+12.3%', '0.0%', '+3.0')
     """
     if pd.isna(value):
-        return MISSING
+        return missing
     if pd.api.types.is_bool(value):
         return _("yes") if value else _("no")
     if isinstance(value, pd.Timestamp):
-        return day(value)
-    if pd.api.types.is_number(value) or isinstance(value, Number):
-        return FORMATTERS[kind or ("count" if pd.api.types.is_integer(value) else "number")](value)
-    return str(value)
+        return f"{value:%Y-%m-%d}"
+    if not isinstance(value, Number) or kind == "text":
+        return str(value)
+    if kind == "money":
+        kind = "units" if abs(value) >= 100 else "cents"
+    words = format(value, FORMATS[kind or ("count" if pd.api.types.is_integer(value) else "number")])
+    return words if re.search("[1-9]", words) else words.lstrip("+-")
+
+
+class _Sentence(string.Formatter):
+    """A template whose fields may say the kind of number: "{spend:money}"."""
+
+    def __init__(self, missing: str):
+        self.missing = missing
+
+    def format_field(self, value: Any, spec: str) -> str:
+        if isinstance(value, list):
+            return ", ".join(self.format_field(each, spec) for each in value)
+        if spec in KINDS:
+            return write(value, spec, missing=self.missing)
+        return super().format_field(value, spec)
+
+
+def fill(template: str, /, *, missing: str = MISSING, **values: Any) -> str:
+    """A sentence with its values, each in the form that its field names; a list is joined by commas.
+
+    >>> fill("{who} of {n:count} spend {sums:money}", who="Two", n=1200, sums=[99.5, None])
+    'Two of 1,200 spend 99.50, –'
+    """
+    return _Sentence(missing).vformat(template, (), values)
+
+
+def fill_rows(template: str, rows: pd.DataFrame, /, *, missing: str = MISSING, **values: Any) -> str:
+    """The template filled with each row's columns, and its index where that has a name; "; " between.
+
+    >>> fill_rows("{tier}: {spend:money}", pd.DataFrame({"tier": ["A", "B"], "spend": [12.0, 900.0]}))
+    'A: 12.00; B: 900'
+    """
+    named = rows if rows.index.name is None else rows.reset_index()
+    return "; ".join(fill(template, missing=missing, **values, **row) for row in named.to_dict("records"))
+
+
+def fill_cells(template: str, grid: pd.DataFrame, *, missing: str = MISSING) -> str:
+    """The template filled with each cell's `column` and `value`, in a list per row of a table.
+
+    >>> fill_cells("{column} {value:count}", pd.DataFrame({"new": [1, 2], "lost": [3, 4]}, index=["A", "B"]))
+    'A: new 1, lost 3; B: new 2, lost 4'
+    """
+    lists = []
+    for name, row in grid.iterrows():
+        cells = [fill(template, missing=missing, column=column, value=row[column]) for column in grid]
+        lists.append(f"{name}: {', '.join(cells)}")
+    return "; ".join(lists)
+
+
+def write_rows(rows: pd.DataFrame, write_row: Callable[[dict], str], name: str = "because") -> pd.Series:
+    """A sentence for each row; give only the rows that are shown, because each is formatted."""
+    return pd.Series([write_row(row) for row in rows.to_dict("records")], rows.index, "str", name)
 
 
 def describe_hidden(hidden: int, *, at_least: int) -> str:
@@ -130,11 +105,7 @@ def describe_hidden(hidden: int, *, at_least: int) -> str:
     if not hidden:
         return ""
     words = _(
-        "{hidden} number(s) are hidden, because they tell of fewer than {at_least} customers or of one "
+        "{hidden:count} number(s) are hidden, because they tell of fewer than {at_least} customers or of one "
         "dominating customer, or because others could be computed from them."
     )
-    return words.format(hidden=count(hidden), at_least=at_least)
-
-
-def _no_minus_zero(words: str) -> str:
-    return words.removeprefix("-") if not re.search("[1-9]", words) else words
+    return fill(words, hidden=hidden, at_least=at_least)

@@ -1,6 +1,6 @@
 """Words of the customer profile: groups, learned windows, why a customer is in a stage, the takeaway."""
 
-import math
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -8,10 +8,10 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.lifecycle import Windows
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_rows, write, write_rows
 
 
-def name_groups(groups: pd.Index) -> pd.Index:
+def name_groups(groups: pd.Index | pd.Series) -> pd.Index | pd.Series:
     """The groups of `models.customer_base` in words; other names, like levels of the data, stay."""
     names = {
         "bought_on_several_days": _("bought on several days"),
@@ -52,35 +52,25 @@ def describe_absences(windows: Windows) -> str:
     """What the picture of the days between purchases shows."""
     if windows.at_risk_days is None:
         return _("No curve: nobody has come back yet.")
-    return _(
-        "Curve of the share of absences that are over, by days. Windows: new {new} days, at risk {at_risk} "
-        "days, lost {lost} days."
-    ).format(
-        new=numbers.days(windows.new_days),
-        at_risk=numbers.days(windows.at_risk_days),
-        lost=numbers.days(windows.lost_days),
+    words = _(
+        "Curve of the share of absences that are over, by days. Windows: new {new_days:days} days, at risk "
+        "{at_risk_days:days} days, lost {lost_days:days} days."
     )
+    return fill(words, **asdict(windows))
 
 
 def describe_shares(groups: pd.DataFrame) -> str:
     """What paired bars of groups show: each group's shares of customers and spend, or that it is hidden."""
-    parts = [
-        _("{name}: {customers}, {spend}").format(
-            name=name,
-            customers=_share_or_hidden(row["customer_share"]),
-            spend=_share_or_hidden(row["spend_share"]),
-        )
-        for name, row in groups.iterrows()
-    ]
-    return _("Bars, share of customers and of spend. {groups}.").format(groups="; ".join(parts))
+    parts = _("{name}: {customer_share:share}, {spend_share:share}")
+    rows = fill_rows(parts, groups.rename_axis("name"), missing=_("hidden"))
+    return fill(_("Bars, share of customers and of spend. {groups}."), groups=rows)
 
 
 def describe_concentration(curve: pd.DataFrame, measures: dict[str, float]) -> str:
     """What the Lorenz curve shows: the lower half's share of spend, and the Gini coefficient."""
     half = float(np.interp(0.5, curve["share_of_customers"], curve["share_of_spend"]))
-    return _("Lorenz curve. The lower half of buyers brings {half} of spend; Gini {gini}.").format(
-        half=numbers.share(half), gini=numbers.number(measures["gini"])
-    )
+    words = _("Lorenz curve. The lower half of buyers brings {half:share} of spend; Gini {gini:number}.")
+    return fill(words, half=half, gini=measures["gini"])
 
 
 def describe_retention(cohorts: pd.DataFrame) -> str:
@@ -93,10 +83,12 @@ def describe_retention(cohorts: pd.DataFrame) -> str:
         return _("No map: no later month can be shown yet.")
     sums = seen.groupby("months_later")[["active", "customers"]].sum()
     shares = sums["active"] / sums["customers"]
-    parts = [f"{month}: {numbers.share(shares[month])}" for month in (1, 3, 6, 12, 24) if month in shares]
-    return _(
-        "Map of {cohorts} monthly cohorts. Share that bought again, by months after the first: {shares}."
-    ).format(cohorts=cohorts["cohort"].nunique(), shares=", ".join(parts))
+    parts = [f"{month}: {write(shares[month], 'share')}" for month in (1, 3, 6, 12, 24) if month in shares]
+    return fill(
+        _("Map of {cohorts} monthly cohorts. Share that bought again, by months after the first: {shares}."),
+        cohorts=cohorts["cohort"].nunique(),
+        shares=parts,
+    )
 
 
 def describe_attributes(groups: pd.DataFrame) -> str:
@@ -105,12 +97,11 @@ def describe_attributes(groups: pd.DataFrame) -> str:
         return _("No dots: these data have no such attributes.")
     parts = []
     for attribute, levels in groups[groups["level"] != "not_given"].groupby("attribute", sort=False):
-        means = levels.set_index(name_groups(pd.Index(levels["level"])))["spend_mean"].dropna()
-        best = means.idxmax() if len(means) else numbers.MISSING
-        parts.append(
-            _("{name}: most spend per customer in {best}").format(name=attribute.replace("_", " "), best=best)
-        )
-    return _("Dots, share of customers and of spend. {parts}.").format(parts="; ".join(parts))
+        means = levels.set_index(name_groups(levels["level"]))["spend_mean"].dropna()
+        best = means.idxmax() if len(means) else None
+        part = _("{name}: most spend per customer in {best:text}")
+        parts.append(fill(part, name=attribute.replace("_", " "), best=best))
+    return fill(_("Dots, share of customers and of spend. {parts}."), parts="; ".join(parts))
 
 
 def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Series:
@@ -146,10 +137,8 @@ def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Ser
         ),
     }
     own = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days"]
-    facts = stages.drop(columns=["stage", "reason"]).join(customers[own])
-    written = facts.map(lambda value: numbers.write(value, "days")).to_dict("records")
-    reasons = [sentences[reason].format(**row) for reason, row in zip(stages["reason"], written, strict=True)]
-    return pd.Series(reasons, index=stages.index, name="why", dtype="str")
+    facts = stages.join(customers[own]).map(write, kind="days")
+    return write_rows(facts, lambda row: sentences[row["reason"]].format(**row), "why")
 
 
 def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5) -> Takeaway:
@@ -168,21 +157,17 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         return takeaway(_("Too few customers have bought to show their stages."))
     people, spend = (buyers[name] / buyers[name].sum() for name in ("customers", "spend_total"))
     sentence = _(
-        "{buyers} customers have bought. Most are **{stage}** ({people} of buyers, {spend} of spend); "
-        "{absent} are at risk or lost."
+        "{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers, {spend:share} "
+        "of spend); {absent:share} are at risk or lost."
     )
-    if not math.isnan(measures["top_10_share"]):
-        sentence += _(" The top tenth brings {top} of spend.")
+    if pd.notna(measures["top_10_share"]):
+        sentence += _(" The top tenth brings {top:share} of spend.")
     return takeaway(
         sentence,
-        buyers=numbers.count(buyers["customers"].sum()),
+        buyers=buyers["customers"].sum(),
         stage=largest,
-        people=numbers.share(people[largest]),
-        spend=numbers.share(spend.fillna(0.0)[largest]),
-        absent=numbers.share(people[["at risk", "lost"]].sum()),
-        top=numbers.share(measures["top_10_share"]),
+        people=people[largest],
+        spend=spend.fillna(0.0)[largest],
+        absent=people[["at risk", "lost"]].sum(),
+        top=measures["top_10_share"],
     )
-
-
-def _share_or_hidden(value: float) -> str:
-    return _("hidden") if pd.isna(value) else numbers.share(value)

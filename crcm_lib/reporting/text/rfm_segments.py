@@ -5,26 +5,22 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.rfm import NOT_YET
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_cells
 
 
 def describe_scores(by_score: pd.DataFrame) -> str:
     """What the bars of scores show: buyers by criterion (rows) and score (columns), small cells missing."""
-    parts = [
-        _("{criterion}: {counts}").format(
-            criterion=criterion,
-            counts=", ".join(f"{score}: {_count_or_hidden(buyers)}" for score, buyers in counts.items()),
-        )
-        for criterion, counts in by_score.iterrows()
-    ]
-    return _("Bars, buyers by score. {parts}.").format(parts="; ".join(parts))
+    parts = fill_cells("{column}: {value:count}", by_score, missing=_("hidden"))
+    return fill(_("Bars, buyers by score. {parts}."), parts=parts)
 
 
 def describe_cells(cells: pd.DataFrame) -> str:
     """What the map of recency and frequency shows: its best corner, upper right, and its worst."""
-    return _(
-        "Map of customers by recency and frequency score: best on both {best}, worst on both {worst}."
-    ).format(best=_count_or_hidden(cells.iloc[0, -1]), worst=_count_or_hidden(cells.iloc[-1, 0]))
+    words = _(
+        "Map of customers by recency and frequency score: best on both {best:count}, worst on both "
+        "{worst:count}."
+    )
+    return fill(words, best=cells.iloc[0, -1], worst=cells.iloc[-1, 0], missing=_("hidden"))
 
 
 def describe_moves(moves: pd.DataFrame, *, at_least: int = 5) -> str:
@@ -34,14 +30,12 @@ def describe_moves(moves: pd.DataFrame, *, at_least: int = 5) -> str:
     """
     buyers, stayed = _count_stayed(moves)
     if buyers < at_least or 0 < stayed < at_least or 0 < buyers - stayed < at_least:
-        return _("Map of moves between {segments} segments.").format(segments=len(moves.columns))
-    return _(
-        "Map of moves between {segments} segments: of {buyers} customers then, {stayed} are in the same."
-    ).format(
-        segments=len(moves.columns),
-        buyers=numbers.count(buyers),
-        stayed=numbers.count(stayed),
+        return fill(_("Map of moves between {segments} segments."), segments=len(moves.columns))
+    words = _(
+        "Map of moves between {segments} segments: of {buyers:count} customers then, {stayed:count} are in "
+        "the same."
     )
+    return fill(words, segments=len(moves.columns), buyers=buyers, stayed=stayed)
 
 
 def describe_segments(
@@ -63,16 +57,16 @@ def describe_segments(
     largest = spend.idxmax() if spend.sum() else None
     if largest is None or people[largest] < at_least:
         return takeaway(_("Too few buyers, or too little spend, to compare segments."))
-    sentence = _("**{segment}** bring {spend} of spend and are {people} of buyers.")
+    sentence = _("**{segment}** bring {spend:share} of spend and are {people:share} of buyers.")
     if buyers >= at_least and buyers - stayed >= at_least:
-        sentence += _(" Since {day}, {moved} of the buyers of that day have changed segment.")
+        sentence += _(" Since {day:day}, {moved:share} of the buyers of that day have changed segment.")
     return takeaway(
         sentence,
         segment=largest,
-        spend=numbers.share(spend[largest] / spend.sum()),
-        people=numbers.share(people[largest] / people.sum()),
-        day=numbers.day(day_before),
-        moved=numbers.share(1 - stayed / max(buyers, 1)),
+        spend=spend[largest] / spend.sum(),
+        people=people[largest] / people.sum(),
+        day=day_before,
+        moved=1 - stayed / max(buyers, 1),
     )
 
 
@@ -80,7 +74,3 @@ def _count_stayed(moves: pd.DataFrame) -> tuple[int, int]:
     """Buyers of the comparison day, and those of them who are in the same segment now."""
     then = moves.drop(index=NOT_YET)
     return int(then.to_numpy().sum()), sum(int(then.loc[name, name]) for name in then.columns)
-
-
-def _count_or_hidden(value: float) -> str:
-    return _("hidden") if pd.isna(value) else numbers.count(value)

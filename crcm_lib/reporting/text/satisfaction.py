@@ -6,13 +6,12 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text import numbers
+from crcm_lib.reporting.text.numbers import fill, fill_rows
 
 
 def describe_missing(missing: list[str]) -> str:
     """Which tables are not there; "" where all are."""
-    words = (_("not available: no `{table}` table").format(table=table) for table in missing)
-    return "; ".join(words)
+    return "; ".join(fill(_("not available: no `{table}` table"), table=table) for table in missing)
 
 
 def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
@@ -24,61 +23,42 @@ def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
         From `net_promoter_score` and `mean_answer`.
     """
     rows = [(_("NPS"), promoters["nps"], promoters), (_("mean csat, 1 to 5"), csat["mean"], csat)]
-    measures = [
-        {"measure": name, "value": value, "low": score["low"], "high": score["high"]}
-        | {"customers": score["answers"]}
-        for name, value, score in rows
-    ]
-    frame = pd.DataFrame(measures)
-    asked = (frame["customers"] > 0).to_numpy()
-    return frame.assign(**{name: frame[name].where(asked) for name in ("value", "low", "high")})
+    measures = [(name, value, score["low"], score["high"], score["answers"]) for name, value, score in rows]
+    frame = pd.DataFrame(measures, columns=["measure", "value", "low", "high", "customers"])
+    frame.loc[frame["customers"] == 0, ["value", "low", "high"]] = float("nan")
+    return frame
 
 
 def write_coverage(coverage: pd.DataFrame) -> pd.DataFrame:
     """`measure_coverage` with the two kinds of buyers in words."""
-    words = {True: _("answered"), False: _("silent")}
-    return coverage.rename(columns={"answered": "buyers"}).assign(
-        buyers=coverage["answered"].map(words).astype("str")
-    )
+    words = coverage["answered"].map({True: _("answered"), False: _("silent")}).astype("str")
+    return coverage.assign(answered=words).rename(columns={"answered": "buyers"})
 
 
 def describe_promoters(groups: pd.DataFrame, why: str) -> str:
     """What the points of NPS by group show, or why there are none; small groups are missing."""
     if groups["nps"].isna().all():
         return why or _("Too few answers.")
-    words = _("{group} {nps} ({low} to {high}, {customers} answered)")
+    words = _("{group} {nps:count} ({low:count} to {high:count}, {customers:count} answered)")
     parts = [
-        _("{group} hidden").format(group=row.group)
-        if pd.isna(row.nps)
-        else words.format(
-            group=row.group,
-            customers=numbers.count(row.customers),
-            **{name: numbers.count(round(value)) for name, value in _interval(row).items()},
-        )
-        for row in groups.itertuples()
+        fill(_("{group} hidden") if pd.isna(row["nps"]) else words, **row)
+        for row in groups.to_dict("records")
     ]
-    return _("Dots with intervals, NPS. {parts}.").format(parts="; ".join(parts))
-
-
-def _interval(row) -> dict[str, float]:
-    return {"nps": row.nps, "low": row.low, "high": row.high}
+    return fill(_("Dots with intervals, NPS. {parts}."), parts="; ".join(parts))
 
 
 def describe_trend(months: pd.DataFrame, why: str) -> str:
     """What the monthly lines show, or why there are none; months with too few answers are left out."""
     if months.empty:
         return why or _("Too few answers.")
-    words = _("{measure}: {months} months, first {first}, last {score} ({low} to {high})")
-    parts = [
-        words.format(
-            measure=name,
-            months=len(part),
-            first=numbers.points(part["score"].iloc[0]),
-            **part.iloc[-1][["score", "low", "high"]].map(numbers.points),
-        )
-        for name, part in months.groupby("measure", sort=False)
-    ]
-    return _("Lines with 95 % intervals per month. {parts}.").format(parts="; ".join(parts))
+    by_measure = months.groupby("measure", sort=False)
+    lines = by_measure["score"].agg(months="size", first=lambda scores: scores.iloc[0])
+    part = _(
+        "{measure}: {months} months, first {first:points}, last {score:points} ({low:points} to "
+        "{high:points})"
+    )
+    parts = fill_rows(part, lines.join(by_measure.tail(1).set_index("measure")))
+    return fill(_("Lines with 95 % intervals per month. {parts}."), parts=parts)
 
 
 def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
@@ -91,30 +71,20 @@ def describe_causes(causes: pd.DataFrame, why: str) -> str:
     shown = causes.dropna(subset="tickets")
     if shown.empty:
         return why or _("No causes given, or too few complaints.")
-    parts = "; ".join(
-        f"{row.cause} {numbers.count(row.tickets)} ({numbers.share(row.cumulative_share)})"
-        for row in shown.itertuples()
-    )
-    return _("Bars, complaints by cause with running share. {parts}.").format(parts=parts)
+    parts = fill_rows("{cause} {tickets:count} ({cumulative_share:share})", shown)
+    return fill(_("Bars, complaints by cause with running share. {parts}."), parts=parts)
 
 
 def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
     """`measure_waits` with the steps in words."""
-    return waits.assign(step=waits["step"].map(_steps()).astype("str")) if len(waits) else waits
+    words = {"first_response": _("first response"), "resolution": _("resolution")}
+    return waits.replace({"step": words})
 
 
 def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
     """`age_open` with the ages in words."""
-    words = {
-        "up_to_7_days": _("up to a week"),
-        "up_to_30_days": _("up to 30 days"),
-        "longer": _("longer"),
-    }
-    return ages.assign(age=ages["age"].map(words).astype("str"))
-
-
-def _steps() -> dict[str, str]:
-    return {"first_response": _("first response"), "resolution": _("resolution")}
+    words = {"up_to_7_days": _("up to a week"), "up_to_30_days": _("up to 30 days"), "longer": _("longer")}
+    return ages.replace({"age": words})
 
 
 def describe_satisfaction(
@@ -129,25 +99,26 @@ def describe_satisfaction(
     at_least
         What fewer customers said is left out.
     """
-    words = [_("Satisfaction {why}.").format(why=describe_missing([table])) for table in missing]
+    words = [fill(_("Satisfaction {why}."), why=describe_missing([table])) for table in missing]
     values: dict[str, object] = {}
     if promoters["answers"] >= at_least:
         words.append(
             _(
-                "NPS is **{nps}** (95 % between {low} and {high}; {answers} customers answered, "
-                "the silent ones may think otherwise)."
+                "NPS is **{nps:count}** (95 % between {low:count} and {high:count}; {answers:count} "
+                "customers answered, the silent ones may think otherwise)."
             )
         )
-        values |= {name: numbers.count(round(promoters[name])) for name in ("nps", "low", "high", "answers")}
+        values |= promoters
     known = waits.dropna().iloc[-1:]
     if len(known) and known["tickets"].iloc[0] >= at_least:
         words.append(
-            _("Half of the tickets take {p50} hours or less until {step}, one in ten more than {p90}.")
+            _(
+                "Half of the tickets take {p50_hours:count} hours or less until {step}, one in ten more than "
+                "{p90_hours:count}."
+            )
         )
-        values |= {name: numbers.count(known[f"{name}_hours"].iloc[0]) for name in ("p50", "p90")}
-        values["step"] = _steps()[known["step"].iloc[0]]
+        values |= write_waits(known).iloc[0].to_dict()
     if len(causes) and causes["customers"].iloc[0] >= at_least:
-        words.append(_("Most frequent cause of complaint: **{cause}** ({share})."))
-        top = write_causes(causes.head(1)).iloc[0]
-        values |= {"cause": top["cause"], "share": numbers.share(top["share"])}
+        words.append(_("Most frequent cause of complaint: **{cause}** ({share:share})."))
+        values |= write_causes(causes).iloc[0][["cause", "share"]].to_dict()
     return takeaway(" ".join(words) or _("Too few tickets and answers to say anything."), **values)
