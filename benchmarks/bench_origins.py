@@ -1,0 +1,217 @@
+"""Alerts, tiers, totals and values at past days, each beside the naive rule that it has to beat.
+
+Every row is one origin: everything is computed from what was known on that day, and compared with what the
+same customers did until the end of the outcome. The histories are CDNOW, Complete Journey, categories of
+Complete Journey as shops of their own, and the synthetic company.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import read_policy
+from crcm_lib.decisions import scorecard, tiers
+from crcm_lib.features import decision_inputs
+from crcm_lib.features.customers import spend_between, summarise_customers
+from crcm_lib.ingest.cleaning import clean
+from crcm_lib.ingest.sources import read_source
+from crcm_lib.models import churn, metrics
+from crcm_lib.models.clv import gamma_gamma, predict_intervals, select_model
+from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
+from crcm_lib.models.histories import weighted_histories
+from crcm_lib.schema.engine import open_engine
+
+ORIGINS = {  # the day that is known, and the last day of the outcome
+    "cdnow": [
+        ("1997-09-30", "1997-12-29"),
+        ("1997-12-31", "1998-03-31"),
+        ("1998-02-28", "1998-05-29"),
+        ("1998-03-31", "1998-06-29"),
+    ],
+    "complete_journey": [
+        ("2017-06-30", "2017-09-28"),
+        ("2017-07-31", "2017-10-29"),
+        ("2017-08-31", "2017-11-29"),
+        ("2017-09-30", "2017-12-29"),
+    ],
+    "sample": [
+        ("2024-12-31", "2025-06-29"),
+        ("2025-03-31", "2025-09-27"),
+        ("2025-05-31", "2025-11-27"),
+        ("2025-06-30", "2025-12-27"),
+    ],
+}
+CATEGORIES = (
+    *("SOFT DRINKS", "BEEF", "FLUID MILK PRODUCTS", "CHEESE"),
+    *("BEERS/ALES", "FROZEN PIZZA", "CIGARETTES", "DELI MEATS"),
+)
+FIGURES = {  # what a column of the printed summary says
+    "held": "the 80 % interval of the total held",
+    "naive_held": "predicted total ± the last window's miss held",
+    "score": "interval score of the total / total",
+    "naive_score": "the same of ± the last miss",
+    "total_error": "size of the total's error",
+    "their_total_error": "the same of BG/NBD and Gamma-Gamma",
+    "rmse": "RMSE against BG/NBD and Gamma-Gamma, relative",
+    "gini": "Gini against BG/NBD and Gamma-Gamma, points",
+    "auc_alert": "AUC of the alert's grade, repeat buyers who bought no more",
+    "auc_recency": "AUC of days since the last purchase",
+    "auc_few": "AUC of few expected purchases",
+    "strategic_share": "later spend caught by strategic, share",
+    "strategic_by_spend": "by as many customers by last year's spend",
+    "strategic_by_value": "by as many customers by predicted value",
+    "growth_vs_decile": "later spend of growth / of the same tenths of last year's spend",
+}
+ALPHA = 0.2  # of 80 % intervals
+
+
+def interval_score(low, high, actual):
+    """Gneiting & Raftery (2007, JASA 102, 359-378), eq. 43: the smaller, the better."""
+    return (high - low) + 2 / ALPHA * max(low - actual, 0) + 2 / ALPHA * max(actual - high, 0)
+
+
+def auc(signal, positive):
+    """Share of pairs in which the positive has the higher signal; ties count half."""
+    ranks = pd.Series(signal).rank().to_numpy()
+    ones = positive.sum()
+    zeros = len(positive) - ones
+    return (ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros) if ones and zeros else np.nan
+
+
+def measure(engine, cut, until, policy) -> dict:
+    """Everything of one origin."""
+    days = (pd.Timestamp(until) - pd.Timestamp(cut)).days
+    customers = summarise_customers(engine, as_of=cut)
+    after = spend_between(engine, after=cut, until=until).reindex(customers.index).fillna(0)
+    buyers, later = customers[customers["purchases"] > 0], after["spend"].astype(float)
+    selection = select_model(engine, as_of=cut, horizon_days=days)
+    model = selection.refit(customers)
+    value = model.predict(customers, horizon_days=days)
+    warned = churn.score_churn_risk(customers, value, policy.churn.model_dump())
+    more = decision_inputs.derive(engine, as_of=cut)
+    raw = scorecard.gather_indicators(policy, customer_features=customers, value=value, churn=warned, **more)
+    learned = scorecard.fit_scorecard(raw[customers["purchases"] > 0], policy, learned_on=cut)
+    card = scorecard.score(raw, policy, learned)
+    placed = tiers.assign_tiers(card, policy, learned)["tier"].reindex(buyers.index)
+    return (
+        {"days": days, "customers": len(buyers), "champion": selection.champion}
+        | judge_total(selection, model, customers, days, later[buyers.index].sum())
+        | judge_value(value, buyers, days, later[buyers.index])
+        | judge_alerts(warned, value, buyers, after["purchases"] > 0)
+        | judge_tiers(placed, value, buyers, later[buyers.index])
+    )
+
+
+def judge_total(selection, model, customers, days, actual) -> dict:
+    """The interval of the total beside the predicted total ± what it missed in the latest window."""
+    total = predict_intervals(model, customers, horizon_days=days).totals.iloc[-1]
+    expected, low, high = (total[f"spend_{name}"] for name in ("expected", "low", "high"))
+    row = {"held": low <= actual <= high, "score": interval_score(low, high, actual) / actual}
+    if selection.latest is None:
+        return row
+    said, seen = (selection.latest.spends[name].sum() for name in (selection.champion, "actual"))
+    miss = abs(said - seen) / max(said, 1e-9)
+    low, high = expected * (1 - miss), expected * (1 + miss)
+    return row | {
+        "naive_held": low <= actual <= high,
+        "naive_score": interval_score(low, high, actual) / actual,
+    }
+
+
+def judge_value(value, buyers, days, later) -> dict:
+    """Predicted spend beside the textbook's pipeline."""
+    actual, theirs = later.to_numpy(), predict_by_bgnbd(buyers, days)
+    ours = value["spend_expected"].reindex(buyers.index).fillna(0).to_numpy(float)
+    one, other = metrics.measure(actual, ours), metrics.measure(actual, theirs)
+    return {
+        "total_error": abs(ours.sum() / actual.sum() - 1),
+        "their_total_error": abs(theirs.sum() / actual.sum() - 1),
+        "rmse": one["rmse"] / other["rmse"] - 1,
+        "gini": 100 * (one["gini"] - other["gini"]),
+    }
+
+
+def judge_alerts(warned, value, buyers, again) -> dict:
+    """The order of the alerts among repeat buyers beside single columns, for who bought no more."""
+    repeat = buyers.index[buyers["purchases"] > 1]
+    gone = ~again[repeat].to_numpy()
+    grades = {name: number for number, name in enumerate(churn.ALERTS)}
+    few = -value["expected_purchases"].reindex(repeat).fillna(0)
+    return {
+        "auc_alert": auc(warned["alert"].reindex(repeat).map(grades), gone),
+        "auc_recency": auc(buyers["days_since_last"].loc[repeat], gone),
+        "auc_few": auc(few, gone),
+    }
+
+
+def judge_tiers(placed, value, buyers, later) -> dict:
+    """Later spend of strategic beside as many customers by one column; of growth beside its like."""
+    spend, chosen = buyers["spend_365d"].astype(float), (placed == "strategic").to_numpy()
+    row = {"strategic_share": later[chosen].sum() / later.sum()}
+    for name, by in {"spend": spend, "value": value["value"].reindex(buyers.index).fillna(0)}.items():
+        top = by.sort_values(ascending=False, kind="stable").index[: chosen.sum()]
+        row[f"strategic_by_{name}"] = later[top].sum() / later.sum()
+    tenths = pd.qcut(spend.rank(method="first"), min(10, len(spend)), labels=False)
+    like, growth = later.groupby(tenths).transform("mean"), placed == "growth"
+    means = later.groupby(placed).mean()
+    row |= {"growth_mean": means.get("growth"), "regular_mean": means.get("regular")}
+    if growth.any():
+        row["growth_vs_decile"] = later[growth].sum() / max(like[growth].sum(), 1e-9)
+    return row
+
+
+def predict_by_bgnbd(buyers, days):
+    """BG/NBD and Gamma-Gamma at their maximum likelihood, uncorrected: the textbook's pipeline."""
+    n = buyers["purchases"].to_numpy(float) - 1
+    t_x, age = buyers["days_first_to_last"].to_numpy(float), buyers["days_observed"].to_numpy(float)
+    params = PURCHASE_MODELS[BGNBD].fit(weighted_histories(n, t_x, age)).params
+    purchases = PURCHASE_MODELS[BGNBD].expected_purchases(params, n, t_x, age, float(days))
+    alive = PURCHASE_MODELS[BGNBD].p_alive(params, n, t_x, age)
+    mean = buyers["spend_mean_repeat"].fillna(0).to_numpy(float)
+    again = (n > 0) & (mean > 0)
+    fitted = gamma_gamma.fit_gamma_gamma(weighted_histories(n[again], mean[again])).params
+    p, q, v = (fitted[name] for name in ("p", "q", "v"))
+    spend = (q - 1) / (p * n + q - 1) * p * v / (q - 1) + p * n / (p * n + q - 1) * np.where(again, mean, 0)
+    return np.nan_to_num(purchases * np.nan_to_num(alive, nan=1.0) * spend)
+
+
+def list_histories(folder: Path):
+    """Yield the name of each history, its engine, the day that is known, and the last day of the outcome."""
+    for name, origins in ORIGINS.items():
+        (folder / name).mkdir()
+        clean(read_source(f"data/sources/{name}.yaml"), folder / name)
+        engine = open_engine(folder / name)
+        for cut, until in origins:
+            yield name, engine, cut, until
+    for category in CATEGORIES:
+        engine = open_engine(folder / "complete_journey")
+        engine.execute("create table kept as select * from transactions where category = ?", [category])
+        engine.execute("drop view transactions; create view transactions as select * from kept")
+        for cut, until in ORIGINS["complete_journey"][::3]:
+            yield f"category {category.lower()}", engine, cut, until
+
+
+def main() -> None:
+    policy, rows = read_policy("policy.yaml"), []
+    with tempfile.TemporaryDirectory() as scratch:
+        for name, engine, cut, until in list_histories(Path(scratch)):
+            rows.append({"data": name, "cut": cut} | measure(engine, cut, until, policy))
+    table = pd.DataFrame(rows)
+    kind = table["data"].str.replace("category .*", "categories", regex=True)
+    means = table[[*FIGURES]].astype(float).groupby(kind).mean()
+    means.loc["all origins"] = table[[*FIGURES]].astype(float).mean()
+    print(f"| {len(table)} origins, means | " + " | ".join(means.index) + " |")
+    print("|---" * (len(means) + 1) + "|")
+    for name, words in FIGURES.items():
+        print(f"| {words} | " + " | ".join(f"{mean:.3f}" for mean in means[name]) + " |")
+    worse = (table["strategic_share"] < table["strategic_by_spend"]).sum()
+    below = (table["growth_mean"] < table["regular_mean"]).sum()
+    print(
+        f"\nstrategic caught less than by last spend on {worse}; growth spent less than regular on {below}."
+    )
+
+
+if __name__ == "__main__":
+    main()
