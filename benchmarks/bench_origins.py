@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import roc_auc_score
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import scorecard, tiers
@@ -47,7 +48,7 @@ CATEGORIES = (
     *("SOFT DRINKS", "BEEF", "FLUID MILK PRODUCTS", "CHEESE"),
     *("BEERS/ALES", "FROZEN PIZZA", "CIGARETTES", "DELI MEATS"),
 )
-FIGURES = {  # what a column of the printed summary says
+FIGURES = {  # a column of the measurements, and what its row of the printed table says
     "held": "the 80 % interval of the total held",
     "naive_held": "predicted total ± the last window's miss held",
     "score": "interval score of the total / total",
@@ -70,14 +71,6 @@ ALPHA = 0.2  # of 80 % intervals
 def interval_score(low, high, actual):
     """Gneiting & Raftery (2007, JASA 102, 359-378), eq. 43: the smaller, the better."""
     return (high - low) + 2 / ALPHA * max(low - actual, 0) + 2 / ALPHA * max(actual - high, 0)
-
-
-def auc(signal, positive):
-    """Share of pairs in which the positive has the higher signal; ties count half."""
-    ranks = pd.Series(signal).rank().to_numpy()
-    ones = positive.sum()
-    zeros = len(positive) - ones
-    return (ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros) if ones and zeros else np.nan
 
 
 def measure(engine, cut, until, policy) -> dict:
@@ -140,9 +133,9 @@ def judge_alerts(warned, value, buyers, again) -> dict:
     grades = {name: number for number, name in enumerate(churn.ALERTS)}
     few = -value["expected_purchases"].reindex(repeat).fillna(0)
     return {
-        "auc_alert": auc(warned["alert"].reindex(repeat).map(grades), gone),
-        "auc_recency": auc(buyers["days_since_last"].loc[repeat], gone),
-        "auc_few": auc(few, gone),
+        "auc_alert": roc_auc_score(gone, warned["alert"].reindex(repeat).map(grades)),
+        "auc_recency": roc_auc_score(gone, buyers["days_since_last"].loc[repeat]),
+        "auc_few": roc_auc_score(gone, few),
     }
 
 
@@ -172,8 +165,13 @@ def predict_by_bgnbd(buyers, days):
     mean = buyers["spend_mean_repeat"].fillna(0).to_numpy(float)
     again = (n > 0) & (mean > 0)
     fitted = gamma_gamma.fit_gamma_gamma(weighted_histories(n[again], mean[again])).params
-    p, q, v = (fitted[name] for name in ("p", "q", "v"))
-    spend = (q - 1) / (p * n + q - 1) * p * v / (q - 1) + p * n / (p * n + q - 1) * np.where(again, mean, 0)
+    prior = {
+        "population_mean": fitted["p"] * fitted["v"] / (fitted["q"] - 1),
+        "slope": 0.0,
+        "prior_weight": 1.0,
+    }
+    known = np.where(again, mean, np.nan)
+    spend = gamma_gamma.expected_spend(gamma_gamma.GAMMA_GAMMA, fitted | prior, n, known)
     return np.nan_to_num(purchases * np.nan_to_num(alive, nan=1.0) * spend)
 
 
