@@ -99,11 +99,12 @@ def measure(engine, cut, until, policy) -> dict:
 
 def judge_total(selection, model, customers, days, actual) -> dict:
     """The interval of the total beside the predicted total ± what it missed in the latest window."""
-    total = predict_intervals(model, customers, horizon_days=days).totals.iloc[-1]
-    expected, low, high = (total[f"spend_{name}"] for name in ("expected", "low", "high"))
+    error = selection.largest_error(days)
+    intervals = predict_intervals(model, customers, horizon_days=days, total_error=error)
+    expected, low, high = intervals.totals.iloc[-1][["spend_expected", "spend_low", "spend_high"]]
+    if error is None:
+        return {}
     row = {"held": low <= actual <= high, "score": interval_score(low, high, actual) / actual}
-    if selection.latest is None:
-        return row
     said, seen = (selection.latest.spends[name].sum() for name in (selection.champion, "actual"))
     miss = abs(said - seen) / max(said, 1e-9)
     low, high = expected * (1 - miss), expected * (1 + miss)

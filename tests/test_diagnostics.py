@@ -71,7 +71,7 @@ def test_a_cohort_that_buys_twice_as_often_is_seen():
         },
         index=pd.Index([f"c{n}" for n in range(1800)], name="customer_id"),
     )
-    early, middle, late = diagnostics.compare_cohorts(fit_value(rows), rows)
+    (early, middle, late), _half_widths = diagnostics.compare_cohorts(fit_value(rows), rows)
     assert early > 1.25 * max(middle, late)
 
 
@@ -89,7 +89,7 @@ def test_every_assumption_has_a_finding_and_a_consequence(customers):
     rows = summarise_customers(engine, as_of=AS_OF)
     checks = check_assumptions(fit_value(rows), rows, engine, as_of=AS_OF)
     assert len(checks) == 6
-    assert all(bool(check.measured) == (check.status != diagnostics.UNKNOWN) for check in checks)
+    assert all(bool(check.measured) or check.status == diagnostics.UNKNOWN for check in checks)
     assert all(np.isfinite(number).all() for check in checks for number in check.measured.values())
     words = describe_assumptions(checks)
     assert (words.map(len) > 0).all(axis=None)

@@ -1,6 +1,7 @@
 """Measures of predictions, on paper."""
 
 import numpy as np
+import pandas as pd
 
 from crcm_lib.models import metrics
 
@@ -18,10 +19,25 @@ def test_customers_who_tie_share_a_decile():
     assert table["customers"].sum() == 20
 
 
-def test_a_model_worse_than_naive_is_called_weak():
-    good = {"rmse": 1.0, "gini": 0.9, "bias": 0.0}
-    poor = {"rmse": 1.2, "gini": 0.8, "bias": 0.0}
-    assert metrics.grade(good, [poor], 100).grade == "good"
-    assert metrics.grade({**good, "bias": 0.2}, [poor], 100).grade == "fair"
-    assert metrics.grade(poor, [good], 100).grade == "weak"
-    assert metrics.grade(good, [poor], 3).grade == "cannot_tell"
+def grade(spends, bias=0.0, buyers=100):
+    """The grade of the model `ours` against the rule `naive`."""
+    standings, _selected = metrics.rank_models([spends], ["ours"], ["naive"])
+    return metrics.grade([spends], standings.assign(bias=bias), "ours", ["naive"], buyers)
+
+
+def draw_spends(noise_ours: float, noise_naive: float, customers=2000, seed=0) -> pd.DataFrame:
+    """Actual spend, and predictions that are the truth times a noise."""
+    random = np.random.default_rng(seed)
+    truth = random.gamma(1, 100, customers)
+    noise = random.normal(size=(2, customers)) * np.array([[noise_ours], [noise_naive]])
+    ours, naive = truth * np.exp(noise)
+    return pd.DataFrame({"actual": random.gamma(2, truth / 2), "ours": ours, "naive": naive})
+
+
+def test_good_is_better_than_the_best_simple_rule_beyond_chance():
+    better = draw_spends(0.1, 0.6)
+    assert grade(better).grade == "good"
+    assert grade(better, bias=0.2).grade == "fair"
+    assert grade(better, buyers=3).grade == "cannot_tell"
+    assert grade(draw_spends(0.6, 0.1)).grade == "weak"
+    assert grade(draw_spends(0.3, 0.3)).grade == "tie"

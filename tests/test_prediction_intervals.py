@@ -24,7 +24,7 @@ def world():
 
 def test_who_hardly_buys_again_has_a_range_from_zero(world):
     customers, later, model = world
-    found = predict_intervals(model, customers, horizon_days=HORIZON).customers
+    found = predict_intervals(model, customers, horizon_days=HORIZON, total_error=0).customers
     assert (found["spend_low"] <= found["spend_high"]).all()
     silent = found["spend_high"] == 0
     assert 0.2 < silent.mean() < 0.9
@@ -34,7 +34,7 @@ def test_who_hardly_buys_again_has_a_range_from_zero(world):
 def test_groups_add_up_to_the_total(world):
     customers, _later, model = world
     groups = pd.Series(np.where(customers["purchases"] > 2, "often", "seldom"), index=customers.index)
-    totals = predict_intervals(model, customers, horizon_days=HORIZON, groups=groups).totals
+    totals = predict_intervals(model, customers, horizon_days=HORIZON, total_error=0, groups=groups).totals
     assert totals["group"].to_list() == ["often", "seldom", ""]
     assert totals["customers"].to_list()[-1] == len(customers)
     assert totals["spend_expected"].iloc[:2].sum() == pytest.approx(totals["spend_expected"].iloc[2])
@@ -44,16 +44,38 @@ def test_groups_add_up_to_the_total(world):
 
 def test_the_expected_total_lies_in_the_middle_of_its_range(world):
     customers, _later, model = world
-    everybody = predict_intervals(model, customers, horizon_days=HORIZON).totals.iloc[-1]
+    everybody = predict_intervals(model, customers, horizon_days=HORIZON, total_error=0).totals.iloc[-1]
     assert everybody["spend_low"] < everybody["spend_expected"] < everybody["spend_high"]
+
+
+def test_totals_are_as_wide_as_past_windows_were_off_and_have_no_limits_without_them(world):
+    customers, _later, model = world
+    groups = pd.Series(np.where(customers["purchases"] > 2, "often", "seldom"), index=customers.index)
+    given = {"horizon_days": HORIZON, "groups": groups}
+    wide = predict_intervals(model, customers, total_error=np.log(1.5), **given).totals.set_index("group")
+    everybody = wide.loc[""]
+    assert everybody["spend_high"] / everybody["spend_expected"] == pytest.approx(1.5)
+    assert everybody["spend_expected"] / everybody["spend_low"] == pytest.approx(1.5)
+    assert (wide["spend_high"] / wide["spend_expected"]).loc[["often", "seldom"]].gt(1.5).all()
+    unknown = predict_intervals(model, customers, total_error=None, **given).totals
+    assert unknown[["spend_low", "spend_high"]].isna().all(axis=None)
+
+
+def test_equal_customers_have_equal_intervals(world):
+    customers, _later, model = world
+    twins = pd.concat([customers, customers.set_axis("twin" + customers.index)])
+    found = predict_intervals(model, twins, horizon_days=HORIZON, total_error=0).customers
+    halves = found.iloc[: len(customers)], found.iloc[len(customers) :]
+    np.testing.assert_array_equal(*halves)
 
 
 def test_the_same_seed_draws_the_same_and_amounts_scale(world):
     customers, _later, model = world
-    first, again = (predict_intervals(model, customers, horizon_days=90, seed=4).customers for _i in range(2))
+    given = {"horizon_days": 90, "total_error": 0, "seed": 4}
+    first, again = (predict_intervals(model, customers, **given).customers for _i in range(2))
     pd.testing.assert_frame_equal(first, again)
     larger = customers.assign(**{name: customers[name] * 100 for name in ("spend_total", "spend_mean")})
-    ranges = predict_intervals(fit_value(larger), larger, horizon_days=90, seed=4).customers
+    ranges = predict_intervals(fit_value(larger), larger, **given).customers
     np.testing.assert_allclose(ranges.quantile(0.9), 100 * first.quantile(0.9), rtol=0.05)
 
 
@@ -61,7 +83,7 @@ def test_the_same_seed_draws_the_same_and_amounts_scale(world):
 def test_few_customers_have_ranges_too(many):
     customers, _later = draw_customers(max(many, 1), seed=1)
     customers = customers.head(many)
-    found = predict_intervals(fit_value(customers), customers, horizon_days=90)
+    found = predict_intervals(fit_value(customers), customers, horizon_days=90, total_error=0)
     assert len(found.customers) == many
     assert np.isfinite(found.customers.to_numpy()).all()
     assert np.isfinite(found.totals[["spend_low", "spend_high"]].to_numpy(float)).all()
@@ -120,7 +142,7 @@ def test_a_small_groups_range_is_drawn_as_wide_as_a_large_ones():
     )
     shown = prepare(totals)
     assert draw_bars(shown)[1][:2] == [(-0.2, 0.3), (-0.2, 0.3)]
-    alt = describe_totals(shown, "EUR")
+    alt = describe_totals(shown, "EUR", "")
     assert "lost: 100 (80.00 – 130); all: 1,000,100 (900,000 – 1,200,000)." in alt
 
 
@@ -130,19 +152,19 @@ def test_a_group_of_few_is_not_drawn_nor_what_would_tell_of_it():
     )
     shown = prepare(totals)
     assert shown["group"].to_list() == ["loyal", ""]
-    alt = describe_totals(shown, "EUR")
+    alt = describe_totals(shown, "EUR", "")
     assert "loyal: 90.00 (80.00 – 99.00); all: 105" in alt
     assert "few" not in alt
     assert "also" not in alt
     nothing = prepare(totals.iloc[[0, 3]])
     assert nothing.empty
-    assert describe_totals(nothing, "EUR").startswith("No picture: there are too few customers")
+    assert describe_totals(nothing, "EUR", "no range").startswith("No picture: there are too few customers")
     assert not draw_intervals(new_axes(), nothing, "EUR").collections
 
 
 def test_a_group_of_whom_nothing_is_expected_is_not_drawn():
     totals = as_totals(none=(40, 0, 0, 0), loyal=(50, 90, 80, 99), everybody=(90, 90, 80, 99))
-    assert "none" not in describe_totals(prepare(totals), "EUR")
+    assert "none" not in describe_totals(prepare(totals), "EUR", "")
     assert len(draw_bars(prepare(totals))[1]) == 2
 
 

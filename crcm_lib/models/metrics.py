@@ -6,11 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-GOOD, FAIR, WEAK, UNKNOWN = "good", "fair", "weak", "cannot_tell"
-GOOD_BIAS, FAIR_BIAS = 0.10, 0.25  # largest share by which the total may be off
-NEAR_RMSE, NEAR_GINI = 0.02, 0.02  # share and points within which a model is about as good as a baseline
+GOOD, FAIR, TIE, WEAK, UNKNOWN = "good", "fair", "tie", "weak", "cannot_tell"
+GOOD_BIAS = 0.10  # largest share by which the total may be off
 MIN_BUYERS = 30  # customers who must have bought in a window before anything is judged by it
 MEASURES = ("mae", "rmse", "bias", "gini", "top_share", "top_missed")
+LEAST = 0.01  # share of the mean prediction that a smaller one counts as: the loss has a logarithm
 TOP = 0.2  # share of customers that are the top in `top_share` and `top_missed`
 
 
@@ -21,23 +21,25 @@ class Grade:
     Attributes
     ----------
     grade
-        good: at least as low an error (RMSE) and as high a Gini as each baseline, and the total within 10 %;
-        fair: about as good as each (2 % of RMSE, 2 points of Gini), and the total within 25 %; weak: the
-        rest; cannot_tell: fewer than 30 customers bought.
+        good: a smaller loss than the best baseline's, beyond chance, and totals within 10 %; fair: the same
+        with totals further off; tie: chance may explain the difference, or the model is a baseline; weak: a
+        larger loss, beyond chance; cannot_tell: fewer than 30 customers bought.
     buyers
-        Customers who bought in the window.
-    rmse_change
-        RMSE / the lowest RMSE of a baseline - 1; NaN where fewer than 30 customers bought.
-    gini_change
-        Gini - the highest Gini of a baseline.
+        Customers who bought in a window.
+    baseline
+        The baseline of smallest loss.
+    change, low, high
+        Loss / that baseline's - 1, and its 95 % interval; NaN where fewer than 30 customers bought.
     bias
-        Predicted total / actual total - 1.
+        Predicted total / actual total - 1, averaged over windows.
     """
 
     grade: str
     buyers: int
-    rmse_change: float = np.nan
-    gini_change: float = np.nan
+    baseline: str = ""
+    change: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
     bias: float = np.nan
 
 
@@ -122,75 +124,100 @@ def tabulate_deciles(actual: np.ndarray, predicted: np.ndarray, groups: int = 10
 def rank_models(
     spends: Sequence[pd.DataFrame], candidates: Sequence[str], baselines: Sequence[str]
 ) -> tuple[pd.DataFrame, str]:
-    """Rank models by their mean loss over windows, and select one of the candidates.
+    """Rank models by their mean loss over windows, and select the candidate of smallest loss.
 
     The loss is the Poisson deviance of spend, as a share of the spend: it is smallest in expectation for the
     true mean, as the squared error is, but a few very large customers do not decide it alone. Each model's
     total is first brought to the actual one, so that a good or bad season is no model's merit; by how much
-    totals were off is the measure `bias`. Selected is the simplest candidate whose loss is within one
-    standard error of the smallest (Breiman et al. 1984, Classification and Regression Trees, section 3.4.3).
+    totals were off is the measure `bias`.
 
     Parameters
     ----------
     spends
         For each window one row per customer (currency): `actual` and a column for each model.
     candidates
-        The models to select from, the simplest first.
+        The models to select from, the simplest first; of equal losses the first counts as smaller.
     baselines
-        Models that are only measured.
+        Simple rules to compare with; those that are no candidates are only measured.
 
     Returns
     -------
-    One row per model, ordered by loss: `model`, `loss`, `behind` (standard errors above the smallest loss of
-    a candidate) and the measures of `measure`, averaged over windows; and the model selected.
+    One row per model, ordered by loss: `model`, `loss`, `behind` with the limits of its 95 % interval
+    `behind_low` and `behind_high` (loss / that of the model selected - 1; see `compare_losses`) and the
+    measures of `measure`, averaged over windows; and the model selected.
     """
-    names = [name for name in (*candidates, *baselines) if all(name in frame for frame in spends)]
-    losses = [{name: deviance(frame["actual"], frame[name]) for name in names} for frame in spends]
-    mean = {name: float(np.mean([loss[name].sum() for loss in losses])) for name in names}
-    eligible = [name for name in candidates if name in names]
-    best = min(eligible, key=lambda name: mean[name])
-    behind = {name: _standard_errors_behind(losses, name, best) for name in names}
-    selected = next(name for name in eligible if behind[name] <= 1)
+    models = dict.fromkeys((*candidates, *baselines))
+    names = [name for name in models if all(name in frame for frame in spends)]
+    losses = measure_losses(spends, names)
+    mean, comparisons = losses.sum(), max(len(names) - 1, 1)
+    selected = min((name for name in candidates if name in names), key=lambda name: mean[name])
     rows = []
     for name in names:
+        behind, low, high = compare_losses(losses[name], losses[selected], comparisons=comparisons)
         scores = [measure(frame["actual"].to_numpy(float), frame[name].to_numpy(float)) for frame in spends]
-        rows.append(
-            {"model": name, "loss": mean[name], "behind": behind[name], **pd.DataFrame(scores).mean()}
-        )
+        relative = {"behind": behind, "behind_low": low, "behind_high": high}
+        rows.append({"model": name, "loss": mean[name], **relative, **pd.DataFrame(scores).mean()})
     return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True), selected
+
+
+def measure_losses(spends: Sequence[pd.DataFrame], names: Sequence[str]) -> pd.DataFrame:
+    """Each customer's part of each model's loss, averaged over windows; see `rank_models`."""
+    losses = [
+        pd.DataFrame({name: deviance(frame["actual"], frame[name]) for name in names}, index=frame.index)
+        for frame in spends
+    ]
+    return pd.concat(losses).groupby(level=0).sum() / len(losses)
+
+
+def compare_losses(one: pd.Series, other: pd.Series, *, comparisons: int = 1) -> tuple[float, float, float]:
+    """One model's loss / another's - 1, with its 95 % interval.
+
+    The difference is paired by customer, whose windows are not independent of each other, and the interval is
+    that of a sum over customers (Diebold & Mariano 1995, J. Business & Economic Statistics 13, 253-263,
+    section 1.1, of customers in place of days); the chance of the other's own loss is left out. All intervals
+    of several comparisons hold together with 95 % (Bonferroni), as the smallest loss of several is compared.
+    """
+    from scipy.special import ndtri
+
+    difference, scale = one - other, max(float(other.sum()), 1e-300)
+    half = ndtri(1 - 0.025 / comparisons) * np.sqrt(len(difference) * difference.var(ddof=0)) / scale
+    relative = float(difference.sum()) / scale
+    return relative, float(relative - half), float(relative + half)
 
 
 def deviance(actual, predicted) -> np.ndarray:
     """Each customer's part of the Poisson deviance, as a share of all that was spent; totals made equal."""
     actual, predicted = np.asarray(actual, float).clip(0), np.asarray(predicted, float)
     total = max(float(actual.sum()), 1e-300)
-    predicted = np.maximum(predicted, 1e-6 * max(float(predicted.mean()), 1e-300))  # The logarithm needs > 0.
+    predicted = np.maximum(predicted, LEAST * max(float(predicted.mean()), 1e-300))
     predicted = predicted * (total / predicted.sum())
     ratio = np.where(actual > 0, actual, 1) / predicted
     return 2 * (np.where(actual > 0, actual * np.log(ratio), 0) - (actual - predicted)) / total
 
 
-def _standard_errors_behind(losses: Sequence[dict[str, np.ndarray]], name: str, best: str) -> float:
-    """Mean loss above the best model's, in standard errors of the paired difference."""
-    if name == best:
-        return 0.0
-    differences = [loss[name] - loss[best] for loss in losses]
-    mean = np.mean([difference.sum() for difference in differences])
-    error = np.sqrt(sum(len(d) * d.var() for d in differences)) / len(differences)
-    return float(mean / error) if error > 0 else 0.0
+def grade(
+    spends: Sequence[pd.DataFrame], standings: pd.DataFrame, model: str, baselines: Sequence[str], buyers: int
+) -> Grade:
+    """Grade the model selected against the best baseline; see `Grade`.
 
-
-def grade(model: Mapping[str, float], baselines: Sequence[Mapping[str, float]], buyers: int) -> Grade:
-    """Grade a model's measures against those of baselines; see `Grade`."""
+    Parameters
+    ----------
+    spends, standings
+        As given to and returned by `rank_models`: the model was selected among those of the standings, and so
+        the interval is as wide as so many comparisons need.
+    buyers
+        Customers who bought in a window, the most of any.
+    """
     if buyers < MIN_BUYERS:
         return Grade(UNKNOWN, buyers)
-    rmse_change = model["rmse"] / max(min(base["rmse"] for base in baselines), 1e-300) - 1
-    gini_change = model["gini"] - max(base["gini"] for base in baselines)
-    bias = model["bias"]
-    if rmse_change <= 0 and gini_change >= 0 and abs(bias) <= GOOD_BIAS:
-        word = GOOD
-    elif rmse_change <= NEAR_RMSE and gini_change >= -NEAR_GINI and abs(bias) <= FAIR_BIAS:
-        word = FAIR
-    else:
+    table = standings.set_index("model")
+    best, bias = table["loss"].reindex(baselines).idxmin(), float(table.loc[model, "bias"])
+    losses = measure_losses(spends, list(dict.fromkeys([model, best])))
+    change, low, high = compare_losses(losses[model], losses[best], comparisons=max(len(table) - 1, 1))
+    if low > 0:
         word = WEAK
-    return Grade(word, buyers, rmse_change, gini_change, bias)
+    elif high >= 0:
+        word = TIE
+    else:
+        word = GOOD if abs(bias) <= GOOD_BIAS else FAIR
+    return Grade(word, buyers, best, change, low, high, bias)

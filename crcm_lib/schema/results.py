@@ -271,6 +271,20 @@ RESULTS = {
             ),
         },
     ),
+    "holdout_predictions": Table(
+        "what a model predicted of a customer for a window held out",
+        ("start", "customer_id", "model"),
+        "04_clv",
+        {
+            "start": Column("day", "date", "last day known to the model", True),
+            "customer_id": ID,
+            "model": text_column("model or baseline", True),
+            "spend_predicted": money_column(
+                "its prediction for the window, as it would have been told", True
+            ),
+            "spend_actual": money_column("what the customer spent in the window", True),
+        },
+    ),
     "backtest": Table(
         "a model's measure on days it had not seen",
         ("model", "measure"),

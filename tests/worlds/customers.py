@@ -47,7 +47,9 @@ def draw_customers(customers: int, seed: int, futures: int = 1) -> tuple[pd.Data
 def measure_intervals(seed: int) -> dict[str, float]:
     """The shares of customers, and of fifty futures' totals, that lie in their intervals."""
     customers, later = draw_customers(1000, seed, futures=50)
-    intervals = predict_intervals(fit_value(customers), customers, horizon_days=HORIZON, seed=seed)
+    intervals = predict_intervals(
+        fit_value(customers), customers, horizon_days=HORIZON, total_error=0, seed=seed
+    )
     everybody = intervals.totals.iloc[-1]
     inside = later.sum(axis=1).between(everybody["spend_low"], everybody["spend_high"])
     not_only_zero = (

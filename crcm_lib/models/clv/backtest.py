@@ -7,15 +7,16 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.features.holdout_windows import Holdout
-from crcm_lib.models.clv.calibration import CalibrationError, calibration_factor, measure_calibration_error
+from crcm_lib.models.clv.calibration import WINDOWS, calibration_factor, log_error
 from crcm_lib.models.clv.fit import fit_purchase_models
-from crcm_lib.models.clv.purchase_models import CORRECTED, LAST_PERIOD, PARETO, PLAIN, SAME_RATE
+from crcm_lib.models.clv.purchase_models import CORRECTED, LAST_PERIOD, PARETO, PLAIN
 from crcm_lib.models.clv.residual_boosting import TrainingWindow, learn_correction
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
 from crcm_lib.models.metrics import MIN_BUYERS
 from crcm_lib.models.reasons import Reason
 
-TRAINING_WINDOWS = 2  # windows that a correction is learned from, at most
+TRAINING_WINDOWS = 4  # windows that a correction is learned from, at most
+MIN_TRAINING_WINDOWS = 2  # before a window that is judged, where the history has as many
 
 
 @dataclass(frozen=True)
@@ -31,13 +32,13 @@ class BacktestWindow:
     spends
         One row per customer (currency): `actual`, and the prediction of each candidate and baseline.
     errors
-        Calibration errors of the plain models, before any recalibration.
+        Logarithm of actual / predicted total of the plain models, before any recalibration.
     """
 
     holdout: Holdout
     models: dict[str, ValueModel]
     spends: pd.DataFrame
-    errors: dict[str, CalibrationError]
+    errors: dict[str, float]
 
     def training_window(self) -> TrainingWindow | None:
         """What a correction can learn from this window; None where too few customers spent anything."""
@@ -61,18 +62,17 @@ def backtest(holdouts: Sequence[Holdout], *, seed: int = 0) -> tuple[list[Backte
     recalibrated and corrected by windows before them. The others have the plain models alone.
     """
     windows = [_predict(holdout, seed) for holdout in holdouts]
-    # A correction in the past is learned from as many windows before it as today's will be.
-    training = max(1, min(TRAINING_WINDOWS, len(windows) - 1))
-    judged = max(len(windows) - training, 0)
-    prepared = [_prepare(windows[place], windows[place + 1 :], training, seed) for place in range(judged)]
+    judged = max(len(windows) - max(1, min(MIN_TRAINING_WINDOWS, len(windows) - 1)), 0)
+    prepared = [_prepare(windows[place], windows[place + 1 :], seed) for place in range(judged)]
     return prepared + windows[judged:], judged
 
 
 def correct(
     model: ValueModel, buyers: pd.DataFrame, windows: Sequence[BacktestWindow], seed: int
 ) -> ValueModel:
-    """The model with a correction learned from windows; unchanged where they hold nothing to learn from."""
-    training = [part for window in windows if (part := window.training_window()) is not None]
+    """The model with a correction learned from the latest windows; unchanged where they hold nothing."""
+    parts = (window.training_window() for window in windows[:TRAINING_WINDOWS])
+    training = [part for part in parts if part is not None]
     predicted = model.predict(buyers, horizon_days=YEAR)["spend_expected"].to_numpy(float)
     if not training or not predicted.sum() > 0:
         return model
@@ -88,30 +88,25 @@ def recalibrate(model: ValueModel, candidate: str, windows: Sequence[BacktestWin
     """
     plain = candidate if candidate in PLAIN else PARETO
     errors = [window.errors[plain] for window in windows if plain in window.errors]
-    factor = calibration_factor(errors)
-    if factor == 1:
+    if not errors:
         return model
-    biases = [float(np.expm1(-error.log_error)) for error in errors]
-    reason = Reason("recalibrated", {"change": factor - 1, "biases": biases})
+    factor, biases = calibration_factor(errors), [float(np.expm1(-error)) for error in errors]
+    reason = Reason("recalibrated", {"change": factor - 1, "biases": biases[:WINDOWS]})
     return replace(model, recalibration=factor, reasons=(*model.reasons, reason))
 
 
 def _predict(holdout: Holdout, seed: int) -> BacktestWindow:
     """The plain models and the baselines, as of the start of the window."""
     customers, days = holdout.customers, holdout.days
-    baselines = {SAME_RATE: _same_rate(customers, days), LAST_PERIOD: _last_period(holdout)}
     models = fit_purchase_models(customers, PLAIN, seed=seed)
     spends = {"actual": holdout.spend} | {
         name: model.predict(customers, horizon_days=days)["spend_expected"] for name, model in models.items()
     }
-    errors = {name: measure_calibration_error(holdout.spend, spends[name], days) for name in models}
-    errors = {name: error for name, error in errors.items() if error is not None}
-    return BacktestWindow(holdout, models, pd.DataFrame(spends | baselines), errors)
-
-
-def _same_rate(customers: pd.DataFrame, days: int) -> pd.Series:
-    """Spend so far per day observed, times the days ahead; at least `days` count as observed."""
-    return customers["spend_total"] / customers["days_observed"].clip(lower=days) * days
+    found = {name: log_error(holdout.spend, spends[name]) for name in models}
+    errors = {name: error for name, error in found.items() if error is not None}
+    return BacktestWindow(
+        holdout, models, pd.DataFrame(spends | {LAST_PERIOD: _last_period(holdout)}), errors
+    )
 
 
 def _last_period(holdout: Holdout) -> pd.Series:
@@ -125,12 +120,10 @@ def _last_period(holdout: Holdout) -> pd.Series:
     return holdout.spend_last * (max(last, 0.0) / before if before > 0 else 1.0)
 
 
-def _prepare(
-    window: BacktestWindow, earlier: Sequence[BacktestWindow], training: int, seed: int
-) -> BacktestWindow:
+def _prepare(window: BacktestWindow, earlier: Sequence[BacktestWindow], seed: int) -> BacktestWindow:
     """The window with all candidates, as they would have been selected and refitted at its start."""
     customers, days = window.holdout.customers, window.holdout.days
-    corrected = correct(window.models[PARETO], customers, earlier[:training], seed)
+    corrected = correct(window.models[PARETO], customers, earlier, seed)
     predicted = corrected.predict(customers, horizon_days=days)["spend_expected"]
     models = {
         name: recalibrate(model, name, earlier)

@@ -1,40 +1,24 @@
-"""Calibration of totals: how far they were off in earlier windows, and how much of that is expected to last.
+"""Calibration of totals: how far they were off in earlier windows, how much of that is expected to last, and
+how wide an interval of the next total must be.
 
-A window's error is the sum of season and chance, which do not last, and of what the model misses, which does.
+An error is the logarithm of actual / predicted total. It is the sum of season and chance, which do not last,
+and of what the model misses, which does.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 
 from crcm_lib.models.histories import Numbers
 
-CARRYOVER = 0.2  # share of one window's error that is expected to last
-MIN_WINDOWS, YEAR = 3, 365  # windows, and days that they cover, from which on seasons show
+WINDOWS = 4  # the latest windows, whose errors count
+PRIOR_WINDOWS = 4  # windows without an error that are taken to have been seen as well
+MAX_REACH = 4  # times the length of a window that an interval may reach ahead
 
 
-@dataclass(frozen=True)
-class CalibrationError:
-    """The error of one window's total, predicted from what was known before it.
-
-    Attributes
-    ----------
-    days
-        Its length.
-    log_error
-        Logarithm of actual / predicted total.
-    variance
-        Variance of `log_error` by the chance of who buys and how much alone.
-    """
-
-    days: int
-    log_error: float
-    variance: float
-
-
-def measure_calibration_error(actual: Numbers, predicted: Numbers, days: int) -> CalibrationError | None:
-    """The error of a window's total; None where nothing was spent or expected.
+def log_error(actual: Numbers | pd.Series, predicted: Numbers | pd.Series) -> float | None:
+    """Logarithm of actual / predicted total of a window; None where nothing was spent or expected.
 
     Parameters
     ----------
@@ -42,19 +26,38 @@ def measure_calibration_error(actual: Numbers, predicted: Numbers, days: int) ->
         Spend of each customer in the window (currency).
     """
     total, expected = float(actual.sum()), float(predicted.sum())
-    if not (total > 0 and expected > 0):
-        return None
-    residuals = actual - predicted * (total / expected)
-    return CalibrationError(days, float(np.log(total / expected)), float((residuals**2).sum()) / total**2)
+    return float(np.log(total / expected)) if total > 0 and expected > 0 else None
 
 
-def calibration_factor(errors: Sequence[CalibrationError]) -> float:
-    """The factor on the totals to come.
+def calibration_factor(errors: Sequence[float]) -> float:
+    """The factor on the totals to come: the past errors' mean, shrunk towards none.
 
-    A fifth of the latest window's error is expected to last, as far as it is more than chance and unless the
-    window before was off in the other direction. Three windows or more that together cover a year decide
-    instead: if all were off in the same direction, by their mean, shrunk by how much they disagree, otherwise
-    not at all. Both are shrunk by 1 - (variance) / (square), as far as that is above 0 (James & Stein 1961).
+    After four windows half of the mean error is expected to last, which is the mean of the two forecasts that
+    one could make: that the model is right, and that it will be off as before (Bates & Granger 1969,
+    Operational Research Quarterly 20, 451-468). After fewer windows it is less.
+
+    Parameters
+    ----------
+    errors
+        Of the windows before, the latest first; from `log_error`.
+
+    Examples
+    --------
+    >>> round(calibration_factor([np.log(1.2)]), 4), round(calibration_factor(4 * [np.log(1.2)]), 4)
+    (1.0371, 1.0954)
+    """
+    latest = errors[:WINDOWS]
+    return float(np.exp(sum(latest) / (len(latest) + PRIOR_WINDOWS)))
+
+
+def largest_error(errors: Sequence[float]) -> float | None:
+    """How far the next total may be off, up or down, with a probability of 80 %; None without four windows.
+
+    The largest size of the last four windows' errors, each calibrated by the three others, and at least that
+    of the latest window as it was told. If the next error is one of a kind with the four, it is the largest
+    of the five with a probability of one in five, whatever their distribution (Barber, Candès, Ramdas &
+    Tibshirani 2021, Annals of Statistics 49, 486-507, the jackknife+, of windows); three windows could give
+    no more than three in four.
 
     Parameters
     ----------
@@ -63,21 +66,12 @@ def calibration_factor(errors: Sequence[CalibrationError]) -> float:
 
     Examples
     --------
-    >>> error = CalibrationError(100, np.log(1.2), 0.0)
-    >>> round(calibration_factor([error]), 4), round(calibration_factor(4 * [error]), 4)
-    (1.0371, 1.2)
+    >>> round(largest_error([0.1, -0.1, 0.0, 0.2]), 3), largest_error([0.1, -0.1, 0.0])
+    (0.2, None)
     """
-    if not errors:
-        return 1.0
-    log_errors = np.array([error.log_error for error in errors])
-    if len(errors) < MIN_WINDOWS or sum(error.days for error in errors) < YEAR:
-        compared, lasting = log_errors[:2], CARRYOVER * _shrink(log_errors[0], errors[0].variance)
-    else:
-        compared, lasting = log_errors, _shrink(log_errors.mean(), log_errors.var(ddof=1) / len(errors))
-    if not (compared > 0).all() and not (compared < 0).all():
-        return 1.0  # Windows that contradict each other are seasons.
-    return float(np.exp(lasting))
-
-
-def _shrink(value: float, variance: float) -> float:
-    return value * max(0.0, 1 - variance / value**2) if value else 0.0
+    if len(errors) < WINDOWS:
+        return None
+    latest = np.array(errors[:WINDOWS])
+    others = [np.log(calibration_factor(np.delete(latest, place).tolist())) for place in range(WINDOWS)]
+    before = np.log(calibration_factor(errors[1 : WINDOWS + 1]))
+    return float(max(abs(latest - others).max(), abs(latest[0] - before)))

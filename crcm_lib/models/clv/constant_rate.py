@@ -1,4 +1,4 @@
-"""Constant rate: everyone buys at a Poisson rate of their own and nobody drops out."""
+"""Constant rates: everyone buys at a Poisson rate of their own and nobody drops out."""
 
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from crcm_lib.models.histories import Numbers, WeightedHistories
 from crcm_lib.models.mle import Fit
 
 YEAR = 365.0
+MIN_DAYS = 30.0  # days that count as observed, at least, where a rate is taken as it is
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,23 @@ class ConstantRate:
         """One draw of each customer's purchases within the horizon."""
         rate = random.gamma(params["r"] + x) / (params["alpha"] + T)
         return random.poisson(rate_factor * rate * horizon_days)
+
+
+@dataclass(frozen=True)
+class SameRate(ConstantRate):
+    """The simple rule: customers go on as until now. A `PurchaseModel` without a likelihood.
+
+    All purchases, the first one included, over the days observed, at least 30.
+    """
+
+    name = "same_rate"
+
+    def expected_purchases(
+        self, params: dict[str, float], x, t_x, T, horizon_days, discount_rate: float = 0.0
+    ) -> Numbers:
+        """Expected purchases within the horizon."""
+        return (1 + x) / np.maximum(T, MIN_DAYS) * annuity(horizon_days, discount_rate)
+
+    def sample(self, params: dict[str, float], x, t_x, T, horizon_days, rate_factor, random) -> Numbers:
+        """One draw of each customer's purchases within the horizon."""
+        return random.poisson(rate_factor * random.gamma(1 + x) / np.maximum(T, MIN_DAYS) * horizon_days)

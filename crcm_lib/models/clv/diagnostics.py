@@ -17,6 +17,7 @@ MAX_RANDOM_SHAPE = 1.5  # Erlang shape of the days between purchases that counts
 MAX_DRIFT = 0.05  # share by which the typical purchase may have changed
 MAX_COHORT_DEVIATION = 0.15  # share by which a third of the customers may differ from what is expected
 THIRDS = 3
+Z_THIRDS = 2.3939797998185104  # two-sided 95 % of the normal distribution, for three thirds together
 MIN_SEASON_CORRELATION = 0.5  # correlation of a year's months with the year before that counts as a season
 MIN_CUSTOMERS = 30  # of whom something is measured
 MAX_COUNT = 7
@@ -106,17 +107,26 @@ def measure_drift(buyers: pd.DataFrame) -> tuple[float, float, float]:
     return tuple(float(np.expm1(change.mean() + step)) for step in (0, -half, half))
 
 
-def compare_cohorts(model: ValueModel, buyers: pd.DataFrame) -> Numbers:
-    """Repeat purchases so far over those expected, by thirds of the customers in order of first day."""
+def compare_cohorts(model: ValueModel, buyers: pd.DataFrame) -> tuple[Numbers, Numbers]:
+    """Repeat purchases so far over those expected, by thirds of the customers in order of first day.
+
+    Returns
+    -------
+    The ratios and the half widths of their 95 % intervals, all three together (Bonferroni), each of shape
+    (3,); NaN where there are fewer than 90 customers.
+    """
     histories = purchase_histories(buyers)
     if len(buyers) < THIRDS * MIN_CUSTOMERS:
-        return np.full(THIRDS, np.nan)
+        return np.full(THIRDS, np.nan), np.full(THIRDS, np.nan)
     x, _t_x, T = (column[histories.which] for column in histories.columns)
     new = np.zeros(len(T))
     expected = model.purchase_process.expected_purchases(model.params, new, new, new, T)
     third = np.minimum(pd.Series(-T).rank(pct=True).to_numpy() * THIRDS, THIRDS - 1e-9).astype(int)
-    actual, expected = (np.bincount(third, weights, minlength=THIRDS) for weights in (x, expected))
-    return np.where(expected > 0, actual / np.where(expected > 0, expected, 1), np.nan)
+    sums, of_each = (np.bincount(third, weights, minlength=THIRDS) for weights in (expected, x))
+    known = np.where(sums > 0, sums, np.nan)
+    ratios = of_each / known
+    squares = np.bincount(third, (x - np.nan_to_num(ratios)[third] * expected) ** 2, minlength=THIRDS)
+    return ratios, Z_THIRDS * np.sqrt(squares) / known
 
 
 def count_months(engine: Engine, *, as_of) -> pd.Series:
@@ -198,16 +208,20 @@ def _check_drift(drift: tuple[float, float, float]) -> AssumptionCheck:
     return AssumptionCheck(name, HOLDS if holds else FAILS, HOLDS if holds else "totals_may_drift", measured)
 
 
-def _check_cohorts(model: ValueModel, ratios: Numbers) -> AssumptionCheck:
-    name = "cohorts_are_alike"
+def _check_cohorts(model: ValueModel, cohorts: tuple[Numbers, Numbers]) -> AssumptionCheck:
+    name, (ratios, half_widths) = "cohorts_are_alike", cohorts
     if np.isnan(ratios).any():
         return AssumptionCheck(name, UNKNOWN, UNKNOWN)
-    if (abs(ratios - 1) <= MAX_COHORT_DEVIATION).all():
+    far = abs(ratios - 1) > MAX_COHORT_DEVIATION
+    if not far.any():
         status, consequence = HOLDS, HOLDS
+    elif not (far & (abs(ratios - 1) > half_widths)).any():
+        status, consequence = UNKNOWN, "within_chance"
     else:
         status = FAILS
         consequence = "trust_ranking_within_cohort" if model.correction is None else "correction_knows_age"
-    return AssumptionCheck(name, status, consequence, {"actual_to_expected": ratios.tolist()})
+    measured = {"actual_to_expected": ratios.tolist(), "half_width": float(half_widths.max())}
+    return AssumptionCheck(name, status, consequence, measured)
 
 
 def _check_season(season: tuple[float, float]) -> AssumptionCheck:

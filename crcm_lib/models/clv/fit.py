@@ -7,8 +7,8 @@ import pandas as pd
 
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
-from crcm_lib.models.clv.gamma_gamma import fit_spend
-from crcm_lib.models.clv.purchase_models import PARETO, REGULAR, fit_purchases, regular_model
+from crcm_lib.models.clv.gamma_gamma import fit_spend, take_own_mean
+from crcm_lib.models.clv.purchase_models import PARETO, REGULAR, SAME_RATE, fit_purchases, regular_model
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.histories import (
     HISTORY_COLUMNS,
@@ -66,13 +66,14 @@ def fit_purchase_models(
     }
     if (shape := measure_regularity(buyers)) is not None:
         facts["regularity"] = shape
-    margin, spend = margin_rate(buyers), fit_spend(n, mean, seed=seed)
+    margin, fitted = margin_rate(buyers), fit_spend(n, mean, seed=seed)
     regular = regular_model(facts.get("regularity", 1.0))
     models = {}
     for requested in purchase_models:
         if requested == REGULAR and regular in models:
             continue
         name = regular if requested == REGULAR else requested
+        spend = take_own_mean(fitted) if name == SAME_RATE else fitted
         used, fit, reasons = fit_purchases(name, histories, facts, seed=seed)
         loglik = {"loglik_purchases": fit.loglik} if np.isfinite(fit.loglik) else {}
         models[requested] = ValueModel(

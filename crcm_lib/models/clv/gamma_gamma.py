@@ -15,7 +15,7 @@ from crcm_lib.models.mle import Fit, Objective, maximise
 from crcm_lib.models.reasons import Reason
 from crcm_lib.stats import Z_95
 
-GAMMA_GAMMA, SHRUNKEN_MEAN = "Gamma-Gamma", "shrunken_mean"
+GAMMA_GAMMA, SHRUNKEN_MEAN, OWN_MEAN = "Gamma-Gamma", "shrunken_mean", "own_mean"
 PARAM_NAMES = ("p", "q", "v")
 MIN_SPEND_CUSTOMERS = 30  # repeat buyers whose spend is known, below which Gamma-Gamma is not fitted
 MAX_RANK_CORRELATION = 0.3  # above this |Spearman rho| of frequency and spend, independence fails
@@ -77,6 +77,11 @@ def fit_shrunken_mean(n: Numbers, mean: Numbers) -> SpendFit:
     return SpendFit(SHRUNKEN_MEAN, _mean_params(n, mean, 0.0, 1.0), {}, ())
 
 
+def take_own_mean(spend: SpendFit) -> SpendFit:
+    """Each customer's own mean as it is, with the population mean of `spend` where it is unknown."""
+    return SpendFit(OWN_MEAN, spend.params | {"slope": 0.0, "prior_weight": 0.0}, spend.facts, ())
+
+
 def expected_spend(spend_model: str, params: dict[str, float], n: Numbers, mean: Numbers) -> Numbers:
     """Expected spend per purchase (currency) of customers with n purchases of this mean; see `fit_spend`.
 
@@ -90,7 +95,7 @@ def expected_spend(spend_model: str, params: dict[str, float], n: Numbers, mean:
         fitter = spend_fitter({name: params[name] for name in PARAM_NAMES})
         own = fitter.conditional_expected_average_profit(n, np.where(known, mean, population_mean))
         return np.where(known, own, prior)
-    own_share = np.where(known, n, 0) / (np.where(known, n, 0) + weight)
+    own_share = np.where(known, n / (n + weight), 0.0)
     return prior + own_share * (np.where(known, mean, prior) - prior)
 
 

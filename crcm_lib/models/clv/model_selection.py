@@ -10,24 +10,22 @@ import pandas as pd
 
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start, hold_out_windows
 from crcm_lib.models import metrics
-from crcm_lib.models.clv.backtest import (
-    TRAINING_WINDOWS,
-    BacktestWindow,
-    backtest,
-    correct,
-    recalibrate,
-)
+from crcm_lib.models.clv.backtest import BacktestWindow, backtest, correct, recalibrate
+from crcm_lib.models.clv.calibration import MAX_REACH, WINDOWS, largest_error
 from crcm_lib.models.clv.fit import fit_value
 from crcm_lib.models.clv.purchase_models import BASELINES, CANDIDATES, CORRECTED, PARETO, PLAIN
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.reasons import Reason
 from crcm_lib.schema.engine import Engine
 
-WINDOWS_PER_HISTORY = 4  # a window is at most this part of the history
+MIN_HISTORY_DAYS = 4 * MIN_HOLDOUT_DAYS  # below which nothing is held out
+WINDOWS_PER_HISTORY = 6  # a window is this part of a history that is too short for six horizons
 MAX_WINDOWS = 6  # the earliest only train corrections and recalibrations
 NO_GRADE = metrics.Grade(metrics.UNKNOWN, 0)
 NO_SPENDS = pd.DataFrame({"actual": [], "predicted": []})
-NO_STANDINGS = pd.DataFrame(columns=["model", "loss", "behind", *metrics.MEASURES])
+NO_STANDINGS = pd.DataFrame(
+    columns=["model", "loss", "behind", "behind_low", "behind_high", *metrics.MEASURES]
+)
 
 
 @dataclass(frozen=True)
@@ -37,8 +35,8 @@ class ModelSelection:
     Attributes
     ----------
     reason
-        Why: `smallest_loss` or `within_one_standard_error` (facts: `best`, the model of smallest loss;
-        `windows`; `days`), or why nothing could be compared: `history_too_short` or `too_few_buyers`.
+        Why: `smallest_loss` (facts: `tied`, the other models that chance may have put behind; `windows`;
+        `days`), or why nothing could be compared: `history_too_short` or `too_few_buyers`.
     champion
         The model selected, one of `CANDIDATES`.
     standings
@@ -48,7 +46,7 @@ class ModelSelection:
     judged
         How many of them, the latest, the models were compared on; the others only trained.
     grade
-        The champion against the naive baselines.
+        The champion against the simple rules.
     """
 
     reason: Reason
@@ -62,6 +60,13 @@ class ModelSelection:
     def latest(self) -> BacktestWindow | None:
         """The latest window with the predictions of all models; None where nothing could be compared."""
         return self.windows[0] if self.judged else None
+
+    def fitted_name(self, model: str) -> str:
+        """What was fitted under this name in the latest window: a simpler model where data are few."""
+        fitted = None if self.latest is None else self.latest.models.get(model)
+        if fitted is None:
+            return model
+        return fitted.purchase_model if fitted.correction is None else f"{fitted.purchase_model}, corrected"
 
     def scores(self) -> pd.DataFrame:
         """The table `backtest`: one row per model and measure."""
@@ -88,24 +93,57 @@ class ModelSelection:
             }
         )
 
+    def predictions(self) -> pd.DataFrame:
+        """The table `holdout_predictions`, from which anyone can compute the standings again."""
+        key = {"start": "datetime64[us]", "customer_id": str, "model": str}
+        if self.latest is None:
+            columns = {**key, "spend_predicted": float, "spend_actual": float}
+            return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        parts = [
+            window.spends.reset_index()
+            .melt(["customer_id", "actual"], var_name="model", value_name="spend_predicted")
+            .rename(columns={"actual": "spend_actual"})
+            .assign(start=window.holdout.start)
+            for window in self.windows[: self.judged]
+        ]
+        return pd.concat(parts, ignore_index=True)[[*key, "spend_predicted", "spend_actual"]]
+
+    def largest_error(self, horizon_days: float, *, before: int = 0) -> float | None:
+        """How far the champion's total may be off, as a logarithm; see `calibration.largest_error`.
+
+        Parameters
+        ----------
+        horizon_days
+            Length of the period predicted. Beyond four windows nothing is said: short windows' errors say
+            little of so long a period.
+        before
+            Latest windows to leave out, to tell what would have been said before them.
+        """
+        if not self.judged or horizon_days > MAX_REACH * self.windows[0].holdout.days:
+            return None
+        plain = self.champion if self.champion in PLAIN else PARETO
+        errors = [window.errors.get(plain) for window in self.windows[before : before + WINDOWS + 1]]
+        return largest_error([error for error in errors if error is not None])
+
     def refit(self, customers: pd.DataFrame, *, seed: int = 0) -> ValueModel:
         """Refit the selected model on all customers known today.
 
-        A correction is learned from the latest windows; the errors of all windows recalibrate.
+        A correction is learned from the latest windows; their totals' errors recalibrate.
         """
         plain = self.champion if self.champion in PLAIN else PARETO
         model = fit_value(customers, purchase_model=plain, seed=seed)
         buyers = customers[customers["purchases"] > 0]
         if self.champion == CORRECTED and len(buyers):
-            model = correct(model, buyers, self.windows[:TRAINING_WINDOWS], seed)
+            model = correct(model, buyers, self.windows, seed)
         return recalibrate(model, self.champion, self.windows)
 
 
 def select_model(engine: Engine, *, as_of, horizon_days: float, seed: int = 0) -> ModelSelection:
     """Compare the models on the latest windows of the past, each predicted from what was known before it.
 
-    A window is the horizon, or a quarter of the history if that is shorter. Nothing after `as_of` counts.
-    Where no window can be held out, or too few customers bought in it, the default is Pareto/NBD.
+    A window is the horizon, or a sixth of the history if that is shorter, but at least 28 days. Nothing after
+    `as_of` counts. Where no window can be held out, or too few customers bought in it, the default is
+    Pareto/NBD.
 
     Parameters
     ----------
@@ -120,8 +158,8 @@ def select_model(engine: Engine, *, as_of, horizon_days: float, seed: int = 0) -
     """
     end = pd.Timestamp(as_of)
     history = (end - history_start(engine, end)).days
-    days = int(min(horizon_days, history // WINDOWS_PER_HISTORY))
-    if days < MIN_HOLDOUT_DAYS:
+    days = int(min(horizon_days, max(history // WINDOWS_PER_HISTORY, MIN_HOLDOUT_DAYS)))
+    if history < MIN_HISTORY_DAYS or days < MIN_HOLDOUT_DAYS:
         return ModelSelection(Reason("history_too_short", {"history_days": history}))
     count = min(MAX_WINDOWS, history // days - 1)
     holdouts = hold_out_windows(engine, end=end, days=days, count=count, seed=seed)
@@ -132,9 +170,7 @@ def select_model(engine: Engine, *, as_of, horizon_days: float, seed: int = 0) -
         return ModelSelection(reason, grade=metrics.Grade(metrics.UNKNOWN, buyers))
     spends = [window.spends for window in windows[:judged]]
     standings, champion = metrics.rank_models(spends, CANDIDATES, BASELINES)
-    scores = standings.set_index("model").to_dict("index")
-    grade = metrics.grade(scores[champion], [scores[name] for name in BASELINES], buyers)
-    best = standings.loc[standings["model"].isin(CANDIDATES), "model"].iloc[0]
-    rule = "smallest_loss" if champion == best else "within_one_standard_error"
-    reason = Reason(rule, {"best": best, "windows": judged, "days": days})
-    return ModelSelection(reason, champion, standings, tuple(windows), judged, grade)
+    grade = metrics.grade(spends, standings, champion, BASELINES, buyers)
+    near = standings[(standings["behind_low"] <= 0) & (standings["model"] != champion)]
+    facts = {"tied": list(near["model"]), "windows": judged, "days": days}
+    return ModelSelection(Reason("smallest_loss", facts), champion, standings, tuple(windows), judged, grade)

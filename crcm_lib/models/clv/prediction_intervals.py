@@ -1,7 +1,8 @@
-"""Prediction intervals of spend, for each customer and for totals, by simulation.
+"""Prediction intervals of spend, for each customer and for totals.
 
-Each draw takes parameters from the distribution of their estimates, then purchases and spends from the
-models. What no model knows is not in the intervals: a season, a crisis, a new shop.
+Customers' intervals are simulated: each draw takes parameters from the distribution of their estimates, then
+purchases and spends from the models. Totals are off by what no model knows, a season, a crisis, a new shop:
+their intervals are as wide as past windows' totals were off, and never narrower than the simulation.
 """
 
 from dataclasses import dataclass
@@ -9,15 +10,22 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.clv.backtest import BacktestWindow
-from crcm_lib.models.clv.gamma_gamma import GAMMA_GAMMA, PARAM_NAMES, gamma_gamma_objective
+from crcm_lib.models.clv.gamma_gamma import GAMMA_GAMMA, PARAM_NAMES, expected_spend, gamma_gamma_objective
+from crcm_lib.models.clv.model_selection import ModelSelection
 from crcm_lib.models.clv.value_model import ValueModel
-from crcm_lib.models.histories import Numbers, mean_spend, purchase_histories, weighted_histories
+from crcm_lib.models.histories import (
+    HISTORY_COLUMNS,
+    Numbers,
+    mean_spend,
+    purchase_histories,
+    weighted_histories,
+)
 from crcm_lib.models.mle import sample_parameters, scale_histories, scale_times
 
 COVERAGE = 0.80  # probability that an interval holds
+Z_80 = 1.2815515655446004  # two-sided 80 % of the normal distribution
 DRAWS = 200
-BATCH = 50_000  # customers simulated at a time
+BATCH = 50_000  # different customers simulated at a time
 SAMPLE = 20_000  # different histories that the covariance of the parameters is estimated from, at most
 
 
@@ -31,7 +39,7 @@ class PredictionIntervals:
         Indexed by `customer_id`: `spend_low`, `spend_high` (currency over the horizon).
     totals
         One row per group, and the last one, under an empty name, for all: `group`, `customers`,
-        `spend_expected`, `spend_low`, `spend_high`.
+        `spend_expected`, `spend_low`, `spend_high`; no limits where past windows cannot tell.
     """
 
     customers: pd.DataFrame
@@ -43,12 +51,14 @@ def predict_intervals(
     customers: pd.DataFrame,
     *,
     horizon_days: float,
+    total_error: float | None,
     groups: pd.Series | None = None,
     seed: int = 0,
 ) -> PredictionIntervals:
-    """Simulate what customers may spend over the horizon: the limits between which 80 % of the draws lie.
+    """The limits between which spend over the horizon lies with a probability of 80 %.
 
-    A customer's interval runs from the 10th to the 90th percentile; where the 10th is 0, from 0 to the 80th.
+    A customer's interval runs from the 10th to the 90th percentile of the draws; where the 10th is 0, from 0
+    to the 80th. Customers of equal history, mean spend and correction have equal intervals.
 
     Parameters
     ----------
@@ -56,6 +66,10 @@ def predict_intervals(
         The fitted model; its correction changes each customer's purchase rate.
     customers
         The table `customer_features`.
+    total_error
+        From `ModelSelection.largest_error`: by how much totals may be off (logarithm); a group's may be off
+        by the chance of its own customers as well. None: totals have no limits. 0: those of the simulation
+        alone, which knows nothing of season and drift.
     groups
         A group's name for each `customer_id`, for totals per group.
     seed
@@ -64,24 +78,19 @@ def predict_intervals(
     buyers = customers[customers["purchases"] > 0]
     names = pd.Series("", index=buyers.index) if groups is None else groups.reindex(buyers.index).fillna("")
     codes, labels = pd.factorize(names, sort=True)
-    random = np.random.default_rng(seed)
-    settings, factors = _draw_parameters(model, buyers, random), model.factors(buyers)
-    totals, low, high = np.zeros((DRAWS, len(labels))), [], []
-    for start in range(0, len(buyers), BATCH):
-        part = slice(start, start + BATCH)
-        drawn = _simulate_spends(model, buyers.iloc[part], factors[part], settings, horizon_days, random)
-        for number, row in enumerate(drawn):
-            totals[number] += np.bincount(codes[part], weights=row, minlength=len(labels))
-        tenth, eightieth, ninetieth = np.quantile(drawn, [0.1, COVERAGE, 0.9], axis=0)
-        low.append(tenth)
-        high.append(np.where(tenth > 0, ninetieth, eightieth))
-    limits = {"spend_low": np.concatenate(low or [[]]), "spend_high": np.concatenate(high or [[]])}
-    expected = model.predict(buyers, horizon_days=horizon_days)["spend_expected"].to_numpy(float)
-    rows = [_total_row("", len(buyers), expected.sum(), totals.sum(axis=1))]
+    which, (low, high), (within, between) = _simulate(model, buyers, codes, horizon_days, seed)
+    limits = pd.DataFrame({"spend_low": low[which], "spend_high": high[which]}, index=buyers.index)
+    predicted = model.predict(buyers, horizon_days=horizon_days)["spend_expected"].to_numpy(float)
+    sums, sizes = np.bincount(codes, predicted, len(labels)), np.bincount(codes, minlength=len(labels))
+    chance = _log_half_width(sums, within + between.var(axis=0))
+    all_chance = _log_half_width(sums.sum(), within.sum() + between.sum(axis=1).var())
+    rows = [_total_row("", len(buyers), sums.sum(), max(all_chance, total_error or 0.0))]
     if groups is not None:
-        sums, sizes = np.bincount(codes, expected, len(labels)), np.bincount(codes, minlength=len(labels))
-        rows = [*map(_total_row, labels, sizes, sums, totals.T), *rows]
-    return PredictionIntervals(pd.DataFrame(limits, index=buyers.index), pd.DataFrame(rows))
+        rows = [*map(_total_row, labels, sizes, sums, np.hypot(chance, total_error or 0.0)), *rows]
+    totals = pd.DataFrame(rows)
+    if total_error is None:
+        totals[["spend_low", "spend_high"]] = np.nan
+    return PredictionIntervals(limits, totals)
 
 
 def coverage(actual: pd.Series, intervals: pd.DataFrame) -> float:
@@ -92,21 +101,26 @@ def coverage(actual: pd.Series, intervals: pd.DataFrame) -> float:
     return float(inside.mean()) if len(inside) else float("nan")
 
 
-def backtest_intervals(window: BacktestWindow | None, champion: str, *, seed: int = 0) -> pd.DataFrame:
-    """How the champion's intervals held in a window of the past.
+def backtest_intervals(selection: ModelSelection, *, seed: int = 0) -> pd.DataFrame:
+    """How the champion's intervals held in the latest window, told from what was known before it.
 
     Returns
     -------
-    One row, none without a window: `start` (last day before it), `days`, `customers`; `coverage_share`, the
-    share of customers whose actual spend lay in their interval, and `coverage_nonzero_share`, the same of
-    customers whose interval is wider than zero; `spend_actual`, `spend_low`, `spend_high` of the total
-    (currency).
+    One row, none where no window was judged: `start` (last day before it), `days`, `customers`;
+    `coverage_share`, the share of customers whose actual spend lay in their interval, and
+    `coverage_nonzero_share`, the same of customers whose interval is wider than zero; `spend_actual`,
+    `spend_low`, `spend_high` of the total (currency; no limits with fewer than four windows before it).
     """
+    window, champion = selection.latest, selection.champion
     if window is None:
         return pd.DataFrame(columns=["start", "days", "customers"])
     holdout, actual = window.holdout, window.spends["actual"]
     intervals = predict_intervals(
-        window.models[champion], holdout.customers, horizon_days=holdout.days, seed=seed
+        window.models[champion],
+        holdout.customers,
+        horizon_days=holdout.days,
+        total_error=selection.largest_error(holdout.days, before=1),
+        seed=seed,
     )
     nonzero, total = intervals.customers["spend_high"] > 0, intervals.totals.iloc[-1]
     row = {
@@ -143,15 +157,51 @@ def relative_totals(groups: pd.DataFrame, everybody: pd.DataFrame) -> pd.DataFra
     )
 
 
-def _total_row(name: str, size: int, expected: float, drawn: Numbers) -> dict[str, object]:
-    low, high = np.quantile(drawn, [0.1, 0.9])
+def _total_row(name: str, size: int, expected: float, log_half_width: float) -> dict[str, object]:
     return {
         "group": name,
         "customers": int(size),
         "spend_expected": float(expected),
-        "spend_low": float(low),
-        "spend_high": float(high),
+        "spend_low": float(expected * np.exp(-log_half_width)),
+        "spend_high": float(expected * np.exp(log_half_width)),
     }
+
+
+def _log_half_width(expected, variance):
+    """Half the width of a total's 80 % interval, as a logarithm; 0 where nothing is expected."""
+    return np.log1p(Z_80 * np.sqrt(variance) / np.where(expected > 0, expected, np.inf))
+
+
+def _simulate(
+    model: ValueModel, buyers: pd.DataFrame, codes: np.ndarray, horizon_days: float, seed: int
+) -> tuple[np.ndarray, tuple[Numbers, Numbers], tuple[Numbers, Numbers]]:
+    """Simulate each different customer once: which one each buyer is, and the limits of each.
+
+    And of the groups' totals the two parts of their chance: the variance of what customers do, shape
+    (groups,), and the totals expected under each draw of the parameters, shape (draws, groups).
+    """
+    random, factors = np.random.default_rng(seed), model.factors(buyers)
+    history = (buyers[name].to_numpy(float) for name in HISTORY_COLUMNS)
+    mean = np.nan_to_num(mean_spend(buyers), nan=-1.0)
+    profiles = weighted_histories(buyers["purchases"].to_numpy(float), *history, mean, factors)
+    first = np.unique(profiles.which, return_index=True)[1]
+    settings, groups = _draw_parameters(model, buyers, random), int(codes.max(initial=0)) + 1
+    within, between, low, high = np.zeros(groups), np.zeros((len(settings), groups)), [], []
+    counts = np.zeros((groups, len(first)))
+    np.add.at(counts, (codes, profiles.which), 1)
+    for start in range(0, len(first), BATCH):
+        part = first[start : start + BATCH]
+        drawn, expected = _simulate_spends(
+            model, buyers.iloc[part], factors[part], settings, horizon_days, random
+        )
+        customers = counts[:, start : start + BATCH]
+        within += customers @ (drawn.var(axis=0) - expected.var(axis=0)).clip(0)
+        between += expected @ customers.T
+        tenth, eightieth, ninetieth = np.quantile(drawn, [0.1, COVERAGE, 0.9], axis=0)
+        low.append(tenth)
+        high.append(np.where(tenth > 0, ninetieth, eightieth))
+    limits = (np.concatenate(low or [np.zeros(0)]), np.concatenate(high or [np.zeros(0)]))
+    return profiles.which, limits, (within, between)
 
 
 def _draw_parameters(model: ValueModel, buyers: pd.DataFrame, random) -> list[tuple[dict, dict]]:
@@ -181,13 +231,16 @@ def _draw_parameters(model: ValueModel, buyers: pd.DataFrame, random) -> list[tu
 
 def _simulate_spends(
     model: ValueModel, buyers: pd.DataFrame, factors: Numbers, settings, horizon_days: float, random
-) -> Numbers:
-    """Spend over the horizon (currency), shape (draws, customers)."""
+) -> tuple[Numbers, Numbers]:
+    """Spend over the horizon (currency), shape (draws, customers); and expected under each setting."""
     histories, mean, process = purchase_histories(buyers), mean_spend(buyers), model.purchase_process
     x, t_x, T = (column[histories.which] for column in histories.columns)
-    spends = np.zeros((DRAWS, len(buyers)))
+    spends, expected = np.zeros((DRAWS, len(buyers))), np.zeros((len(settings), len(buyers)))
     for number, (params, spend_params) in enumerate(settings):
         p_alive = np.nan_to_num(process.p_alive(params, *histories.columns), nan=1.0)[histories.which]
+        purchases = process.expected_purchases(params, *histories.columns, float(horizon_days))
+        spend = expected_spend(model.spend_model, spend_params, x + 1, mean)
+        expected[number] = p_alive * purchases[histories.which] * factors * spend
         for draw in range(number, DRAWS, len(settings)):
             active = np.flatnonzero(random.random(len(x)) < p_alive)
             history = (column[active] for column in (x, t_x, T))
@@ -195,7 +248,7 @@ def _simulate_spends(
             buying, count = active[count > 0], count[count > 0]
             n = x[buying] + 1
             spends[draw, buying] = _simulate_amounts(model, spend_params, count, n, mean[buying], random)
-    return spends
+    return spends, expected
 
 
 def _simulate_amounts(

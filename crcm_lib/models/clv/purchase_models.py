@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 
 from crcm_lib.models.clv.bgnbd import BGCNBD
-from crcm_lib.models.clv.constant_rate import ConstantRate
+from crcm_lib.models.clv.constant_rate import ConstantRate, SameRate
 from crcm_lib.models.clv.pareto_nbd import ParetoNBD
 from crcm_lib.models.histories import Numbers, WeightedHistories
 from crcm_lib.models.mle import Fit, Objective
@@ -78,6 +78,7 @@ class PurchaseModel(Protocol):
 
 MODELS: tuple[PurchaseModel, ...] = (
     ConstantRate(),
+    SameRate(),
     BGCNBD(k=1, first_dropout=0),
     BGCNBD(k=1, first_dropout=1),
     ParetoNBD(),
@@ -87,10 +88,10 @@ PURCHASE_MODELS = {model.name: model for model in MODELS}
 
 CONSTANT_RATE, BGNBD, MBGNBD, PARETO = "constant_rate", "BG/NBD", "MBG/NBD", "Pareto/NBD"
 REGULAR = "MBG/CNBD-k"  # the member of that family whose k is measured on the customers
-PLAIN = (BGNBD, MBGNBD, PARETO, REGULAR)  # the simplest first
+SAME_RATE, LAST_PERIOD = "same_rate", "last_period"
+PLAIN = (SAME_RATE, BGNBD, MBGNBD, PARETO, REGULAR)  # the simplest first
 CORRECTED = "Pareto/NBD, corrected"  # with the factors of `residual_boosting`
 CANDIDATES = (*PLAIN, CORRECTED)
-SAME_RATE, LAST_PERIOD = "same_rate", "last_period"
 BASELINES = (SAME_RATE, LAST_PERIOD)
 
 
@@ -122,7 +123,7 @@ def fit_purchases(
     reasons = [
         Reason(f"too_few_{fact}", {"model": name, fact: facts[fact], "needed": needed})
         for fact, needed in MIN_FACTS.items()
-        if name != CONSTANT_RATE and facts[fact] < needed
+        if name not in (CONSTANT_RATE, SAME_RATE) and facts[fact] < needed
     ]
     if not reasons:
         fit = PURCHASE_MODELS[name].fit(histories, seed=seed)

@@ -2,8 +2,8 @@
 
 A purchase model knows frequency, recency and age. Gradient-boosted trees learn by which factor customers with
 a certain trend, breadth, returns or discounts exceeded its predictions (Poisson loss of actual / predicted
-spend, weighted by predicted spend). The prediction is the mean of the model's and the corrected one; the
-total stays the model's.
+spend, weighted by predicted spend). The prediction is a weighted mean of the model's and the corrected one,
+the latter with as much weight as there are windows it was learned from; the total stays the model's.
 
 scikit-learn grows the trees; their nodes are kept as JSON and evaluated here, although scikit-learn offers no
 public way to read them. Kept with skops (0.16), a correction of 60 trees and 30 covariates takes 340 kB of
@@ -50,24 +50,27 @@ class Correction:
         Each tree's nodes, one list per field of `NODE_FIELDS`.
     log_level
         Logarithm of the factor that is common to all customers.
+    weight
+        Of what the trees predict beside the model's own prediction, 0…1.
     """
 
     names: tuple[str, ...]
     trees: tuple[dict[str, list], ...]
     log_level: float
+    weight: float
 
     @classmethod
     def from_state(cls, state: dict) -> "Correction":
         """The correction whose fields came back from JSON."""
-        return cls(tuple(state["names"]), tuple(state["trees"]), state["log_level"])
+        return cls(tuple(state["names"]), tuple(state["trees"]), state["log_level"], state["weight"])
 
     def factor(self, covariates: pd.DataFrame) -> Numbers:
-        """The factor of each customer: the mean of 1 and what the trees predict."""
+        """The factor of each customer: the weighted mean of 1 and what the trees predict."""
         points = covariates.reindex(columns=list(self.names)).to_numpy(float)
         trees = [{name: np.asarray(column) for name, column in tree.items()} for tree in self.trees]
         starts = range(0, len(points), BATCH)
         parts = [self._log_factor(points[start : start + BATCH], trees) for start in starts]
-        return (1 + np.exp(np.concatenate(parts or [np.zeros(0)]))) / 2
+        return 1 + self.weight * np.expm1(np.concatenate(parts or [np.zeros(0)]))
 
     def _log_factor(self, points: Numbers, trees: list[dict[str, np.ndarray]]) -> Numbers:
         total, rows = np.full(len(points), self.log_level), np.arange(len(points))
@@ -144,6 +147,10 @@ def learn_correction(
         At least one, with spend in it.
     covariates, predicted
         Of the customers to be predicted, by the model that is to be corrected (currency).
+
+    Returns
+    -------
+    The correction, whose trees have the weight n / (n + 1) after n windows.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
     from threadpoolctl import threadpool_limits
@@ -167,8 +174,9 @@ def learn_correction(
         weight = expected / expected.mean()
         boosting.fit(points[names].to_numpy(float), actual / expected, sample_weight=weight)
     trees = tuple(_tree_nodes(tree) for (tree,) in boosting._predictors)
-    factors = 2 * Correction(tuple(names), trees, 0.0).factor(covariates) - 1
-    return Correction(tuple(names), trees, float(np.log(predicted.sum() / (predicted @ factors))))
+    factors = Correction(tuple(names), trees, 0.0, 1.0).factor(covariates)
+    log_level = float(np.log(predicted.sum() / (predicted @ factors)))
+    return Correction(tuple(names), trees, log_level, len(windows) / (len(windows) + 1))
 
 
 def _bring_to_total(window: TrainingWindow) -> tuple[Numbers, Numbers]:

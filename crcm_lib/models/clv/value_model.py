@@ -13,7 +13,7 @@ from crcm_lib.models.reasons import Reason
 from crcm_lib.schema import learned_state
 from crcm_lib.schema.tables import check
 
-SCHEMA_VERSION = 1  # of the JSON of a ValueModel
+SCHEMA_VERSION = 2  # of the JSON of a ValueModel
 YEAR = 365.0
 TENTHS = 10
 
@@ -25,7 +25,7 @@ class ValueModel:
     Attributes
     ----------
     purchase_model, spend_model
-        Ids of the models used: of `PURCHASE_MODELS`, and `GAMMA_GAMMA` or `SHRUNKEN_MEAN`.
+        Ids of the models used: of `PURCHASE_MODELS`, and `GAMMA_GAMMA`, `SHRUNKEN_MEAN` or `OWN_MEAN`.
     params
         Of the purchase model, in days: BG/NBD's r, alpha, a, b; Pareto/NBD's r, alpha, s, beta; or r = 1 and
         alpha of the constant rate.

@@ -4,15 +4,16 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.i18n import _
+from crcm_lib.models.clv.calibration import MAX_REACH
 from crcm_lib.models.clv.model_selection import ModelSelection
 from crcm_lib.models.clv.purchase_models import PARETO
-from crcm_lib.models.clv.value_model import YEAR, ValueModel
+from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows
 from crcm_lib.reporting.workspace import Workspace
 
-LONG_LIFETIME_DAYS = 100 * YEAR  # beyond which the data say nothing of a lifetime
+LONG_LIFETIME = 3  # times the history, beyond which the data say nothing of a lifetime
 
 
 def label_model(model: str) -> str:
@@ -26,6 +27,7 @@ def label_model(model: str) -> str:
         "last_period": _("last period × ratio"),
         "constant_rate": _("constant rate"),
         "shrunken_mean": _("shrunken mean"),
+        "own_mean": _("own mean"),
         "corrected": _("corrected"),
     }
     for part, name in words.items():
@@ -33,22 +35,28 @@ def label_model(model: str) -> str:
     return model
 
 
+def label_standings(selection: ModelSelection) -> pd.DataFrame:
+    """The standings with each model under the name of what was fitted; equal ones once."""
+    names = [label_model(selection.fitted_name(model)) for model in selection.standings["model"]]
+    return selection.standings.assign(model=names).drop_duplicates("model", ignore_index=True)
+
+
 def describe_selection(selection: ModelSelection) -> str:
     """Which model was selected, and why, in a sentence."""
-    words = _("Selected: {model}; {why}")
-    return fill(words, model=label_model(selection.champion), why=_describe_rule(selection.reason))
+    words, name = _("Selected: {model}; {why}"), label_model(selection.fitted_name(selection.champion))
+    reason = selection.reason
+    if reason.rule != "smallest_loss":
+        return fill(words, model=name, why=_describe_rule(reason))
+    tied = {label_model(selection.fitted_name(model)) for model in reason.facts["tied"]} - {name}
+    why = _("the smallest loss ({windows} windows of {days:days} days held out); {near}")
+    near = _("no other is within chance of it")
+    if tied:
+        near = fill(_("within chance of it: {names}"), names=sorted(tied))
+    return fill(words, model=name, why=fill(why, near=near, **reason.facts))
 
 
 def _describe_rule(reason: Reason) -> str:
     words = {
-        "smallest_loss": _(
-            "the smallest loss, and no simpler model within one standard error (windows of {days:days} days "
-            "held out: {windows})"
-        ),
-        "within_one_standard_error": _(
-            "the simplest within one standard error of the smallest loss, {best}'s (windows of {days:days} "
-            "days held out: {windows})"
-        ),
         "history_too_short": _("{history_days:days} days of history are too few to hold some out"),
         "too_few_buyers": _(
             "{buyers:count} customers bought in a window held out, and a comparison needs {needed:count}"
@@ -58,15 +66,59 @@ def _describe_rule(reason: Reason) -> str:
 
 
 def describe_grade(selection: ModelSelection) -> str:
-    """How accurate the selected model was against the best naive baseline, or why that is unknown."""
-    grade = selection.grade
-    if np.isnan(grade.rmse_change):
+    """How accurate the selected model was against the best simple rule, or why that is unknown."""
+    grade, facts = selection.grade, selection.reason.facts
+    if np.isnan(grade.change):
         return _describe_rule(selection.reason)
-    words = _(
-        "against the best naive baseline its error (RMSE) is {rmse:change} and its ranking (Gini) "
-        "{gini:+.1f} points; its total was off by {bias:change}"
-    )
-    return fill(words, rmse=grade.rmse_change, gini=100 * grade.gini_change, bias=grade.bias)
+    words = {
+        "good": _(
+            "its error was {smaller:share} smaller than that of the best simple rule, {baseline} "
+            "({least:share} to {most:share}; {windows} windows of {days:days} days)"
+        ),
+        "fair": _(
+            "its error was {smaller:share} smaller than that of the best simple rule, {baseline} "
+            "({least:share} to {most:share}; {windows} windows of {days:days} days), but its totals were off "
+            "by {bias:change}"
+        ),
+        "tie": _(
+            "against the simple rule {baseline} its error was {change:change} ({low:change} to "
+            "{high:change}), which chance may explain ({windows} windows of {days:days} days)"
+        ),
+        "weak": _(
+            "its error was {change:share} larger than that of the simple rule {baseline} ({low:share} to "
+            "{high:share}; {windows} windows of {days:days} days)"
+        ),
+    }
+    if grade.baseline == selection.champion:
+        words["tie"] = _("the simple rule did best ({windows} windows of {days:days} days)")
+    numbers = {"change": grade.change, "low": grade.low, "high": grade.high, "bias": grade.bias}
+    sizes = {"smaller": -grade.change, "least": -grade.high, "most": -grade.low}
+    name = label_model(grade.baseline)
+    return fill(words[grade.grade], baseline=name, **numbers, **sizes, **facts)
+
+
+def describe_range(selection: ModelSelection, total: pd.Series, horizon_days: float) -> str:
+    """How far the total may be off, or why no range of it can be given, in a clause.
+
+    `total` is the last row of `PredictionIntervals.totals`.
+    """
+    if not np.isnan(total["spend_low"]):
+        words = _(
+            "{spend_low:money} to {spend_high:money} in four of five cases, if it is off as the last four "
+            "windows of {days:days} days were"
+        )
+        limits = total[["spend_low", "spend_high"]]
+        return fill(words, days=selection.windows[0].holdout.days, **limits)
+    if selection.latest is None:
+        return _("no range: nothing could be held out")
+    days = selection.windows[0].holdout.days
+    if horizon_days > MAX_REACH * days:
+        words = _(
+            "no range: the history is too short to have tested {horizon:days} days, only windows of "
+            "{days:days}"
+        )
+        return fill(words, horizon=horizon_days, days=days)
+    return _("no range: fewer than four windows of the past could be held out")
 
 
 def describe_reason(reason: Reason) -> str:
@@ -148,8 +200,11 @@ def _describe_dropout(model: ValueModel) -> str:
     if model.purchase_model != PARETO:
         return _("not modelled: the constant rate takes everybody to stay")
     median = params["beta"] * np.expm1(np.log(2) / params["s"]) if params["s"] > 0.02 else np.inf
-    if median > LONG_LIFETIME_DAYS:
-        return _("half of all customers stay for longer than the data can tell")
+    if median > LONG_LIFETIME * model.facts["history_days"]:
+        words = _(
+            "dropout is hardly seen: half of all customers stay for longer than {days:days} days can tell"
+        )
+        return fill(words, days=model.facts["history_days"])
     return fill(
         _("half of all customers drop out within {days:days} days of their first purchase"), days=median
     )
@@ -187,10 +242,11 @@ def describe_tenths(tenths: pd.DataFrame, currency: str) -> str:
     return fill(words, currency=currency, shares=list(tenths["value_share"]), missing=_("hidden"))
 
 
-def describe_totals(totals: pd.DataFrame, currency: str) -> str:
-    """Expected spend and its interval by group, from `relative_totals`."""
+def describe_totals(totals: pd.DataFrame, currency: str, why: str) -> str:
+    """Expected spend and its interval by group, from `relative_totals`; `why` from `describe_range`."""
     if totals.empty:
-        return _("No picture: there are too few customers, or nothing is expected of them.")
+        words = _("No picture: there are too few customers, or nothing is expected of them, or {why}.")
+        return fill(words, why=why)
     part = _("{group}: {spend_expected:money} ({spend_low:money} – {spend_high:money})")
     named = totals.assign(group=totals["group"].replace("", _("all")))
     words = _("80 % prediction intervals around what is expected, {currency} per group. {parts}.")
@@ -222,13 +278,19 @@ def describe_value(
     """
     policy = workspace.policy
     bases = {"spend": _("spend"), "margin": _("margin")}
-    grades = {"good": _("good"), "fair": _("fair"), "weak": _("weak"), "cannot_tell": _("cannot tell")}
+    grades = {
+        "good": _("Good"),
+        "fair": _("Fair"),
+        "tie": _("As good as a simple rule"),
+        "weak": _("Worse than a simple rule"),
+        "cannot_tell": _("Cannot tell"),
+    }
     return takeaway(
         _(
             "The **{n:count}** customers who have bought are expected to spend **{spend_expected:money} "
-            "{currency}** in {days:days} days ({spend_low:money} to {spend_high:money} in four of five "
-            "futures), worth {value:money} as {basis} today; the top fifth carries **{top:share}**. Held "
-            "out: **{grade}** — {why}."
+            "{currency}** in {days:days} days ({range}). Counting later money less, that is worth "
+            "{value:money} {currency} of {basis} today; the top fifth of customers carries **{top:share}**. "
+            "Would we have been right before? **{grade}** — {why}."
         ),
         n=len(value),
         currency=workspace.currency,
@@ -238,5 +300,6 @@ def describe_value(
         top=tenths["value_share"].head(2).sum(min_count=2),
         grade=grades[selection.grade.grade],
         why=describe_grade(selection),
-        **totals.iloc[-1][["spend_expected", "spend_low", "spend_high"]],
+        spend_expected=totals.iloc[-1]["spend_expected"],
+        range=describe_range(selection, totals.iloc[-1], policy.horizon_days),
     )

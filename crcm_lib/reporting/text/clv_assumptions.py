@@ -49,7 +49,8 @@ def _assumption_words() -> tuple[dict[str, str], ...]:
             "{change_high:change})"
         ),
         "cohorts_are_alike": _(
-            "repeat purchases against expected, earliest to latest third: {actual_to_expected:share}"
+            "repeat purchases against expected, earliest to latest third: {actual_to_expected:share}, each "
+            "within {half_width:share} or less by chance"
         ),
         "no_season": _(
             "months repeat last year's with correlation {correlation:+.2f}; the best is "
@@ -66,6 +67,7 @@ def _assumption_words() -> tuple[dict[str, str], ...]:
     consequences = {
         "holds": _("holds"),
         "cannot_tell": _("cannot tell"),
+        "within_chance": _("cannot tell: the thirds differ, and chance may explain it"),
         "shrunken_mean_used": _("spend per purchase is a shrunken mean"),
         "gamma_gamma_used": _("Gamma-Gamma is used"),
         "gamma_gamma_not_used": _("Gamma-Gamma is not used: see remarks"),
