@@ -61,8 +61,10 @@ class Indicator(Strict):
     """One measured thing and how it becomes 0…100.
 
     Without `points` and `levels` the raw number becomes its percentile among the customers that the
-    scorecard was learned from; equal numbers share a percentile. `points` are fixed anchors
-    [[raw, points], …], straight between and level outside; `levels` give points to words.
+    scorecard was learned from; equal numbers share a percentile. With `scale: proportional`, for amounts
+    whose size matters, points are in proportion to the number: twice as much has twice the points, and 100
+    is the number that one customer in a hundred reaches. `points` are fixed anchors [[raw, points], …],
+    straight between and level outside; `levels` give points to words.
     """
 
     name: Name
@@ -71,6 +73,7 @@ class Indicator(Strict):
     column: Name
     weight: Weight
     better: Literal["higher", "lower"] = "higher"
+    scale: Literal["percentile", "proportional"] = "percentile"
     points: tuple[tuple[float, Points], ...] | None = None
     levels: dict[str, Points] | None = None
 

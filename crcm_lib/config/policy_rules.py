@@ -105,6 +105,9 @@ def _check_points(settings: SettingsFile, at: Place, row: Mapping) -> None:
     anchors = row.get("points")
     if anchors is not None and row.get("levels") is not None:
         settings.note(at, _("give points or levels, not both"))
+    if row.get("scale") == "proportional" and (row.get("levels") or anchors or row.get("better") == "lower"):
+        problem = _("scale: proportional takes no points, no levels and no `better: lower`")
+        settings.note((*at, "scale"), problem)
     pairs = [pair for pair in anchors if isinstance(pair, list)] if isinstance(anchors, list) else []
     if anchors is None or not all(len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
         return

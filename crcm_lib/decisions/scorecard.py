@@ -1,6 +1,6 @@
 """Indicators -> points: scales are learned once and kept, every later customer is measured with them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import product
 
 import numpy as np
@@ -14,6 +14,7 @@ from crcm_lib.schema import learned_state
 
 SCHEMA_VERSION = 1  # of the JSON of a ScorecardModel
 KNOTS = 200  # places kept of a learned percentile curve, half a percentile apart
+FULL_POINTS_SHARE = 0.99  # of the customers have less than the amount that has 100 points
 VARIATION = 0.10  # how far each criterion's weight is moved, to see how firm a tier is
 
 
@@ -23,6 +24,18 @@ class Scale(Strict):
     raw: tuple[float, ...] = ()
     points: tuple[float, ...] = ()
     levels: dict[str, float] | None = None
+
+    def reach(self, points: float) -> float:
+        """The raw number nearest to the present ones that has at least so many points; NaN: none, or words.
+
+        >>> Scale(raw=(0.0, 10.0), points=(0.0, 100.0)).reach(40)
+        4.0
+        """
+        if self.levels is not None or not self.points or points > max(self.points):
+            return np.nan
+        rises = self.points[-1] >= self.points[0]
+        line = (self.points, self.raw) if rises else (self.points[::-1], self.raw[::-1])
+        return float(np.interp(points, *line))
 
     def measure(self, values: pd.Series) -> pd.Series:
         """Points of 0…100; unknown stays unknown, and so does a word without points."""
@@ -56,6 +69,18 @@ class ScorecardModel(Strict):
     scales: dict[str, Scale]
     weights: tuple[dict[str, float], ...]
     cutoffs: tuple[dict[str, dict[str, Cutoff]], ...]
+
+    def withhold(self, tiers: Iterable[str]) -> "ScorecardModel":
+        """The same, but nobody reaches these tiers: their customers have the next whose conditions hold."""
+        withheld = set(tiers)
+        cutoffs = tuple(
+            {
+                name: dict.fromkeys(asked, Cutoff(at_least=None)) if name in withheld else asked
+                for name, asked in each.items()
+            }
+            for each in self.cutoffs
+        )
+        return self.model_copy(update={"cutoffs": cutoffs})
 
     def to_json(self) -> str:
         """The learned state as JSON."""
@@ -217,6 +242,9 @@ def fit_scale(values: pd.Series, indicator: Indicator) -> Scale:
     counts = values.dropna().astype("float64").value_counts().sort_index()
     if counts.empty:  # nobody to learn from: everyone in the middle
         return Scale(raw=(0.0,), points=(50.0,))
+    if indicator.scale == "proportional":
+        full = float(np.quantile(values.dropna().astype("float64"), FULL_POINTS_SHARE))
+        return Scale(raw=(0.0, full), points=(0.0, 100.0)) if full > 0 else Scale(raw=(0.0,), points=(0.0,))
     percentiles = 100 * (counts.cumsum() - counts / 2) / counts.sum()
     step = (percentiles * KNOTS / 100).astype("int64")
     kept = (step.diff() != 0) | (percentiles == percentiles.iloc[-1])

@@ -32,8 +32,8 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
     Returns
     -------
     The table `tiers`: `tier`, `score`, `reason` (`conditions_met`, `last_tier`: no better tier's conditions
-    hold, or `nothing_known`); `next_tier`, the better tier that is fewest points away, and `to_next_tier`
-    (points, in the condition furthest from met); `firmness`, the share of the weight variations that give the
+    hold, or `nothing_known`); `next_tier`, the better tier that is nearest, and `to_next_tier`, the points of
+    the score that are missing to it (of a criterion: times its weight); `firmness`, the share of the weight variations that give the
     same tier. A condition on what is unknown is not met.
     """
     places = _place(card, card["score"], policy, model.cutoffs[0])
@@ -44,7 +44,7 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
     names = np.array([tier.name for tier in policy.tiers], dtype=object)
     known = card[list(model.weights[0])].notna().any(axis=1)
     reason = np.where(places < len(names) - 1, CONDITIONS_MET, LAST_TIER)
-    next_tier, to_next_tier = _find_next(card, places, policy, model.cutoffs[0])
+    next_tier, to_next_tier = _find_next(card, places, policy, model)
     return pd.DataFrame(
         {
             "tier": pd.Series(names[places], index=card.index, dtype="str"),
@@ -56,6 +56,12 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
         },
         index=card.index,
     )
+
+
+def place_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.Series:
+    """The tier alone of each customer, as `assign_tiers` gives it."""
+    names = np.array([tier.name for tier in policy.tiers], dtype=object)
+    return pd.Series(names[_place(card, card["score"], policy, model.cutoffs[0])], card.index, dtype="str")
 
 
 def compare_weights(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:
@@ -175,19 +181,6 @@ def count_scores(tiers: pd.DataFrame, policy: Policy, *, width: int = 4) -> pd.D
     return pd.crosstab(bins, tiers["tier"]).reindex(index=starts, columns=order, fill_value=0)
 
 
-def find_needs(placed: pd.DataFrame, card: pd.DataFrame, model: "ScorecardModel") -> pd.DataFrame:
-    """The points that are missing to the next tier: a column per criterion and for the score; NaN: none.
-
-    `placed` are rows of the table `tiers`, `card` the scorecard.
-    """
-    needs = pd.DataFrame(np.nan, index=placed.index, columns=["score", *model.weights[0]])
-    for tier, rows in placed.groupby("next_tier"):
-        for column, cutoff in model.cutoffs[0][str(tier)].items():
-            missing = (cutoff.at_least or 0.0) - _points(card.loc[rows.index], rows["score"], column)
-            needs.loc[rows.index, column] = np.where(missing > 0, missing, np.nan)
-    return needs
-
-
 def _reweigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:
     """The score under other weights, over the criteria known of each customer."""
     total, known = pd.Series(0.0, index=card.index), pd.Series(0.0, index=card.index)
@@ -218,18 +211,19 @@ def _points(card: pd.DataFrame, score: pd.Series, column: str) -> np.ndarray:
 
 
 def _find_next(
-    card: pd.DataFrame, places: np.ndarray, policy: Policy, cutoffs: "Cutoffs"
+    card: pd.DataFrame, places: np.ndarray, policy: Policy, model: "ScorecardModel"
 ) -> tuple[pd.Series, pd.Series]:
-    """The better tier that the fewest points are missing to, and how many."""
+    """The better tier that the fewest points of the score are missing to, and how many."""
     least, tier = np.full(len(card), np.inf), np.full(len(card), None, dtype=object)
     for number in reversed(range(len(policy.tiers) - 1)):  # of two equally near, the one just above
         name = policy.tiers[number].name
+        asked = model.cutoffs[0][name]
         missing = [
-            cutoff.at_least - _points(card, card["score"], column)
-            for column, cutoff in cutoffs[name].items()
+            (cutoff.at_least - _points(card, card["score"], column)) * model.weights[0].get(column, 1.0)
+            for column, cutoff in asked.items()
             if cutoff.at_least is not None
         ]
-        if len(missing) < len(cutoffs[name]):
+        if len(missing) < len(asked):
             continue
         furthest = np.max(missing, axis=0)  # unknown stays unknown: never nearer
         nearer = (places > number) & (furthest > 0) & (furthest < least)

@@ -222,7 +222,29 @@ RESULTS = {
             "value": money_column(
                 "over the horizon, discounted; margin where cost or a margin rate is known", True, 0
             ),
+            "growth_expected": Column(
+                "number",
+                "-1…1",
+                "spend per day expected less last year's, over their sum; 0: as much as now",
+                at_least=-1,
+                at_most=1,
+            ),
             "model": text_column("which model said so", True),
+        },
+    ),
+    "value_past": Table(
+        "what would have been predicted of a customer on the first day of a window held out",
+        ("start", "customer_id"),
+        "04_clv",
+        {
+            "start": Column("day", "date", "last day known to the model", True),
+            "end": Column("day", "date", "last day of the window", True),
+            "customer_id": ID,
+            "p_alive": share_column("as in `value`"),
+            "expected_purchases": Column("number", "purchase days", "as in `value`", True, 0),
+            "spend_expected": money_column("as in `value`", True, 0),
+            "growth_expected": Column("number", "-1…1", "as in `value`", at_least=-1, at_most=1),
+            "value": money_column("as in `value`", True, 0),
         },
     ),
     "newcomers": Table(
@@ -443,6 +465,27 @@ RESULTS = {
             "change_2": Column("number", "points", "its change"),
             "criterion_3": text_column("the criterion after that"),
             "change_3": Column("number", "points", "its change"),
+        },
+    ),
+    "tier_backtest": Table(
+        "the best tiers beside as many customers by one number, at past days",
+        ("tiers", "rule", "outcome"),
+        "08_classification",
+        {
+            "tiers": count_column("how many tiers, from the best", True),
+            "rule": text_column(
+                "the number that picks as many customers", True, ("spend_365d", "value", "rfm")
+            ),
+            "outcome": text_column("what is compared", True, ("spend", "margin", "bought_again")),
+            "days": count_column("past days compared", True),
+            "customers": Column("number", "count", "customers chosen, averaged over the days"),
+            "ours": share_column("of what came later, by the tiers; of bought_again: of the chosen"),
+            "theirs": share_column("the same by the rule"),
+            "difference": Column("number", "-1…1", "ours less theirs"),
+            "low": Column("number", "-1…1", "lower end of its 95 % interval"),
+            "high": Column("number", "-1…1", "upper end"),
+            "p": share_column("of no difference, adjusted over all rows (Holm)"),
+            "verdict": text_column("of the tiers", True, ("better", "worse", "cannot_tell")),
         },
     ),
     "effects": Table(

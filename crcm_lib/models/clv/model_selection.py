@@ -108,6 +108,24 @@ class ModelSelection:
         ]
         return pd.concat(parts, ignore_index=True)[[*key, "spend_predicted", "spend_actual"]]
 
+    def past_values(self, **terms) -> pd.DataFrame:
+        """The table `value_past`: the champion's prediction on the first day of each window judged.
+
+        `terms` as for `ValueModel.predict`: horizon, discount and margin rate. Empty where nothing was judged.
+        """
+        numbers = ["p_alive", "expected_purchases", "spend_expected", "growth_expected", "value"]
+        parts = [
+            window.models[self.champion]
+            .predict(window.holdout.customers, **terms)[numbers]
+            .reset_index()
+            .assign(start=window.holdout.start, end=window.holdout.end)
+            for window in self.windows[: self.judged]
+        ]
+        columns = {"start": "datetime64[us]", "end": "datetime64[us]", "customer_id": str}
+        columns |= dict.fromkeys(numbers, float)
+        empty = pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in columns.items()})
+        return pd.concat(parts, ignore_index=True)[[*columns]] if parts else empty
+
     def largest_error(self, horizon_days: float, *, before: int = 0) -> float | None:
         """How far the champion's total may be off, as a logarithm; see `calibration.largest_error`.
 

@@ -15,6 +15,7 @@ from crcm_lib.schema.tables import check
 
 SCHEMA_VERSION = 2  # of the JSON of a ValueModel
 YEAR = 365.0
+MIN_RATE_DAYS = 90  # days over which a newcomer's spend per day is taken, at least
 TENTHS = 10
 
 
@@ -116,7 +117,9 @@ class ValueModel:
         Returns
         -------
         The table `value`, indexed by `customer_id`. `p_alive` is empty for one-time buyers (BG/NBD says 1 of
-        them by construction) and under the constant rate.
+        them by construction) and under the constant rate. `growth_expected` runs from -1 to 1: the
+        difference of the spend expected per day and that of the last year, over their sum; missing without
+        `spend_365d`.
         """
         buyers = customers[customers["purchases"] > 0]
         histories = purchase_histories(buyers)
@@ -140,6 +143,7 @@ class ValueModel:
         frame["spend_expected"] = frame["expected_purchases"] * spend
         frame["spend_if_stays"] = expected * spend
         frame["value"] = alive * present * spend * max(margin, 0.0)
+        frame["growth_expected"] = _expect_growth(buyers, frame["spend_expected"] / float(horizon_days))
         frame["model"] = pd.Series(self.name, index=frame.index, dtype="str")
         return check(frame, "value")
 
@@ -166,6 +170,15 @@ class ValueModel:
         """Share of buyers expected to have 0, 1, … `max_count` or more repeat purchases so far."""
         ages = weighted_histories(customers.loc[customers["purchases"] > 0, "days_observed"].to_numpy(float))
         return self.purchase_process.count_distribution(self.params, ages.columns[0], ages.weight, max_count)
+
+
+def _expect_growth(buyers: pd.DataFrame, expected_per_day: pd.Series) -> pd.Series:
+    """-1 for who is expected to spend nothing more, 0 as much as now, 1 for who spent nothing lately."""
+    if "spend_365d" not in buyers:
+        return pd.Series(np.nan, index=buyers.index)
+    days = buyers["days_observed"].clip(MIN_RATE_DAYS, YEAR)
+    now = buyers["spend_365d"].astype(float).clip(lower=0) / days
+    return (expected_per_day - now) / (expected_per_day + now).where(expected_per_day + now > 0)
 
 
 def sum_tenths(value: pd.Series) -> pd.DataFrame:

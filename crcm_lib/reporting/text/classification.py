@@ -5,12 +5,15 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.next_tier import find_changes
 from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
-from crcm_lib.decisions.tiers import find_needs
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.reporting.text.profile import name_groups
+from crcm_lib.schema.results import RESULTS
+
+MAX_CHANGES = 3  # ways to the next tier that are named
 
 
 def write_weights(weights: pd.DataFrame) -> pd.DataFrame:
@@ -65,7 +68,7 @@ def describe_parts(parts: pd.DataFrame) -> str:
 
 
 def write_reasons(
-    placed: pd.DataFrame, card: pd.DataFrame, policy: Policy, model: ScorecardModel
+    placed: pd.DataFrame, card: pd.DataFrame, raw: pd.DataFrame, policy: Policy, model: ScorecardModel
 ) -> pd.DataFrame:
     """Why each of these customers has their tier, and what would change it.
 
@@ -73,16 +76,16 @@ def write_reasons(
     ----------
     placed
         Rows of the table `tiers`; give those that are shown.
-    card
-        The table `scorecard`.
+    card, raw
+        The table `scorecard`, and the indicators it was made from.
     policy, model
         Say what each tier asks for, and what was learned for it.
 
     Returns
     -------
     `because`: the policy's words, the score against the tier's and all better tiers' conditions, and the
-    parts that add up to the score, so that anyone can check the rule by hand. `next_needs`: the points that
-    are missing to `next_tier`.
+    parts that add up to the score, so that anyone can check the rule by hand. `next_needs`: what would bring
+    the customer to `next_tier`, each alone.
     """
     names = [tier.name for tier in policy.tiers]
     against = {name: _write_conditions(policy, model.cutoffs[0], names.index(name)) for name in names}
@@ -91,11 +94,38 @@ def write_reasons(
     parts = write_rows(card.loc[placed.index], lambda points: _write_parts(model.weights[0], points))
     facts = {"because": placed["tier"].map(words), "conditions": placed["tier"].map(against), "parts": parts}
     because = write_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
-    return because.to_frame().assign(next_needs=write_rows(find_needs(placed, card, model), _write_needs))
+    needs = [
+        _write_changes(find_changes(customer, raw, placed, policy, model), placed.loc[customer, "next_tier"])
+        for customer in placed.index
+    ]
+    return because.to_frame().assign(next_needs=needs)
 
 
-def _write_needs(row: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} +{write(points, 'number')}" for name, points in row.items() if pd.notna(points))
+def _write_changes(changes: pd.DataFrame, wanted: str | float) -> str:
+    """The smallest changes that reach the tier wanted, each alone."""
+    if pd.isna(wanted):
+        return ""
+    if changes.empty:
+        return fill(_("{tier}: no single change of what the customer does suffices"), tier=wanted)
+    parts = [
+        fill(
+            _("{indicator} {needed} instead of {now}"),
+            indicator=change["indicator"],
+            needed=write(change["needed"], _number_form(change)),
+            now=write(change["now"], _number_form(change)),
+        )
+        for change in changes.head(MAX_CHANGES).to_dict("records")
+    ]
+    return fill(_("{tier}, by one of these alone: {parts}"), tier=wanted, parts="; ".join(parts))
+
+
+def _number_form(change: Mapping) -> str:
+    """The form of an indicator's numbers, from its column's kind and unit."""
+    columns = (table.columns for table in RESULTS.values())
+    column = next((each[change["column"]] for each in columns if change["column"] in each), None)
+    if column is None or column.unit == "0…1":
+        return "share" if max(change["now"], change["needed"]) <= 1 else "number"
+    return {"money": "money", "integer": "count"}.get(column.kind, "number")
 
 
 def _write_conditions(policy: Policy, cutoffs: Mapping[str, Mapping[str, Cutoff]], number: int) -> str:
@@ -147,8 +177,73 @@ def describe_audit(audit: pd.DataFrame) -> str:
     return fill(words, groups=len(audit), named=named or _("none"))
 
 
-def describe_classification(shown: pd.DataFrame, placed: pd.DataFrame) -> Takeaway:
-    """How large the best two tiers are, what they bring, and how firm all tiers are.
+def write_rules(rules: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """`compare_rules` with tiers, rules, outcomes and verdicts in words."""
+    names = [tier.name for tier in policy.tiers]
+    picks = {"spend_365d": _("last year's spend"), "value": _("predicted value"), "rfm": _("RFM score")}
+    outcomes = {
+        "spend": _("share of later spend"),
+        "margin": _("share of later margin"),
+        "bought_again": _("bought again"),
+    }
+    verdicts = {
+        "better": _("the criteria choose better"),
+        "worse": _("the number alone chooses better"),
+        "cannot_tell": _("chance may explain it"),
+    }
+    sets = {count: _(" and ").join(names[:count]) for count in (1, 2)}
+    maps = {"tiers": sets, "rule": picks, "outcome": outcomes, "verdict": verdicts}
+    return rules.assign(**{column: rules[column].map(words) for column, words in maps.items()})
+
+
+def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
+    """Whether the best tier would have brought as much as as many customers by last year's spend alone."""
+    best = rules[(rules["tiers"] == 1) & (rules["rule"] == "spend_365d")].set_index("outcome")
+    if best.empty or not best.loc["spend", "days"]:
+        return _(
+            "No window of the past shows whether the criteria choose better than last year's spend alone."
+        )
+    words = {
+        "better": _("the criteria choose better"),
+        "worse": _("the criteria cost {cost:share} of it"),
+        "cannot_tell": _("chance may explain the difference"),
+    }
+    spend, gains = best.loc["spend"], best.drop(index="spend").query("verdict == 'better'")
+    kinds = {
+        "margin": _("they hold {ours:share} of later margin, not {theirs:share}"),
+        "bought_again": _("{ours:share} of them bought again, not {theirs:share}"),
+    }
+    gained = [fill(kinds[name], **row) for name, row in gains.iterrows()]
+    if spend["verdict"] == "worse" and not gained:
+        gained = [_("and bring nothing in return that was measured")]
+    told = "; ".join([fill(words[spend["verdict"]], cost=-spend["difference"]), *gained])
+    template = _(
+        "At {days} earlier days {tier} would have held {ours:share} of the spend that followed, as many "
+        "customers by last year's spend alone {theirs:share}: {told}."
+    )
+    return fill(template, tier=policy.tiers[0].name, told=told, **spend[["days", "ours", "theirs"]])
+
+
+def describe_growth(growth: pd.DataFrame) -> str:
+    """Whether tiers that ask for a criterion such as potential later grew; empty without any."""
+    words = {
+        "grows": _(
+            "At earlier days customers in {tier} then spent {ratio:number} times as much as others of like "
+            "spend ({low:number} to {high:number})"
+        ),
+        "not_shown": _(
+            "Past days do not show that customers in {tier} go on to spend more than others of like spend: "
+            "nobody is called {tier}"
+        ),
+    }
+    parts = [fill(words[row["verdict"]], **row) + "." for row in growth.to_dict("records")]
+    return " ".join(parts)
+
+
+def describe_classification(
+    shown: pd.DataFrame, placed: pd.DataFrame, rules: pd.DataFrame, growth: pd.DataFrame, policy: Policy
+) -> Takeaway:
+    """How large the best two tiers are, what they bring, how firm all tiers are, and whether they were right.
 
     Parameters
     ----------
@@ -156,6 +251,8 @@ def describe_classification(shown: pd.DataFrame, placed: pd.DataFrame) -> Takeaw
         From `summarise_tiers`, small tiers hidden.
     placed
         The table `tiers`.
+    rules, growth
+        From `compare_rules` and `follow_growth`.
     """
     top = shown.head(2)
     hidden = top[["customers_share", "spend_share"]].isna().any(axis=None)
@@ -165,10 +262,12 @@ def describe_classification(shown: pd.DataFrame, placed: pd.DataFrame) -> Takeaw
     if hidden:
         words = _("{n:count} customers have a tier and a reason; **{names}** are too few to be shown. ")
     return takeaway(
-        words + _("{firm:share} keep their tier under every 10 % change of the weights."),
+        words + _("{firm:share} keep their tier under every 10 % change of the weights. {rules} {growth}"),
         names=_(" and ").join(top["tier"]),
         n=len(placed),
         people=top["customers_share"].sum(),
         spend=top["spend_share"].sum(),
         firm=(placed["firmness"] == 1).mean() if len(placed) else 0,
+        rules=describe_rules(rules, policy),
+        growth=describe_growth(growth),
     )
