@@ -16,6 +16,7 @@ DRAWS = 999  # of arms, else
 DRAWS_PER_CLAIM = 400  # so that at Holm's smallest level ten draws are as extreme
 MOST_DRAWN = 10**9  # customers times draws of a test, so that a million can be compared
 IN_MEMORY = 200_000  # customers drawn at a time
+FEW = 500  # of so few it is faster to shuffle all than to draw some
 
 
 def compare_means(
@@ -99,13 +100,19 @@ class _Stratum:
         """The sums of second arms of this size, drawn at random; the smaller arm is what is drawn."""
         whole, second = len(self.second), int(self.second.sum())
         size = min(second, whole - second)
-        rows, sums = max(1, IN_MEMORY // size), []
+        rows, sums = max(1, IN_MEMORY // (whole if whole <= FEW else size)), []
         for start in range(0, draws, rows):
-            times = range(min(rows, draws - start))
-            arms = np.array([random.choice(whole, size, replace=False, shuffle=False) for _each in times])
-            sums.append(_sums(self.values[arms]))
+            times = min(rows, draws - start)
+            sums.append(_sums(self._draw(random, times, size)))
         drawn = np.concatenate(sums)
         return drawn if size == second else _sums(self.values[np.newaxis]) - drawn
+
+    def _draw(self, random: np.random.Generator, times: int, size: int) -> np.ndarray:
+        whole = len(self.values)
+        if whole <= FEW:
+            return random.permuted(np.tile(self.values, (times, 1)), axis=1)[:, :size]
+        arms = [random.choice(whole, size, replace=False, shuffle=False) for _each in range(times)]
+        return self.values[np.array(arms)]
 
     def compare(self, sums: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Weighted differences of the means and their variances, for sums of the second arm."""

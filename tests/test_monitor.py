@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from crcm_lib import open_workspace
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import outcomes, tier_moves
 from crcm_lib.features.customers import spend_between, summarise_purchases
@@ -413,6 +414,46 @@ def test_a_difference_that_only_counting_makes_chance_is_called_so():
         "within chance once all are counted",
     ]
     assert words["p_adjusted"].tolist() == ["0.010", "0.400", "0.090"]
+
+
+@pytest.mark.parametrize(
+    ("verdict", "words"),
+    [
+        ("higher", "higher with the action"),
+        ("lower", "lower with the action"),
+        ("kept", "kept"),
+        ("reversed", "reversed"),
+        ("cannot_tell", "cannot tell"),
+        ("no_controls", "no control group: nothing can be said of an effect"),
+        ("too_few", "too few to tell: even the clearest difference could be chance"),
+    ],
+)
+def test_every_verdict_has_its_words(verdict, words):
+    assert monitoring.write_verdicts(effects(("call", verdict, -1.0, 1.0, 0.5)))["verdict"].tolist() == [
+        words
+    ]
+
+
+@pytest.mark.parametrize("sizes", [(3, 200), (200, 3), (3, 0), (0, 3)])
+def test_arms_of_a_few_customers_are_not_shown(tmp_path, sizes):
+    """As 10 hides them: by either arm, so that neither a size nor a mean of a few is on the page."""
+    ws = open_workspace(str(GOLDEN), str(tmp_path), policy="policy.yaml")
+    actions = [("letter", *sizes), ("call", 100, 50), ("visit", 90, 60)]
+    worked = pd.DataFrame(actions, columns=["action", "treated", "controls"]).assign(
+        outcome="spend", treated_mean=123.4, control_mean=1.0, low=0.0, high=0.0, p=0.5, p_adjusted=0.5
+    )
+    worked["verdict"] = "cannot_tell"
+    shown = ws.hide(ws.hide(worked, counts="controls"), counts="treated")
+    words = monitoring.write_verdicts(shown).set_index("action")
+    assert words.loc["letter", "treated_mean"] == "–"
+    assert pd.isna(words.loc["letter", ["treated", "controls"]].where([size > 0 for size in sizes])).all()
+    assert shown.attrs["hidden"] >= 5
+
+
+def test_the_picture_of_past_tiers_says_when_none_is_large_enough(followed):
+    before, later = followed
+    assert "strategic: " in monitoring.describe_order(outcomes.follow_tiers(before, later, POLICY), "EUR")
+    assert monitoring.describe_order(pd.DataFrame(), "EUR") == "No tier had enough customers to follow."
 
 
 def test_the_caption_counts_the_comparisons_and_is_silent_where_there_are_none():

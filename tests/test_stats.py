@@ -188,9 +188,9 @@ def test_without_any_spread_there_is_no_difference_and_no_interval(value):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("spend", [7.14, 90.1, 250.3])
+@pytest.mark.parametrize("spend", [7.14, 365.54])
 def test_controls_who_all_bought_nothing_are_compared(spend):
-    """Of 60 treated two bought: so it would have been in most draws, which end the interval at zero."""
+    """Of 60 treated two bought, as in most draws: so the interval ends at zero, not by rounding above it."""
     values = np.append(np.zeros(70), [spend, 1.3 * spend])
     compared = compare_means(values, np.arange(72) > 11, np.zeros(72), claims=1, seed=0)
     assert compared.p == 1

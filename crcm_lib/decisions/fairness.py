@@ -41,7 +41,7 @@ def audit_tiers(
 
     Groups below the policy's `min_cell`, and who is in no known group if so few, are put together as
     `small_groups`, with the smallest of the other groups while they are still too few: so none follows from
-    the rest. A group that leaves fewer others is left out.
+    the rest. A group that leaves no others is left out.
     """
     better = tiers["tier"].isin([tier.name for tier in policy.tiers[:2]])
     rows = []
@@ -74,7 +74,7 @@ def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> 
     total, total_better = len(better), int(better.sum())
     for group, members in better.groupby(groups):
         count, hits = len(members), int(members.sum())
-        if total - count < least:
+        if count == total:
             continue
         low, high = wilson(hits, count)
         p, smallest_p = exact_p(hits, [(total, total_better, count)])

@@ -1,9 +1,13 @@
 """All worlds."""
 
 from worlds.customers import INTERVALS
-from worlds.effects import EFFECTS, NO_EFFECT, NO_ORDER, ORDER
+from worlds.effects import EFFECTS, EQUAL_MEANS, NO_EFFECT, NO_ORDER, ORDER
 from worlds.groups import CLOUD, GROUPS
 from worlds.renewals import RENEWALS
 from worlds.unfairness import SHUFFLED, UNFAIR
 
-WORLDS = (INTERVALS, RENEWALS, CLOUD, GROUPS, NO_EFFECT, EFFECTS, NO_ORDER, ORDER, SHUFFLED, UNFAIR)
+WORLDS = (
+    *(INTERVALS, RENEWALS, CLOUD, GROUPS),
+    *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
+    *(SHUFFLED, UNFAIR),
+)

@@ -88,6 +88,16 @@ def measure_no_order(seed: int) -> dict[str, float]:
     return claims_of(judge_order(seed, buys, dict.fromkeys(TIERS, 1.0))["verdict"], "kept", "reversed")
 
 
+def measure_equal_means(seed: int) -> dict[str, float]:
+    """Five tiers that spend alike on average: in the best 95 % buy, in the last 20 %, but far more each.
+
+    Who spends most is in few samples: so what is falsely claimed is nearly always that the order was kept.
+    """
+    buys = dict(zip(TIERS, (0.95, 0.8, 0.6, 0.4, 0.2), strict=True))
+    pairs = judge_order(seed, buys, {name: 1 / share for name, share in buys.items()})
+    return claims_of(pairs.loc[pairs["outcome"] == "spend", "verdict"], "kept", "reversed")
+
+
 def measure_order(seed: int) -> dict[str, float]:
     """Five tiers, each spending twice as much as the one below and 15 points more buying again."""
     buys = dict(zip(TIERS, (0.95, 0.8, 0.65, 0.5, 0.35), strict=True))
@@ -107,6 +117,9 @@ EFFECTS = World(
 )
 NO_ORDER = World(
     "no_tier_order", SEEDS, measure_no_order, dict.fromkeys(("claimed", "kept", "reversed"), FALSE)
+)
+EQUAL_MEANS = World(
+    "tiers_of_equal_means", SEEDS, measure_equal_means, dict.fromkeys(("claimed", "kept", "reversed"), FALSE)
 )
 ORDER = World(
     "tier_order",

@@ -135,7 +135,7 @@ def describe_sensitivity(changes: pd.DataFrame) -> str:
 def write_audit(audit: pd.DataFrame) -> pd.DataFrame:
     """`audit_tiers` with words for groups that are ids, a `label` of attribute and group, and a `remark`."""
     group = name_groups(audit["group"]).astype("str")
-    beside = (audit["finding"] == "alike") & (audit["p"] <= LEVEL)
+    beside = audit["finding"].isin(["alike", "too_small"]) & (audit["p"] <= LEVEL)
     remark = (
         audit["finding"].replace(_findings()).mask(beside, _("within chance once all groups are counted"))
     )
@@ -144,9 +144,9 @@ def write_audit(audit: pd.DataFrame) -> pd.DataFrame:
 
 def list_audit(audit: pd.DataFrame) -> pd.DataFrame:
     """`write_audit` as a table for people."""
-    columns = ["attribute", "group", "customers", "share", "others_share", "ratio", "p_adjusted", "remark"]
+    columns = ["group", "customers", "share", "others_share", "ratio", "p_adjusted", "remark"]
     p = write_rows(audit, lambda row: write(row["p_adjusted"], "p"))
-    return audit.assign(p_adjusted=p)[columns]
+    return audit.assign(group=audit["label"], p_adjusted=p)[columns]
 
 
 def caption_audit() -> str:
@@ -177,9 +177,9 @@ def describe_audit(audit: pd.DataFrame) -> str:
 
 def _findings() -> dict[str, str]:
     return {
-        "fewer": _("fewer than everyone else, beyond chance"),
-        "more": _("more than everyone else, beyond chance"),
-        "below_four_fifths": _("below four fifths of everyone else's share, yet within chance"),
+        "fewer": _("fewer, beyond chance"),
+        "more": _("more, beyond chance"),
+        "below_four_fifths": _("below four fifths, yet within chance"),
         "alike": _("within chance"),
         "too_small": _("too small to tell"),
     }
