@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from crcm_lib.config.policy import read_policy
-from crcm_lib.decisions import fairness, scorecard, tiers
+from crcm_lib.decisions import scorecard, tiers
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
 from crcm_lib.reporting.text import classification as text
@@ -252,23 +252,6 @@ def test_abc_classes_are_the_plain_baseline_and_ties_share_one():
     assert tiers.classify_abc(spend).to_list() == ["A", "A", "B", "B", "B", "C", "C"]
 
 
-def test_the_audit_shows_a_planted_difference_and_hides_small_groups(placed, customers):
-    better = placed["tier"].isin(["strategic", "key"])
-    planted = customers.assign(region=np.where(better, "north", "south"), size="one")
-    planted.loc[planted.index[-3:], "region"] = "east"
-    audit = fairness.audit_tiers(placed, planted, POLICY, as_of="2025-12-31")
-    regions = audit[audit["attribute"] == "region"].set_index("group")
-    assert regions.loc[["north", "south"], "differs"].all()
-    assert "east" not in regions.index
-    assert audit["customers"].min() >= POLICY.privacy.min_cell
-
-
-def test_age_is_audited_from_the_birthday(placed, customers):
-    audit = fairness.group_attribute(customers, "age", as_of="2025-12-31")
-    assert set(audit) == {"30_to_44"}
-    assert fairness.group_attribute(customers, "gender", as_of="2025-12-31") is None
-
-
 def test_input_tables_become_indicators_and_nothing_later_counts():
     engine = open_engine(GOLDEN)
     derived = decision_inputs.derive(engine, as_of="2025-06-30")
@@ -357,11 +340,3 @@ def test_the_takeaway_names_the_two_best_tiers_or_says_that_they_are_too_few(pla
     hidden = summary.assign(customers_share=np.nan, spend_share=np.nan)
     words = text.describe_classification(hidden, placed).markdown
     assert "410 customers have a tier and a reason; **strategic and key** are too few" in words
-
-
-def test_the_audit_is_written_with_words_for_age_groups(placed, customers):
-    audit = text.write_audit(fairness.audit_tiers(placed, customers, POLICY, as_of="2025-12-31"))
-    assert "region: north" in set(audit["label"])
-    assert "none of the policy's audit attributes" in text.describe_audit(audit.head(0))
-    ages = pd.DataFrame({"attribute": ["age"], "group": ["30_to_44"]})
-    assert text.write_audit(ages)["label"].to_list() == ["age: 30 to 44"]

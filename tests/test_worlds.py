@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 from worlds import KEY, World, at_most_5_percent, read_table, run_seed, summarise
 from worlds.catalogue import WORLDS
 
@@ -26,6 +27,19 @@ def test_the_table_has_every_seed_and_measure_of_a_world(table, world):
 
 def test_the_table_has_no_other_world(table):
     assert set(table.index.get_level_values("world")) == {world.name for world in WORLDS}
+
+
+@pytest.mark.parametrize(
+    ("world", "up", "down"),
+    [
+        ("no_effect", "higher", "lower"),
+        ("no_tier_order", "kept", "reversed"),
+        ("shuffled_tiers", "more", "fewer"),
+    ],
+)
+def test_what_is_falsely_claimed_is_so_in_either_direction_alike(table, world, up, down):
+    claims = [int(table["value"].xs((world, name), level=("world", "measure")).sum()) for name in (up, down)]
+    assert not sum(claims) or binomtest(claims[0], sum(claims)).pvalue > 0.01
 
 
 @pytest.mark.slow

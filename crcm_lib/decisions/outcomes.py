@@ -7,12 +7,14 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.features.customers import spend_between
+from crcm_lib.permutation import compare_means
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.results import RESULTS
-from crcm_lib.stats import newcombe, student, welch, wilson
+from crcm_lib.stats import LEVEL, Comparison, compare_shares, holm, student, wilson
 
 MIN_ARM = 5  # customers of each arm, to compare them at all
-OUTCOMES = {"bought_again": newcombe, "spend": welch}
+MIN_IN_WAVE = 2  # of each arm: one customer alone has no spread
+OUTCOMES = ("bought_again", "spend")
+COMPARED = list(Comparison._fields)
 
 
 def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -45,11 +47,10 @@ def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> p
     return pd.DataFrame(rows)
 
 
-def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, followed: pd.DataFrame) -> pd.DataFrame:
+def compare_neighbours(
+    before: pd.DataFrame, later: pd.DataFrame, followed: pd.DataFrame, *, seed: int
+) -> pd.DataFrame:
     """Each past tier against the one below: difference of later spend and retention, with a verdict.
-
-    Welch's interval for the spend, Newcombe's for the share. A pair is `kept` if the interval lies above
-    zero, `reversed` below, else `cannot_tell`.
 
     Parameters
     ----------
@@ -59,32 +60,52 @@ def compare_neighbours(before: pd.DataFrame, later: pd.DataFrame, followed: pd.D
         From `spend_between`.
     followed
         From `follow_tiers`: the tiers to compare, best first; tiers too small to be shown may be left out.
+    seed
+        Of the permutations.
+
+    Returns
+    -------
+    `tier`, `below`, `outcome`, the `difference` with its own 95 % interval from `low` to `high`, `p`, and
+    `p_adjusted` over all pairs and outcomes (Holm). `verdict`: `kept` or `reversed` where `p_adjusted` is at
+    most 5 % and the interval is above or below zero, else `cannot_tell`, or `too_few`: even the clearest
+    difference could have been chance.
     """
     spend, again = _outcomes(before.index, later)
-    values = {"spend": spend, "bought_again": again}
-    tiers, rows = before["tier"].to_numpy(), []
-    for upper, lower in pairwise(followed["tier_before"] if len(followed) else ()):
-        one, other = tiers == upper, tiers == lower
-        for outcome, of_each in values.items():
-            difference, low, high = OUTCOMES[outcome](of_each[one], of_each[other])
-            rows.append((upper, lower, outcome, difference, low, high, _judge(low, high)))
-    columns = ["tier", "below", "outcome", "difference", "low", "high", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    customers = pd.DataFrame({"tier": before["tier"].to_numpy(), "spend": spend, "bought_again": again})
+    pairs, rows = list(pairwise(followed["tier_before"] if len(followed) else ())), []
+    for upper, lower in pairs:
+        two = customers[customers["tier"].isin((upper, lower))]
+        arms = two.assign(first=two["tier"] == upper, stratum=0)
+        enough = min(arms["first"].sum(), (~arms["first"]).sum()) >= MIN_ARM
+        for outcome in OUTCOMES:
+            compared = _compare(arms, outcome, len(OUTCOMES) * len(pairs), seed) if enough else {}
+            verdict = None if enough else "too_few"
+            rows.append({"tier": upper, "below": lower, "outcome": outcome, "verdict": verdict, **compared})
+    columns = ["tier", "below", "outcome", *COMPARED, "verdict"]
+    return _judge(pd.DataFrame(rows, columns=columns), ["tier", "below"], ("kept", "reversed"))
 
 
 def tier_order_verdict(pairs: pd.DataFrame, outcome: str) -> str:
-    """Did the tiers keep their order later? `kept`, `partly` or `cannot_tell`.
+    """Did the tiers keep their order later?
+
+    `kept` by all pairs, `kept_in_part` (of the others nothing can be said), `reversed` likewise, `mixed`
+    (kept by some, reversed by some) or `cannot_tell`.
 
     >>> tier_order_verdict(pd.DataFrame({"outcome": ["spend"] * 2, "verdict": ["kept", "reversed"]}), "spend")
-    'partly'
+    'mixed'
     """
     verdicts = set(pairs.loc[pairs["outcome"] == outcome, "verdict"])
-    if verdicts == {"kept"}:
-        return "kept"
-    return "partly" if verdicts & {"kept", "reversed"} else "cannot_tell"
+    found = verdicts & {"kept", "reversed"}
+    if len(found) == 2:
+        return "mixed"
+    if found == {"kept"}:
+        return "kept" if verdicts == found else "kept_in_part"
+    return "reversed" if found else "cannot_tell"
 
 
-def measure_actions(engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
+def measure_actions(
+    engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp, seed: int
+) -> pd.DataFrame:
     """The table `action_effects`: earlier treatments beside their controls, from their start on.
 
     Parameters
@@ -92,48 +113,88 @@ def measure_actions(engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Times
     engine
         Holds the clean table `transactions`.
     arms
-        From `decision_inputs.find_arms`; each wave (action, start, end) is followed to its end or to `as_of`.
+        From `decision_inputs.find_arms`.
     as_of
         Last day known.
-
-    Returns
-    -------
-    Per action and outcome the sizes, means, difference with its 95 % interval, and a `verdict`: `higher` or
-    `lower` with the action, `cannot_tell` where the interval holds zero, `no_controls`, or `too_few`.
-
-    Notes
-    -----
-    Without controls nothing is said of an effect. Whether the arms were drawn at random is for
-    whoever drew them to say; ours are.
+    seed
+        Of the permutations.
     """
-    parts = []
-    for _of_wave, wave in arms.groupby(["action", "start", "end"], sort=True):
-        start, end = wave["start"].iloc[0], min(wave["end"].iloc[0], pd.Timestamp(as_of))
+    return compare_arms(follow_arms(engine, arms, as_of=as_of), seed=seed)
+
+
+def follow_arms(engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
+    """What the customers of each arm did, for each action: `spend`, and 1 where they `bought_again`.
+
+    A wave is an action and its start: within it the arms were drawn. All of a wave are followed from its
+    start to its last end or to `as_of`, whatever became of them (intention to treat). The first wave of an
+    action counts for a customer, as later ones depend on it; who is in both arms of it was not drawn, and is
+    left out.
+    """
+    first = arms[arms["start"] == arms.groupby(["customer_id", "action"])["start"].transform("min")]
+    first = first[~first.duplicated(["customer_id", "action"], keep=False)]
+    parts = [first.head(0).assign(spend=0.0, bought_again=0.0)]
+    for _action_and_start, wave in first.groupby(["action", "start"], sort=True):
+        start, end = wave["start"].iloc[0], min(wave["end"].max(), pd.Timestamp(as_of))
         later = spend_between(engine, after=start - pd.Timedelta(days=1), until=end)
         spend, again = _outcomes(pd.Index(wave["customer_id"]), later)
         parts.append(wave.assign(spend=spend, bought_again=again))
-    followed = pd.concat(parts) if parts else arms.assign(spend=0.0, bought_again=0.0)
+    return pd.concat(parts[1:] or parts)
+
+
+def compare_arms(followed: pd.DataFrame, *, seed: int) -> pd.DataFrame:
+    """The table `action_effects`, from `follow_arms`.
+
+    Returns
+    -------
+    Per action and outcome the sizes of the arms, their means (of the controls: each wave counts by its
+    treated), the difference with its own 95 % interval, `p`, and `p_adjusted` over all actions and outcomes
+    (Holm). `verdict`: `higher` or `lower` with the action where `p_adjusted` is at most 5 % and the interval
+    is above or below zero, else `cannot_tell`, `no_controls`, or `too_few`: even the clearest difference
+    could have been chance.
+
+    Notes
+    -----
+    `strategy.choose_actions` makes every customer of a wave a control with the same chance, each by a draw of
+    their own. So, given how many controls there are, every choice of them was as likely, and permuting the
+    arms within waves is what the draw could have done; but that where capacity ended a wave, its last
+    customer is treated. Waves with fewer than two customers of an arm are left out. Without controls nothing
+    is said of an effect. Whether arms of another origin were drawn at random is for whoever drew them to say.
+    """
+    claims = len(OUTCOMES) * followed["action"].nunique()
     rows = [
-        {"action": action, "outcome": outcome, **_compare_arms(wave, outcome)}
-        for action, wave in followed.groupby("action")
+        {"action": action, "outcome": outcome, **_compare_arms(waves, outcome, claims, seed)}
+        for action, waves in followed.groupby("action")
         for outcome in OUTCOMES
     ]
-    return pd.DataFrame(rows, columns=list(RESULTS["action_effects"].columns))
+    columns = [
+        "action",
+        "outcome",
+        "treated",
+        "controls",
+        "treated_mean",
+        "control_mean",
+        *COMPARED,
+        "verdict",
+    ]
+    judged = _judge(pd.DataFrame(rows, columns=columns), ["action"], ("higher", "lower"))
+    return judged.astype({"treated": "int64", "controls": "int64"})
 
 
-def _compare_arms(wave: pd.DataFrame, outcome: str) -> dict[str, float | int | str]:
-    treated, control = (
-        wave.loc[wave["arm"] == arm, outcome].to_numpy(float) for arm in ("treatment", "control")
-    )
-    compared: dict[str, float | int | str] = {"treated": len(treated), "controls": len(control)}
-    if not len(control):
-        return compared | {"treated_mean": treated.mean(), "verdict": "no_controls"}
-    if min(len(treated), len(control)) < MIN_ARM:
-        return compared | {"verdict": "too_few"}
-    difference, low, high = OUTCOMES[outcome](treated, control)
-    verdict = {"kept": "higher", "reversed": "lower"}.get(_judge(low, high), "cannot_tell")
-    means = {"treated_mean": treated.mean(), "control_mean": control.mean(), "difference": difference}
-    return compared | means | {"low": low, "high": high, "verdict": verdict}
+def _compare_arms(waves: pd.DataFrame, outcome: str, claims: int, seed: int) -> dict[str, object]:
+    arms = waves.assign(first=waves["arm"] == "treatment", stratum=waves["start"])
+    sizes = {"treated": int(arms["first"].sum()), "controls": int((~arms["first"]).sum())}
+    if not sizes["controls"]:
+        return {**sizes, "treated_mean": arms[outcome].mean(), "verdict": "no_controls"}
+    in_arm = arms.groupby(["stratum", "first"])["first"].transform("size")
+    in_other = arms.groupby("stratum")["first"].transform("size") - in_arm
+    arms = arms[(in_arm >= MIN_IN_WAVE) & (in_other >= MIN_IN_WAVE)]
+    compared = {"treated": int(arms["first"].sum()), "controls": int((~arms["first"]).sum())}
+    if min(compared.values()) < MIN_ARM:
+        return {**sizes, "verdict": "too_few"}
+    means = arms.groupby(["first", "stratum"])[outcome].mean().unstack()  # noqa: PD010
+    weights = arms[arms["first"]].groupby("stratum").size() / compared["treated"]
+    of_arms = {"treated_mean": means.loc[True] @ weights, "control_mean": means.loc[False] @ weights}
+    return {**compared, **of_arms, **_compare(arms, outcome, claims, seed), "verdict": None}
 
 
 def _outcomes(customers: pd.Index, later: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -143,7 +204,26 @@ def _outcomes(customers: pd.Index, later: pd.DataFrame) -> tuple[np.ndarray, np.
     return spend, (of_each["purchases"].fillna(0) > 0).to_numpy(float)
 
 
-def _judge(low: float, high: float) -> str:
-    if low > 0:
-        return "kept"
-    return "reversed" if high < 0 else "cannot_tell"
+def _compare(arms: pd.DataFrame, outcome: str, claims: int, seed: int) -> dict[str, float]:
+    """The arm `first` less the other, within each `stratum`: shares exactly, means by permutation."""
+    values, first, strata = (arms[name].to_numpy() for name in (outcome, "first", "stratum"))
+    if outcome == "bought_again":
+        return compare_shares(values, first, strata)._asdict()
+    return compare_means(values, first, strata, claims=claims, seed=seed)._asdict()
+
+
+def _judge(compared: pd.DataFrame, arms: list[str], names: tuple[str, str]) -> pd.DataFrame:
+    """With `p_adjusted`, and a `verdict` where there is none: the first name above zero, the second below.
+
+    A claim asks for the adjusted p and the interval that is shown, so that they cannot contradict each other.
+    Arms of which even spend, the finer outcome, could not have reached the level are too few.
+    """
+    adjusted = holm(compared["p"].to_numpy(float), compared["smallest_p"].to_numpy(float))
+    out_of_reach = (compared["outcome"] == "spend") & compared["p"].notna() & np.isnan(adjusted)
+    too_few = out_of_reach.groupby([compared[name] for name in arms]).transform("any").astype(bool)
+    claimed = adjusted <= LEVEL
+    conditions = [too_few, claimed & (compared["low"] > 0), claimed & (compared["high"] < 0)]
+    verdicts = np.select(conditions, ["too_few", *names], "cannot_tell")
+    verdicts = np.where(compared["verdict"].isna(), verdicts, compared["verdict"])
+    judged = compared.drop(columns=["smallest_p", "verdict"])
+    return judged.assign(p_adjusted=adjusted, verdict=verdicts)

@@ -6,7 +6,7 @@ Nothing dated after `as_of` counts: an invoice paid later is still open, a later
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date, days_between
-from crcm_lib.schema.engine import Engine, columns_of, has
+from crcm_lib.schema.engine import Engine, has
 
 PAYMENTS = """
     select customer_id,
@@ -24,10 +24,9 @@ LATEST = """
         where later.customer_id = given.customer_id and later.{what} = given.{what} and date <= {day})
     group by customer_id, {what} order by customer_id, {what}"""
 ARMS = """
-    select customer_id, action, arm, min(start) as start, max("end") as "end",
-        sum({cost}) as cost
+    select customer_id, action, arm, start, max("end") as "end"
     from assignments where start <= {day}
-    group by customer_id, action, arm order by customer_id, action, arm"""
+    group by customer_id, action, arm, start order by customer_id, action, start, arm"""
 
 
 def derive(engine: Engine, *, as_of) -> dict[str, pd.DataFrame]:
@@ -72,16 +71,11 @@ def find_consents(engine: Engine, *, as_of) -> pd.DataFrame | None:
 
 
 def find_arms(engine: Engine, *, as_of) -> pd.DataFrame:
-    """Treatments and controls begun by `as_of`: `customer_id`, `action`, `arm`, `start`, `end`, `cost`."""
+    """Treatments and controls begun by `as_of`: `customer_id`, `action`, `arm`, `start`, `end`."""
     if not has(engine, "assignments"):
-        return pd.DataFrame(columns=["customer_id", "action", "arm", "start", "end", "cost"])
-    has_cost = "cost" in columns_of(engine, "assignments")
-    arms = _ask(engine, ARMS, as_of, cost="coalesce(cost, 0)" if has_cost else "0")
-    return arms.assign(
-        start=pd.to_datetime(arms["start"]),
-        end=pd.to_datetime(arms["end"]),
-        cost=arms["cost"].astype("float64"),
-    )
+        return pd.DataFrame(columns=["customer_id", "action", "arm", "start", "end"])
+    arms = _ask(engine, ARMS, as_of)
+    return arms.assign(start=pd.to_datetime(arms["start"]), end=pd.to_datetime(arms["end"]))
 
 
 def _ask(engine: Engine, query: str, as_of, **parts: str) -> pd.DataFrame:

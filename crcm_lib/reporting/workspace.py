@@ -101,7 +101,8 @@ class Workspace:
         Where the frame is shown, a line below it says how many numbers are hidden, and why.
         """
         published = hide_small(groups, counts=counts, money=list(money), at_least=self.min_cell)
-        published.attrs = {**groups.attrs, "hidden": count_hidden(groups, published)}
+        hidden = groups.attrs.get("hidden", 0) + count_hidden(groups, published)
+        published.attrs = {**groups.attrs, "hidden": hidden}
         return published
 
     def counts(self, frame: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:

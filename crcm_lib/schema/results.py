@@ -510,15 +510,23 @@ RESULTS = {
         {
             "action": text_column("an action of an earlier run", True),
             "outcome": text_column("what was compared", True, ("bought_again", "spend")),
-            "treated": count_column("customers treated", True),
-            "controls": count_column("customers in the control group", True),
+            "treated": count_column("customers treated, of those compared", True),
+            "controls": count_column("customers in the control group, of those compared", True),
             "treated_mean": Column("number", "share or currency", "mean of the treated"),
-            "control_mean": Column("number", "share or currency", "mean of the controls"),
+            "control_mean": Column(
+                "number", "share or currency", "mean of the controls, each wave counting by its treated"
+            ),
             "difference": Column("number", "share or currency", "treated less control"),
-            "low": Column("number", "share or currency", "lower end of its 95 % interval"),
-            "high": Column("number", "share or currency", "upper end of its 95 % interval"),
+            "low": Column("number", "share or currency", "lower end of its own 95 % interval"),
+            "high": Column("number", "share or currency", "upper end of its own 95 % interval"),
+            "p": share_column(
+                "chance of a difference as large, either way, if the action did nothing; of drawing the arms anew"
+            ),
+            "p_adjusted": share_column(
+                "p with all actions and outcomes counted (Holm); empty where it could not have reached 5 %"
+            ),
             "verdict": text_column(
-                "what the interval says",
+                "higher or lower where p_adjusted is at most 5 % and the interval does not hold zero",
                 True,
                 ("higher", "lower", "cannot_tell", "no_controls", "too_few"),
             ),

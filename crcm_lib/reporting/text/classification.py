@@ -11,9 +11,13 @@ from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.reporting.text.profile import name_groups
+<<<<<<< HEAD
 from crcm_lib.schema.results import RESULTS
 
 MAX_CHANGES = 3  # ways to the next tier that are named
+=======
+from crcm_lib.stats import LEVEL
+>>>>>>> 91e590a
 
 
 def write_weights(weights: pd.DataFrame) -> pd.DataFrame:
@@ -162,19 +166,56 @@ def describe_sensitivity(changes: pd.DataFrame) -> str:
 
 
 def write_audit(audit: pd.DataFrame) -> pd.DataFrame:
-    """`audit_tiers` with the names of groups that are ids, and a `label` of attribute and group."""
+    """`audit_tiers` with words for groups that are ids, a `label` of attribute and group, and a `remark`."""
     group = name_groups(audit["group"]).astype("str")
-    return audit.assign(group=group, label=audit["attribute"] + ": " + group)
+    beside = audit["finding"].isin(["alike", "too_small"]) & (audit["p"] <= LEVEL)
+    remark = (
+        audit["finding"].replace(_findings()).mask(beside, _("within chance once all groups are counted"))
+    )
+    return audit.assign(group=group, label=audit["attribute"] + ": " + group, remark=remark)
+
+
+def list_audit(audit: pd.DataFrame) -> pd.DataFrame:
+    """`write_audit` as a table for people."""
+    columns = ["group", "customers", "share", "others_share", "ratio", "p_adjusted", "remark"]
+    p = write_rows(audit, lambda row: write(row["p_adjusted"], "p"))
+    return audit.assign(group=audit["label"], p_adjusted=p)[columns]
+
+
+def caption_audit() -> str:
+    """What the table of groups holds, and how chance was counted."""
+    return _(
+        "Share in the two best tiers, beside everyone else's; p adjusted counts all groups at once (Holm), "
+        "and up to 0.05 is more than chance"
+    )
 
 
 def describe_audit(audit: pd.DataFrame) -> str:
     """What the points with intervals show; `audit` is from `write_audit`."""
     if audit.empty:
         return _("The data have none of the policy's audit attributes.")
-    different = audit[audit["differs"]]
-    named = [f"{row.attribute} {row.group} {write(row.share, 'share')}" for row in different.itertuples()]
-    words = _("Points with intervals for {groups} groups. Clearly different from everyone else: {named}.")
-    return fill(words, groups=len(audit), named=named or _("none"))
+    row = _("{attribute} {group}, {share:share} against {others_share:share} ({ratio:number} times)")
+    fewer, more, low = (
+        fill_rows(row, audit[audit["finding"] == name]) or _("none")
+        for name in ("fewer", "more", "below_four_fifths")
+    )
+    words = _(
+        "Points with intervals for {groups:count} groups. Beyond chance, fewer in the two best tiers than "
+        "everyone else: {fewer}. More: {more}. Below four fifths of everyone else's share, yet within "
+        "chance: {low}. Too small to tell: {small:count} groups."
+    )
+    small = (audit["finding"] == "too_small").sum()
+    return fill(words, groups=len(audit), fewer=fewer, more=more, low=low, small=small)
+
+
+def _findings() -> dict[str, str]:
+    return {
+        "fewer": _("fewer, beyond chance"),
+        "more": _("more, beyond chance"),
+        "below_four_fifths": _("below four fifths, yet within chance"),
+        "alike": _("within chance"),
+        "too_small": _("too small to tell"),
+    }
 
 
 def write_rules(rules: pd.DataFrame, policy: Policy) -> pd.DataFrame:

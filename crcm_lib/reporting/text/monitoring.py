@@ -65,14 +65,29 @@ def describe_order(followed: pd.DataFrame, currency: str) -> str:
 
 
 def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
-    """`compare_neighbours` or `measure_actions` in words: amounts as money, buying again as a share."""
+    """`compare_neighbours` or `compare_arms` in words: amounts as money, buying again as a share.
+
+    Of a difference whose own interval leaves out zero, but which is within chance once all are counted, this
+    is said.
+    """
     outcomes = {"spend": _("spend"), "bought_again": _("bought again")}
     kinds = {"spend": "money", "bought_again": "share"}
     written = {
         name: write_rows(compared, lambda row, name=name: write(row[name], kinds[row["outcome"]]))
         for name in compared.columns.intersection(MEASURES)
     }
-    return compared.assign(**written).replace({"outcome": outcomes, "verdict": _verdicts()})
+    beside_zero = (compared["low"] > 0) | (compared["high"] < 0)
+    counted = beside_zero & (compared["verdict"] == "cannot_tell")
+    verdicts = compared["verdict"].replace(_verdicts()).mask(counted, _("within chance once all are counted"))
+    p = write_rows(compared, lambda row: write(row["p_adjusted"], "p"))
+    words = compared.assign(**written, p_adjusted=p, verdict=verdicts).drop(columns="p")
+    return words.replace({"outcome": outcomes})
+
+
+def caption_order(pairs: pd.DataFrame, currency: str) -> str:
+    """What the table of tiers against the ones below holds."""
+    words = _("Each tier against the one below; spend in {currency}, buying again as a share")
+    return fill(words, currency=currency) + _write_counted(pairs)
 
 
 def caption_actions(effects: pd.DataFrame, currency: str) -> str:
@@ -80,13 +95,53 @@ def caption_actions(effects: pd.DataFrame, currency: str) -> str:
     if effects.empty:
         return _("Not available: no `assignments` table, so no earlier action can be judged.")
     words = _("Earlier actions: treated beside controls; spend in {currency}, buying again as a share")
-    return fill(words, currency=currency)
+    return fill(words, currency=currency) + _write_counted(effects)
+
+
+def _write_counted(compared: pd.DataFrame) -> str:
+    """How chance was counted, where anything could be compared."""
+    counted = compared["p_adjusted"].notna().sum()
+    if not counted:
+        return ""
+    words = _(
+        ". Each interval holds by itself in 95 % of cases; p adjusted counts the comparisons that could have "
+        "shown anything ({counted:count}, Holm), and up to 0.05 is more than chance"
+    )
+    return fill(words, counted=counted)
+
+
+def describe_actions(effects: pd.DataFrame) -> Takeaway:
+    """Which earlier actions made a difference beyond chance; "" where there was none to be judged.
+
+    That the action did it is said only where there were controls, as these were drawn at random.
+    """
+    claimed = effects[effects["verdict"].isin(("higher", "lower"))]
+    compared = effects.loc[effects["p"].notna() & (effects["verdict"] != "too_few"), "action"].nunique()
+    if effects.empty:
+        return takeaway("")
+    if len(claimed):
+        words = _("More than chance, beside controls drawn at random: {effects}.")
+    elif compared:
+        words = _(
+            "Between treated and controls of earlier actions ({compared:count}) no difference is more than "
+            "chance."
+        )
+    elif (effects["verdict"] == "too_few").any():
+        words = _("The control groups of earlier actions are too small to tell what these did.")
+    else:
+        words = _("No earlier action had a control group, so nothing is said of what they did.")
+    row = _("{action} ({outcome} {verdict})")
+    return takeaway(words, compared=compared, effects=fill_rows(row, write_verdicts(claimed)))
 
 
 def describe_monitoring(
-    moves: pd.DataFrame, summary: pd.DataFrame, orders: Mapping[str, str], past: pd.Timestamp
+    moves: pd.DataFrame,
+    summary: pd.DataFrame,
+    orders: Mapping[str, str],
+    effects: pd.DataFrame,
+    past: pd.Timestamp,
 ) -> Takeaway:
-    """How many moved, how many chance alone would move, and whether the past tiers kept their order.
+    """How many moved, how many chance alone would move, and whether past tiers and actions showed later.
 
     Parameters
     ----------
@@ -94,6 +149,8 @@ def describe_monitoring(
         From `compare_tiers` and `summarise_moves`.
     orders
         `tier_order_verdict` by outcome.
+    effects
+        The table `action_effects`.
     past
         The comparison day.
     """
@@ -109,7 +166,7 @@ def describe_monitoring(
         ". Did the past tiers keep their order? Later spend: **{spend}**; buying again: **{again}**. "
         "{down:count} moves down wait for a named person."
     )
-    return takeaway(
+    moved_and_kept = takeaway(
         words,
         past=past,
         moved=moved,
@@ -119,16 +176,19 @@ def describe_monitoring(
         again=_verdicts()[orders["bought_again"]],
         down=moves["waits_for_review"].sum(),
     )
+    parts = (moved_and_kept, describe_actions(effects))
+    return Takeaway(" ".join(part.markdown for part in parts if part.markdown))
 
 
 def _verdicts() -> dict[str, str]:
     return {
         "kept": _("kept"),
         "reversed": _("reversed"),
-        "partly": _("partly"),
+        "kept_in_part": _("kept where it can be told"),
+        "mixed": _("kept in part, reversed in part"),
         "cannot_tell": _("cannot tell"),
         "higher": _("higher with the action"),
         "lower": _("lower with the action"),
         "no_controls": _("no control group: nothing can be said of an effect"),
-        "too_few": _("too few to compare"),
+        "too_few": _("too few to tell: even the clearest difference could be chance"),
     }

@@ -21,7 +21,9 @@ FORMATS = {
     "number": ",.2f",  # any other
     "points": ",.1f",  # of a score
     "points_change": "+,.1f",  # in points of a score or in standard deviations
+    "p": ".3f",  # of a test
 }
+SMALLEST_P = 0.001  # smaller ones are only said to be
 KINDS = {*FORMATS, "money", "day", "text"}  # money: in units from 100 on, with cents below
 
 
@@ -34,6 +36,8 @@ def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
     ('1,234', '-3.46', '30', '80.0')
     >>> write(0.1234, "share"), write(0.1234, "change"), write(-0.0001, "change"), write(3, "points_change")
     ('12.3%', '+12.3%', '0.0%', '+3.0')
+    >>> write(0.0416, "p"), write(0.0004, "p")
+    ('0.042', '< 0.001')
     """
     if pd.isna(value):
         return missing
@@ -43,6 +47,8 @@ def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
         return f"{value:%Y-%m-%d}"
     if not isinstance(value, Number) or kind == "text":
         return str(value)
+    if kind == "p" and value < SMALLEST_P:
+        return f"< {SMALLEST_P}"
     if kind == "money":
         kind = "units" if abs(value) >= 100 else "cents"
     words = format(value, FORMATS[kind or ("count" if pd.api.types.is_integer(value) else "number")])
