@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crcm_lib.config.policy import read_policy
 from crcm_lib.pipeline import checks, leak_check
 from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.run import run
@@ -66,6 +67,22 @@ def test_no_page_and_no_notebook_shows_a_customer(sample_run):
     ids = leak_check.read_ids(sample_run)
     assert sum(map(leak_check.is_distinctive, ids)) > 1000  # so that the next line can fail
     assert leak_check.find_leaks(sample_run, ids) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "policy"), [("complete_journey", "retail"), ("sample", "retail"), ("sample", "b2b")]
+)
+def test_every_preset_runs_end_to_end(tmp_path, source, policy):
+    settings = {"source": f"data/sources/{source}.yaml", "policy": f"policies/{policy}.yaml"}
+    published = run(RunSettings(**settings, out=str(tmp_path / "reports")))
+    assert checks.verify(published) == []
+    assert leak_check.find_leaks(published, leak_check.read_ids(published)) == []
+    planned = tables.read(published, "actions")
+    rules = read_policy(settings["policy"])
+    assert planned["action"].nunique() > 5
+    assert set(planned["action"]) <= {action.name for action in rules.playbook}
+    assert {criterion.name for criterion in rules.criteria} & set(tables.read(published, "scorecard"))
 
 
 @pytest.mark.slow
