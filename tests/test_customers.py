@@ -18,7 +18,13 @@ from crcm_lib.features.customers import (
 )
 from crcm_lib.models import customer_base
 from crcm_lib.models.lifecycle import STAGES
-from crcm_lib.reporting.text.profile import describe_base, describe_retention, describe_shares, name_groups
+from crcm_lib.reporting.text.profile import (
+    describe_base,
+    describe_concentration,
+    describe_retention,
+    describe_shares,
+    name_groups,
+)
 from crcm_lib.schema import tables
 
 CDNOW = Path(lifetimes.__file__).parent / "datasets"
@@ -308,6 +314,14 @@ def test_lorenz_runs_from_nothing_to_everything_below_the_diagonal(cdnow):
     assert points.iloc[[0, -1]].to_numpy().tolist() == [[0, 0], [1, 1]]
     assert (points["share_of_spend"] <= points["share_of_customers"]).all()
     assert points["share_of_spend"].is_monotonic_increasing
+
+
+def test_the_curve_of_two_customers_would_tell_what_each_spends():
+    two = pd.DataFrame({"purchases": 1, "spend_total": [30.0, 70.0]})
+    curve = customer_base.lorenz_curve(two)
+    assert curve.empty
+    assert describe_concentration(curve, {"gini": 0.2}) == "No curve: too few have bought."
+    assert len(customer_base.lorenz_curve(two, at_least=2)) > 2
 
 
 def test_small_levels_lose_their_name():

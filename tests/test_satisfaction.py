@@ -313,6 +313,11 @@ def say_leading(leading):
 # In words
 
 
+def test_only_the_table_that_is_missing_is_said_to_be():
+    assert text.describe_missing(["surveys"], "tickets") == ""
+    assert text.describe_missing(["surveys"], "surveys") == "not available: no `surveys` table"
+
+
 def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
     waits = service.measure_waits(engine, as_of=AS_OF)
     leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF), at_least=1)

@@ -137,7 +137,7 @@ def sum_categories(engine: Engine, *, as_of, at_least: int = 5) -> pd.DataFrame:
     )
 
 
-def lorenz_curve(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
+def lorenz_curve(customers: pd.DataFrame, *, points: int = 100, at_least: int = 5) -> pd.DataFrame:
     """The Lorenz curve of buyers' spend: `share_of_customers` (smallest spenders first), `share_of_spend`.
 
     A negative spend (more returned than bought) counts as 0. Lorenz (1905), Publications of the American
@@ -149,8 +149,12 @@ def lorenz_curve(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
         `purchases` and `spend_total`; customers without a purchase are left out.
     points
         Number of steps along the axis of customers.
+    at_least
+        Of fewer buyers there is no curve: it would tell what each of them spends.
     """
     spend = _sorted_spend(customers).iloc[::-1]
+    if len(spend) < at_least:
+        return pd.DataFrame({"share_of_customers": [], "share_of_spend": []}, dtype=float)
     if not spend.sum():
         return pd.DataFrame({"share_of_customers": [0.0, 1.0], "share_of_spend": [0.0, 1.0]})
     reached = pd.concat([pd.Series([0.0]), spend.cumsum()], ignore_index=True)

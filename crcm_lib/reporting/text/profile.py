@@ -69,6 +69,8 @@ def describe_shares(groups: pd.DataFrame) -> str:
 
 def describe_concentration(curve: pd.DataFrame, measures: dict[str, float]) -> str:
     """What the Lorenz curve shows: the lower half's share of spend, and the Gini coefficient."""
+    if curve.empty:
+        return _("No curve: too few have bought.")
     half = float(np.interp(0.5, curve["share_of_customers"], curve["share_of_spend"]))
     words = _("Lorenz curve. The lower half of buyers brings {half:share} of spend; Gini {gini:number}.")
     return fill(words, half=half, gini=measures["gini"])

@@ -12,9 +12,9 @@ from crcm_lib.reporting.text.numbers import fill, fill_rows
 SURE = 0.05  # of finding a leading cause where two are alike
 
 
-def describe_missing(missing: list[str]) -> str:
-    """Which tables are not there; "" where all are."""
-    return "; ".join(fill(_("not available: no `{table}` table"), table=table) for table in missing)
+def describe_missing(missing: list[str], table: str) -> str:
+    """That this table is one of those that are not there; "" where it is."""
+    return fill(_("not available: no `{table}` table"), table=table) if table in missing else ""
 
 
 def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
@@ -130,7 +130,7 @@ def describe_satisfaction(
     at_least
         What fewer customers said is left out.
     """
-    words = [fill(_("Satisfaction {why}."), why=describe_missing([table])) for table in missing]
+    words = [fill(_("Satisfaction {why}."), why=describe_missing(missing, table)) for table in missing]
     values: dict[str, object] = {}
     promoters, csat = answers
     if promoters["answers"] >= at_least:
