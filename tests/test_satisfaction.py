@@ -140,7 +140,7 @@ def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said(
     assert table.empty
     missing = service.list_missing(engine)
     assert missing == ["tickets", "surveys"]
-    assert "not available: no `tickets` table; not" in text.describe_missing(missing)
+    assert text.describe_missing(missing, "tickets") == "not available: no `tickets` table"
     for measure in (service.trend_by_month, service.list_causes, service.measure_waits, service.age_open):
         assert measure(engine, as_of=AS_OF).empty
     assert service.count_off_scale(engine, as_of=AS_OF) == 0

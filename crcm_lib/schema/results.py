@@ -380,7 +380,7 @@ RESULTS = {
             ),
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
-            "cost": money_column("of doing it once", True, 0),
+            "cost": money_column("of all its occasions", True, 0),
             "priority": Column("integer", "", "1 is first", True, 1),
             "tier": text_column("the customer's tier; with the stage and the action, why", True),
             "stage": text_column("the customer's lifecycle stage"),
@@ -396,7 +396,7 @@ RESULTS = {
             "arm": text_column("treatment or control", True, ("treatment", "control")),
             "start": Column("day", "date", "from", True),
             "end": Column("day", "date", "until", True),
-            "cost": money_column("of the action; 0 for a control", True, 0),
+            "cost": money_column("of all its occasions; 0 for a control", True, 0),
         },
     ),
     "calendar": Table(
