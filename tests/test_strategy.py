@@ -202,7 +202,8 @@ def test_the_overview_adds_up(chosen, situation):
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
     actions = strategy.list_actions(chosen, situation, POLICY)
     assert summary["cost"].sum() == pytest.approx(actions["cost"].sum())
-    reached = plan_summary.cross_tiers(actions, situation, plan_summary.hide_few(summary, at_least=1), POLICY)
+    every = plan_summary.hide_few(summary, at_least=1)
+    reached = plan_summary.cross_tiers(actions, every, POLICY, at_least=1)
     tiers = [tier.name for tier in POLICY.tiers]
     assert reached.columns.to_list() == ["lever", "action", *tiers]
     assert reached[tiers].to_numpy().sum() == summary["treated"].sum()
@@ -249,7 +250,7 @@ def test_where_no_action_pays_everybody_gets_the_standard_offer_and_nothing_brea
     summary = plan_summary.summarise_actions(chosen, POLICY)
     shown = plan_summary.hide_few(summary, at_least=5)
     assert set(actions["action"]) == {"standard offer"}
-    assert plan_summary.cross_tiers(actions, poor, shown, POLICY).empty
+    assert plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).empty
     assert arms.compare_arms(assignments, poor).empty
     power = arms.measure_power(no_purchases(), assignments, poor, POLICY, as_of=AS_OF)
     people = arms.count_people(assignments)
@@ -471,11 +472,24 @@ def test_no_sum_on_the_page_tells_of_an_action_for_a_few(chosen, situation):
     assert plan["treated"] == rest["treated"].sum()
     assert plan["cost"] == pytest.approx(rest["cost"].sum())
     assert plan["hidden"] == 1
-    reached = plan_summary.cross_tiers(actions, situation, shown, POLICY)
+    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5)
     assert "welcome programme" not in set(reached["action"])
     assert "Actions for too few customers to show are not counted." in describe(
         plan, PEOPLE, power_of((9, 1))
     )
+
+
+def test_a_few_of_a_tier_do_not_follow_from_the_number_of_treated():
+    treated = (
+        [("next category", "key")] * 40 + [("next category", "growth")] * 2 + [("early access", "key")] * 9
+    )
+    actions = pd.DataFrame(treated, columns=["action", "tier"])
+    sizes = actions["action"].value_counts()
+    shown = pd.DataFrame({"lever": "product", "action": sizes.index, "treated": sizes.to_numpy()})
+    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).set_index("action")
+    assert reached.loc["next category", ["key", "growth"]].isna().all()  # 42 less 40 would be the 2
+    assert reached.loc["next category", "strategic"] == 0
+    assert reached.loc["early access", "key"] == 9
 
 
 def test_what_is_asked_does_not_tell_how_many_controls_there_are():

@@ -89,25 +89,31 @@ def add_up(shown: pd.DataFrame, actions: pd.DataFrame) -> dict[str, Any]:
     return sums | {"customers": people, "hidden": int(shown["treated"].isna().sum())}
 
 
-def cross_tiers(
-    actions: pd.DataFrame, tiers: pd.DataFrame, shown: pd.DataFrame, policy: Policy
-) -> pd.DataFrame:
+def cross_tiers(actions: pd.DataFrame, shown: pd.DataFrame, policy: Policy, *, at_least: int) -> pd.DataFrame:
     """How many customers of each tier an action reaches: `lever`, `action`, a column per tier, best first.
+
+    A few of a tier are missing, and so is what they would follow from with the number of treated.
 
     Parameters
     ----------
-    actions, tiers
-        The tables of these names.
+    actions
+        The table `actions`.
     shown
         From `hide_few`: actions of which the treated are hidden are left out, so that no sum tells of them.
     policy
         Orders the tiers.
+    at_least
+        Fewer customers are a few.
     """
-    named = shown[shown["treated"].fillna(0) > 0]
-    counts = pd.crosstab(actions["action"], actions["customer_id"].map(tiers["tier"]))
-    order = [tier.name for tier in policy.tiers]
-    counts = counts.reindex(index=named["action"], columns=order, fill_value=0)
-    crossed = named[["lever", "action"]].merge(counts, left_on="action", right_index=True)
+    named = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
+    tiers = [tier.name for tier in policy.tiers]
+    counts = pd.crosstab(actions["action"], actions["tier"]).reindex(named["action"], fill_value=0)
+    counts = counts.reindex(columns=tiers, fill_value=0).T.reset_index(drop=True)
+    hidden = [hide_small(counts[[name]], counts=str(name), at_least=at_least) for name in counts]
+    cells = (
+        pd.concat(hidden, axis=1).T.set_axis(tiers, axis=1) if hidden else counts.T.set_axis(tiers, axis=1)
+    )
+    crossed = named[["lever", "action"]].join(cells.reset_index(drop=True).astype("Int64"))
     levers = {lever: place for place, lever in enumerate(LEVERS)}
     return crossed.sort_values("lever", key=lambda lever: lever.map(levers), kind="stable", ignore_index=True)
 
