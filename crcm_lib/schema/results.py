@@ -242,9 +242,13 @@ RESULTS = {
                 at_least=0,
             ),
             "spend_to_come": money_column(
-                "what of it is still expected after waiting for so long; empty for prospects", at_least=0
+                "what of it is still expected after waiting for so long; of a prospect by the chance to buy",
+                at_least=0,
             ),
-            "days_waited": days_column("since the first purchase"),
+            "p_buys": Column(
+                "number", "probability", "of a prospect: to buy within as many days", at_least=0, at_most=1
+            ),
+            "days_waited": days_column("since the first purchase, of a prospect since signing up"),
             "reason": text_column(
                 "attributes: two of them change it most; or close_to_mean, mean_of_all, no_earlier_customers",
                 True,
