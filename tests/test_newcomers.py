@@ -8,6 +8,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from worlds.prospects import draw_signups
 
 from crcm_lib.errors import DataError
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
@@ -448,18 +449,8 @@ def test_degenerate_inputs_end_in_a_number_or_in_plain_words(case):
 # Whether a prospect buys at all
 
 
-def signed_up(n: int, seed: int, *, buy: float = 0.5, days: float = 60.0) -> pd.DataFrame:
-    """Signups over two years: half never buy, the others after a time with a mean of 60 days."""
-    rng = np.random.default_rng(seed)
-    signup = START + pd.to_timedelta(rng.integers(0, 730, n), unit="D")
-    waits = np.ceil(rng.exponential(days, n))
-    first = pd.Series(signup + pd.to_timedelta(waits, unit="D")).where(rng.random(n) < buy)
-    frame = pd.DataFrame({"signup": signup, "first_day": first.where(first <= AS_OF)})
-    return frame.set_index(pd.Index([f"p{i}" for i in range(n)], name="customer_id"))
-
-
 def test_the_chance_that_a_prospect_buys_is_the_true_one():
-    learned = learn_conversion(signed_up(20_000, 0), start=START, end=AS_OF, days=DAYS)
+    learned = learn_conversion(draw_signups(20_000, 0), start=START, end=AS_OF, days=DAYS)
     waited = np.array([0, 30, 120])
     still = 0.5 + 0.5 * np.exp(-waited / 60)
     truth = 1 - (0.5 + 0.5 * np.exp(-(waited + DAYS) / 60)) / still
@@ -468,19 +459,8 @@ def test_the_chance_that_a_prospect_buys_is_the_true_one():
     assert longest[0] == longest[1] < 0.01
 
 
-def test_the_check_at_an_earlier_day_holds_what_came_as_often_as_it_says():
-    """Of 200 simulated companies at least 90 % (its 95 % leave out that the chances are estimates)."""
-    held, chosen = 0, 0
-    for seed in range(200):
-        check = learn_conversion(signed_up(800, seed), start=START, end=AS_OF, days=DAYS).check
-        held += check["low"] <= check["came"] <= check["high"]
-        chosen += check["expected"] > check["came"]
-    assert held / 200 >= 0.90
-    assert 70 <= chosen <= 130  # neither too many nor too few are expected
-
-
 def test_the_chance_knows_nothing_of_later_days_and_of_who_bought_at_once():
-    signups = signed_up(2000, 1)
+    signups = draw_signups(2000, 1)
     later = signups.assign(first_day=signups["first_day"].fillna(AS_OF + pd.Timedelta(days=5)))
     at_once = signups.head(500).assign(first_day=signups["signup"].head(500))
     at_once.index = "x" + at_once.index
