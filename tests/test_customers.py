@@ -18,7 +18,13 @@ from crcm_lib.features.customers import (
 )
 from crcm_lib.models import customer_base
 from crcm_lib.models.lifecycle import STAGES
-from crcm_lib.reporting.text.profile import describe_base, describe_retention, describe_shares, name_groups
+from crcm_lib.reporting.text.profile import (
+    describe_base,
+    describe_concentration,
+    describe_retention,
+    describe_shares,
+    name_groups,
+)
 from crcm_lib.schema import tables
 
 CDNOW = Path(lifetimes.__file__).parent / "datasets"
@@ -134,6 +140,22 @@ def test_a_purchase_returned_whole_was_none_once_the_return_is_known():
     assert before.loc["b", ["purchases", "spend_total"]].to_list() == [1, 8]
     assert after.loc["b", ["purchases", "spend_total"]].to_list() == [0, 0]
     assert after.loc["b", ["days_since_last", "first_day"]].isna().all()
+
+
+def test_a_matched_return_lowers_the_spend_of_the_sales_day_whatever_the_window():
+    lines = [
+        ("a", "2023-01-10", "2023-01-10", "50.10"),  # older than a year, and half of it comes back now
+        ("a", "2024-01-30", "2023-01-10", "-25.05"),
+        ("a", "2023-11-01", "2023-11-01", "0.30"),
+        ("a", "2024-01-25", "2023-11-01", "-0.10"),
+        ("a", "2024-01-20", None, "-3"),  # nobody knows which sale it undoes: it counts on its own day
+    ]
+    engine = open_with([(*line, "o", "p", "food", "web", "0", "0") for line in lines])
+    row = summarise_customers(engine, as_of="2024-01-31").loc["a"]
+    assert row[["spend_30d", "spend_90d", "spend_180d", "spend_365d"]].to_list() == [-3, -3, -2.8, -2.8]
+    assert row["spend_total"] == 22.25
+    earlier = summarise_customers(engine, as_of="2024-01-22").loc["a"]  # its returns are not known yet
+    assert earlier[["spend_90d", "spend_365d"]].to_list() == [-2.7, -2.7]
 
 
 def test_a_return_without_its_sale_takes_spend_but_is_no_purchase():
@@ -294,6 +316,14 @@ def test_lorenz_runs_from_nothing_to_everything_below_the_diagonal(cdnow):
     assert points["share_of_spend"].is_monotonic_increasing
 
 
+def test_the_curve_of_two_customers_would_tell_what_each_spends():
+    two = pd.DataFrame({"purchases": 1, "spend_total": [30.0, 70.0]})
+    curve = customer_base.lorenz_curve(two)
+    assert curve.empty
+    assert describe_concentration(curve, {"gini": 0.2}) == "No curve: too few have bought."
+    assert len(customer_base.lorenz_curve(two, at_least=2)) > 2
+
+
 def test_small_levels_lose_their_name():
     customers = pd.DataFrame(
         {
@@ -317,10 +347,21 @@ def test_age_groups_count_birthdays_that_have_been():
 
 
 def test_categories_are_absent_or_add_up():
-    found = customer_base.sum_categories(open_with(), as_of="2024-01-31").set_index("category")
+    found = customer_base.sum_categories(open_with(), as_of="2024-01-31", at_least=1).set_index("category")
     assert found["spend_total"].to_dict() == {"food": 68, "home": 7}
     assert found.loc["food", "largest_share"] == pytest.approx(30 / 68)
     assert customer_base.sum_categories(open_with(columns=NAMES[:4]), as_of="2024-01-31").empty
+
+
+def test_the_name_of_a_category_of_few_buyers_is_not_shown():
+    lines = [(f"k{n}", "2024-01-02", "2024-01-02", "5", "o", "p", "food", "web", "0", "0") for n in range(6)]
+    lines += [("k1", "2024-01-03", "2024-01-03", "900", "o", "p", "for Ann Smith", "web", "0", "0")]
+    lines += [(f"k{n}", "2024-01-04", "2024-01-04", "7", "o", "p", "for Bo", "web", "0", "0") for n in (1, 2)]
+    found = customer_base.sum_categories(open_with(lines), as_of="2024-01-31").set_index("category")
+    assert found.index.to_list() == ["food", customer_base.OTHERS]
+    assert found["customers"].to_list() == [6, 2]  # who buys in two of the small ones counts once
+    assert found["spend_total"].to_list() == [30, 914]
+    assert found["spend_share"].sum() == pytest.approx(1)
 
 
 def test_small_cohorts_and_small_months_of_large_ones_are_hidden():
@@ -382,3 +423,15 @@ def test_the_takeaway_says_nothing_of_few():
     told = describe_base(by_stage * 10, measures, at_least=5).markdown
     assert told.startswith("60 customers have bought. Most are **new** (66.7% of buyers, 62.5% of spend)")
     assert "top tenth" not in told
+
+
+def test_the_takeaway_does_not_say_what_the_table_of_stages_hides():
+    sizes = {"customers": [0, 0, 0, 60, 6, 2, 0], "spend_total": [0.0, 0, 0, 900.0, 60.0, 40.0, 0]}
+    by_stage = pd.DataFrame(sizes, index=list(STAGES))
+    measures = {"top_10_share": np.nan, "gini": 0.5, "hhi": 0.1}
+    told = describe_base(by_stage, measures, at_least=5).markdown
+    assert told == "68 customers have bought. Most are **loyal** (88.2% of buyers, 90.0% of spend)."
+    two_of_eight = by_stage.assign(customers=[0, 0, 0, 6, 0, 2, 0])  # 6 would tell of the other 2
+    assert "Too few" in describe_base(two_of_eight, measures, at_least=5).markdown
+    dominated = describe_base(by_stage.assign(largest_share=0.9), measures, at_least=5).markdown
+    assert dominated == "68 customers have bought. Most are **loyal** (88.2% of buyers)."

@@ -8,6 +8,7 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from crcm_lib.reporting import display
+from crcm_lib.reporting.takeaway import takeaway
 from crcm_lib.schema.tables import About
 
 HOSTILE = "<img src=x onerror=alert(1)>"
@@ -38,6 +39,23 @@ def html_of(frame: pd.DataFrame) -> str:
 
 def cells_of(frame: pd.DataFrame) -> list[str]:
     return re.findall(r"<td[^>]*>(.*?)</td>", html_of(frame))
+
+
+def test_a_company_that_is_a_small_cell_has_no_takeaways():
+    found = takeaway("**{n}** customers are expected to spend {money:money} EUR.", n=2, money=503.0)
+    said = "Fewer than 5 customers have bought: what is true of them all would tell of each."
+    for buyers, words in ((2, said), (5, found.markdown), (None, found.markdown), (0, found.markdown)):
+        audience = display.Audience(ABOUT, 5, buyers)
+        assert display.limit_takeaway(found, audience).markdown == words
+
+
+def test_notebooks_show_takeaways_as_their_audience_may_read_them():
+    made = InteractiveShell()
+    display.register(made, display.Audience(ABOUT, 5, 2))
+    shown = made.display_formatter.format(takeaway("{n} customers", n=2))[0]
+    made.history_manager.end_session()
+    assert set(shown) == {"text/markdown", "text/plain"}
+    assert all(words.startswith("Fewer than 5") for words in shown.values())
 
 
 # ---------------------------------------------------------------- inert

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from crcm_lib.config.policy import read_policy
 from crcm_lib.pipeline import checks, leak_check
 from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.run import run
@@ -66,6 +67,80 @@ def test_no_page_and_no_notebook_shows_a_customer(sample_run):
     ids = leak_check.read_ids(sample_run)
     assert sum(map(leak_check.is_distinctive, ids)) > 1000  # so that the next line can fail
     assert leak_check.find_leaks(sample_run, ids) == []
+
+
+TINY = {
+    "one day": "All purchases are of one day",
+    "two customers": "Fewer than 5 customers have bought",
+    "csat alone": "Mean satisfaction is",
+    "marks alone": "Mean satisfaction is",
+    "nothing pays": "Nothing is planned beyond the standard offer.",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("company", TINY)
+def test_a_strange_company_has_a_whole_report_that_says_what_it_cannot(tmp_path, company):
+    write_company(tmp_path, company)
+    published = run(RunSettings(source=str(tmp_path / "tiny.yaml"), out=str(tmp_path / "reports")))
+    headlines = [
+        notebook["headline"] for notebook in json.loads((published / "run.json").read_text())["notebooks"]
+    ]
+    assert checks.verify(published) == []
+    assert len(headlines) == len(NAMES)
+    assert any(TINY[company] in words for words in headlines), headlines
+    if company == "two customers":
+        said = " ".join(headlines[2:]) + (published / "index.html").read_text("utf-8")
+        assert "2 customers" not in said
+        assert "2 buyers" not in said
+
+
+def write_company(folder, company):
+    """A hundred customers or two, each with their own rhythm, and what the company is strange in."""
+    rng = np.random.default_rng(4)
+    buyers = 2 if company == "two customers" else 100
+    pace, first = rng.gamma(2, 25, buyers), rng.integers(0, 200, buyers)
+    days = first[:, None] + np.cumsum(1 + rng.exponential(pace[:, None], (buyers, 12)), axis=1)
+    ids = np.array([f"K{n:04d}" for n in range(buyers)])
+    rows = pd.DataFrame({"who": np.repeat(ids, 12), "n": days.ravel().astype(int)}).query("n < 700")
+    scale = 0.02 if company == "nothing pays" else 20
+    rows["paid"] = (rng.gamma(2, scale, len(rows)) + 0.01).round(2)
+    rows["day"] = pd.Timestamp("2023-01-01") + pd.to_timedelta(rows["n"] * (company != "one day"), unit="D")
+    parts = {"transactions": ("sales", {"customer_id": "who", "time": "day", "amount": "paid"})}
+    rows.drop(columns="n").to_csv(folder / "sales.csv", index=False)
+    asked = pd.DataFrame(
+        {"who": ids[:60], "day": "2024-03-05", "mark": rng.integers(1, 6, 60)} if buyers > 2 else {}
+    )
+    if company == "csat alone":
+        asked.assign(kind="csat").to_csv(folder / "surveys.csv", index=False)
+        columns = {"customer_id": "who", "time": "day", "instrument": "kind", "score": "mark"}
+        parts["surveys"] = ("surveys", columns)
+    if company == "marks alone":
+        asked.assign(done="2024-03-09").to_csv(folder / "tickets.csv", index=False)
+        columns = {"customer_id": "who", "opened": "day", "resolved": "done", "satisfaction": "mark"}
+        parts["tickets"] = ("tickets", columns)
+    form = {"delimiter": ",", "decimal": ".", "time_format": "%Y-%m-%d"}
+    described = {
+        table: {"path": f"{file}.csv", **form, "columns": columns} for table, (file, columns) in parts.items()
+    }
+    top = {"name": "tiny", "title": "A company", "currency": "EUR", "time_zone": "Europe/Berlin"}
+    (folder / "tiny.yaml").write_text(json.dumps(top | {"synthetic": True, "tables": described}), "utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("source", "policy"), [("complete_journey", "retail"), ("sample", "retail"), ("sample", "b2b")]
+)
+def test_every_preset_runs_end_to_end(tmp_path, source, policy):
+    settings = {"source": f"data/sources/{source}.yaml", "policy": f"policies/{policy}.yaml"}
+    published = run(RunSettings(**settings, out=str(tmp_path / "reports")))
+    assert checks.verify(published) == []
+    assert leak_check.find_leaks(published, leak_check.read_ids(published)) == []
+    planned = tables.read(published, "actions")
+    rules = read_policy(settings["policy"])
+    assert planned["action"].nunique() > 5
+    assert set(planned["action"]) <= {action.name for action in rules.playbook}
+    assert {criterion.name for criterion in rules.criteria} & set(tables.read(published, "scorecard"))
 
 
 @pytest.mark.slow

@@ -1,11 +1,14 @@
 """Newcomers and prospects: truth recovered, the future unseen, nothing protected, plain words if unknown."""
 
+import dataclasses
 import json
+import re
 
 import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from worlds.prospects import draw_signups
 
 from crcm_lib.errors import DataError
 from crcm_lib.features.first_purchase import read_profile, summarise_first_days
@@ -23,9 +26,16 @@ from crcm_lib.models.newcomers.classes import (
     learn_newcomers,
     read_facts,
 )
+from crcm_lib.models.newcomers.conversion import learn_conversion
 from crcm_lib.models.newcomers.holdout import BEATS, NO_BETTER, UNKNOWN
 from crcm_lib.privacy import hide_small
-from crcm_lib.reporting.text.newcomers import describe_censoring, describe_holdout, name_grade, write_reasons
+from crcm_lib.reporting.text.newcomers import (
+    describe_censoring,
+    describe_chance,
+    describe_holdout,
+    name_grade,
+    write_reasons,
+)
 from crcm_lib.schema.tables import check
 
 START, AS_OF, DAYS = pd.Timestamp("2023-01-01"), pd.Timestamp("2024-12-31"), 90
@@ -315,8 +325,8 @@ def test_one_customer_alone_gets_the_same_later(engine, learned, found):
 
 
 def test_models_of_another_release_are_refused(learned):
-    with pytest.raises(DataError, match="schema_version is 99, and this release reads 1"):
-        Newcomers.from_json(learned.to_json().replace('"schema_version": 1', '"schema_version": 99'))
+    with pytest.raises(DataError, match="schema_version is 99, and this release reads 2"):
+        Newcomers.from_json(learned.to_json().replace('"schema_version": 2', '"schema_version": 99'))
 
 
 def test_a_level_never_seen_and_a_missing_column_count_as_average(engine, learned, found):
@@ -434,6 +444,89 @@ def test_degenerate_inputs_end_in_a_number_or_in_plain_words(case):
     pd.testing.assert_frame_equal(kept.predict(facts), found)
     assert summarise_classes(found)["customers"].sum() == len(found)
     assert len(summarise_holdout(learned.newcomers)) <= 3
+
+
+# Whether a prospect buys at all
+
+
+def test_the_chance_that_a_prospect_buys_is_the_true_one():
+    learned = learn_conversion(draw_signups(20_000, 0), start=START, end=AS_OF, days=DAYS)
+    waited = np.array([0, 30, 120])
+    still = 0.5 + 0.5 * np.exp(-waited / 60)
+    truth = 1 - (0.5 + 0.5 * np.exp(-(waited + DAYS) / 60)) / still
+    assert learned.chance(waited, DAYS) == pytest.approx(truth, abs=0.02)
+    longest = learned.chance(np.array([learned.longest, 5000]), DAYS)
+    assert longest[0] == longest[1] < 0.01
+
+
+def test_the_chance_knows_nothing_of_later_days_and_of_who_bought_at_once():
+    signups = draw_signups(2000, 1)
+    later = signups.assign(first_day=signups["first_day"].fillna(AS_OF + pd.Timedelta(days=5)))
+    at_once = signups.head(500).assign(first_day=signups["signup"].head(500))
+    at_once.index = "x" + at_once.index
+    before = signups.head(500).assign(signup=START - pd.Timedelta(days=9))
+    before.index = "y" + before.index
+    known = {"start": START, "end": AS_OF, "days": DAYS}
+    learned = learn_conversion(signups, **known)
+    assert learn_conversion(pd.concat([later, at_once, before]), **known) == learned
+    assert learn_conversion(signups.head(20), **known) is None
+
+
+@pytest.fixture(scope="module")
+def asked():
+    """A company with signups, and prospects: p1 for a week, p2 for two years, p3 for an unknown time."""
+    lines, customers = company()
+    first = lines.groupby("customer_id")["day"].min().reindex(customers["customer_id"])
+    waits = np.random.default_rng(3).integers(1, 40, len(customers))
+    customers = customers.assign(signup=(first - pd.to_timedelta(waits, unit="D")).to_numpy())
+    signups = {"p1": AS_OF - pd.Timedelta(days=7), "p2": START, "p3": None}
+    prospects = pd.DataFrame({"customer_id": list(signups), "signup": pd.to_datetime([*signups.values()])})
+    engine = engine_of(lines, pd.concat([customers, prospects.assign(industry="health", note="new")]))
+    learned = learn(engine)
+    return learned, classify(engine, learned)
+
+
+def test_what_a_prospect_will_bring_is_given_by_the_chance_to_buy(asked):
+    learned, found = asked
+    assert found.loc["p1", "p_buys"] > 0.9  # everybody who signed up bought within 40 days
+    assert found.loc["p2", "p_buys"] < found.loc["p1", "p_buys"]
+    known = found.loc[["p1", "p2"]]
+    assert known["spend_to_come"].to_numpy() == pytest.approx(known["spend_expected"] * known["p_buys"])
+    assert found.loc["p3", ["p_buys", "spend_to_come", "days_waited"]].isna().all()
+    assert found.loc["p3", "spend_expected"] > 0
+    assert found.loc[found["kind"] == NEWCOMER, "p_buys"].isna().all()
+    kept = Newcomers.from_json(learned.to_json())
+    assert kept.conversion == learned.conversion
+
+
+def test_the_total_of_prospects_counts_their_chance_and_is_left_out_where_one_has_none(asked):
+    _learned, found = asked
+    both = summarise_classes(found.loc[["p1", "p2"]]).set_index("kind").loc[[PROSPECT]]
+    assert both["spend_expected_total"].sum() == pytest.approx(found.loc[["p1", "p2"], "spend_to_come"].sum())
+    assert summarise_classes(found.loc[["p3"]])["spend_expected_total"].isna().all()
+    assert summarise_classes(found.loc[["p3"]])["spend_expected_mean"].notna().all()
+
+
+def test_the_table_says_what_its_total_counts(asked):
+    learned, _found = asked
+    words = describe_chance(learned.conversion, DAYS, "EUR")
+    assert words.startswith(
+        "Expected spend in the first 90 days, EUR; of prospects the mean if they buy, and the"
+    )
+    assert "were expected to buy within as many days (" in words
+    unknown = describe_chance(None, DAYS, "EUR")
+    assert unknown.endswith("of prospects if they buy: how many do is not known, so no total is given")
+
+
+def test_how_the_model_did_is_said_without_the_statisticians_words(learned):
+    words = describe_holdout(learned.newcomers)
+    assert re.search(
+        r"missed by \d+\.\d% less than the mean of all does, and the better fit is more than", words
+    )
+    assert not re.search("RMSE|Gini|deviance|interval|loss", words)
+    facts = {**learned.newcomers.facts, "loss_low": -0.2, "loss_high": 0.1, "rmse_change": 0.02}
+    chance = describe_holdout(dataclasses.replace(learned.newcomers, facts=facts))
+    assert "missed by 2.0% more than the mean of all does, and chance could explain the difference" in chance
 
 
 # Sums over classes

@@ -1,14 +1,18 @@
 """The policy: what a manager may write, and what they are told when it does not fit."""
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import PolicyError
+from crcm_lib.pipeline.settings import RunSettings
 from crcm_lib.schema.tables import ROOT
 
 GIVEN = (ROOT / "policy.yaml").read_text(encoding="utf-8")
+PRESETS = sorted((ROOT / "policies").glob("*.yaml"))
+VISITED = {"visit", "social", "event"}  # channels on which somebody comes to the customer, or is met
 
 
 def edited(tmp_path: Path, *changes: tuple[str, str]) -> Path:
@@ -30,6 +34,67 @@ def complaint(path: Path) -> str:
 
 def line_of(path: Path, text: str) -> int:
     return next(n for n, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1) if text in line)
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_a_preset_is_a_whole_policy_of_the_same_tiers_with_chinese_names(path):
+    given, preset = read_policy("policy.yaml"), read_policy(path)
+    assert [tier.name for tier in preset.tiers] == [tier.name for tier in given.tiers]
+    named = [*preset.criteria, *preset.tiers, *preset.playbook, *preset.rfm.segments]
+    named += [indicator for criterion in preset.criteria for indicator in criterion.indicators]
+    assert [part.name for part in named if not part.zh] == []
+    assert preset.fairness.protected == given.fairness.protected
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("part", ["rfm", "lifecycle", "churn", "monitoring", "privacy"])
+def test_a_preset_follows_the_given_policy_where_it_has_no_reason_not_to(path, part):
+    assert getattr(read_policy(path), part) == getattr(read_policy("policy.yaml"), part)
+
+
+def test_the_presets_are_retail_and_b2b():
+    assert [path.stem for path in PRESETS] == ["b2b", "retail"]
+
+
+def test_nobody_visits_a_household_and_it_is_offered_no_price():
+    retail = read_policy("policies/retail.yaml")
+    assert not {action.channel for action in retail.playbook} & VISITED
+    assert not [action.name for action in retail.playbook if action.terms or action.lever == "price"]
+    assert not [a.name for a in retail.playbook if "sales" in a.owner_role or "account" in a.owner_role]
+    assert not {"industry", "size"} & set(retail.fairness.audit)
+    tables = {indicator.table for criterion in retail.criteria for indicator in criterion.indicators}
+    assert not tables & {"payments", "renewals", "judgements"}
+
+
+def test_companies_are_judged_by_contracts_and_credit_too_and_have_account_managers():
+    b2b = read_policy("policies/b2b.yaml")
+    weights = {criterion.name: criterion.weight for criterion in b2b.criteria}
+    assert weights["credit"] > next(
+        c.weight for c in read_policy("policy.yaml").criteria if c.name == "credit"
+    )
+    tables = {indicator.table for criterion in b2b.criteria for indicator in criterion.indicators}
+    assert {"payments", "renewals", "judgements"} <= tables
+    assert {"industry", "size"} <= set(b2b.fairness.audit)
+    assert any(action.owner_role == "key account manager" for action in b2b.playbook)
+
+
+@pytest.mark.parametrize(
+    ("source", "policy"),
+    [
+        ("data/sources/complete_journey.yaml", "policies/retail.yaml"),
+        ("data/sources/sample.yaml", "policy.yaml"),
+        ("data/sources/mine.yaml", "policy.yaml"),
+    ],
+)
+def test_make_report_takes_the_retailers_policy_for_the_grocer_alone(source, policy):
+    said = subprocess.run(
+        ["make", "-n", "report", f"SOURCE={source}"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    assert f"--policy {policy} " in said
+
+
+def test_a_run_takes_the_given_policy_unless_told():
+    assert RunSettings(source="mine.yaml").policy == "policy.yaml"
 
 
 def test_the_given_policy_holds_six_criteria_and_five_tiers():

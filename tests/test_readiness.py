@@ -31,9 +31,10 @@ def test_every_capability_has_a_rule_its_numbers_and_words(store):
     words = data_quality.write_verdict(verdict).set_index("capability")
     assert words.index.is_unique
     assert words.loc["predicted value", "because"] == (
-        "1 customers bought on more than one day, over 28 days; a purchase model wants 100 and 180; "
-        "ranking by recency, frequency and spend stands in for it"
+        "fewer than 5 customers bought on more than one day, over 28 days; a purchase model wants 100 and "
+        "180; ranking by recency, frequency and spend stands in for it"
     )
+    assert words.loc["RFM scores", "because"].startswith("fewer than 5 customers bought")
     assert words.loc["margin", "because"] == (
         "not available: transactions have no cost; value is spend, not profit"
     )

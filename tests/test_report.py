@@ -159,7 +159,8 @@ def fill(folder: Path) -> Path:
     tables.write_about(about, folder)
     days = pd.DataFrame({"day": pd.to_datetime(["2023-01-01", "2023-06-01", "2024-06-01", "2025-06-01"])})
     (folder / "clean").mkdir()
-    days.assign(amount=[0.0, 1000.0, 1500.0, 9e9]).to_parquet(folder / "clean" / "transactions.parquet")
+    lines = days.assign(purchase_day=days["day"], amount=[0.0, 1000.0, 1500.0, 9e9])
+    lines.to_parquet(folder / "clean" / "transactions.parquet")
     return folder
 
 
@@ -262,6 +263,36 @@ def test_cards_say_the_numbers(folder):
     assert cards["Revenue at risk"].value == "600"
 
 
+def test_a_return_lowers_the_year_of_its_sale(folder):
+    file = folder / "clean" / "transactions.parquet"
+    back = {"day": "2024-07-01", "purchase_day": "2023-06-01", "amount": -250.0}  # bought in the year before
+    unmatched = {"day": "2024-07-02", "purchase_day": None, "amount": -100.0}
+    returns = pd.DataFrame([back, unmatched]).astype(
+        {"day": "datetime64[us]", "purchase_day": "datetime64[us]"}
+    )
+    pd.concat([pd.read_parquet(file), returns]).to_parquet(file)
+    card = {card.label: card for card in kpis.cards(folder, make_run())}["Spend in 365 days"]
+    assert (card.value, card.note) == ("1,400", "▲ 87% against the year before")  # 1,400 / 750
+
+
+def test_no_card_tells_of_fewer_than_five_customers(folder):
+    customers, stages = (tables.read(folder, name) for name in ("customer_features", "stages"))
+    tables.write(customers.assign(purchases=[1] * 3 + [2] * 97 + [0] * 10), folder, "customer_features")
+    stages["stage"] = ["lost"] * 2 + ["at risk"] * 30 + ["loyal"] * 68 + ["prospect"] * 10
+    tables.write(stages, folder, "stages")
+    cards = {card.label: card for card in kpis.cards(folder, make_run())}
+    assert cards["Repeat customers"].value == "–"
+    assert cards["Active customers"].value == "68"
+    assert cards["Active customers"].note == "68% of customers; at risk: hidden, lost: hidden"
+
+
+def test_a_handful_of_prospects_is_not_counted(folder):
+    customers = tables.read(folder, "customer_features").head(103)
+    tables.write(customers, folder, "customer_features")
+    card = {card.label: card for card in kpis.cards(folder, make_run())}["Customers"]
+    assert (card.value, card.note) == ("100", "and fewer than 5 prospects")
+
+
 def test_cards_of_absent_tables_are_absent(folder):
     for name in ("stages", "value", "churn", "tiers", "verdict"):
         tables.table_path(folder, name).unlink()
@@ -277,7 +308,7 @@ def test_an_empty_run_has_a_page(tmp_path):
 
 def test_a_history_too_short_for_a_comparison_says_so(folder):
     days = pd.DataFrame({"day": pd.to_datetime(["2024-12-01"]), "amount": [5.0]})
-    days.to_parquet(folder / "clean" / "transactions.parquet")
+    days.assign(purchase_day=days["day"]).to_parquet(folder / "clean" / "transactions.parquet")
     card = {card.label: card for card in kpis.cards(folder, make_run())}["Spend in 31 days"]
     assert (card.value, card.note) == ("5", "all the history there is")
 

@@ -220,13 +220,24 @@ def test_the_takeaway_says_nothing_of_few():
     by_segment = pd.DataFrame({"customers": [4, 60], "spend_total": [900.0, 100.0]}, index=["loyal", "lost"])
     moves = pd.DataFrame({"loyal": [3, 1, 0], "lost": [2, 50, 8]}, index=["loyal", "lost", NOT_YET])
     day = pd.Timestamp("2024-01-31")
-    assert "Too few" in describe_segments(by_segment, moves, day, at_least=5).markdown
-    told = describe_segments(by_segment.assign(customers=[40, 60]), moves, day, at_least=3).markdown
+    known = {"history_days": 90}
+    assert "Too few" in describe_segments(by_segment, moves, day, at_least=5, **known).markdown
+    larger = by_segment.assign(customers=[40, 60])
+    told = describe_segments(larger, moves, day, at_least=3, **known).markdown
     assert told == (
         "**loyal** bring 90.0% of spend and are 40.0% of buyers. "
         "Since 2024-01-31, 5.4% of the buyers of that day have changed segment."
     )
-    assert "Since" not in describe_segments(by_segment.assign(customers=[40, 60]), moves, day).markdown
+    assert "Since" not in describe_segments(larger, moves, day, **known).markdown
+
+
+def test_a_history_of_one_day_has_no_segments_to_speak_of():
+    everyone_lost = pd.DataFrame({"customers": [0, 40], "spend_total": [0.0, 900.0]}, index=["loyal", "lost"])
+    moves = pd.DataFrame({"loyal": [0, 0, 0], "lost": [0, 40, 0]}, index=["loyal", "lost", NOT_YET])
+    told = describe_segments(everyone_lost, moves, pd.Timestamp("2024-03-01"), history_days=1).markdown
+    assert told == "All purchases are of one day: who is recent, or frequent, cannot be told yet."
+    later = describe_segments(everyone_lost, moves, pd.Timestamp("2024-03-01"), history_days=2).markdown
+    assert later.startswith("**lost** bring 100.0% of spend")
 
 
 def test_words_of_pictures_hide_what_is_hidden():

@@ -2,6 +2,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from crcm_lib.models import satisfaction as service
 from crcm_lib.reporting.text import satisfaction as text
@@ -49,6 +50,13 @@ SURVEYS = pd.DataFrame(
         "score": [3.0, 9.0, 5.0, 10.0, 4.0, 6.0, 9.0],
     }
 )
+
+
+NOBODY = pd.Series(dtype=float)
+
+
+def listed(tickets):
+    return service.list_causes(engine_with(tickets=tickets), as_of=AS_OF)
 
 
 def engine_with(**frames):
@@ -104,7 +112,7 @@ def test_nothing_dated_later_changes_anything(engine):
     for measure in (
         service.summarise_satisfaction,
         service.trend_by_month,
-        service.count_causes,
+        service.list_causes,
         service.measure_waits,
         service.age_open,
     ):
@@ -132,8 +140,8 @@ def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said(
     assert table.empty
     missing = service.list_missing(engine)
     assert missing == ["tickets", "surveys"]
-    assert "not available: no `tickets` table; not" in text.describe_missing(missing)
-    for measure in (service.trend_by_month, service.count_causes, service.measure_waits, service.age_open):
+    assert text.describe_missing(missing, "tickets") == "not available: no `tickets` table"
+    for measure in (service.trend_by_month, service.list_causes, service.measure_waits, service.age_open):
         assert measure(engine, as_of=AS_OF).empty
     assert service.count_off_scale(engine, as_of=AS_OF) == 0
 
@@ -219,7 +227,7 @@ def test_open_tickets_are_counted_by_age(engine):
 
 def test_causes_of_complaints_come_most_frequent_first():
     more = pd.concat([TICKETS, TICKETS.iloc[[0]]])
-    causes = service.count_causes(engine_with(tickets=more), as_of=AS_OF)
+    causes = service.count_causes(listed(more), at_least=1)
     assert causes["cause"].to_list() == ["late", "broken"]
     assert causes["tickets"].to_list() == [2, 1]
     assert causes["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
@@ -233,9 +241,19 @@ def test_a_customer_counts_once_a_month():
 
 def test_nps_by_group_counts_who_answered(table):
     by = pd.Series({"a": "x", "b": "x", "d": "y"})
-    found = service.compare_promoters(table, by).set_index("group")
+    found = service.compare_groups(table, by).set_index("group")
     assert found["customers"].to_dict() == {"x": 1, "y": 1}
-    assert found["nps"].to_dict() == {"x": 100, "y": -100}
+    assert found["score"].to_dict() == {"x": 100, "y": -100}
+    assert text.name_measure(found) == "NPS, −100 to 100"
+
+
+def test_where_nobody_was_asked_for_nps_groups_are_compared_by_csat(table):
+    found = service.compare_groups(table.assign(nps=np.nan), pd.Series({"a": "x", "c": "x", "d": "y"}))
+    assert found.set_index("group")["score"].to_dict() == {"x": 4.0, "y": 4.0}
+    assert text.name_measure(found) == "mean csat, 1 to 5"
+    assert text.describe_groups(found.head(1), "") == (
+        "Dots with 95 % intervals, mean csat, 1 to 5. x 4.0 (1.0 to 5.0, 2 answered)."
+    )
 
 
 def test_coverage_separates_the_silent_from_those_who_answered(table):
@@ -243,49 +261,110 @@ def test_coverage_separates_the_silent_from_those_who_answered(table):
         {"purchases": [2, 1, 1], "spend_total": 10.0, "days_since_last": 5.0}, index=["a", "b", "c"]
     )
     coverage = service.measure_coverage(table, buyers)
-    assert coverage["customers"].to_list() == [1, 2]
+    assert coverage["customers"].to_list() == [2, 1]  # a by both, c by csat alone
     assert coverage["share"].sum() == 1
     assert text.write_coverage(coverage)["buyers"].to_list() == ["answered", "silent"]
 
 
 def test_tickets_without_a_cause_are_counted_and_said_to_have_none():
-    causes = service.count_causes(engine_with(tickets=TICKETS.assign(cause=None)), as_of=AS_OF)
+    causes = service.count_causes(listed(TICKETS.assign(cause=None)), at_least=1)
     assert causes["cause"].isna().all()
     assert text.write_causes(causes)["cause"].to_list() == ["not stated"]
+    assert service.find_leading_causes(listed(TICKETS.assign(cause=None)), at_least=1)["causes"] == []
+
+
+def complaints(**counts):
+    """So many customers complained once of each cause, as `list_causes` gives them."""
+    causes = [cause for cause, customers in counts.items() for _customer in range(customers)]
+    ids = [f"{cause}{number}" for number, cause in enumerate(causes)]
+    return pd.DataFrame({"customer_id": ids, "cause": causes, "tickets": 1})
+
+
+def test_the_name_of_a_cause_of_few_customers_is_not_shown():
+    counted = service.count_causes(complaints(late=7, broken=6, Xu_Mei_at_desk_4=2))
+    assert text.write_causes(counted)["cause"].to_list() == ["late", "broken", "(small groups)"]
+    assert counted["tickets"].to_list() == [7, 6, 2]
+    few = complaints(late=7, Xu_Mei_at_desk_4=1)
+    often = pd.concat([few, few.tail(1).assign(tickets=40)])  # the most frequent, but of one customer
+    assert service.find_leading_causes(often)["causes"] == ["late"]
+
+
+def test_a_tie_is_a_tie_and_a_lead_within_chance_is_none():
+    tie = service.find_leading_causes(complaints(price=73, late=73, broken=71, rude=69))
+    assert say_leading(tie) == "Of 286 complaints, late and price have 73 each: no cause leads."
+    near = service.find_leading_causes(complaints(price=73, late=75, broken=71))
+    assert say_leading(near).startswith("Of 219 complaints, late has 75, no more beyond the next cause than")
+    led = service.find_leading_causes(complaints(price=60, late=90, broken=10))
+    assert say_leading(led) == "**late** leads the causes of complaint: 90 of 160."
+    assert led["p_value"] == pytest.approx(scipy.stats.binomtest(90, 150).pvalue)
+
+
+def test_many_complaints_of_one_customer_do_not_make_a_leading_cause():
+    often = complaints(price=9, late=10)
+    often.loc[often["cause"] == "late", "tickets"] = [30] + [1] * 9
+    assert service.find_leading_causes(often)["p_value"] == 1
+
+
+def say_leading(leading):
+    promoters, csat = service.net_promoter_score(NOBODY), service.mean_answer(NOBODY)
+    return text.describe_satisfaction((promoters, csat), pd.DataFrame(), leading, []).markdown
 
 
 # In words
 
 
+def test_only_the_table_that_is_missing_is_said_to_be():
+    assert text.describe_missing(["surveys"], "tickets") == ""
+    assert text.describe_missing(["surveys"], "surveys") == "not available: no `surveys` table"
+
+
 def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
-    waits, causes = (
-        measure(engine, as_of=AS_OF) for measure in (service.measure_waits, service.count_causes)
-    )
-    promoters = service.net_promoter_score(pd.Series([10.0] * 8 + [3.0] * 2))
-    words = text.describe_satisfaction(promoters, waits, causes, [], at_least=1).markdown
+    waits = service.measure_waits(engine, as_of=AS_OF)
+    leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF), at_least=1)
+    silent = service.mean_answer(NOBODY)
+    answers = service.net_promoter_score(pd.Series([10.0] * 8 + [3.0] * 2)), silent
+    words = text.describe_satisfaction(answers, waits, leading, [], at_least=1).markdown
     assert "NPS is **60**" in words
     assert "until resolution" in words
-    assert "**broken** (50.0%)" in words
-    nobody = service.net_promoter_score(pd.Series(dtype=float))
-    words = text.describe_satisfaction(nobody, waits.iloc[:0], causes.iloc[:0], ["surveys"]).markdown
+    assert "broken and late have 1 each: no cause leads." in words
+    nobody, none = (service.net_promoter_score(NOBODY), silent), {"causes": []}
+    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["surveys"]).markdown
     assert words == "Satisfaction not available: no `surveys` table."
-    words = text.describe_satisfaction(nobody, waits.iloc[:0], causes.iloc[:0], []).markdown
+    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, []).markdown
     assert words == "Too few tickets and answers to say anything."
 
 
-def test_of_few_answers_nothing_is_said(engine):
-    few = service.net_promoter_score(pd.Series([10.0] * 4))
-    waits, causes = (
-        measure(engine, as_of=AS_OF) for measure in (service.measure_waits, service.count_causes)
+def test_answers_to_csat_alone_are_said_and_count_as_answers():
+    surveys = SURVEYS[SURVEYS["instrument"] == "csat"]
+    table = service.summarise_satisfaction(engine_with(surveys=surveys), as_of=AS_OF)
+    buyers = pd.DataFrame(
+        {"purchases": [2, 1, 1], "spend_total": 10.0, "days_since_last": 5.0}, index=["a", "c", "d"]
     )
-    assert text.describe_satisfaction(few, waits, causes, []).markdown.startswith("Too few")
+    assert service.measure_coverage(table, buyers)["customers"].to_list() == [2, 1]
+    answers = service.net_promoter_score(NOBODY), service.mean_answer(pd.Series([4.0, 5, 3, 4, 4]))
+    words = text.describe_satisfaction(answers, pd.DataFrame(), {"causes": []}, []).markdown
+    assert words.startswith("Mean satisfaction is **4.0** of 5 (95 % between 3.1 and 4.9; 5 customers")
+
+
+def test_marks_for_tickets_are_read_where_there_are_no_surveys():
+    table = service.summarise_satisfaction(
+        engine_with(transactions=TRANSACTIONS, tickets=TICKETS), as_of=AS_OF
+    )
+    assert table["csat"].dropna().to_dict() == {"a": 3.0}
+
+
+def test_of_few_answers_nothing_is_said(engine):
+    few = service.net_promoter_score(pd.Series([10.0] * 4)), service.mean_answer(pd.Series([5.0] * 4))
+    waits = service.measure_waits(engine, as_of=AS_OF)
+    leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF))
+    assert text.describe_satisfaction(few, waits, leading, []).markdown.startswith("Too few")
 
 
 def test_alt_texts_name_groups_months_and_causes_and_say_what_is_hidden():
     groups = pd.DataFrame(
-        {"group": ["a", "b"], "customers": [40, None], "nps": [-0.3, None], "low": [-9.0, None]}
-    )
-    words = text.describe_promoters(groups.assign(high=[9.0, None]), "")
-    assert words == "Dots with intervals, NPS. a 0 (-9 to 9, 40 answered); b hidden."
-    assert text.describe_promoters(groups.assign(nps=None, high=None), "no surveys") == "no surveys"
+        {"group": ["a", "b"], "customers": [40, None], "score": [-0.3, None], "low": [-9.0, None]}
+    ).assign(measure="nps")
+    words = text.describe_groups(groups.assign(high=[9.0, None]), "")
+    assert words == "Dots with 95 % intervals, NPS, −100 to 100. a 0 (-9 to 9, 40 answered); b hidden."
+    assert text.describe_groups(groups.assign(score=None, high=None), "no surveys") == "no surveys"
     assert text.describe_trend(pd.DataFrame(), "") == "Too few answers."

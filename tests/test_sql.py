@@ -44,7 +44,7 @@ def calls() -> list[Call]:
     classes.read_facts(engine, as_of=DAY, days=90)
     diagnostics.count_months(engine, as_of=DAY)
     satisfaction.summarise_satisfaction(engine, as_of=DAY)
-    service.count_causes(engine, as_of=DAY)
+    service.list_causes(engine, as_of=DAY)
     service.measure_waits(engine, as_of=DAY)
     service.age_open(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)

@@ -1,12 +1,13 @@
 """Actions within consent, terms, worth, capacity and contact cap; controls that order cannot change."""
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.stats
 
 from crcm_lib.config.policy import Terms, read_policy
-from crcm_lib.decisions import plan_summary, strategy
-from crcm_lib.privacy import hide_small
+from crcm_lib.decisions import arms, calendar, plan_summary, strategy
 from crcm_lib.reporting.text import actions as text
 from crcm_lib.schema.tables import check
 
@@ -146,9 +147,9 @@ def test_neither_row_order_nor_other_customers_change_who_is_a_control(situation
 
 
 def test_the_control_group_has_the_policys_share_and_another_seed_draws_another(situation, chosen):
-    arms = chosen["arm"].dropna()
-    expected, spread = POLICY.control.share, np.sqrt(0.1 * 0.9 / len(arms))
-    assert abs((arms == "control").mean() - expected) < 4 * spread
+    drawn = chosen["arm"].dropna()
+    expected, spread = POLICY.control.share, np.sqrt(0.1 * 0.9 / len(drawn))
+    assert abs((drawn == "control").mean() - expected) < 4 * spread
     other = choose(situation, seed=1)
     assert not chosen["arm"].equals(other["arm"])
 
@@ -200,8 +201,62 @@ def test_the_overview_adds_up(chosen, situation):
     taken = summary["treated"].sum() + summary["control"].sum()
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
     actions = strategy.list_actions(chosen, situation, POLICY)
-    levers = plan_summary.cross_levers(actions, situation, POLICY)
-    assert levers.drop(columns="lever").to_numpy().sum() == summary["treated"].sum()
+    assert summary["cost"].sum() == pytest.approx(actions["cost"].sum())
+    every = plan_summary.hide_few(summary, at_least=1)
+    reached = plan_summary.cross_tiers(actions, every, POLICY, at_least=1)
+    tiers = [tier.name for tier in POLICY.tiers]
+    assert reached.columns.to_list() == ["lever", "action", *tiers]
+    assert reached[tiers].to_numpy().sum() == summary["treated"].sum()
+
+
+def test_a_repeated_action_costs_as_often_as_it_is_planned(chosen, situation):
+    """An account manager calls at once and eight weeks later, within the 90 days: twice 30."""
+    actions = strategy.list_actions(chosen, situation, POLICY)
+    planned = calendar.plan_calendar(actions, POLICY, as_of=AS_OF)
+    costs = {action.name: action.cost for action in POLICY.playbook}
+    contacts = planned["action"].value_counts()
+    by_action = actions.groupby("action")["cost"].sum()
+    for name in contacts.index:
+        assert by_action[name] == pytest.approx(contacts[name] * costs[name]), name
+    assert actions.loc[actions["action"] == "account manager review", "cost"].eq(60).all()
+    treated = chosen[chosen["arm"] == "treatment"].set_index(["customer_id", "action"])["cost"]
+    assignments = strategy.list_assignments(chosen, POLICY, as_of=AS_OF).query("arm == 'treatment'")
+    assert assignments["cost"].sum() == pytest.approx(treated.sum()) == pytest.approx(actions["cost"].sum())
+
+
+def test_an_action_that_is_not_worth_its_repeats_is_not_taken():
+    """Four times 0.3 is 1.2: of a customer worth 20, 3 % is 0.6; once, 0.3, would have paid."""
+    tiers = pd.DataFrame({"tier": "growth"}, index=pd.Index(["a"], name="customer_id"))
+    value = pd.DataFrame({"value": [20.0], "spend_expected": [20.0]}, index=tiers.index)
+    found = choose(strategy.describe_situation(tiers, value=value)).set_index("action")
+    assert found.loc["nurture plan", ["state", "cost"]].to_list() == ["not_worth_its_cost", 1.2]
+
+
+def test_gains_are_compared_in_one_kind_of_money(situation):
+    """Value is a third of expected spend here (margin), so 300 of revenue at risk are 100 of it."""
+    assert situation["revenue_at_risk"].to_numpy() == pytest.approx(100)
+    bare = strategy.describe_situation(
+        pd.DataFrame({"tier": "key"}, index=pd.Index(["a"], name="customer_id")),
+        churn=pd.DataFrame({"alert": ["urgent"], "revenue_at_risk": [300.0]}, index=["a"]),
+    )
+    assert bare["revenue_at_risk"].to_list() == [300]  # nothing to convert it by
+
+
+def test_where_no_action_pays_everybody_gets_the_standard_offer_and_nothing_breaks(situation):
+    poor = situation.assign(value=0.001, revenue_at_risk=0.001)
+    chosen = choose(poor)
+    actions = check(strategy.list_actions(chosen, poor, POLICY), "actions")
+    assignments = check(strategy.list_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")
+    summary = plan_summary.summarise_actions(chosen, POLICY)
+    shown = plan_summary.hide_few(summary, at_least=5)
+    assert set(actions["action"]) == {"standard offer"}
+    assert plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).empty
+    assert arms.compare_arms(assignments, poor).empty
+    power = arms.measure_power(no_purchases(), assignments, poor, POLICY, as_of=AS_OF)
+    people = arms.count_people(assignments)
+    plan = plan_summary.add_up(shown, actions)
+    assert text.caption_arms(people) == "Nobody is treated, and nobody left out."
+    assert describe(plan, people, power) == "Nothing is planned beyond the standard offer."
 
 
 def test_the_playbook_matrix_names_every_action_under_its_lever_and_tiers():
@@ -262,30 +317,185 @@ def test_consents_are_counted_by_kind_of_customer_and_written(situation):
     assert text.write_consents(counts)["subject_type"].isin(["companies", "natural persons"]).all()
 
 
-def test_the_detectable_difference_is_cohens_for_two_equal_groups():
-    """Cohen 1988, table 6.4.1: two groups of 392 find h = .20 with a power of .80; at 50 % h is double."""
-    rows = pd.DataFrame({"action": "next category", "arm": ["treatment", "control"] * 392, "gain": 0.0})
-    summary = plan_summary.summarise_actions(rows, POLICY).set_index("action")
-    assert 2 * summary.loc["next category", "detectable"] == pytest.approx(0.20, abs=0.002)
+def test_customers_are_counted_once_however_many_actions_they_are_drawn_for(chosen):
+    assignments = strategy.list_assignments(chosen, POLICY, as_of=AS_OF)
+    people = arms.count_people(assignments)
+    treated, control = (set(assignments.query("arm == @arm")["customer_id"]) for arm in arms.ARMS)
+    assert people == {
+        "treated": len(treated),
+        "left_out": len(control),
+        "left_out_treated": len(treated & control),
+    }
+    assert people["left_out"] < (assignments["arm"] == "control").sum()  # assignments, not customers
+    words = text.caption_arms(people)
+    assert words.startswith(f"{len(treated):,} customers are treated; {len(control):,} are left out")
+    few = text.caption_arms({"treated": 90, "left_out": 12, "left_out_treated": 3})
+    assert few == "90 customers are treated; 12 are left out of an action at random"
+    assert text.caption_arms({"treated": 90, "left_out": 3, "left_out_treated": 0}).startswith("Too few")
 
 
-def test_the_takeaway_says_what_is_planned_and_keeps_silent_of_few(chosen):
-    summary = plan_summary.summarise_actions(chosen, POLICY)
-    words = text.describe_plan(summary, summary, 12, "EUR", late=3).markdown
-    assert f"{summary['treated'].sum():,} actions are planned" in words
-    assert "12 customers refused" in words
-    assert "3 first contacts fit only after" in words
-    few = summary.assign(treated=0)
-    few.loc[0, "treated"] = 3
-    hidden = hide_small(few, counts="treated", money=["cost", "gain"])
-    assert text.describe_plan(few, hidden, 0, "EUR").markdown == "Too few actions are planned to show them."
+def test_the_arms_are_compared_action_by_action():
+    """Pooled, treatment would look richer; within each action both arms are alike."""
+    people = [("dear", "treatment", 100.0)] * 9 + [("dear", "control", 100.0)]
+    people += [("cheap", "treatment", 10.0)] * 5 + [("cheap", "control", 10.0)] * 5
+    rows = pd.DataFrame(people, columns=["action", "arm", "value"])
+    rows["customer_id"] = [f"k{n}" for n in rows.index]
+    found = arms.compare_arms(rows, rows.set_index("customer_id")).set_index("action")
+    assert found[["treated", "control"]].to_numpy().tolist() == [[9, 1], [5, 5]]
+    assert found["difference"].to_list() == [0, 0]
+    one = arms.compare_arms(
+        rows.assign(value=np.arange(20.0)), rows.assign(value=np.arange(20.0)).set_index("customer_id")
+    )
+    wide = one.set_index("action").loc["cheap"]
+    assert wide["difference"] == -5
+    assert wide[["low", "high"]].to_list() == pytest.approx([-5 - 1.96, -5 + 1.96], abs=0.01)  # s = 1.58
 
 
-def test_the_whole_cost_does_not_tell_how_many_of_a_hidden_action_there_are(chosen):
-    summary = plan_summary.summarise_actions(chosen, POLICY)
-    summary.loc[summary["action"] == "executive visit", ["treated", "cost"]] = [3, 450.0]
-    shown = hide_small(summary, counts="treated", money=["cost", "gain"])
-    assert shown["cost"].isna().any()
-    words = text.describe_plan(summary, shown, 0, "EUR").markdown
-    assert f"those that are shown cost {shown['cost'].sum():,.0f} EUR" in words
-    assert f"{summary['cost'].sum():,.0f}" not in words
+def no_purchases():
+    engine = duckdb.connect()
+    engine.execute(
+        "create table transactions (customer_id varchar, day date, purchase_day date, kind varchar, "
+        "amount decimal(18, 4))"
+    )
+    return engine
+
+
+def draw_arms(seed, customers=1200, controls=240):
+    """Arms of 'next category', what each customer spent in the last 90 days and, without it, in the next."""
+    random = np.random.default_rng(seed)
+    ids = pd.Index([f"k{n}" for n in range(customers)], name="customer_id")
+    before, after = random.gamma(2, 50, (2, customers)).round(2) * (random.random((2, customers)) < 0.7)
+    arm = np.where(random.permutation(customers) < controls, "control", "treatment")
+    return pd.DataFrame({"customer_id": ids, "action": "next category", "arm": arm}), before, after
+
+
+def measure(spend_expected):
+    """What the arms of seed 0 can show, if everybody is expected to spend so much in a year."""
+    assignments, before, _after = draw_arms(0)
+    engine = no_purchases()
+    bought = pd.DataFrame({"customer_id": assignments["customer_id"], "amount": before})
+    engine.register("bought", bought.query("amount > 0").assign(day=pd.Timestamp("2025-11-15")))
+    engine.execute("insert into transactions select customer_id, day, day, 'sale', amount from bought")
+    situation = worth(len(assignments), spend_expected)
+    return arms.measure_power(engine, assignments, situation, POLICY, as_of=AS_OF).iloc[0]
+
+
+def worth(customers, spend):
+    ids = pd.Index([f"k{n}" for n in range(customers)], name="customer_id")
+    value = pd.DataFrame({"value": spend * 0.3, "spend_expected": spend}, index=ids)
+    return strategy.describe_situation(pd.DataFrame({"tier": "key"}, index=ids), value=value)
+
+
+def test_what_two_arms_can_show_is_what_a_test_finds_four_times_out_of_five():
+    """Drawn 400 times with an effect that is just detectable, Welch's test finds it in 76 to 84 %."""
+    effect, hits = measure(400.0)["spend_detectable"], 0
+    for seed in range(1, 401):
+        assignments, _before, after = draw_arms(seed)
+        treated = assignments["arm"].to_numpy() == "treatment"
+        hits += scipy.stats.ttest_ind(after[treated] + effect, after[~treated], equal_var=False).pvalue < 0.05
+    assert 0.76 <= hits / 400 <= 0.84
+
+
+def test_the_assumed_effect_is_said_in_the_spend_of_the_comparisons_days():
+    """2 % of 400 a year are 8, and 90 days are 90/365 of them, whatever part of spend is margin."""
+    found = measure(400.0)
+    assert found["spend_assumed"] == pytest.approx(0.02 * 400 * 90 / 365)
+    assert not found["can_show"]
+    assert measure(40_000.0)["can_show"]
+    blind = measure(np.nan).to_frame().T
+    assert blind["spend_assumed"].isna().all()
+    assert text.write_power(blind)["these_arms"].to_list() == ["no effect is assumed"]
+
+
+def test_a_share_rise_is_cohens_and_there_is_none_where_everybody_buys():
+    """Cohen 1988, table 6.4.1: two groups of 392 find h = .20 with a power of .80: .50 against .5993."""
+    assert arms.find_share_rise(0.5, 392, 392) == pytest.approx(np.sin(0.2) / 2, abs=0.001)
+    assert np.isnan(arms.find_share_rise(0.99, 2000, 200))
+    assert np.isnan(arms.find_share_rise(1.0, 2000, 200))
+
+
+def describe(plan, people, power, **aside):
+    return text.describe_plan(plan, people, power, {"objectors": 0, "late": 0, **aside}, "EUR").markdown
+
+
+PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "hidden": 0}
+PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
+
+
+def power_of(*pairs):
+    assumed, detectable = zip(*pairs, strict=True)
+    names = [f"action {n}" for n, _pair in enumerate(pairs, 1)]
+    power = pd.DataFrame({"action": names, "spend_assumed": assumed, "spend_detectable": detectable})
+    return power.assign(can_show=power["spend_assumed"] >= power["spend_detectable"])
+
+
+def test_the_takeaway_says_whether_the_arms_can_show_what_is_assumed():
+    none = describe(PLAN, PEOPLE, power_of((2.0, 16.0), (1.0, 10.0)))
+    assert none == (
+        "90 customers get 120 actions that cost 640 EUR, repeats included, for an assumed gain of 900 EUR. "
+        "12 customers are left out of an action at random. None of the 2 comparisons can show an effect of "
+        "the assumed size; the nearest, action 1, could show one 8.0 times as large."
+    )
+    some = describe(PLAN, PEOPLE, power_of((20.0, 16.0), (1.0, 10.0)))
+    assert some.endswith("1 of 2 comparisons can show an effect of the assumed size, the others cannot.")
+    every = describe(PLAN, PEOPLE, power_of((20.0, 16.0)))
+    assert every.endswith("The arms can show effects of the assumed size.")
+    blind = describe(PLAN, PEOPLE, power_of((np.nan, 16.0)))
+    assert blind.endswith("No action has two arms that are large enough to compare.")
+    without = describe(PLAN, PEOPLE | {"left_out": 0}, power_of((20.0, 16.0)))
+    assert without.endswith("Too few are left out at random to see any effect.")
+    assert "to see if it works" not in none + some + every + blind + without
+
+
+def test_the_takeaway_counts_nobody_of_whom_there_are_few():
+    power = power_of((20.0, 16.0))
+    assert "refused" not in describe(PLAN, PEOPLE, power, objectors=4)
+    assert "12 customers refused" in describe(PLAN, PEOPLE, power, objectors=12)
+    assert "fit only after" not in describe(PLAN, PEOPLE, power, late=3)
+    assert "30 first contacts fit only after" in describe(PLAN, PEOPLE, power, late=30)
+    hidden = {"treated": 0.0, "customers": 0, "cost": 0.0, "gain": 0.0, "hidden": 2}
+    assert describe(hidden, PEOPLE, power) == "Too few actions are planned to show them."
+
+
+def test_no_sum_on_the_page_tells_of_an_action_for_a_few(chosen, situation):
+    """Welcome programme: 3 treated. Whatever is published is a sum over the other actions."""
+    chosen = chosen[(chosen["action"] != "executive visit") | (chosen["state"] != "chosen")]
+    kept = chosen[(chosen["action"] != "welcome programme") | (chosen["state"] != "chosen")]
+    few = pd.concat([kept, chosen.query("action == 'welcome programme' and arm == 'treatment'").head(3)])
+    summary = plan_summary.summarise_actions(few, POLICY)
+    shown = plan_summary.hide_few(summary, at_least=5)
+    row = shown.set_index("action").loc["welcome programme"]
+    assert row[["treated", "cost", "gain", "asked"]].isna().all()
+    actions = strategy.list_actions(few, situation, POLICY)
+    plan = plan_summary.add_up(shown, actions)
+    rest = plan_summary.summarise_actions(kept, POLICY)
+    assert plan["treated"] == rest["treated"].sum()
+    assert plan["cost"] == pytest.approx(rest["cost"].sum())
+    assert plan["hidden"] == 1
+    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5)
+    assert "welcome programme" not in set(reached["action"])
+    assert "Actions for too few customers to show are not counted." in describe(
+        plan, PEOPLE, power_of((9, 1))
+    )
+
+
+def test_a_few_of_a_tier_do_not_follow_from_the_number_of_treated():
+    treated = (
+        [("next category", "key")] * 40 + [("next category", "growth")] * 2 + [("early access", "key")] * 9
+    )
+    actions = pd.DataFrame(treated, columns=["action", "tier"])
+    sizes = actions["action"].value_counts()
+    shown = pd.DataFrame({"lever": "product", "action": sizes.index, "treated": sizes.to_numpy()})
+    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).set_index("action")
+    assert reached.loc["next category", ["key", "growth"]].isna().all()  # 42 less 40 would be the 2
+    assert reached.loc["next category", "strategic"] == 0
+    assert reached.loc["early access", "key"] == 9
+
+
+def test_what_is_asked_does_not_tell_how_many_controls_there_are():
+    rows = [("next category", "treatment", "chosen")] * 41 + [("next category", "control", "chosen")] * 3
+    frame = pd.DataFrame(rows, columns=["action", "arm", "state"]).assign(gain=1.0, cost=0.2)
+    shown = plan_summary.hide_few(plan_summary.summarise_actions(frame, POLICY), at_least=5)
+    row = shown.set_index("action").loc["next category"]
+    assert row["treated"] == 41
+    assert row[["asked", "control"]].isna().all()  # 44 less 41 would be the 3

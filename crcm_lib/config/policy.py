@@ -116,10 +116,10 @@ class Terms(Strict):
 class Action(Strict):
     """Something to do for the customers of some tiers and stages.
 
-    `cost` is per customer; `effect` is the assumed share of `of` that the action wins, an assumption until
-    earlier `assignments` have measured it; `days` is how long the comparison with the control group runs;
-    `contact: false` marks what the customer need not be approached for, outside the contact cap;
-    `every_weeks` repeats the contact until `days` are over.
+    `cost` is of doing it once for one customer; `effect` is the assumed share of `of` that the action wins,
+    an assumption until earlier `assignments` have measured it; `days` is how long the comparison with the
+    control group runs; `contact: false` marks what the customer need not be approached for, outside the
+    contact cap; `every_weeks` repeats the action until `days` are over.
     """
 
     name: Name
@@ -141,6 +141,11 @@ class Action(Strict):
     every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
     contact: bool = True
     because: Name
+
+    @property
+    def occasions(self) -> int:
+        """How often it is done for a customer: once, or every so many weeks until `days` are over."""
+        return 1 if self.every_weeks is None else 1 + (self.days - 1) // (7 * self.every_weeks)
 
 
 class Contact(Strict):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from crcm_lib.config.policy import Action, Policy
+from crcm_lib.config.policy import Policy
 
 ONE_WEEK = pd.Timedelta(weeks=1)
 
@@ -30,7 +30,7 @@ def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Time
     ]
     listed = listed.reset_index(drop=True)
     first = np.busday_offset(np.datetime64(pd.Timestamp(as_of), "D") + 1, 0, roll="forward")
-    repeats = {name: _count_occasions(action) for name, action in playbook.items()}
+    repeats = {name: action.occasions for name, action in playbook.items()}
     planned = listed.loc[listed.index.repeat(listed["action"].map(repeats).astype("int64"))]
     step = planned.groupby(level=0).cumcount()
     weeks = planned["action"].map({name: action.every_weeks or 0 for name, action in playbook.items()})
@@ -55,10 +55,6 @@ def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timest
     lasting = calendar["action"].map({action.name: action.days for action in policy.playbook})
     end = pd.Timestamp(as_of).normalize() + pd.to_timedelta(lasting.astype("float64"), unit="D")
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
-
-
-def _count_occasions(action: Action) -> int:
-    return 1 if action.every_weeks is None else 1 + (action.days - 1) // (7 * action.every_weeks)
 
 
 def _find_days(planned: pd.DataFrame, per_day: dict[str, int]) -> np.ndarray:

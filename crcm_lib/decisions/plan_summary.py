@@ -1,10 +1,12 @@
 """The plan in sums: who may be approached, what is planned at what cost, and what was left undone."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.stats import POWER_80, Z_95
+from crcm_lib.privacy import hide_small
 
 LEVERS = ("product", "price", "service", "communication", "marketing")
 
@@ -28,13 +30,13 @@ def count_consents(
 
 
 def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """Each action's demand, capacity, cost and expected gain, and what its control group could show.
+    """Each action's demand, capacity, cost and expected gain.
 
     Returns
     -------
-    One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `asked`, `treated`,
-    `control`, `capacity` (empty: no limit), `cost`, `gain`, and `detectable`: the smallest difference in the
-    share who buy again that a two-sided test at 5 % finds with a power of 80 % (worst case, 50 %).
+    One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `occasions` (how often
+    it is done for a customer), `asked` (customers whom the playbook has it for), `treated` and `control` of
+    them, `capacity` (empty: no limit), `cost` of all occasions, and `gain`.
     """
     rows = []
     for action in policy.playbook:
@@ -42,30 +44,78 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
             continue
         mine = chosen[chosen["action"] == action.name]
         treated, control = (int((mine["arm"] == arm).sum()) for arm in ("treatment", "control"))
-        detectable = np.nan
-        if treated and control:
-            detectable = (Z_95 + POWER_80) * np.sqrt(0.25 / treated + 0.25 / control)
-        facts = {"action": action.name, "zh": action.zh, "lever": action.lever}
+        facts: dict[str, Any] = {"action": action.name, "zh": action.zh, "lever": action.lever}
+        facts |= {"owner_role": action.owner_role, "occasions": action.occasions}
         sizes = {"asked": len(mine), "treated": treated, "control": control}
         capacity = np.nan if action.capacity is None else float(action.capacity)
-        gain = mine.loc[mine["arm"] == "treatment", "gain"].sum()
-        amounts = {"capacity": capacity, "cost": treated * action.cost, "gain": gain}
-        detectable = detectable if detectable < 1 else np.nan
-        rows.append({**facts, "owner_role": action.owner_role, **sizes, **amounts, "detectable": detectable})
+        amounts = mine.loc[mine["arm"] == "treatment", ["cost", "gain"]].sum().to_dict()
+        rows.append(facts | sizes | {"capacity": capacity} | amounts)
     return pd.DataFrame(rows)
 
 
-def cross_levers(
-    actions: pd.DataFrame, tiers: pd.DataFrame, policy: Policy, amount: str = ""
-) -> pd.DataFrame:
-    """Lever by tier: how many actions, or the sum of `amount` (such as cost), standard offers left out."""
-    standard = [action.name for action in policy.playbook if action.standard]
-    mine = actions[~actions["action"].isin(standard)]
-    tier = mine["customer_id"].map(tiers["tier"])
-    values = mine[amount] if amount else pd.Series(1, index=mine.index)
-    crossed = values.groupby([mine["lever"], tier]).sum().unstack(fill_value=0)  # noqa: PD010
-    order = [tier.name for tier in policy.tiers]
-    return crossed.reindex(index=list(LEVERS), columns=order, fill_value=0).rename_axis("lever").reset_index()
+def hide_few(summary: pd.DataFrame, *, at_least: int) -> pd.DataFrame:
+    """`summarise_actions` as people may see it: no count of a few, nor what one could compute it from.
+
+    Cost and gain are missing where the number of treated is. `asked` is missing where treated or controls
+    are, or where too few are left over; of those left over `count_reasons` tells the sum.
+    """
+    few = {name: summary[name].between(1, at_least - 1) for name in ("treated", "control")}
+    left = (summary["asked"] - summary["treated"] - summary["control"]).to_frame("customers")
+    left_over = hide_small(left, at_least=at_least)["customers"]
+    shown = summary.astype(dict.fromkeys(("asked", "treated", "control"), "Int64"))
+    shown["asked"] = shown["asked"].mask(few["treated"] | few["control"] | left_over.isna())
+    shown["control"] = shown["control"].mask(few["control"])
+    return shown.assign(**shown[["treated", "cost", "gain"]].mask(few["treated"]))
+
+
+def add_up(shown: pd.DataFrame, actions: pd.DataFrame) -> dict[str, Any]:
+    """The plan in sums of the actions that are shown, so that no other follows from them.
+
+    Parameters
+    ----------
+    shown
+        From `hide_few`.
+    actions
+        The table `actions`.
+
+    Returns
+    -------
+    `treated` (actions), `customers` (who get at least one), `cost`, `gain`, and `hidden`: how many actions of
+    the playbook are for too few to show.
+    """
+    named = shown.loc[shown["treated"].notna(), "action"]
+    people = actions.loc[actions["action"].isin(named), "customer_id"].nunique()
+    sums = {name: float(shown[name].sum()) for name in ("treated", "cost", "gain")}
+    return sums | {"customers": people, "hidden": int(shown["treated"].isna().sum())}
+
+
+def cross_tiers(actions: pd.DataFrame, shown: pd.DataFrame, policy: Policy, *, at_least: int) -> pd.DataFrame:
+    """How many customers of each tier an action reaches: `lever`, `action`, a column per tier, best first.
+
+    A few of a tier are missing, and so is what they would follow from with the number of treated.
+
+    Parameters
+    ----------
+    actions
+        The table `actions`.
+    shown
+        From `hide_few`: actions of which the treated are hidden are left out, so that no sum tells of them.
+    policy
+        Orders the tiers.
+    at_least
+        Fewer customers are a few.
+    """
+    named = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
+    tiers = [tier.name for tier in policy.tiers]
+    counts = pd.crosstab(actions["action"], actions["tier"]).reindex(named["action"], fill_value=0)
+    counts = counts.reindex(columns=tiers, fill_value=0).T.reset_index(drop=True)
+    hidden = [hide_small(counts[[name]], counts=str(name), at_least=at_least) for name in counts]
+    cells = (
+        pd.concat(hidden, axis=1).T.set_axis(tiers, axis=1) if hidden else counts.T.set_axis(tiers, axis=1)
+    )
+    crossed = named[["lever", "action"]].join(cells.reset_index(drop=True).astype("Int64"))
+    levers = {lever: place for place, lever in enumerate(LEVERS)}
+    return crossed.sort_values("lever", key=lambda lever: lever.map(levers), kind="stable", ignore_index=True)
 
 
 def count_reasons(chosen: pd.DataFrame) -> pd.DataFrame:
@@ -74,12 +124,3 @@ def count_reasons(chosen: pd.DataFrame) -> pd.DataFrame:
     counts = pd.DataFrame({"actions": left.size(), "customers": left["customer_id"].nunique()})
     counts = counts.rename_axis("reason").reset_index()
     return counts.sort_values(["actions", "reason"], ascending=[False, True], ignore_index=True)
-
-
-def compare_arms(assignments: pd.DataFrame, situation: pd.DataFrame) -> pd.DataFrame:
-    """Both arms of all actions together before anything was done: `arm`, `customers`, `value_mean`."""
-    value = assignments["customer_id"].map(situation["value"])
-    groups = value.groupby(assignments["arm"])
-    arms = pd.DataFrame({"customers": groups.size(), "value_mean": groups.mean()})
-    arms = arms.reindex(["treatment", "control"]).fillna({"customers": 0})
-    return arms.astype({"customers": "int64"}).rename_axis("arm").reset_index()

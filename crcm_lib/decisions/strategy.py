@@ -28,6 +28,12 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     frames
         `customer_features`, `stages`, `value`, `churn`, by `customer_id`, where there are any. What is
         absent is unknown: an unknown subject type counts as a person.
+
+    Returns
+    -------
+    By `customer_id`: `tier`, `stage`, `alert`, `subject_type`; `value` as 04 has it (margin where that is
+    known); `spend_expected`; `revenue_at_risk` in the money of `value`, so that gains can be compared: 05 has
+    it as spend, and value's share of all expected spend turns the one into the other.
     """
     situation = tiers[["tier"]].copy()
     for table, columns in SITUATION.items():
@@ -36,7 +42,10 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
             known = frame[column] if frame is not None and column in frame else None
             situation[column] = None if known is None else known.reindex(tiers.index)
     situation["subject_type"] = situation["subject_type"].fillna("person")
-    return situation.astype(dict.fromkeys(BASES, "float64"))
+    situation = situation.astype(dict.fromkeys(BASES, "float64"))
+    spend = situation["spend_expected"].sum()
+    share = situation["value"].sum() / spend if spend > 0 else 1.0
+    return situation.assign(revenue_at_risk=situation["revenue_at_risk"] * share)
 
 
 def list_candidates(
@@ -65,9 +74,9 @@ def list_candidates(
     Returns
     -------
     One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
-    policy's assumed effect times the amount at stake, less the cost), `cost`, `barred`: empty, or why not,
-    the gravest first: `objection` (refused, or never consented), `channel_refused`, `terms_for_companies`,
-    `running` or `not_worth_its_cost`.
+    policy's assumed effect times the amount at stake, less the cost), `cost` of all its occasions, `barred`:
+    empty, or why not, the gravest first: `objection` (refused, or never consented), `channel_refused`,
+    `terms_for_companies`, `running` or `not_worth_its_cost`.
     """
     objectors = find_objectors(situation, consents)
     rows = []
@@ -75,14 +84,15 @@ def list_candidates(
         if action.standard:
             continue
         group = situation[_applies(situation, action)]
-        gain = (action.effect * group[action.of].fillna(0.0) - action.cost).round(6)
+        cost = action.cost * action.occasions
+        gain = (action.effect * group[action.of].fillna(0.0) - cost).round(6)
         barred = pd.Series("", index=group.index, dtype="object").mask(gain <= 0, "not_worth_its_cost")
         barred = barred.mask(group.index.isin(_still_running(running, action, as_of)), "running")
         if action.terms and not _open_to_persons(action, as_of):
             barred = barred.mask(group["subject_type"] != "company", "terms_for_companies")
         barred = barred.mask(group.index.isin(_refusing(consents, action.channel)), "channel_refused")
         barred = barred.mask(group.index.isin(objectors), "objection")
-        part = pd.DataFrame({"action": action.name, "gain": gain, "cost": action.cost, "barred": barred})
+        part = pd.DataFrame({"action": action.name, "gain": gain, "cost": cost, "barred": barred})
         rows.append(part.rename_axis("customer_id").reset_index())
     empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred"])
     return pd.concat(rows, ignore_index=True) if rows else empty
@@ -173,7 +183,7 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
         lever=[action.lever for action in facts],
         channel=[action.channel for action in facts],
         owner_role=[action.owner_role for action in facts],
-        cost=[float(action.cost) for action in facts],
+        cost=[float(action.cost * action.occasions) for action in facts],
         tier=tier.to_numpy(),
         stage=stage.astype("str").to_numpy(),
     )

@@ -20,9 +20,8 @@ from crcm_lib.models.churn import measure_rhythm
 from crcm_lib.models.rfm import RFMScorer
 from crcm_lib.models.satisfaction import summarise_satisfaction
 from crcm_lib.schema.engine import Engine
-from crcm_lib.stats import Z_95, holm
+from crcm_lib.stats import LEVEL, Z_95, holm
 
-MAX_P = 0.05
 TENTHS = 10
 BETTER, WORSE, AS_GOOD = "better", "worse", "cannot_tell"
 RULES = ("spend_365d", "value", "rfm")  # the numbers that pick as many customers
@@ -68,8 +67,8 @@ def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> l
         Nothing is known of churn but the rhythm, and nothing of groups.
     """
     origins = []
-    for start, value in sorted(value_past.groupby("start"), reverse=True):
-        end, value = value["end"].iloc[0], value.set_index("customer_id")
+    for start, end in sorted(set(zip(value_past["start"], value_past["end"], strict=True)), reverse=True):
+        value = value_past[value_past["start"] == start].set_index("customer_id")
         customers = summarise_customers(engine, as_of=start).reindex(value.index)
         placed = _score_day(engine, policy, customers, value, start)
         came = spend_between(engine, after=start, until=end).reindex(placed.index).fillna(0)
@@ -137,7 +136,7 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
     """The table with `p` adjusted over its rows, and the `verdict` that follows."""
     p = holm(table["p"].to_numpy(float))
     claimed = np.where(table["difference"] > 0, BETTER, WORSE)
-    return table.assign(p=p, verdict=np.where(p <= MAX_P, claimed, AS_GOOD))
+    return table.assign(p=p, verdict=np.where(p <= LEVEL, claimed, AS_GOOD))
 
 
 def pick_as_many(number: pd.Series, count: float) -> np.ndarray:
@@ -149,7 +148,8 @@ def pick_as_many(number: pd.Series, count: float) -> np.ndarray:
     values = number.to_numpy(float)
     border = np.sort(values)[::-1][int(count) - 1] if count else np.inf
     above, equal = values > border, values == border
-    return above + equal * (count - above.sum()) / max(equal.sum(), 1)
+    picked: np.ndarray = above + equal * (count - above.sum()) / max(equal.sum(), 1)
+    return picked
 
 
 def _compare(
@@ -206,28 +206,29 @@ def follow_growth(origins: Sequence[Origin], policy: Policy) -> pd.DataFrame:
     `verdict`: `grows` where the interval lies above 1 and the mean is not below the next tier's, otherwise
     `not_shown`.
     """
-    rows = []
-    for place, tier in enumerate(policy.tiers[:-1]):
-        if any(name != "score" for name in tier.when):
-            row = _follow(origins, tier.name, policy.tiers[place + 1].name)
-            grows = row["low"] > 1 and row["mean"] >= row["mean_below"]
-            rows.append(row | {"verdict": "grows" if grows else "not_shown"})
-    columns = ["tier", "below", "days", "customers", "ratio", "low", "high", "mean", "mean_below", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    rows = [
+        _follow(origins, tier.name, policy.tiers[place + 1].name)
+        for place, tier in enumerate(policy.tiers[:-1])
+        if any(name != "score" for name in tier.when)
+    ]
+    columns = ["tier", "below", "days", "customers", "ratio", "low", "high", "mean", "mean_below"]
+    table = pd.DataFrame(rows, columns=columns)
+    grows = (table["low"] > 1) & (table["mean"] >= table["mean_below"])
+    return table.assign(verdict=np.where(grows, "grows", "not_shown"))
 
 
-def _follow(origins: Sequence[Origin], tier: str, below: str) -> dict:
+def _follow(origins: Sequence[Origin], tier: str, below: str) -> dict[str, object]:
     found, parts = [], []
     for origin in origins:
         spend, place = origin.later["spend"], origin.placed["tier"]
         members, under = (place == tier).to_numpy(), (place == below).to_numpy()
         tenth = np.ceil(TENTHS * origin.placed["spend_365d"].rank(pct=True))
-        like = spend.groupby(tenth).transform("mean")[members].sum()
+        expected = spend.groupby(tenth).transform("mean")
+        like = expected[members].sum()
         if like > 0:
-            mean_below = spend[under].mean() if under.any() else 0.0
-            found.append((members.sum(), spend[members].sum() / like, spend[members].mean(), mean_below))
-            expected = spend.groupby(tenth).transform("mean")
-            parts.append((spend - found[-1][1] * expected)[members] / like)
+            ratio, mean_below = spend[members].sum() / like, spend[under].mean() if under.any() else 0.0
+            found.append((members.sum(), ratio, spend[members].mean(), mean_below))
+            parts.append((spend - ratio * expected)[members] / like)
     count, ratio, mean, mean_below = np.mean(found, axis=0) if found else [np.nan] * 4
     half = Z_95 * _error(parts) if found else np.nan
     limits = {"ratio": ratio, "low": ratio - half, "high": ratio + half}

@@ -33,8 +33,8 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
     -------
     The table `tiers`: `tier`, `score`, `reason` (`conditions_met`, `last_tier`: no better tier's conditions
     hold, or `nothing_known`); `next_tier`, the better tier that is nearest, and `to_next_tier`, the points of
-    the score that are missing to it (of a criterion: times its weight); `firmness`, the share of the weight variations that give the
-    same tier. A condition on what is unknown is not met.
+    the score that are missing to it (of a criterion: times its weight); `firmness`, the share of the weight
+    variations that give the same tier. A condition on what is unknown is not met.
     """
     places = _place(card, card["score"], policy, model.cutoffs[0])
     same = [

@@ -13,6 +13,9 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 WINDOWS = (30, 90, 180, 365)  # days
+SPEND_DAY = (
+    "cast(coalesce(purchase_day, day) as date)"  # of a matched return: the sale's, which it takes back
+)
 DAY_FACTOR = 10**15  # larger than the difference between the spends of any two days
 NULL_SUMS = {"margin_total"}  # sums of which a prospect has none, not zero
 
@@ -109,15 +112,18 @@ def core(end: pd.Timestamp, sums: dict[str, str] | None = None, windows: tuple[i
 
 
 def line_sums(columns: set[str], end: pd.Timestamp) -> dict[str, str]:
-    """Sums over the lines up to the day `end` beside the amount: name -> SQL expression."""
+    """Sums over the lines up to the day `end` beside the amount: name -> SQL expression.
+
+    A window of days holds the sales of its days less what came back of them, as it holds their purchases.
+    """
     amount, sale = money("amount"), "case when kind = 'sale' then {} else 0 end"
     sums = {
-        f"spend_{n}d": f"case when day > {date(end - pd.Timedelta(days=n))} then {amount} else 0 end"
+        f"spend_{n}d": f"case when {SPEND_DAY} > {date(end - pd.Timedelta(days=n))} then {amount} else 0 end"
         for n in WINDOWS
     }
     sums["spend_earlier"] = (
-        f"case when day > {date(end - pd.Timedelta(days=180))} and "
-        f"day <= {date(end - pd.Timedelta(days=90))} then {amount} else 0 end"
+        f"case when {SPEND_DAY} > {date(end - pd.Timedelta(days=180))} and "
+        f"{SPEND_DAY} <= {date(end - pd.Timedelta(days=90))} then {amount} else 0 end"
     )
     sums["sold"] = sale.format(amount)
     sums["returned"] = f"case when kind = 'return' then -{amount} else 0 end"

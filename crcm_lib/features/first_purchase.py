@@ -102,6 +102,24 @@ def read_profile(engine: Engine, *, as_of, protected: Collection[str] = ()) -> p
     return engine.execute(attributes).df().set_index("customer_id")
 
 
+def read_signups(engine: Engine, *, as_of) -> pd.DataFrame:
+    """When customers and prospects signed up and first bought: `signup`, `first_day` (empty: not by `as_of`).
+
+    Indexed and ordered by `customer_id`; no rows where customers have no column `signup`.
+    """
+    if "signup" not in columns_of(engine, "customers"):
+        days = pd.DataFrame({"signup": pd.to_datetime([]), "first_day": pd.to_datetime([])})
+        return days.set_index(pd.Index([], name="customer_id", dtype="str"))
+    end = pd.Timestamp(as_of).normalize()
+    select = f"""
+        select customers.customer_id, cast(signup as date) as signup, first_day
+        from customers left join first on first.customer_id = customers.customer_id
+        where signup is not null and signup <= {sql.date(end)}
+        order by customers.customer_id"""
+    rows = engine.execute(sql.query(_first(end), select)).df().set_index("customer_id")
+    return rows.apply(pd.to_datetime)
+
+
 def _first(end: pd.Timestamp) -> dict[str, str]:
     """The first day of each customer that was a purchase as known that evening, and the day of the next."""
     return {

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.features.age_groups import assign_age_groups
-from crcm_lib.privacy import hide_small
+from crcm_lib.privacy import SMALL_GROUPS, hide_small
 from crcm_lib.schema.engine import Engine, columns_of
 
 SPEND_BANDS = {  # of buyers, largest spender first: the share of buyers at which each band ends
@@ -21,7 +21,7 @@ BUYER_KINDS = ("bought_on_several_days", "bought_on_one_day", "prospect_or_retur
 SIZES = ["customers", "customer_share", "spend_total", "spend_share", "spend_mean", "largest_share"]
 MONEY = ("spend_total", "spend_share", "spend_mean")  # the columns of SIZES that a small group must not show
 MAX_LEVELS = 8
-NOT_GIVEN, OTHERS = "not_given", "small_groups"
+NOT_GIVEN, OTHERS = "not_given", SMALL_GROUPS
 
 
 def follow_cohorts(engine: Engine, *, as_of) -> pd.DataFrame:
@@ -91,29 +91,42 @@ def split_by_purchases(customers: pd.DataFrame) -> pd.DataFrame:
     return size_groups(customers, groups, list(BUYER_KINDS))
 
 
-def sum_categories(engine: Engine, *, as_of) -> pd.DataFrame:
+def sum_categories(engine: Engine, *, as_of, at_least: int = 5) -> pd.DataFrame:
     """Buyers and sales of each product category up to `as_of`; returns are not taken off.
+
+    Categories of fewer than `at_least` buyers are one, `OTHERS`, because what hardly anybody buys can name
+    who does.
 
     Returns
     -------
-    Largest sales first: `category`, `customers`, `customer_share` of all buyers (who may buy in several),
-    `spend_total`, `spend_share`, `spend_mean` per buyer, `largest_share` (the largest buyer's share of the
-    category). No rows where the transactions have no categories.
+    Largest sales first, `OTHERS` last: `category`, `customers`, `customer_share` of all buyers (who may buy
+    in several), `spend_total`, `spend_share`, `spend_mean` per buyer, `largest_share` (the largest buyer's
+    share of the category). No rows where the transactions have no categories.
     """
     if "category" not in columns_of(engine, "transactions"):
         return pd.DataFrame(columns=["category", *SIZES])
-    sold = f"""
-        select customer_id, category, sum({sql.money("amount")}) as sold from transactions
-        where day <= {sql.date(pd.Timestamp(as_of))} and kind = 'sale'
-        group by customer_id, category"""
-    select = """
+    parts = {
+        "bought": f"""
+            select customer_id, coalesce(category, '{NOT_GIVEN}') as category,
+                sum({sql.money("amount")}) as sold from transactions
+            where day <= {sql.date(pd.Timestamp(as_of))} and kind = 'sale'
+            group by customer_id, coalesce(category, '{NOT_GIVEN}')""",
+        "sizes": "select category, count(*) as customers from bought group by category",
+        "named": f"""
+            select customer_id, sold,
+                case when customers < {at_least} then '{OTHERS}' else bought.category end as category
+            from bought join sizes on sizes.category = bought.category""",
+        "sold": "select customer_id, category, sum(sold) as sold from named group by customer_id, category",
+    }
+    select = f"""
         select category, count(*) as customers, sum(sold) as sales, max(sold) as largest,
             (select count(distinct customer_id) from sold) as buyers
-        from sold group by category order by sum(sold) desc, category"""
-    sums = engine.execute(sql.query({"sold": sold}, select)).df()
+        from sold group by category
+        order by case when category = '{OTHERS}' then 1 else 0 end, sum(sold) desc, category"""
+    sums = engine.execute(sql.query(parts, select)).df()
     return pd.DataFrame(
         {
-            "category": sums["category"].astype("object").where(sums["category"].notna(), NOT_GIVEN),
+            "category": sums["category"].astype("object"),
             "customers": sums["customers"],
             "customer_share": sums["customers"] / sums["buyers"],
             "spend_total": sums["sales"],
@@ -124,7 +137,7 @@ def sum_categories(engine: Engine, *, as_of) -> pd.DataFrame:
     )
 
 
-def lorenz_curve(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
+def lorenz_curve(customers: pd.DataFrame, *, points: int = 100, at_least: int = 5) -> pd.DataFrame:
     """The Lorenz curve of buyers' spend: `share_of_customers` (smallest spenders first), `share_of_spend`.
 
     A negative spend (more returned than bought) counts as 0. Lorenz (1905), Publications of the American
@@ -136,8 +149,12 @@ def lorenz_curve(customers: pd.DataFrame, *, points: int = 100) -> pd.DataFrame:
         `purchases` and `spend_total`; customers without a purchase are left out.
     points
         Number of steps along the axis of customers.
+    at_least
+        Of fewer buyers there is no curve: it would tell what each of them spends.
     """
     spend = _sorted_spend(customers).iloc[::-1]
+    if len(spend) < at_least:
+        return pd.DataFrame({"share_of_customers": [], "share_of_spend": []}, dtype=float)
     if not spend.sum():
         return pd.DataFrame({"share_of_customers": [0.0, 1.0], "share_of_spend": [0.0, 1.0]})
     reached = pd.concat([pd.Series([0.0]), spend.cumsum()], ignore_index=True)

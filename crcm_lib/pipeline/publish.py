@@ -78,16 +78,16 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             }
             for stage in done
         ],
-        "warnings": _list_warnings(staging),
+        "warnings": _list_warnings(staging, policy.privacy.min_cell),
         "not_available": [name for name in INPUTS if name not in present],
     }
 
 
-def _list_warnings(folder: Path) -> list[str]:
+def _list_warnings(folder: Path, min_cell: int) -> list[str]:
     """List what the data can carry only in part or not at all."""
     if not tables.exists(folder, "verdict"):
         return []
-    return data_quality.list_warnings(tables.read(folder, "verdict"))
+    return data_quality.list_warnings(tables.read(folder, "verdict"), at_least=min_cell)
 
 
 def publish(plan: Plan, staging: Path, run_id: str) -> Path:

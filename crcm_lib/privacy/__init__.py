@@ -2,11 +2,18 @@
 
 from crcm_lib.privacy.identifiers import find_identifiers
 from crcm_lib.privacy.pseudonyms import keyed_hash, load_key, make_private, pseudonymise
-from crcm_lib.privacy.suppression import LARGEST_SHARE, MAX_DOMINANT_SHARE, count_hidden, hide_small
+from crcm_lib.privacy.suppression import (
+    LARGEST_SHARE,
+    MAX_DOMINANT_SHARE,
+    SMALL_GROUPS,
+    count_hidden,
+    hide_small,
+)
 
 __all__ = [
     "LARGEST_SHARE",
     "MAX_DOMINANT_SHARE",
+    "SMALL_GROUPS",
     "count_hidden",
     "find_identifiers",
     "hide_small",

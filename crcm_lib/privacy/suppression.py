@@ -15,6 +15,7 @@ import pandas as pd
 
 MAX_DOMINANT_SHARE = 0.8  # of a cell's money
 LARGEST_SHARE = "largest_share"
+SMALL_GROUPS = "small_groups"  # stands for those whose very name could tell of somebody
 
 
 def hide_small(

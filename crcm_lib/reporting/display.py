@@ -16,6 +16,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.privacy import count_hidden, hide_small, pseudonymise
 from crcm_lib.reporting.charts import style
+from crcm_lib.reporting.takeaway import Takeaway
 from crcm_lib.reporting.text import numbers
 from crcm_lib.schema.labels import COUNTS, kind_of, label
 from crcm_lib.schema.tables import About
@@ -35,10 +36,13 @@ class Audience:
         Whose data these are: the key of the pseudonyms follows from it.
     min_cell
         Groups of fewer customers are hidden.
+    buyers
+        How many customers have bought; None while that is not known.
     """
 
     about: About
     min_cell: int
+    buyers: int | None = None
 
 
 def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
@@ -122,6 +126,12 @@ def frame_to_text(frame: pd.DataFrame, audience: Audience) -> str:
     return "\n".join(filter(None, [frame.attrs.get("caption", ""), body, _remarks(frame, audience)]))
 
 
+def limit_takeaway(found: Takeaway, audience: Audience) -> Takeaway:
+    """The takeaway; of a company that is itself a small cell only that it is one."""
+    few = audience.buyers is not None and 0 < audience.buyers < audience.min_cell
+    return Takeaway(numbers.describe_few(audience.min_cell)) if few else found
+
+
 def styler_to_html(styler: Any, audience: Audience) -> str:
     """An analyst's Styler with its colours, but escaped, under pseudonyms, without small cells and ids."""
     from pandas.io.formats.style import Styler
@@ -163,6 +173,9 @@ def register(shell: Any, audience: Audience) -> None:
     formatters["text/html"].for_type(Styler, lambda styler: styler_to_html(styler, audience))
     for kind in (Axes, Figure):
         show_text(kind, style.words_of)
+    shell.display_formatter.mimebundle_formatter.for_type(
+        Takeaway, lambda found: limit_takeaway(found, audience)._repr_mimebundle_()
+    )
     for mime, write in (("image/png", style.to_png), ("image/svg+xml", style.to_svg)):
         for kind in (Axes, Figure):
             formatters[mime].for_type(kind, write)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from crcm_lib.features.customer_sql import date, days_between
+from crcm_lib.features.customer_sql import SPEND_DAY, date, days_between
 from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
@@ -52,14 +52,14 @@ def cards(folder: Path, run: dict) -> list[Card]:
         return [Card(_("Customers"), fill(_("fewer than {n}"), n=least), words)]
     prospects = len(customers) - len(buyers)
     words = _("and {prospects:count} prospects") if prospects else _("who have bought")
+    words = _("and fewer than {least} prospects") if 0 < prospects < least else words
+    repeat = _publish(buyers["purchases"] > 1, [True, False], least)[True]
     found = [
-        Card(_("Customers"), write(len(buyers)), fill(words, prospects=prospects)),
-        _active(folder, buyers),
+        Card(_("Customers"), write(len(buyers)), fill(words, prospects=prospects, least=least)),
+        _active(folder, buyers, least),
         _spend(folder, run),
         Card(
-            _("Repeat customers"),
-            _share((buyers["purchases"] > 1).mean()),
-            _("of customers bought on more than one day"),
+            _("Repeat customers"), _share(repeat / len(buyers)), _("of customers bought on more than one day")
         ),
         _value(folder, run),
         _at_risk(folder, run),
@@ -67,14 +67,21 @@ def cards(folder: Path, run: dict) -> list[Card]:
     return [card for card in found if card]
 
 
-def _active(folder: Path, buyers: pd.DataFrame) -> Card | None:
+def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
     if not tables.exists(folder, "stages"):
         return None
     stages = tables.read(folder, "stages")["stage"].reindex(buyers.index)
-    active, risk, lost = (int(stages.isin(names).sum()) for names in (ACTIVE, ["at risk"], ["lost"]))
-    note = _("{share} of customers; {risk:count} at risk, {lost:count} lost")
-    note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost)
-    return Card(_("Active customers"), write(active), note)
+    kinds = stages.mask(stages.isin(ACTIVE), "active")
+    active, risk, lost = _publish(kinds, ["active", "at risk", "lost"], least)
+    note = _("{share} of customers; at risk: {risk:count}, lost: {lost:count}")
+    note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost, missing=_("hidden"))
+    return Card(_("Active customers"), write(active, "count"), note)
+
+
+def _publish(kinds: pd.Series, names: list, least: int) -> pd.Series:
+    """How many customers are of each kind; missing where that, or a difference, tells of a few."""
+    counts = kinds.value_counts().reindex(names, fill_value=0).to_frame("customers")
+    return hide_small(counts, at_least=least)["customers"].astype("float64")
 
 
 def _spend(folder: Path, run: dict) -> Card | None:
@@ -89,12 +96,12 @@ def _spend(folder: Path, run: dict) -> Card | None:
         arrow, tone = ("▲", "good") if change >= 0 else ("▼", "bad")
         words = _("{arrow} {change} against the year before")
         note = fill(words, arrow=arrow, change=_share(abs(change)))
-    label = fill(_("Spend in {days} days"), days=min(history, YEAR))
+    label = fill(_("Spend in {days} days") if history > 1 else _("Spend on one day"), days=min(history, YEAR))
     return Card(label, shorten(now), note, run.get("currency", ""), tone)
 
 
 def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
-    """Money received in the last year and in the year before it, and the days of history."""
+    """Money of the last year's and the year before's sales, less returns, and the days of history."""
     engine = open_engine(folder)
     if not has(engine, "transactions"):
         return None, None, 0
@@ -102,8 +109,9 @@ def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
     year_ago, two_years_ago = (date(end - pd.Timedelta(days=years * YEAR)) for years in (1, 2))
     return engine.execute(f"""
         select
-            cast(sum(case when day > {year_ago} then amount end) as double),
-            cast(sum(case when day <= {year_ago} and day > {two_years_ago} then amount end) as double),
+            cast(sum(case when {SPEND_DAY} > {year_ago} then amount end) as double),
+            cast(sum(case when {SPEND_DAY} <= {year_ago} and {SPEND_DAY} > {two_years_ago} then amount end)
+                as double),
             {days_between("cast(min(day) as date)", date(end))} + 1
         from transactions
         where day <= {date(end)}
@@ -161,7 +169,7 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
 def missing(folder: Path, run: dict) -> list[dict[str, str]]:
     """Return what the data carry in part or not at all, and why: the verdict, or else the absent tables."""
     if tables.exists(folder, "verdict"):
-        limits = list_limits(tables.read(folder, "verdict"))
+        limits = list_limits(tables.read(folder, "verdict"), at_least=_at_least(run))
         return limits.rename(columns={"capability": "part", "verdict": "available"}).to_dict("records")
     return [{"part": table, "available": "no", "because": ""} for table in run.get("not_available", [])]
 

@@ -110,6 +110,14 @@ class Workspace:
         crossed = pd.crosstab(frame[rows], frame[columns])
         return hide_small(crossed, counts=list(crossed.columns), at_least=self.min_cell)
 
+    def count_buyers(self) -> int | None:
+        """How many customers have bought; None where `customer_features` is not written yet."""
+        path = self._nearest(tables.table_path, "customer_features")
+        if not tables.exists(path, "customer_features"):
+            return None
+        purchases = pd.read_parquet(tables.table_path(path, "customer_features"), columns=["purchases"])
+        return int((purchases["purchases"] > 0).sum())
+
     def pseudonyms(self, customers: Iterable[str]) -> list[str]:
         """The pseudonyms of customers, for a picture; frames are shown under pseudonyms by themselves."""
         return pseudonymise(customers, self.about)
@@ -181,7 +189,8 @@ def open_workspace(
     workspace = Workspace(folders, folders[0], rules, _about(folders), overrides)
     set_house_style()
     if shell is not None:
-        display.register(shell, display.Audience(workspace.about, workspace.min_cell))
+        audience = display.Audience(workspace.about, workspace.min_cell, workspace.count_buyers())
+        display.register(shell, audience)
     return workspace
 
 

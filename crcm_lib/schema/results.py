@@ -264,9 +264,13 @@ RESULTS = {
                 at_least=0,
             ),
             "spend_to_come": money_column(
-                "what of it is still expected after waiting for so long; empty for prospects", at_least=0
+                "what of it is still expected after waiting for so long; of a prospect by the chance to buy",
+                at_least=0,
             ),
-            "days_waited": days_column("since the first purchase"),
+            "p_buys": Column(
+                "number", "probability", "of a prospect: to buy within as many days", at_least=0, at_most=1
+            ),
+            "days_waited": days_column("since the first purchase, of a prospect since signing up"),
             "reason": text_column(
                 "attributes: two of them change it most; or close_to_mean, mean_of_all, no_earlier_customers",
                 True,
@@ -416,7 +420,7 @@ RESULTS = {
             ),
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
-            "cost": money_column("of doing it once", True, 0),
+            "cost": money_column("of all its occasions", True, 0),
             "priority": Column("integer", "", "1 is first", True, 1),
             "tier": text_column("the customer's tier; with the stage and the action, why", True),
             "stage": text_column("the customer's lifecycle stage"),
@@ -432,7 +436,7 @@ RESULTS = {
             "arm": text_column("treatment or control", True, ("treatment", "control")),
             "start": Column("day", "date", "from", True),
             "end": Column("day", "date", "until", True),
-            "cost": money_column("of the action; 0 for a control", True, 0),
+            "cost": money_column("of all its occasions; 0 for a control", True, 0),
         },
     ),
     "calendar": Table(

@@ -52,6 +52,11 @@ class About:
         """The last day known, as a timestamp at midnight."""
         return pd.Timestamp(self.as_of)
 
+    @property
+    def history_days(self) -> int:
+        """Days from the first to the last one, both counted."""
+        return (self.day - pd.Timestamp(self.first_day)).days + 1
+
 
 def resolve(path: str | Path) -> Path:
     """Read a relative path from the project's root, so that a notebook runs from any folder.

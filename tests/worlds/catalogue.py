@@ -3,13 +3,17 @@
 from worlds.customers import INTERVALS
 from worlds.effects import EFFECTS, EQUAL_MEANS, NO_EFFECT, NO_ORDER, ORDER
 from worlds.groups import CLOUD, GROUPS
+from worlds.plan import ENOUGH, TOO_SMALL
+from worlds.prospects import PROSPECTS
 from worlds.renewals import RENEWALS
+from worlds.service import ALIKE, LEADING
 from worlds.unfairness import SHUFFLED, UNFAIR
-from worlds.valuation import ALIKE, BETTER, TIES, UNLIKE
+from worlds.valuation import ALIKE_COHORTS, BETTER, TIES, UNLIKE_COHORTS
 
 WORLDS = (
     *(INTERVALS, RENEWALS, CLOUD, GROUPS),
-    *(TIES, BETTER, ALIKE, UNLIKE),
+    *(TIES, BETTER, ALIKE_COHORTS, UNLIKE_COHORTS),
     *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
     *(SHUFFLED, UNFAIR),
+    *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
 )

@@ -52,13 +52,13 @@ TIES = World(
     {"called_better": (0, at_most_5_percent(400)), "called_worse": (0, at_most_5_percent(400))},
 )
 BETTER = World("better_than_the_rule", 100, measure_better, {"called_better": (0.8, 1)})
-ALIKE = World(
+ALIKE_COHORTS = World(
     "alike_cohorts",
     400,
     lambda seed: {"said_to_differ": measure_cohorts(1.0, seed)},
     {"said_to_differ": (0, at_most_5_percent(400))},
 )
-UNLIKE = World(
+UNLIKE_COHORTS = World(
     "unlike_cohorts",
     100,
     lambda seed: {"said_to_differ": measure_cohorts(2.5, seed)},

@@ -111,7 +111,7 @@ class ModelSelection:
     def past_values(self, **terms) -> pd.DataFrame:
         """The table `value_past`: the champion's prediction on the first day of each window judged.
 
-        `terms` as for `ValueModel.predict`: horizon, discount and margin rate. Empty where nothing was judged.
+        `terms`, as for `ValueModel.predict`: horizon, discount and margin rate. Empty if nothing was judged.
         """
         numbers = ["p_alive", "expected_purchases", "spend_expected", "growth_expected", "value"]
         parts = [

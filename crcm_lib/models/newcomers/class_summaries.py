@@ -7,7 +7,7 @@ from crcm_lib.models.newcomers.classes import NEWCOMER, PROSPECT
 from crcm_lib.models.newcomers.holdout import CLASSES, UNKNOWN, HoldoutResult
 from crcm_lib.privacy import LARGEST_SHARE
 
-EXPECTED_MONEY = ("spend_expected_total", "spend_expected_mean")
+EXPECTED_MONEY = ("spend_expected_total", "spend_expected_mean", "p_buys")
 HOLDOUT_MONEY = ("spend_total", "spend_expected_mean", "spend_mean", "spend_low", "spend_high")
 
 
@@ -21,13 +21,21 @@ def summarise_classes(newcomers: pd.DataFrame) -> pd.DataFrame:
 
     Returns
     -------
-    One row per kind and class that has customers: `kind`, `class`, `customers` (count),
-    `spend_expected_total` and `spend_expected_mean` (currency); `largest_share`, the part of the total that
-    the largest customer brings, which small-cell suppression needs.
+    One row per kind and class that has customers: `kind`, `class`, `customers` (count); `p_buys`, the mean
+    chance that a prospect buys at all; `spend_expected_mean` (currency per customer), of prospects if they
+    buy; `spend_expected_total` (currency), of prospects by each one's chance, missing where one of them has
+    none; `largest_share`, the part of the total that the largest customer brings, which small-cell
+    suppression needs.
     """
-    expected = newcomers.groupby(["kind", "class"])["spend_expected"]
-    summary = expected.agg(customers="size", spend_expected_total="sum", spend_expected_mean="mean")
-    summary[LARGEST_SHARE] = _largest_share(expected)
+    groups = [newcomers["kind"], newcomers["class"]]
+    is_prospect = newcomers["kind"] == PROSPECT
+    counted = newcomers["spend_expected"].mask(is_prospect, newcomers["spend_to_come"])
+    chances = newcomers["p_buys"].groupby(groups).mean()
+    summary = newcomers["spend_expected"].groupby(groups).agg(customers="size", spend_expected_mean="mean")
+    summary.insert(1, "p_buys", chances)
+    known = counted.notna().groupby(groups).all()
+    summary["spend_expected_total"] = counted.groupby(groups).sum().where(known)
+    summary[LARGEST_SHARE] = _largest_share(counted.fillna(newcomers["spend_expected"]).groupby(groups))
     order = pd.MultiIndex.from_product([(NEWCOMER, PROSPECT), (*CLASSES, UNKNOWN)], names=["kind", "class"])
     return summary.reindex(order[order.isin(summary.index)]).reset_index()
 

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date
-from crcm_lib.features.first_purchase import read_profile, summarise_first_days
+from crcm_lib.features.first_purchase import read_profile, read_signups, summarise_first_days
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start
+from crcm_lib.models.newcomers.conversion import Conversion, learn_conversion
 from crcm_lib.models.newcomers.holdout import (
     MIN_EARLIER_NEWCOMERS,
     HoldoutResult,
@@ -27,7 +28,7 @@ from crcm_lib.models.newcomers.poisson_model import PoissonModel
 from crcm_lib.schema import learned_state
 from crcm_lib.schema.engine import Engine
 
-SCHEMA_VERSION = 1  # of the JSON of Newcomers
+SCHEMA_VERSION = 2  # of the JSON of Newcomers
 NEWCOMER, PROSPECT = "newcomer", "prospect"
 EARLY_SHARE = 0.25  # the early days are at most this part of the history
 LEFT_CENSORED_SHARE = 0.1  # part of the history whose first purchases may not be first ones
@@ -42,7 +43,7 @@ FACTS = (
     "first_region",
     "first_weekday",
 )
-NOT_PROFILE = ("first_day", "spend_after", "again_after_days", "is_kept", "kind", "days_waited")
+NOT_PROFILE = ("first_day", "spend_after", "again_after_days", "is_kept", "kind", "days_waited", "p_buys")
 WAITING_STEP = 7  # days between those for which the share still to come is measured
 MIN_WAITING = 30  # customers who waited as long, at least
 
@@ -81,6 +82,8 @@ class Newcomers:
         Share of a newcomer's expected spend still to come after so many days without a second purchase.
     left_censoring
         None where nobody's first recorded purchase is that early.
+    conversion
+        How fast prospects become customers; None where it is not known.
     """
 
     days: int
@@ -88,11 +91,13 @@ class Newcomers:
     prospects: HoldoutResult
     waiting: dict[int, float] = field(default_factory=dict)
     left_censoring: LeftCensoring | None = None
+    conversion: Conversion | None = None
 
     def to_json(self) -> str:
         """The fitted models as JSON, without any customer's data."""
         state = {"days": self.days, "waiting": list(self.waiting.items())}
-        state["left_censoring"] = vars(self.left_censoring) if self.left_censoring else None
+        for name, part in (("left_censoring", self.left_censoring), ("conversion", self.conversion)):
+            state[name] = vars(part) if part else None
         for kind, result in ((NEWCOMER, self.newcomers), (PROSPECT, self.prospects)):
             state[kind] = {
                 "model": result.model.to_state(),
@@ -119,7 +124,8 @@ class Newcomers:
             results.append(HoldoutResult(**{**vars(empty), "grade": part["grade"]}))
         waiting = {int(day): share for day, share in state["waiting"]}
         censoring = state["left_censoring"] and LeftCensoring(**state["left_censoring"])
-        return cls(state["days"], *results, waiting, censoring)
+        conversion = state["conversion"] and Conversion(**state["conversion"])
+        return cls(state["days"], *results, waiting, censoring, conversion)
 
     def predict(self, facts: pd.DataFrame) -> pd.DataFrame:
         """Expected early spend, class and reason of each customer.
@@ -127,32 +133,43 @@ class Newcomers:
         Parameters
         ----------
         facts
-            Indexed by `customer_id`: `kind`, `days_waited` (days since the first purchase; 0 for prospects)
-            and what is known of the attributes; what is missing counts as average.
+            Indexed by `customer_id`: `kind`, `days_waited` (days since the first purchase; of prospects since
+            they signed up, missing where that is not known) and what is known of the attributes; what is
+            missing counts as average.
 
         Returns
         -------
         The table `newcomers`, indexed by `customer_id`: `kind`; `class`; `spend_expected` (currency, over
         `days`), of a newcomer after the first day, of a prospect from the first purchase on, if there is one;
-        `spend_to_come` (currency), the part still expected after `days_waited` without a second purchase,
-        empty for prospects; `days_waited`; `reason` and the columns of `PoissonModel.explain`.
+        `spend_to_come` (currency), the part still expected after `days_waited` without a second purchase, of
+        a prospect `p_buys` of it; `p_buys`, a prospect's chance to buy in the next `days`, empty for
+        newcomers and where it is not known; `days_waited`; `reason` and what `PoissonModel.explain` has.
         """
         parts = []
         for kind, result in ((NEWCOMER, self.newcomers), (PROSPECT, self.prospects)):
             own = facts[facts["kind"] == kind]
             expected = result.model.predict(own)
-            to_come = self._share_to_come(own["days_waited"].to_numpy(float))
+            chance = self._chance(own["days_waited"].to_numpy(float)) if kind == PROSPECT else np.nan
+            to_come = chance if kind == PROSPECT else self._share_to_come(own["days_waited"].to_numpy(float))
             part = pd.DataFrame(
                 {
                     "kind": own["kind"],
                     "class": classify(result.model, expected),
                     "spend_expected": expected,
-                    "spend_to_come": expected * to_come if kind == NEWCOMER else np.nan,
+                    "spend_to_come": expected * to_come,
+                    "p_buys": chance,
                     "days_waited": own["days_waited"].astype("float64"),
                 }
             )
             parts.append(part.join(result.model.explain(own)))
         return pd.concat(parts).loc[facts.index]
+
+    def _chance(self, waited: np.ndarray) -> np.ndarray:
+        """A prospect's chance to buy in the next `days`; NaN where it, or the wait, is not known."""
+        if self.conversion is None:
+            return np.full(len(waited), np.nan)
+        known = np.nan_to_num(waited)
+        return np.where(np.isnan(waited), np.nan, self.conversion.chance(known, self.days))
 
     def _share_to_come(self, waited: np.ndarray) -> np.ndarray:
         if not self.waiting:
@@ -193,7 +210,9 @@ def learn_newcomers(
     newcomers = validate_on_later(older, after, names=first_day, days=days)
     first = older["first_amount"].to_numpy(float)
     prospects = validate_on_later(older, first + after, names=profile, days=days)
-    return Newcomers(days, newcomers, prospects, _share_by_waiting(older, days), censoring)
+    waiting = _share_by_waiting(older, days)
+    conversion = learn_conversion(read_signups(engine, as_of=end), start=start, end=end, days=days)
+    return Newcomers(days, newcomers, prospects, waiting, censoring, conversion)
 
 
 def read_facts(engine: Engine, *, as_of, days: int, protected: Collection[str] = ()) -> pd.DataFrame:
@@ -203,7 +222,8 @@ def read_facts(engine: Engine, *, as_of, days: int, protected: Collection[str] =
     -------
     Indexed by `customer_id`: the columns of `summarise_first_days` (empty for prospects) and of
     `read_profile`; `kind`: newcomer (one purchase day so far, not all returned, less than `days` ago),
-    prospect (no line so far), or empty for all others; `days_waited` since the first day, 0 for prospects.
+    prospect (no line so far), or empty for all others; `days_waited` since the first day, of prospects since
+    they signed up.
     """
     end = pd.Timestamp(as_of).normalize()
     first = summarise_first_days(engine, as_of=end, days=days)
@@ -219,7 +239,9 @@ def read_facts(engine: Engine, *, as_of, days: int, protected: Collection[str] =
     waited = (end - facts["first_day"]).dt.days
     new = facts["again_after_days"].isna() & facts["is_kept"].eq(True) & (waited < days)
     kind = np.select([facts.index.isin(prospects), new], [PROSPECT, NEWCOMER], "")
-    return facts.assign(kind=kind, days_waited=waited.fillna(0).astype("float64"))
+    signed_up = read_signups(engine, as_of=end)["signup"].reindex(prospects)
+    waited.loc[prospects] = (end - signed_up).dt.days
+    return facts.assign(kind=kind, days_waited=waited.astype("float64"))
 
 
 def classify_newcomers(

@@ -4,7 +4,7 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import end_of
 from crcm_lib.models.satisfaction.answers import answers_per_customer
-from crcm_lib.models.satisfaction.answers import compare_promoters as compare_promoters
+from crcm_lib.models.satisfaction.answers import compare_groups as compare_groups
 from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale
 from crcm_lib.models.satisfaction.answers import mean_answer as mean_answer
 from crcm_lib.models.satisfaction.answers import measure_coverage as measure_coverage
@@ -12,6 +12,8 @@ from crcm_lib.models.satisfaction.answers import net_promoter_score as net_promo
 from crcm_lib.models.satisfaction.answers import trend_by_month as trend_by_month
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
+from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
+from crcm_lib.models.satisfaction.service import list_causes as list_causes
 from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer

@@ -45,23 +45,29 @@ def mean_answer(answers: pd.Series, *, scale: tuple[float, float] = SCALES["csat
     return {"mean": mean, "low": float(low), "high": float(high), "answers": len(known)}
 
 
-def compare_promoters(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame:
-    """NPS with its interval for each value of `by`; one row per group, `customers` who answered."""
-    if "nps" not in satisfaction:
-        return pd.DataFrame(columns=["group", "customers", "nps", "low", "high"])
-    answered = satisfaction["nps"].dropna()
+def compare_groups(satisfaction: pd.DataFrame, by: pd.Series) -> pd.DataFrame:
+    """What each value of `by` answers: NPS, or mean csat where nobody gave an NPS answer; 95 % intervals.
+
+    Columns: group, measure (nps, csat), customers who answered, score, low, high.
+    """
+    answers = satisfaction.reindex(columns=["nps", "csat"]).astype("float64")
+    measure = "nps" if answers["nps"].notna().any() else "csat"
+    answered = answers[measure].dropna()
     groups = by.reindex(answered.index).dropna()
-    rows = [
-        {"group": name, **net_promoter_score(answered[part.index])} for name, part in groups.groupby(groups)
-    ]
-    scores = pd.DataFrame(rows, columns=["group", "answers", "nps", "low", "high"])
-    return scores.rename(columns={"answers": "customers"})
+    rows = [[name, measure, *_score(answered[part.index], measure)] for name, part in groups.groupby(groups)]
+    return pd.DataFrame(rows, columns=["group", "measure", "customers", "score", "low", "high"])
+
+
+def _score(answers: pd.Series, measure: str) -> tuple[int, float, float, float]:
+    """How many answered, and the NPS or the mean of csat with its interval."""
+    said = net_promoter_score(answers) if measure == "nps" else mean_answer(answers)
+    return said["answers"], said["nps" if measure == "nps" else "mean"], said["low"], said["high"]
 
 
 def measure_coverage(satisfaction: pd.DataFrame, buyers: pd.DataFrame) -> pd.DataFrame:
-    """Buyers who answered the NPS question (`answered`) and who did not: customers, share, medians."""
-    answers = satisfaction["nps"] if "nps" in satisfaction else pd.Series(dtype=float)
-    answered = pd.Series(buyers.index.isin(answers.dropna().index), index=buyers.index)
+    """Buyers who gave an NPS or csat answer (`answered`) and who did not: customers, share, medians."""
+    answers = satisfaction.reindex(columns=["nps", "csat"]).dropna(how="all")
+    answered = pd.Series(buyers.index.isin(answers.index), index=buyers.index)
     rows = []
     for name, part in ((True, buyers[answered]), (False, buyers[~answered])):
         medians = {c: part[c].astype(float).median() for c in ("purchases", "spend_total", "days_since_last")}
@@ -87,9 +93,8 @@ def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
         where nth = 1 order by month, instrument, score""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
-        said = net_promoter_score(part["score"]) if instrument == "nps" else mean_answer(part["score"])
-        score = said["nps"] if instrument == "nps" else said["mean"]
-        rows.append([month, instrument, score, said["low"], said["high"], said["answers"]])
+        customers, *score = _score(part["score"], instrument)
+        rows.append([month, instrument, *score, customers])
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -114,7 +119,7 @@ def answers_per_customer(engine: Engine, until: str) -> pd.DataFrame:
             where time < {until} and {_on_scale("nps", "csat")}""")
     if marked:
         parts.append(f"""
-            select customer_id, resolved, 'csat', satisfaction from tickets
+            select customer_id, resolved as time, 'csat' as instrument, satisfaction as score from tickets
             where opened < {until} and resolved < {until} and satisfaction between 1 and 5""")
     if not parts:
         return pd.DataFrame(index=pd.Index([], dtype="str", name="customer_id"))

@@ -1,9 +1,12 @@
 """What customers report: complaints, their causes, how long they wait."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from crcm_lib.features.customer_sql import days_between, end_of
+from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.schema.engine import Engine, columns_of
 
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
@@ -46,26 +49,82 @@ def _beta(logit_mean: float, log_size: float) -> tuple[float, float]:
     return mean * size, (1 - mean) * size
 
 
-def count_causes(engine: Engine, *, as_of) -> pd.DataFrame:
-    """Complaints (all tickets where there is no column `kind`) by cause, most frequent first.
+def list_causes(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Complaints (all tickets where there is no column `kind`) per customer and cause.
 
-    Columns: cause (missing where none was given), tickets, customers, share, cumulative_share.
+    Columns: customer_id, cause (missing where none was given), tickets. No rows where tickets have no causes.
     """
-    columns = ["cause", "tickets", "customers", "share", "cumulative_share"]
     present = columns_of(engine, "tickets")
     if "cause" not in present:
-        return pd.DataFrame(columns=columns)
+        return pd.DataFrame(columns=["customer_id", "cause", "tickets"])
     only = "kind = 'complaint'" if "kind" in present else "true"
-    counts = engine.execute(f"""
-        select cause, count(*) as tickets, count(distinct customer_id) as customers
+    return engine.execute(f"""
+        select customer_id, cause, count(*) as tickets
         from tickets
         where opened < {end_of(as_of)} and {only}
-        group by cause
-        order by tickets desc, coalesce(cause, '')
+        group by customer_id, cause
+        order by customer_id, cause
     """).df()
-    counts["share"] = counts["tickets"] / counts["tickets"].sum()
-    counts["cumulative_share"] = counts["share"].cumsum()
-    return counts[columns]
+
+
+def count_causes(causes: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
+    """Complaints by cause, most frequent first.
+
+    Parameters
+    ----------
+    causes
+        From `list_causes`.
+    at_least
+        Causes of fewer customers are one, `SMALL_GROUPS`, the last: a cause can name who complained.
+
+    Returns
+    -------
+    Columns: cause (missing where none was given), tickets, customers, share, cumulative_share.
+    """
+    customers = causes.groupby("cause", dropna=False)["customer_id"].transform("nunique")
+    folded = causes.assign(cause=causes["cause"].mask(customers < at_least, SMALL_GROUPS))
+    by_cause = folded.groupby("cause", dropna=False)
+    counts = by_cause.agg(tickets=("tickets", "sum"), customers=("customer_id", "nunique")).reset_index()
+    last = counts["cause"] == SMALL_GROUPS
+    counts = counts.assign(last=last).sort_values(["last", "tickets", "cause"], ascending=[True, False, True])
+    share = counts["tickets"] / counts["tickets"].sum()
+    counts = counts.assign(share=share, cumulative_share=share.cumsum())
+    return counts.drop(columns="last").reset_index(drop=True)
+
+
+def find_leading_causes(causes: pd.DataFrame, *, at_least: int = 5) -> dict[str, Any]:
+    """The cause, or the tied causes, that most complaints state, and whether chance explains the lead.
+
+    The first cause is compared with the second by an exact sign test over the customers who complained more
+    often of one than of the other, because the complaints of one customer are not independent. For the
+    winner against the runner-up no correction for having chosen them is needed (Hung & Fithian 2019, The
+    Annals of Statistics 47, 758-782: rank verification).
+
+    Parameters
+    ----------
+    causes
+        From `list_causes`.
+    at_least
+        Causes of fewer customers are left out.
+
+    Returns
+    -------
+    `causes` (several in a tie; none where no cause has enough customers), `tickets` (of each),
+    `complaints` (all, of whatever cause), `p_value` (1 for a tie).
+    """
+    from scipy.stats import binomtest
+
+    shown = count_causes(causes, at_least=at_least).dropna(subset="cause")
+    shown = shown[shown["cause"] != SMALL_GROUPS]
+    leading = shown.loc[shown["tickets"] == shown["tickets"].max(), "cause"].to_list()
+    found = {"causes": leading, "tickets": shown["tickets"].max() if leading else 0, "p_value": 1.0}
+    found["complaints"] = int(causes["tickets"].sum())
+    if len(leading) == 1:
+        sides = causes[causes["cause"].isin(shown["cause"].head(2))]
+        signed = sides["tickets"].where(sides["cause"] == leading[0], -sides["tickets"])
+        ahead = np.sign(signed.groupby(sides["customer_id"]).sum())
+        found["p_value"] = float(binomtest(int((ahead > 0).sum()), max(int((ahead != 0).sum()), 1)).pvalue)
+    return found
 
 
 def measure_waits(engine: Engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.9)) -> pd.DataFrame:

@@ -94,41 +94,108 @@ def describe_workload(workload: pd.DataFrame) -> str:
     return fill(words, first=workload.index[0], last=workload.index[-1], roles=roles)
 
 
-def describe_plan(
-    summary: pd.DataFrame, shown: pd.DataFrame, objectors: int, currency: str, *, late: int = 0
-) -> Takeaway:
-    """What is planned, its cost and assumed gain, for how many nothing may be done, and what comes late.
+def caption_arms(people: Mapping[str, int], *, at_least: int = 5) -> str:
+    """`count_people` in words: customers, each counted once, and not their assignments."""
+    if not people["treated"] and not people["left_out"]:
+        return _("Nobody is treated, and nobody left out.")
+    if min(people["treated"], people["left_out"]) < at_least:
+        return _("Too few customers to say how many are left out of an action.")
+    words = _(
+        "{treated:count} customers are treated; {left_out:count} are left out of an action at random, and "
+        "{left_out_treated:count} of these get another one"
+    )
+    others = people["left_out"] - people["left_out_treated"]
+    if 0 < people["left_out_treated"] < at_least or 0 < others < at_least:
+        words = _(
+            "{treated:count} customers are treated; {left_out:count} are left out of an action at random"
+        )
+    return fill(words, **people)
+
+
+def write_power(power: pd.DataFrame) -> pd.DataFrame:
+    """`measure_power` with what the arms can show in words."""
+    words = {True: _("can show the assumed effect"), False: _("cannot")}
+    verdicts = power["can_show"].map(words).where(power["spend_assumed"].notna(), _("no effect is assumed"))
+    columns = [
+        "action",
+        "spend_mean",
+        "spend_assumed",
+        "spend_detectable",
+        "bought_share",
+        "bought_detectable",
+    ]
+    return power[columns].assign(these_arms=verdicts.astype("str"))
+
+
+def describe_power(power: pd.DataFrame) -> str:
+    """Whether the arms can show what the policy assumes; if none can, how large an effect would have to be.
 
     Parameters
     ----------
-    summary
-        From `summarise_actions`, nothing hidden.
-    shown
-        The same with small numbers hidden. Costs and gains are its sums: with the playbook's cost of each
-        action, the whole cost would tell how many of a hidden action there are.
-    objectors, late
-        How many customers get the standard offer only; how many first contacts come too late to compare.
+    power
+        From `measure_power`, of the actions whose arms may be shown.
     """
-    treated = int(summary["treated"].sum())
+    known = power[power["spend_assumed"] > 0]
+    if known.empty:
+        return _("No action has two arms that are large enough to compare.")
+    able = int(known["can_show"].sum())
+    times = known["spend_detectable"] / known["spend_assumed"]
     words = _(
-        "{treated:count} actions are planned at a cost of {cost:count} {currency}, for an assumed gain of "
-        "{gain:count} {currency}; {control:count} customers chosen at random are left out, to see if it "
-        "works."
+        "None of the {actions} comparisons can show an effect of the assumed size; the nearest, {nearest}, "
+        "could show one {times:points} times as large."
     )
-    if shown["cost"].isna().any():
+    if able:
         words = _(
-            "{treated:count} actions are planned; those that are shown cost {cost:count} {currency}, for an "
-            "assumed gain of {gain:count} {currency}; {control:count} customers chosen at random are left "
-            "out, to see if it works."
+            "{able} of {actions} comparisons can show an effect of the assumed size, the others cannot."
         )
-    if treated and not shown["treated"].sum():
-        words = _("Too few actions are planned to show them.")
-    if objectors:
+    if able == len(known):
+        words = _("The arms can show effects of the assumed size.")
+    nearest = known.loc[times.idxmin(), "action"]
+    return fill(words, able=able, actions=len(known), nearest=nearest, times=times.min())
+
+
+def describe_plan(
+    plan: Mapping[str, float],
+    people: Mapping[str, int],
+    power: pd.DataFrame,
+    aside: Mapping[str, int],
+    currency: str,
+    *,
+    at_least: int = 5,
+) -> Takeaway:
+    """What is planned, its cost and assumed gain, what its arms can show, and for whom nothing may be done.
+
+    Parameters
+    ----------
+    plan
+        From `add_up`: of the actions that are shown only.
+    people
+        From `count_people`, of the same actions.
+    power
+        From `measure_power`, of the actions of which both arms are shown.
+    aside
+        `objectors`, who get the standard offer only; `late`, first contacts that come too late to compare.
+    """
+    words = _(
+        "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
+        "included, for an assumed gain of {gain:count} {currency}."
+    )
+    if not plan["treated"]:
+        words = _("Nothing is planned beyond the standard offer.")
+        if plan["hidden"]:
+            words = _("Too few actions are planned to show them.")
+    elif plan["hidden"]:
+        words += _(" Actions for too few customers to show are not counted.")
+    if plan["treated"] and people["left_out"] >= at_least:
+        words += _(" {left_out:count} customers are left out of an action at random. {power}")
+    elif plan["treated"]:
+        words += _(" Too few are left out at random to see any effect.")
+    if aside["objectors"] >= at_least:
         words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
-    if late:
+    if aside["late"] >= at_least:
         words += _(
             " {late:count} first contacts fit only after their comparison ends: lower `capacity` or raise "
             "`per_day`."
         )
-    values = {"treated": treated, "control": summary["control"].sum(), **shown[["cost", "gain"]].sum()}
-    return takeaway(words, currency=currency, objectors=objectors, late=late, **values)
+    values = {**plan, "left_out": people["left_out"], "power": describe_power(power)}
+    return takeaway(words, currency=currency, **values, **aside)

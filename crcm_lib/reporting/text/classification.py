@@ -11,13 +11,10 @@ from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 from crcm_lib.reporting.text.profile import name_groups
-<<<<<<< HEAD
 from crcm_lib.schema.results import RESULTS
+from crcm_lib.stats import LEVEL
 
 MAX_CHANGES = 3  # ways to the next tier that are named
-=======
-from crcm_lib.stats import LEVEL
->>>>>>> 91e590a
 
 
 def write_weights(weights: pd.DataFrame) -> pd.DataFrame:

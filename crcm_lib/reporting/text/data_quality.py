@@ -11,6 +11,11 @@ from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, 
 from crcm_lib.schema.tables import About
 
 LEVELS = ("yes", "limited", "no")
+OF_PEOPLE = {  # reason -> its numbers that count customers
+    "customers": ("counted",),
+    "repeat_buyers": ("counted",),
+    "attributes": ("counted", "needed"),
+}
 
 
 def write_counts(quality: pd.DataFrame) -> pd.Series:
@@ -38,15 +43,16 @@ def _write_count(row: dict) -> str:
     return fill(words, **facts)
 
 
-def write_reasons(verdict: pd.DataFrame) -> pd.Series:
-    """Why the data can carry each capability of the `verdict` table, or why not."""
-    return write_rows(verdict, _write_reason)
+def write_reasons(verdict: pd.DataFrame, *, at_least: int = 5) -> pd.Series:
+    """Why the data can carry each capability of the table `verdict`, or why not; a few are not counted."""
+    return write_rows(verdict, lambda row: _write_reason(row, at_least))
 
 
-def _write_reason(row: dict) -> str:
+def _write_reason(row: dict, at_least: int) -> str:
     templates = _reasons()
     template = templates.get((row["capability"], row["reason"])) or templates[row["reason"]]
-    clauses = [fill(template, **row)]
+    few = [name for name in OF_PEOPLE.get(row["reason"], ()) if 0 < row[name] < at_least]
+    clauses = [fill(template, **row | dict.fromkeys(few, fill(_("fewer than {n}"), n=at_least)))]
     if row["reason"] == "no_column":
         clauses.append(_missing_columns()[row["subject"]])
     if row["capability"] == "predicted_value" and row["verdict"] == "no":
@@ -128,29 +134,30 @@ def name_capabilities(capabilities: Iterable[str]) -> list[str]:
     return [names.get(capability, capability) for capability in capabilities]
 
 
-def write_verdict(verdict: pd.DataFrame) -> pd.DataFrame:
+def write_verdict(verdict: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
     """What the data can carry, in words, the certain first: `capability`, `verdict`, `because`."""
-    words = _write_rows(verdict).sort_values("capability")
+    words = _write_rows(verdict, at_least).sort_values("capability")
     return pd.concat([words[words["verdict"] == level] for level in LEVELS], ignore_index=True)
 
 
-def list_limits(verdict: pd.DataFrame) -> pd.DataFrame:
+def list_limits(verdict: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
     """What the data do not carry, then what they carry in part; columns as in `write_verdict`."""
-    words = _write_rows(verdict[verdict["verdict"] != "yes"])
+    words = _write_rows(verdict[verdict["verdict"] != "yes"], at_least)
     return words.sort_values("verdict", ascending=False, kind="stable")
 
 
-def list_warnings(verdict: pd.DataFrame) -> list[str]:
+def list_warnings(verdict: pd.DataFrame, *, at_least: int = 5) -> list[str]:
     """A sentence for everything that the data carry only in part or not at all."""
-    return [f"{row.capability}: {row.because}" for row in list_limits(verdict).itertuples(index=False)]
+    limits = list_limits(verdict, at_least=at_least)
+    return [f"{row.capability}: {row.because}" for row in limits.itertuples(index=False)]
 
 
-def _write_rows(verdict: pd.DataFrame) -> pd.DataFrame:
+def _write_rows(verdict: pd.DataFrame, at_least: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "capability": name_capabilities(verdict["capability"]),
             "verdict": verdict["verdict"],
-            "because": write_reasons(verdict),
+            "because": write_reasons(verdict, at_least=at_least),
         }
     )
 

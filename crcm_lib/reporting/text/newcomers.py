@@ -5,6 +5,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.metrics import MIN_BUYERS
 from crcm_lib.models.newcomers.classes import NEWCOMER, PROSPECT, LeftCensoring, Newcomers
+from crcm_lib.models.newcomers.conversion import Conversion
 from crcm_lib.models.newcomers.holdout import BEATS, MIN_EARLIER_NEWCOMERS, NO_BETTER, UNKNOWN, HoldoutResult
 from crcm_lib.reporting.text.numbers import fill, write_rows
 
@@ -44,15 +45,54 @@ def describe_holdout(result: HoldoutResult) -> str:
         ),
         "no_attribute": _("no attribute has two groups of enough earlier newcomers, or all spent the same"),
         "compared": _(
-            "{later:count} later newcomers, fitted on {earlier:count} earlier ones: against the mean the "
-            "error (RMSE) is {rmse_change:change}, the ranking (Gini) {gini:number} where 0 is chance, and "
-            "the loss (Poisson deviance as a share of spend) {loss_change:number}, 95 % interval "
-            "{loss_low:number} to {loss_high:number}; its total was off by {bias:change}, the mean's by "
-            "{mean_bias:change}"
+            "learned from {earlier:count} earlier newcomers, tried on {later:count} later ones: what each "
+            "was expected to spend missed by {error_change} than the mean of all does, and {surely}; what "
+            "they spent together was missed by {bias:share}, by the mean by {mean_bias:share}"
         ),
     }
     needed = {"fewest": MIN_EARLIER_NEWCOMERS, "buyers": MIN_BUYERS}
-    return fill(sentences[result.reason], **needed, **result.facts)
+    words = _write_comparison(result.facts) if result.reason == "compared" else {}
+    return fill(sentences[result.reason], **needed | result.facts | words)
+
+
+def _write_comparison(facts: dict[str, float]) -> dict[str, str | float]:
+    """How much smaller the error was, and whether chance explains the fit, in words; sizes without sign."""
+    smaller = facts["rmse_change"] < 0
+    size = abs(facts["rmse_change"])
+    surely = _("chance could explain the difference in fit")
+    if facts["loss_high"] < 0:
+        surely = _("the better fit is more than chance explains")
+    if facts["loss_low"] > 0:
+        surely = _("the worse fit is more than chance explains")
+    if facts["loss_high"] < 0 and not smaller:
+        surely = _("shares of the total fit better: the two measures do not agree")
+    words = _("{size:share} less") if smaller else _("{size:share} more")
+    return {
+        "error_change": fill(words, size=size),
+        "surely": surely,
+        "bias": abs(facts["bias"]),
+        "mean_bias": abs(facts["mean_bias"]),
+    }
+
+
+def describe_chance(conversion: Conversion | None, days: int, currency: str) -> str:
+    """What the totals of the classes mean for prospects, and how the chance that they buy held before."""
+    words = _("Expected spend in the first {days:days} days, {currency}")
+    if conversion is None:
+        words += _("; of prospects if they buy: how many do is not known, so no total is given")
+        return fill(words, days=days, currency=currency)
+    words += _(
+        "; of prospects the mean if they buy, and the total by each one's chance to do so within {days:days} "
+        "days, by how long {prospects:count} earlier ones took, of whom {bought:count} bought"
+    )
+    if conversion.check:
+        words += _(
+            ". Tried on the {known:count} prospects of {day}: {expected:count} were expected to buy within "
+            "as many days ({low:count} to {high:count} by chance), {came:count} did"
+        )
+    sizes = {"prospects": conversion.prospects, "bought": conversion.bought}
+    facts = {("known" if name == "prospects" else name): fact for name, fact in conversion.check.items()}
+    return fill(words, **sizes | facts | {"days": days, "currency": currency})
 
 
 def describe_censoring(censoring: LeftCensoring | None) -> str:

@@ -106,6 +106,12 @@ def write_rows(rows: pd.DataFrame, write_row: Callable[[dict], str], name: str =
     return pd.Series([write_row(row) for row in rows.to_dict("records")], rows.index, "str", name)
 
 
+def describe_few(at_least: int) -> str:
+    """What stands for any sentence on all customers where they are fewer than `at_least`."""
+    words = _("Fewer than {n} customers have bought: what is true of them all would tell of each.")
+    return fill(words, n=at_least)
+
+
 def describe_hidden(hidden: int, *, at_least: int) -> str:
     """How many numbers `privacy.hide_small` hid, and why; "" where none."""
     if not hidden:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.models.lifecycle import Windows
+from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows, write, write_rows
 
@@ -68,6 +69,8 @@ def describe_shares(groups: pd.DataFrame) -> str:
 
 def describe_concentration(curve: pd.DataFrame, measures: dict[str, float]) -> str:
     """What the Lorenz curve shows: the lower half's share of spend, and the Gini coefficient."""
+    if curve.empty:
+        return _("No curve: too few have bought.")
     half = float(np.interp(0.5, curve["share_of_customers"], curve["share_of_spend"]))
     words = _("Lorenz curve. The lower half of buyers brings {half:share} of spend; Gini {gini:number}.")
     return fill(words, half=half, gini=measures["gini"])
@@ -144,6 +147,8 @@ def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Ser
 def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5) -> Takeaway:
     """How many have bought, in which stage most are, how many are at risk or lost, how concentrated spend is.
 
+    What is hidden in the table of stages is not said here either, so that no hidden stage follows from both.
+
     Parameters
     ----------
     by_stage
@@ -152,14 +157,15 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         From `customer_base.measure_concentration`.
     """
     buyers = by_stage.drop(index="prospect")
+    shown = hide_small(by_stage, money=("spend_total",), at_least=at_least).drop(index="prospect")
     largest = buyers["customers"].idxmax()
-    if buyers.loc[largest, "customers"] < at_least:
+    if pd.isna(shown.loc[largest, "customers"]):
         return takeaway(_("Too few customers have bought to show their stages."))
-    people, spend = (buyers[name] / buyers[name].sum() for name in ("customers", "spend_total"))
-    sentence = _(
-        "{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers, {spend:share} "
-        "of spend); {absent:share} are at risk or lost."
-    )
+    people, spend = (shown[name] / buyers[name].sum() for name in ("customers", "spend_total"))
+    absent = people[["at risk", "lost"]].sum(skipna=False)
+    sentence = _("{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers")
+    sentence += ")" if pd.isna(spend[largest]) else _(", {spend:share} of spend)")
+    sentence += "." if pd.isna(absent) else _("; {absent:share} are at risk or lost.")
     if pd.notna(measures["top_10_share"]):
         sentence += _(" The top tenth brings {top:share} of spend.")
     return takeaway(
@@ -167,7 +173,7 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         buyers=buyers["customers"].sum(),
         stage=largest,
         people=people[largest],
-        spend=spend.fillna(0.0)[largest],
-        absent=people[["at risk", "lost"]].sum(),
+        spend=spend[largest],
+        absent=absent,
         top=measures["top_10_share"],
     )

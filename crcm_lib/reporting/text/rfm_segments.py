@@ -39,7 +39,12 @@ def describe_moves(moves: pd.DataFrame, *, at_least: int = 5) -> str:
 
 
 def describe_segments(
-    by_segment: pd.DataFrame, moves: pd.DataFrame, day_before: pd.Timestamp, *, at_least: int = 5
+    by_segment: pd.DataFrame,
+    moves: pd.DataFrame,
+    day_before: pd.Timestamp,
+    *,
+    history_days: int,
+    at_least: int = 5,
 ) -> Takeaway:
     """The segment with most spend, its size, and the share of earlier buyers who changed segment since.
 
@@ -51,7 +56,11 @@ def describe_segments(
         From `models.rfm.count_moves`, nothing hidden.
     day_before
         The comparison day.
+    history_days
+        Days from the first to the last one in the data, both counted.
     """
+    if history_days == 1:
+        return takeaway(_("All purchases are of one day: who is recent, or frequent, cannot be told yet."))
     spend, people = by_segment["spend_total"], by_segment["customers"]
     buyers, stayed = _count_stayed(moves)
     largest = spend.idxmax() if spend.sum() else None

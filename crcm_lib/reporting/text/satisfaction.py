@@ -5,13 +5,16 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crcm_lib.i18n import _
+from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows
 
+SURE = 0.05  # of finding a leading cause where two are alike
 
-def describe_missing(missing: list[str]) -> str:
-    """Which tables are not there; "" where all are."""
-    return "; ".join(fill(_("not available: no `{table}` table"), table=table) for table in missing)
+
+def describe_missing(missing: list[str], table: str) -> str:
+    """That this table is one of those that are not there; "" where it is."""
+    return fill(_("not available: no `{table}` table"), table=table) if table in missing else ""
 
 
 def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
@@ -35,16 +38,24 @@ def write_coverage(coverage: pd.DataFrame) -> pd.DataFrame:
     return coverage.assign(answered=words).rename(columns={"answered": "buyers"})
 
 
-def describe_promoters(groups: pd.DataFrame, why: str) -> str:
-    """What the points of NPS by group show, or why there are none; small groups are missing."""
-    if groups["nps"].isna().all():
+def name_measure(groups: pd.DataFrame) -> str:
+    """What `compare_groups` compares: NPS, or mean csat where there are no NPS answers."""
+    return _("mean csat, 1 to 5") if "csat" in set(groups["measure"]) else _("NPS, −100 to 100")
+
+
+def describe_groups(groups: pd.DataFrame, why: str) -> str:
+    """What the points by group show, or why there are none; small groups are missing."""
+    if groups["score"].isna().all():
         return why or _("Too few answers.")
-    words = _("{group} {nps:count} ({low:count} to {high:count}, {customers:count} answered)")
+    words = _("{group} {score:count} ({low:count} to {high:count}, {customers:count} answered)")
+    if "csat" in set(groups["measure"]):
+        words = _("{group} {score:points} ({low:points} to {high:points}, {customers:count} answered)")
     parts = [
-        fill(_("{group} hidden") if pd.isna(row["nps"]) else words, **row)
+        fill(_("{group} hidden") if pd.isna(row["score"]) else words, **row)
         for row in groups.to_dict("records")
     ]
-    return fill(_("Dots with intervals, NPS. {parts}."), parts="; ".join(parts))
+    words = _("Dots with 95 % intervals, {measure}. {parts}.")
+    return fill(words, measure=name_measure(groups), parts="; ".join(parts))
 
 
 def describe_trend(months: pd.DataFrame, why: str) -> str:
@@ -62,8 +73,9 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
 
 
 def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
-    """`count_causes` with words where no cause was stated."""
-    return causes.assign(cause=causes["cause"].fillna(_("not stated")).astype("str"))
+    """`count_causes` with words where no cause was stated, and for those of few customers."""
+    named = causes["cause"].fillna(_("not stated")).replace(SMALL_GROUPS, _("(small groups)"))
+    return causes.assign(cause=named.astype("str"))
 
 
 def describe_causes(causes: pd.DataFrame, why: str) -> str:
@@ -87,20 +99,40 @@ def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
     return ages.replace({"age": words})
 
 
+def write_leading_causes(leading: Mapping) -> str:
+    """The sentence on `find_leading_causes`, to be filled with it; ties and chance are said as such."""
+    if leading["p_value"] < SURE:
+        return _("**{causes}** leads the causes of complaint: {tickets:count} of {complaints:count}.")
+    if len(leading["causes"]) > 1:
+        return _("Of {complaints:count} complaints, {causes} have {tickets:count} each: no cause leads.")
+    return _(
+        "Of {complaints:count} complaints, {causes} has {tickets:count}, no more beyond the next cause than "
+        "chance explains."
+    )
+
+
 def describe_satisfaction(
-    promoters: Mapping, waits: pd.DataFrame, causes: pd.DataFrame, missing: list[str], *, at_least: int = 5
+    answers: tuple[Mapping, Mapping],
+    waits: pd.DataFrame,
+    leading: Mapping,
+    missing: list[str],
+    *,
+    at_least: int = 5,
 ) -> Takeaway:
     """What was answered, how long people wait, what they complain of; and what is not available.
 
     Parameters
     ----------
-    promoters, waits, causes, missing
-        From `net_promoter_score`, `measure_waits`, `count_causes` and `list_missing`.
+    answers
+        From `net_promoter_score` and `mean_answer`; the mean is said where there are too few NPS answers.
+    waits, leading, missing
+        From `measure_waits`, `find_leading_causes` and `list_missing`.
     at_least
         What fewer customers said is left out.
     """
-    words = [fill(_("Satisfaction {why}."), why=describe_missing([table])) for table in missing]
+    words = [fill(_("Satisfaction {why}."), why=describe_missing(missing, table)) for table in missing]
     values: dict[str, object] = {}
+    promoters, csat = answers
     if promoters["answers"] >= at_least:
         words.append(
             _(
@@ -109,6 +141,14 @@ def describe_satisfaction(
             )
         )
         values |= promoters
+    elif csat["answers"] >= at_least:
+        words.append(
+            _(
+                "Mean satisfaction is **{mean:points}** of 5 (95 % between {low:points} and {high:points}; "
+                "{answers:count} customers answered, the silent ones may think otherwise)."
+            )
+        )
+        values |= csat
     known = waits.dropna().iloc[-1:]
     if len(known) and known["tickets"].iloc[0] >= at_least:
         words.append(
@@ -118,7 +158,7 @@ def describe_satisfaction(
             )
         )
         values |= write_waits(known).iloc[0].to_dict()
-    if len(causes) and causes["customers"].iloc[0] >= at_least:
-        words.append(_("Most frequent cause of complaint: **{cause}** ({share:share})."))
-        values |= write_causes(causes).iloc[0][["cause", "share"]].to_dict()
+    if leading["causes"]:
+        words.append(write_leading_causes(leading))
+        values |= {**leading, "causes": _(" and ").join(leading["causes"])}
     return takeaway(" ".join(words) or _("Too few tickets and answers to say anything."), **values)
