@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from crcm_lib.config.policy import read_policy
-from crcm_lib.decisions import scorecard, tiers
+from crcm_lib.decisions import next_tier, scorecard, tiers
+from crcm_lib.decisions.tier_backtest import compare_rules, follow_growth
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
 from crcm_lib.reporting.text import classification as text
@@ -17,6 +18,8 @@ from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
+PERCENTILE = next(i for c in POLICY.criteria for i in c.indicators if i.column == "purchases_365d")
+AMOUNT = next(i for c in POLICY.criteria for i in c.indicators if i.column == "spend_365d")
 GOLDEN = tables.ROOT / "data/sample/golden"
 
 
@@ -31,7 +34,6 @@ def customers() -> pd.DataFrame:
             "spend_365d": random.gamma(1, 300, count).round(-1),
             "purchases_365d": random.poisson(3, count),
             "days_observed": random.integers(1, 900, count).astype(float),
-            "spend_trend": np.where(random.random(count) < 0.4, np.nan, random.uniform(-1, 1, count)),
             "categories": random.integers(1, 7, count),
             "credit_rating": random.choice(["AAA", "B", None], count),
             "birthday": pd.Timestamp("1990-06-01"),
@@ -40,13 +42,23 @@ def customers() -> pd.DataFrame:
         index=pd.Index([f"K{n:03d}" for n in range(count)], name="customer_id"),
     )
     frame.loc[frame.index[:10], ["purchases", "spend_365d", "purchases_365d"]] = 0
-    frame.loc[frame.index[:10], ["days_observed", "spend_trend"]] = np.nan
+    frame.loc[frame.index[:10], "days_observed"] = np.nan
     return frame
 
 
 @pytest.fixture(scope="module")
-def raw(customers):
-    return scorecard.gather_indicators(POLICY, customer_features=customers)
+def value(customers) -> pd.DataFrame:
+    """What is expected of six in ten; of the others and of prospects nothing is known."""
+    random = np.random.default_rng(2)
+    growth = np.where(random.random(len(customers)) < 0.4, np.nan, random.uniform(-1, 1, len(customers)))
+    expected = customers["spend_365d"] * np.exp(growth)
+    value = pd.DataFrame({"growth_expected": growth, "spend_expected": expected}, index=customers.index)
+    return value[customers["purchases"] > 0]
+
+
+@pytest.fixture(scope="module")
+def raw(customers, value):
+    return scorecard.gather_indicators(POLICY, customer_features=customers, value=value)
 
 
 @pytest.fixture(scope="module")
@@ -71,19 +83,17 @@ def test_every_customer_has_one_tier_and_a_reason(placed, customers):
     assert set(placed["tier"]) == {tier.name for tier in POLICY.tiers}
 
 
-def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, model):
-    twins = pd.concat([customers, customers.rename(index=lambda name: f"twin {name}")]).sample(
-        frac=1, random_state=3
-    )
-    card = scorecard.score(scorecard.gather_indicators(POLICY, customer_features=twins), POLICY, model)
+def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, raw, model):
+    twins = pd.concat([raw, raw.rename(index=lambda name: f"twin {name}")]).sample(frac=1, random_state=3)
+    card = scorecard.score(twins, POLICY, model)
     both = tiers.assign_tiers(card, POLICY, model)
     twin = both.loc[[f"twin {name}" for name in customers.index]].set_axis(customers.index)
     pd.testing.assert_frame_equal(twin, both.loc[customers.index])
 
 
-def test_the_order_of_the_rows_changes_nothing(customers, placed):
+def test_the_order_of_the_rows_changes_nothing(customers, value, placed):
     shuffled = customers.sample(frac=1, random_state=2)
-    raw = scorecard.gather_indicators(POLICY, customer_features=shuffled)
+    raw = scorecard.gather_indicators(POLICY, customer_features=shuffled, value=value)
     model = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
     again = tiers.assign_tiers(scorecard.score(raw, POLICY, model), POLICY, model)
     pd.testing.assert_frame_equal(again.loc[placed.index], placed)
@@ -96,8 +106,25 @@ def test_equal_numbers_get_equal_points_and_larger_ones_never_fewer(raw, card):
 
 
 def test_points_are_the_middle_of_the_share_below_and_the_share_not_above():
-    scale = scorecard.fit_scale(pd.Series([0.0, 0.0, 10.0, 20.0]), POLICY.criteria[0].indicators[0])
+    scale = scorecard.fit_scale(pd.Series([0.0, 0.0, 10.0, 20.0]), PERCENTILE)
     assert scale.measure(pd.Series([0.0, 10.0, 20.0, 99.0, -5.0])).to_list() == [25.0, 62.5, 87.5, 87.5, 25.0]
+
+
+def test_points_in_proportion_to_an_amount():
+    scale = scorecard.fit_scale(pd.Series(np.arange(101.0)), AMOUNT)
+    assert scale.measure(pd.Series([0.0, 33.0, 66.0, 99.0, 500.0, -5.0])).to_list() == pytest.approx(
+        [0, 33.333333, 66.666667, 100, 100, 0]
+    )
+    nothing = scorecard.fit_scale(pd.Series([0.0, 0.0]), AMOUNT)
+    assert nothing.measure(pd.Series([0.0, 5.0])).to_list() == [0, 0]
+
+
+@pytest.mark.parametrize("indicator", [PERCENTILE, AMOUNT], ids=lambda each: each.scale)
+def test_a_scale_tells_which_number_has_so_many_points(indicator):
+    scale = scorecard.fit_scale(pd.Series(np.random.default_rng(1).gamma(1, 100, 500)), indicator)
+    for points in (10.0, 50.0, 90.0):
+        assert scale.measure(pd.Series([scale.reach(points)])).iloc[0] == pytest.approx(points, abs=1e-5)
+    assert np.isnan(scale.reach(101))
 
 
 def test_lower_is_better_turns_the_points_round():
@@ -107,15 +134,16 @@ def test_lower_is_better_turns_the_points_round():
 
 
 def test_given_anchors_and_words_are_taken_as_given(card, customers):
-    trend = customers["spend_trend"]
-    assert np.allclose(card["points_growth of spend"].dropna(), 50 + 50 * trend.dropna(), atol=1e-5)
+    late = next(i for c in POLICY.criteria for i in c.indicators if i.column == "days_late_mean")
+    scale = scorecard.fit_scale(pd.Series([5.0]), late)
+    assert scale.measure(pd.Series([0.0, 15.0, 60.0, 90.0])).to_list() == [100, 75, 0, 0]
     rated = card.loc[customers["credit_rating"] == "AAA", "points_credit rating"]
     assert (rated == 100).all()
 
 
 def test_a_long_scale_is_kept_short_and_stays_within_half_a_percentile():
     values = pd.Series(np.random.default_rng(5).lognormal(size=20_000))
-    scale = scorecard.fit_scale(values, POLICY.criteria[0].indicators[0])
+    scale = scorecard.fit_scale(values, PERCENTILE)
     exact = 100 * (values.rank(method="average") - 0.5) / len(values)
     assert len(scale.raw) <= scorecard.KNOTS + 2
     assert (scale.measure(values) - exact).abs().max() < 0.5
@@ -128,9 +156,10 @@ def test_the_kept_model_measures_one_customer_alone_as_with_all_others(raw, card
     pd.testing.assert_frame_equal(tiers.assign_tiers(alone, POLICY, kept), placed.loc[["K123"]])
 
 
-def test_the_reason_recomputes_the_score_and_the_tier(placed, card, model):
-    written = text.write_reasons(placed, card, POLICY, model)
-    for _customer, row in placed.join(written).iterrows():
+def test_the_reason_recomputes_the_score_and_the_tier(placed, card, raw, model):
+    some = placed.iloc[::10]
+    written = text.write_reasons(some, card, raw, POLICY, model)
+    for _customer, row in some.join(written).iterrows():
         score, parts = re.search(r"score ([\d.]+) \(.*?\) = ([^;]*)", row["because"]).groups()
         added = sum(
             float(points) * float(weight) / 100
@@ -159,8 +188,10 @@ def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, pla
 
 def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, placed, model):
     near, asked = placed[placed["next_tier"] == "growth"], model.cutoffs[0]["growth"]
-    missing = pd.DataFrame({name: asked[name].at_least - card.loc[near.index, name] for name in asked})
-    assert (missing > 0).all(axis=1).sum() > 5
+    weights = model.weights[0] | {"score": 1.0}
+    missing = pd.DataFrame(
+        {name: weights[name] * (asked[name].at_least - card.loc[near.index, name]) for name in asked}
+    )
     assert np.allclose(near["to_next_tier"], missing.max(axis=1), atol=1e-5)
 
 
@@ -171,15 +202,16 @@ def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, cus
     absent = shown[shown["used"] == 0]
     assert (absent["absence"] != "").all()
     remarks = text.write_weights(absent)["remark"]
-    assert "not available: no `value`" in set(remarks)
+    assert "not available: no `churn`" in set(remarks)
+    assert "not available: `growth_outlook` is empty" not in set(remarks)
     assert "not available: no `margin_total` in `customer_features`" in set(remarks)
     contribution = shown[shown["criterion"] == "contribution"]["used"].sum()
     assert contribution == pytest.approx(0.35 / (0.35 + 0.25 + 0.15 + 0.10))
 
 
-def test_unknown_is_not_zero(card, customers):
-    unknown = customers["spend_trend"].isna()
-    assert card.loc[unknown, "points_growth of spend"].isna().all()
+def test_unknown_is_not_zero(card, customers, value):
+    unknown = ~customers.index.isin(value.index[value["growth_expected"].notna()])
+    assert card.loc[unknown, "points_expected growth"].isna().all()
     assert (card.loc[unknown, "weight_known"] < card.loc[~unknown, "weight_known"].max()).all()
 
 
@@ -193,7 +225,7 @@ def test_a_customer_of_whom_nothing_is_known_is_in_the_last_tier(raw, model):
     card = scorecard.score(nobody, POLICY, model)
     placed = tiers.assign_tiers(card, POLICY, model)
     assert placed.iloc[0][["tier", "score", "reason"]].to_list() == ["watch", 0, "nothing_known"]
-    assert "nothing known" in text.write_reasons(placed, card, POLICY, model)["because"].iloc[0]
+    assert "nothing known" in text.write_reasons(placed, card, nobody, POLICY, model)["because"].iloc[0]
 
 
 def test_firmness_is_one_far_from_the_borders_and_less_close_to_them(placed, model):
@@ -225,7 +257,7 @@ def test_where_all_are_alike_nobody_is_in_the_top_share():
     placed = tiers.assign_tiers(card, POLICY, model)
     assert set(placed["tier"]) == {"watch"}
     assert set(placed["reason"]) == {"last_tier"}
-    because = text.write_reasons(placed.head(1), card, POLICY, model)["because"].iloc[0]
+    because = text.write_reasons(placed.head(1), card, raw, POLICY, model)["because"].iloc[0]
     assert "score out of reach" in because
 
 
@@ -304,14 +336,49 @@ def test_absent_input_tables_give_no_evidence():
     assert decision_inputs.find_arms(engine, as_of="2025-06-30").empty
 
 
-def test_the_needs_are_what_is_missing_to_the_next_tier(placed, card, model):
-    needs = tiers.find_needs(placed, card, model)
-    furthest = needs.max(axis=1)
-    assert furthest.dropna().index.equals(placed["to_next_tier"].dropna().index)
-    assert np.allclose(furthest.dropna(), placed["to_next_tier"].dropna(), atol=1e-5)
-    one = placed[placed["next_tier"] == "key"].head(1)
-    written = text.write_reasons(one, card, POLICY, model)["next_needs"].iloc[0]
-    assert written == f"score +{one['to_next_tier'].iloc[0]:.2f}"
+def test_the_next_tier_is_the_one_that_fewest_points_of_the_score_are_missing_to(placed, card, model):
+    weights, cutoffs = model.weights[0], model.cutoffs[0]
+    one = placed[placed["next_tier"] == "growth"].index[0]
+    missing = [
+        (cutoff.at_least - (placed["score"] if name == "score" else card[name])[one]) * weights.get(name, 1)
+        for name, cutoff in cutoffs["growth"].items()
+    ]
+    assert placed.loc[one, "to_next_tier"] == pytest.approx(max(missing), abs=1e-5)
+    key = cutoffs["key"]["score"].at_least - placed.loc[one, "score"]
+    assert placed.loc[one, "to_next_tier"] <= key
+
+
+def test_what_would_bring_a_customer_to_the_next_tier_does_bring_them_there(placed, card, raw, model):
+    tried = 0
+    order = [tier.name for tier in POLICY.tiers]
+    for customer in placed[placed["next_tier"].notna()].index[:40]:
+        changes = next_tier.find_changes(customer, raw, placed, POLICY, model)
+        for change in changes.to_dict("records"):
+            better = raw.loc[[customer]].assign(**{change["indicator"]: change["needed"]})
+            place = tiers.place_tiers(scorecard.score(better, POLICY, model), POLICY, model).iloc[0]
+            assert order.index(place) <= order.index(placed.loc[customer, "next_tier"])
+            assert change["needed"] != change["now"]
+            tried += 1
+    assert tried > 20
+    assert next_tier.find_changes(
+        placed.index[placed["tier"] == "strategic"][0], raw, placed, POLICY, model
+    ).empty
+
+
+def test_the_way_to_the_next_tier_is_said_in_what_a_customer_does(placed, card, raw, model):
+    words = text.write_reasons(placed.head(60), card, raw, POLICY, model)["next_needs"]
+    assert words.str.contains("purchase days in a year").any()
+    assert not words.str.contains("predicted value|time with us|expected growth").any()
+    best = words[placed.head(60)["tier"] == "strategic"]
+    assert (best == "").all()
+
+
+def test_nobody_reaches_a_tier_that_is_withheld(card, model, placed):
+    without = tiers.place_tiers(card, POLICY, model.withhold(["growth"]))
+    assert "growth" not in set(without)
+    others = placed["tier"] != "growth"
+    assert without[others].equals(placed.loc[others, "tier"].rename(None))
+    assert set(without[~others]) <= {"regular", "watch"}
 
 
 def test_scores_are_counted_by_tier_and_add_up(placed):
@@ -336,7 +403,8 @@ def test_another_releases_scorecard_is_refused_and_the_order_of_criteria_is_kept
 
 def test_the_takeaway_names_the_two_best_tiers_or_says_that_they_are_too_few(placed, customers):
     summary = tiers.summarise_tiers(placed, POLICY, spend=customers["spend_365d"])
-    assert "**strategic and key** are " in text.describe_classification(summary, placed).markdown
+    past = compare_rules([], POLICY), follow_growth([], POLICY), POLICY
+    assert "**strategic and key** are " in text.describe_classification(summary, placed, *past).markdown
     hidden = summary.assign(customers_share=np.nan, spend_share=np.nan)
-    words = text.describe_classification(hidden, placed).markdown
+    words = text.describe_classification(hidden, placed, *past).markdown
     assert "410 customers have a tier and a reason; **strategic and key** are too few" in words

@@ -7,6 +7,7 @@ from worlds.plan import ENOUGH, TOO_SMALL
 from worlds.prospects import PROSPECTS
 from worlds.renewals import RENEWALS
 from worlds.service import ALIKE, LEADING
+from worlds.tiering import BETTER_CRITERIA, GROWTH, NO_BETTER_CRITERIA, NO_GROWTH, WORSE_CRITERIA
 from worlds.unfairness import SHUFFLED, UNFAIR
 from worlds.valuation import ALIKE_COHORTS, BETTER, TIES, UNLIKE_COHORTS
 
@@ -15,5 +16,6 @@ WORLDS = (
     *(TIES, BETTER, ALIKE_COHORTS, UNLIKE_COHORTS),
     *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
     *(SHUFFLED, UNFAIR),
+    *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
     *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
 )
