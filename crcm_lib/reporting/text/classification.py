@@ -254,12 +254,12 @@ def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
     gained = [fill(kinds[name], **row) for name, row in gains.iterrows()]
     if spend["verdict"] == "worse" and not gained:
         gained = [_("and bring nothing in return that was measured")]
-    told = "; ".join([fill(words[spend["verdict"]], cost=-spend["difference"]), *gained])
+    findings = "; ".join([fill(words[spend["verdict"]], cost=-spend["difference"]), *gained])
     template = _(
         "At {days} earlier days {tier} would have held {ours:share} of the spend that followed, as many "
-        "customers by last year's spend alone {theirs:share}: {told}."
+        "customers by last year's spend alone {theirs:share}: {findings}."
     )
-    return fill(template, tier=policy.tiers[0].name, told=told, **spend[["days", "ours", "theirs"]])
+    return fill(template, tier=policy.tiers[0].name, findings=findings, **spend[["days", "ours", "theirs"]])
 
 
 def describe_growth(growth: pd.DataFrame) -> str:
