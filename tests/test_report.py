@@ -41,7 +41,12 @@ def make_run(**changes) -> dict:
         "source": "shop",
         "as_of": "2024-12-31",
         "currency": "CNY",
-        "policy": {"version": 3, "goal": "Attention where it pays", "review_by": "2027-01-31"},
+        "policy": {
+            "file": "policies/mine.yaml",
+            "version": 3,
+            "goal": "Attention where it pays",
+            "review_by": "2027-01-31",
+        },
         "parameters": {"as_of": "", "seed": 0},
         "notebooks": [
             {"name": name, "title": title, "status": "completed", "seconds": 1, "headline": words}
@@ -299,6 +304,10 @@ def test_cards_of_absent_tables_are_absent(folder):
     shutil.rmtree(folder / "clean")
     assert [card.label for card in kpis.cards(folder, make_run())] == ["Customers", "Repeat customers"]
     assert "Tiers" not in rendering.render_index(folder, make_run(warnings=[]))
+
+
+def test_the_page_names_the_policy_that_it_was_made_by():
+    assert ("policy", "policies/mine.yaml") in kpis.facts(make_run())
 
 
 def test_an_empty_run_has_a_page(tmp_path):

@@ -436,6 +436,8 @@ def test_the_takeaway_says_whether_the_arms_can_show_what_is_assumed():
         "12 customers are left out of an action at random. None of the 2 comparisons can show an effect of "
         "the assumed size; the nearest, action 1, could show one 8.0 times as large."
     )
+    tie = describe(PLAN, PEOPLE, power_of((2.0, 16.0), (1.0, 10.0), (1.0, 8.0)))
+    assert "the nearest, action 1, action 3, could show one 8.0 times as large" in tie
     some = describe(PLAN, PEOPLE, power_of((20.0, 16.0), (1.0, 10.0)))
     assert some.endswith("1 of 2 comparisons can show an effect of the assumed size, the others cannot.")
     every = describe(PLAN, PEOPLE, power_of((20.0, 16.0)))

@@ -63,7 +63,12 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
         "source": plan.source.name,
         "as_of": read_as_of(staging),
         "currency": currency,
-        "policy": {"version": policy.version, "goal": policy.goal, "review_by": str(policy.review_by)}
+        "policy": {
+            "file": files.short_path(Path(plan.settings.policy)),
+            "version": policy.version,
+            "goal": policy.goal,
+            "review_by": str(policy.review_by),
+        }
         | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
         | {"min_cell": policy.privacy.min_cell},
         "parameters": plan.evidence["parameters"],

@@ -202,6 +202,7 @@ def facts(run: dict) -> list[tuple[str, str]]:
         (_("source"), run.get("source")),
         (_("as of"), run.get("as_of")),
         (_("currency"), run.get("currency")),
+        (_("policy"), policy.get("file")),
         (_("policy's goal"), policy.get("goal")),
         (_("policy's version"), policy.get("version")),
         (_("policy to be reviewed by"), policy.get("review_by")),

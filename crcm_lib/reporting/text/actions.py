@@ -150,7 +150,7 @@ def describe_power(power: pd.DataFrame) -> str:
         )
     if able == len(known):
         words = _("The arms can show effects of the assumed size.")
-    nearest = known.loc[times.idxmin(), "action"]
+    nearest = known.loc[times.round(1) == times.min().round(1), "action"].to_list()
     return fill(words, able=able, actions=len(known), nearest=nearest, times=times.min())
 
 
