@@ -24,7 +24,7 @@ def situation() -> pd.DataFrame:
     value["spend_expected"] = value["value"] * 3
     stages = pd.DataFrame({"stage": random.choice(["new", "loyal", "at risk"], count)}, index=index)
     churn = pd.DataFrame(
-        {"alert": random.choice(["none", "urgent"], count), "revenue_at_risk": 300.0}, index=index
+        {"alert": random.choice(["none", "urgent"], count), "value_at_risk": 300.0}, index=index
     )
     kinds = pd.DataFrame({"subject_type": random.choice(["company", "person", None], count)}, index=index)
     return strategy.describe_situation(

@@ -8,10 +8,10 @@ import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
 
-BASES = ("value", "spend_expected", "revenue_at_risk")
+BASES = ("value", "spend_expected", "value_at_risk")
 SITUATION = {  # what is taken from which table
     "stages": ("stage",),
-    "churn": ("alert", "revenue_at_risk"),
+    "churn": ("alert", "value_at_risk"),
     "value": ("value", "spend_expected"),
     "customer_features": ("subject_type",),
 }
