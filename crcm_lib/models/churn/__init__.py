@@ -8,8 +8,8 @@ the next origin starts (`origins`).
 Two numbers are kept apart:
 
 - `p_no_purchase`, whose *order* says who will not come. Candidates (`candidates`) are days since the last
-  purchase alone; P(no purchase) of a purchase model; the same, recalibrated; and a logistic regression on the
-  customer's own signs. Each is learned on earlier origins and judged on the next by log loss, with the share
+  purchase alone; P(no purchase) of a purchase model; the same, recalibrated; a logistic regression on the
+  customer's own signs; the mean of their log odds. Each is learned on earlier origins and judged on the next by log loss, with the share
   of earlier origins as the naive baseline; the smallest mean loss is selected, learned again on all origins
   and used (`selection`).
 - the *alert*, which is about leaving. Who buys once a year will hardly buy within 90 days and has not left.

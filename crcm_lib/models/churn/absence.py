@@ -76,8 +76,10 @@ def share_as_unusual(chance: Numbers, came_back: Sequence[float]) -> Numbers:
     return (1 + np.searchsorted(np.asarray(came_back, float), chance, side="right")) / (1 + len(came_back))
 
 
-def measure_decline(buyers: pd.DataFrame) -> pd.DataFrame:
+def measure_decline(buyers: pd.DataFrame, usual: float | None = None) -> pd.DataFrame:
     """By how much customers spend less than they did; a decline, which does not say that they leave.
+
+    `usual` as for `measure_rhythm`.
 
     Returns
     -------
@@ -86,7 +88,7 @@ def measure_decline(buyers: pd.DataFrame) -> pd.DataFrame:
     known at least twice as long; both columns are missing for all others. A one-time buyer's absence is no
     drop.
     """
-    gap = measure_rhythm(buyers)["gap_days"]
+    gap = measure_rhythm(buyers, usual)["gap_days"]
     drop, days = pd.Series(np.nan, buyers.index), pd.Series(np.nan, buyers.index)
     again = buyers["purchases"] > 1
     for window in WINDOWS:

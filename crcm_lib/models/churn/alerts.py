@@ -66,16 +66,17 @@ def score_churn(
     at_risk = value["spend_if_stays"].reindex(buyers.index).fillna(0.0) * margin * left
     pays = call_success * at_risk > call_cost
     level = unusual * (1 + pays * (1 + (p >= LIKELY).astype(int))) * model.alerts_hold
-    why = np.select([gone, level > 0, unusual], [SILENT, _join_reasons(said, buyers), NOT_RAISED], WITHIN)
+    why = pd.Series(np.select([gone, unusual], [SILENT, NOT_RAISED], WITHIN), index=buyers.index, dtype="str")
+    why[level > 0] = _join_reasons(said[level > 0], buyers[level > 0])
     churn = pd.DataFrame(
         {
             "alert": pd.Series(np.array(ALERTS)[level.astype(int)], index=buyers.index, dtype="str"),
-            "reason": pd.Series(why, index=buyers.index, dtype="str"),
+            "reason": why,
             **said[["p_no_purchase", "p_if_active", "as_unusual_share"]],
             "silent_beyond_horizon": gone,
             "value_at_risk": at_risk,
             **measure_rhythm(buyers, model.usual_gap_days)[["overdue_ratio", "gap_days"]],
-            **measure_decline(buyers),
+            **measure_decline(buyers, model.usual_gap_days),
         }
     )
     return check(churn, "churn")

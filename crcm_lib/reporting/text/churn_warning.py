@@ -24,6 +24,7 @@ def name_candidates(backtest: ChurnBacktest) -> pd.DataFrame:
         "purchase_model": fill(_("purchase model {model}{edge}"), model=model, edge=edge),
         "recalibrated": _("purchase model, recalibrated on earlier days"),
         "learned": _("purchase model and the customer's own signs"),
+        "pooled": _("the mean of these: days since the last purchase, recalibrated model, own signs"),
     }
     if backtest.losses.empty:
         return pd.DataFrame({"candidate": [names["purchase_model"]]})
