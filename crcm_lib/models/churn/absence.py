@@ -70,7 +70,7 @@ def share_as_unusual(chance: Numbers, came_back: Sequence[float]) -> Numbers:
 
     (1 + as many) / (1 + all): a conformal p-value, which holds for any way of buying.
 
-    >>> share_as_unusual(np.array([0.0, 0.5]), [0.1, 0.4, 0.9]).tolist()
+    >>> share_as_unusual(np.array([0.0, 0.4]), [0.1, 0.4, 0.9]).tolist()
     [0.25, 0.75]
     """
     return (1 + np.searchsorted(np.asarray(came_back, float), chance, side="right")) / (1 + len(came_back))
