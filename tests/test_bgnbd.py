@@ -144,6 +144,14 @@ def test_draws_average_to_the_expectation(model):
     assert abs(drawn.mean(axis=1) - expected) / (drawn.std(axis=1) / 200) == pytest.approx([0, 0, 0], abs=4)
 
 
+@pytest.mark.parametrize("model", FAMILY)
+def test_no_purchase_is_as_likely_as_it_is_often_drawn(model):
+    x, t_x, age = (np.repeat(v, 40_000) for v in ([0.0, 4.0, 4.0], [0.0, 30.0, 88.0], [10.0, 90.0, 90.0]))
+    drawn = model.sample(PARAMS, x, t_x, age, 60.0, 1.0, np.random.default_rng(3)).reshape(3, -1)
+    expected = model.p_no_purchase(PARAMS, x, t_x, age, 60.0).reshape(3, -1)[:, 0]
+    assert (drawn == 0).mean(axis=1) == pytest.approx(expected, abs=4 * 0.5 / 200)
+
+
 def test_who_has_a_rhythm_buys_next_when_it_is_time():
     """The same four purchases in 90 days: right after the last one a regular buyer first waits."""
     weekly = BGCNBD(5, 0)

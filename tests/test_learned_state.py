@@ -3,6 +3,7 @@
 import pytest
 
 from crcm_lib.errors import DataError
+from crcm_lib.models.churn import ChurnModel
 from crcm_lib.models.lifecycle import Windows
 from crcm_lib.models.rfm import RFMScorer
 from crcm_lib.schema import learned_state
@@ -32,7 +33,9 @@ def test_another_version_is_refused_with_what_to_do(version):
         learned_state.from_json(text, 1, model="RFM", notebook="03_rfm")
 
 
-@pytest.mark.parametrize(("model", "name"), [(RFMScorer, "rfm"), (Windows, "lifecycle")])
+@pytest.mark.parametrize(
+    ("model", "name"), [(RFMScorer, "rfm"), (Windows, "lifecycle"), (ChurnModel, "churn")]
+)
 def test_the_models_write_what_they_read(model, name):
     text = (MODELS / f"{name}.json").read_text("utf-8")
     assert model.from_json(text).to_json() == text

@@ -117,6 +117,22 @@ def test_expected_purchases_are_those_of_simulated_customers():
         )
 
 
+def test_no_purchase_is_as_likely_as_it_is_often_simulated():
+    x, t_x, age, later = simulate(200_000, seed=6, ahead=39.0)
+    alive, stays = MODEL.p_alive(PARAMS, x, t_x, age), MODEL.p_no_purchase(PARAMS, x, t_x, age, 39.0)
+    for group in (x == 0, x == 1, x >= 5):
+        expected = (1 - alive * (1 - stays))[group].mean()
+        assert (later[group] == 0).mean() == pytest.approx(expected, abs=4 * 0.5 / np.sqrt(group.sum()))
+
+
+@pytest.mark.parametrize("params", AWKWARD)
+def test_no_purchase_within_no_time_is_certain_and_becomes_less_likely(params):
+    x, age = np.array([0.0, 3.0, 300.0]), np.full(3, 200.0)
+    chances = [MODEL.p_no_purchase(params, x, age, age, days) for days in (1e-9, 1.0, 30.0, 1e6)]
+    assert chances[0] == pytest.approx(np.ones(3))
+    assert (np.diff(chances, axis=0) <= 1e-12).all()
+
+
 def test_expected_counts_are_those_of_simulated_customers():
     x, _t_x, age, _later = simulate(200_000, seed=5)
     shares = MODEL.count_distribution(PARAMS, age[:1], np.ones(1), 7)

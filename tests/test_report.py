@@ -145,7 +145,9 @@ def fill(folder: Path) -> Path:
         value[column] = 12_000.0
     tables.write(value.assign(model="bgnbd"), folder, "value")
     alerts = ["urgent"] * 6 + ["watch"] * 20 + ["none"] * 74
-    churn = pd.DataFrame({"alert": alerts, "revenue_at_risk": 100.0, "reason": "overdue"}, index=value.index)
+    chances = dict.fromkeys(["p_no_purchase", "p_if_active", "as_unusual_share"], 0.5)
+    churn = pd.DataFrame({"alert": alerts, "value_at_risk": 100.0, "reason": "overdue"}, index=value.index)
+    churn = churn.assign(silent_beyond_horizon=False, **chances)
     tables.write(churn, folder, "churn")
     tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "reason": "last_tier"}, index=value.index)
     tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
@@ -265,7 +267,7 @@ def test_cards_say_the_numbers(folder):
     assert cards["Spend in 365 days"].note == "▲ 50% against the year before"
     assert cards["Repeat customers"].value == "60%"
     assert (cards["Predicted value"].value, cards["Predicted value"].unit) == ("1.20 M", "CNY")
-    assert cards["Revenue at risk"].value == "600"
+    assert cards["Spend at risk"].value == "600"
 
 
 def test_a_return_lowers_the_year_of_its_sale(folder):

@@ -12,6 +12,7 @@ from crcm_lib.features import (
     decision_inputs,
     first_purchase,
     holdout_windows,
+    relationship_signs,
 )
 from crcm_lib.models import customer_base, satisfaction
 from crcm_lib.models.clv import diagnostics
@@ -39,6 +40,7 @@ def calls() -> list[Call]:
     decision_inputs.find_consents(engine, as_of=DAY)
     decision_inputs.find_arms(engine, as_of=DAY)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
+    relationship_signs.summarise_signs(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)
     customer_base.sum_categories(engine, as_of=DAY)
     classes.read_facts(engine, as_of=DAY, days=90)

@@ -25,7 +25,7 @@ def situation() -> pd.DataFrame:
     value["spend_expected"] = value["value"] * 3
     stages = pd.DataFrame({"stage": random.choice(["new", "loyal", "at risk"], count)}, index=index)
     churn = pd.DataFrame(
-        {"alert": random.choice(["none", "urgent"], count), "revenue_at_risk": 300.0}, index=index
+        {"alert": random.choice(["none", "urgent"], count), "value_at_risk": 300.0}, index=index
     )
     kinds = pd.DataFrame({"subject_type": random.choice(["company", "person", None], count)}, index=index)
     return strategy.describe_situation(
@@ -232,18 +232,12 @@ def test_an_action_that_is_not_worth_its_repeats_is_not_taken():
     assert found.loc["nurture plan", ["state", "cost"]].to_list() == ["not_worth_its_cost", 1.2]
 
 
-def test_gains_are_compared_in_one_kind_of_money(situation):
-    """Value is a third of expected spend here (margin), so 300 of revenue at risk are 100 of it."""
-    assert situation["revenue_at_risk"].to_numpy() == pytest.approx(100)
-    bare = strategy.describe_situation(
-        pd.DataFrame({"tier": "key"}, index=pd.Index(["a"], name="customer_id")),
-        churn=pd.DataFrame({"alert": ["urgent"], "revenue_at_risk": [300.0]}, index=["a"]),
-    )
-    assert bare["revenue_at_risk"].to_list() == [300]  # nothing to convert it by
+def test_value_at_risk_is_taken_as_it_is_in_the_money_of_value(situation):
+    assert situation["value_at_risk"].to_numpy() == pytest.approx(300)
 
 
 def test_where_no_action_pays_everybody_gets_the_standard_offer_and_nothing_breaks(situation):
-    poor = situation.assign(value=0.001, revenue_at_risk=0.001)
+    poor = situation.assign(value=0.001, value_at_risk=0.001)
     chosen = choose(poor)
     actions = check(strategy.list_actions(chosen, poor, POLICY), "actions")
     assignments = check(strategy.list_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")

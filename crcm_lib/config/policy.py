@@ -41,20 +41,14 @@ class Lifecycle(Strict):
     lost_quantile: Share
 
 
-class Alert(Strict):
-    """When an alert is raised: overdue against the own rhythm, a drop in spend, or P(alive) below this."""
-
-    overdue_ratio: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    spend_drop: Share
-    p_alive: Share | None = None
-
-
 class Churn(Strict):
-    """The three grades of a churn warning."""
+    """How far ahead a purchase is missed, how sure an alert must be, what a call costs and keeps."""
 
-    watch: Alert
-    warning: Alert
-    urgent: Alert
+    horizon_days: Days | None = None
+    false_alerts: Annotated[float, Field(gt=0, le=0.5, allow_inf_nan=False)]
+    call_cost: Amount
+    call_success: Share
+    decline: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
 
 
 class Indicator(Strict):
@@ -136,7 +130,7 @@ class Action(Strict):
     cost: Amount
     capacity: Annotated[int, Field(ge=0)] | None = None
     effect: Share
-    of: Literal["value", "spend_expected", "revenue_at_risk"] = "value"
+    of: Literal["value", "spend_expected", "value_at_risk"] = "value"
     days: Days = 90
     every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
     contact: bool = True

@@ -19,9 +19,10 @@ DERIVED = {
     "renewals": ("renewed_share",),
     "judgements": ("strategic_fit", "benchmark_customer", "growth_outlook"),
 }
+# Of `churn`, what customer features alone give: 10 measures it on earlier days without a backtest for each.
+RHYTHM = ("overdue_ratio", "gap_days", "spend_drop")
 SCORABLE = ("customer_features", "rfm", "value", "churn", "satisfaction")
 SCORES = ("recency_score", "frequency_score", "monetary_score")
-GRADES = ("watch", "warning", "urgent")
 
 
 def known_columns(table: str) -> dict[str, str] | None:
@@ -38,7 +39,9 @@ def known_columns(table: str) -> dict[str, str] | None:
     return {
         name: "text" if column.kind == "text" else "number"
         for name, column in columns.items()
-        if name != "customer_id" and column.kind not in ("day", "time")
+        if name != "customer_id"
+        and column.kind not in ("day", "time")
+        and (table != "churn" or name in RHYTHM)
     }
 
 
@@ -197,14 +200,9 @@ def _is_at_least(value: object, other: object) -> bool:
 
 
 def _check_windows(settings: SettingsFile) -> None:
-    lifecycle, churn = settings.get("lifecycle"), settings.get("churn")
+    lifecycle = settings.get("lifecycle")
     order = ("at_risk_quantile", "lost_quantile")
     _refuse_overlap(settings, ("lifecycle",), {name: get_entry(lifecycle, name) for name in order})
-    for part in ("overdue_ratio", "spend_drop"):
-        rising = {name: get_entry(churn, name, part) for name in GRADES}
-        _refuse_overlap(settings, ("churn",), rising, part)
-    falling = {name: get_entry(churn, name, "p_alive") for name in reversed(GRADES)}
-    _refuse_overlap(settings, ("churn",), falling, "p_alive")
 
 
 def _refuse_overlap(settings: SettingsFile, at: Place, values: Mapping, part: str = "") -> None:

@@ -133,9 +133,13 @@ def find_share_rise(share: float, treated: int, control: int) -> float:
 
 
 def _assume(action: Action, situation: pd.DataFrame, horizon_days: int) -> float:
-    """The policy's effect as spend per customer over the action's days, if it is spread over the horizon."""
+    """The policy's effect as spend per customer over the action's days.
+
+    An effect on value is spread over the horizon; value at risk is at stake within those days.
+    """
     money = situation[action.of].fillna(0.0).sum()
     spend, value = situation["spend_expected"].sum(), situation["value"].sum()
     if not value > 0:
         return float("nan")
-    return action.effect * money * spend / value * action.days / horizon_days / len(situation)
+    days = 1.0 if action.of == "value_at_risk" else action.days / horizon_days
+    return action.effect * money * spend / value * days / len(situation)

@@ -8,10 +8,10 @@ import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
 
-BASES = ("value", "spend_expected", "revenue_at_risk")
+BASES = ("value", "spend_expected", "value_at_risk")
 SITUATION = {  # what is taken from which table
     "stages": ("stage",),
-    "churn": ("alert", "revenue_at_risk"),
+    "churn": ("alert", "value_at_risk"),
     "value": ("value", "spend_expected"),
     "customer_features": ("subject_type",),
 }
@@ -31,9 +31,8 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
 
     Returns
     -------
-    By `customer_id`: `tier`, `stage`, `alert`, `subject_type`; `value` as 04 has it (margin where that is
-    known); `spend_expected`; `revenue_at_risk` in the money of `value`, so that gains can be compared: 05 has
-    it as spend, and value's share of all expected spend turns the one into the other.
+    By `customer_id`: `tier`, `stage`, `alert`, `subject_type`; `value` and `value_at_risk` in one kind of
+    money, as 04 and 05 have them (margin where that is known); `spend_expected`.
     """
     situation = tiers[["tier"]].copy()
     for table, columns in SITUATION.items():
@@ -42,10 +41,7 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
             known = frame[column] if frame is not None and column in frame else None
             situation[column] = None if known is None else known.reindex(tiers.index)
     situation["subject_type"] = situation["subject_type"].fillna("person")
-    situation = situation.astype(dict.fromkeys(BASES, "float64"))
-    spend = situation["spend_expected"].sum()
-    share = situation["value"].sum() / spend if spend > 0 else 1.0
-    return situation.assign(revenue_at_risk=situation["revenue_at_risk"] * share)
+    return situation.astype(dict.fromkeys(BASES, "float64"))
 
 
 def list_candidates(

@@ -124,10 +124,16 @@ def _value(folder: Path, run: dict) -> Card | None:
     value = tables.read(folder, "value")["value"]
     policy = run.get("policy") or {}
     words = _("spend expected over the next {days} days, discounted")
-    if policy.get("margin_rate") is not None or "margin_total" in tables.read(folder, "customer_features"):
+    if _counts_margin(folder, run):
         words = _("margin expected over the next {days} days, discounted")
     note = fill(words, days=policy.get("horizon_days", "…"))
     return Card(_("Predicted value"), shorten(value.sum()), note, run.get("currency", ""))
+
+
+def _counts_margin(folder: Path, run: dict) -> bool:
+    """Whether value is margin, so that money at risk is told in the same measure."""
+    declared = (run.get("policy") or {}).get("margin_rate")
+    return declared is not None or "margin_total" in tables.read(folder, "customer_features")
 
 
 def _at_risk(folder: Path, run: dict) -> Card | None:
@@ -135,11 +141,11 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
         return None
     churn = tables.read(folder, "churn")
     alerted = churn[churn["alert"].isin(ALARMS)]
+    label = _("Margin at risk") if _counts_margin(folder, run) else _("Spend at risk")
     if len(alerted) < (least := _at_least(run)):
-        return Card(_("Revenue at risk"), "–", fill(_("fewer than {n} customers under a warning"), n=least))
+        return Card(label, "–", fill(_("fewer than {n} customers under a warning"), n=least))
     note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))
-    revenue = alerted["revenue_at_risk"].sum()
-    return Card(_("Revenue at risk"), shorten(revenue), note, run.get("currency", ""))
+    return Card(label, shorten(alerted["value_at_risk"].sum()), note, run.get("currency", ""))
 
 
 def tiers(folder: Path, run: dict) -> TierBars | None:

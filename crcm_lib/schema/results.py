@@ -329,8 +329,31 @@ RESULTS = {
             "customer_id": ID,
             "alert": text_column("how pressing", True, ("none", "watch", "warning", "urgent")),
             "reason": text_column(
-                "within_usual_gap, or what raised the alert, joined by +: overdue or bought_once, spend_drop, low_p_alive",
+                "what raises p_no_purchase above p_if_active, joined by +: overdue or bought_once, comes_less, spends_less, complaints, contacts, answer, late_payment, contract_end; without an alert: within_usual_gap, silent_beyond_horizon, alerts_not_raised",
                 True,
+            ),
+            "p_no_purchase": share_column(
+                "probability of no purchase within `churn.horizon_days`; who is least likely to buy comes first by it",
+                True,
+            ),
+            "p_if_active": share_column(
+                "the same of a customer with the own rate who is certainly still there; what lies beyond it speaks of leaving",
+                True,
+            ),
+            "as_unusual_share": share_column(
+                "share of those who were away before and came back who had been away as improbably long, given their own rate",
+                True,
+            ),
+            "silent_beyond_horizon": Column(
+                "flag",
+                "",
+                "the last purchase is longer ago than the horizon: what came before has stopped, nothing is at risk",
+                True,
+            ),
+            "value_at_risk": money_column(
+                "margin (spend where no margin is known) that the customer brings within the horizon if still there, times the chance to have left; 0 of those already gone",
+                True,
+                0,
             ),
             "overdue_ratio": Column(
                 "number", "ratio", "days since last purchase / the customer's own usual gap", at_least=0
@@ -338,16 +361,13 @@ RESULTS = {
             "gap_days": days_column(
                 "the customer's own usual gap between purchases, drawn towards that of all"
             ),
-            "p_alive": share_column("probability of still being a customer, where the model can say"),
             "spend_drop": Column(
-                "number", "share", "1 − recent spend rate / earlier spend rate; below 0 is a rise", at_most=1
+                "number",
+                "share",
+                "1 − recent spend rate / earlier spend rate; below 0 is a rise; a decline, not a sign of leaving",
+                at_most=1,
             ),
             "spend_drop_days": days_column("the last days that the drop is measured over"),
-            "revenue_at_risk": money_column(
-                "expected spend over the horizon had the customer stayed, times the chance that they left",
-                True,
-                0,
-            ),
         },
     ),
     "groups": Table(

@@ -183,6 +183,19 @@ class BGCNBD:
                 break
         return total.reshape(odds.shape)
 
+    def p_no_purchase(self, params: dict[str, float], x, t_x, T, horizon_days: float) -> Numbers:
+        """P(no purchase within the horizon) of customers who are active at T.
+
+        Nobody drops out between purchases, so that it is the chance that fewer phases pass than are missing
+        to the next purchase: a negative binomial distribution function, mixed over the phase.
+        """
+        from scipy.special import betainc
+
+        stays = (params["alpha"] + T) / (params["alpha"] + T + horizon_days)
+        shares = self._phase_shares(params, x, t_x, T)
+        seen = params["r"] + self.k * x
+        return sum(shares[j] * betainc(seen + j, self.k - j, stays) for j in range(self.k))
+
     def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
         """Share of customers expected to have 0, 1, … `max_count` or more repeat purchases by T."""
         from scipy.special import betainc, betaln

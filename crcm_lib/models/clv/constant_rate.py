@@ -45,6 +45,11 @@ class ConstantRate:
         """Expected purchases within the horizon."""
         return (params["r"] + x) / (params["alpha"] + T) * annuity(horizon_days, discount_rate)
 
+    def p_no_purchase(self, params: dict[str, float], x, t_x, T, horizon_days: float) -> Numbers:
+        """P(no purchase within the horizon)."""
+        known = params["alpha"] + T
+        return (known / (known + horizon_days)) ** (params["r"] + x)
+
     def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
         """The negative binomial: BG/NBD's distribution with a dropout probability of nearly zero."""
         return BGCNBD(1, 0).count_distribution({"a": 1e-12, "b": 1.0, **params}, T, weight, max_count)
@@ -69,6 +74,11 @@ class SameRate(ConstantRate):
     ) -> Numbers:
         """Expected purchases within the horizon."""
         return (1 + x) / np.maximum(T, MIN_DAYS) * annuity(horizon_days, discount_rate)
+
+    def p_no_purchase(self, params: dict[str, float], x, t_x, T, horizon_days: float) -> Numbers:
+        """P(no purchase within the horizon)."""
+        known = np.maximum(T, MIN_DAYS)
+        return (known / (known + horizon_days)) ** (1 + x)
 
     def sample(self, params: dict[str, float], x, t_x, T, horizon_days, rate_factor, random) -> Numbers:
         """One draw of each customer's purchases within the horizon."""

@@ -96,6 +96,20 @@ class ParetoNBD:
             active_days = scale * reach * np.tensordot(weights, heights, 1)
         return (r + x) / (alpha + T) * np.minimum(active_days, days)
 
+    def p_no_purchase(self, params: dict[str, float], x, t_x, T, horizon_days: float) -> Numbers:
+        """P(no purchase within the horizon) of customers who are active at T; `t_x` does not matter.
+
+        The likelihood of silence until T + horizon, still active or dropped out after T, over that of being
+        active at T.
+        """
+        values, parts = [params[name] for name in self.param_names], [np.zeros(0)]
+        r, alpha, s, beta = values
+        for bought, known in _blocks(x, T):
+            active, dropped, *_nodes = _log_terms(values, bought, known, known + horizon_days)
+            today = -(r + bought) * np.log(alpha + known) - s * np.log(beta + known)
+            parts.append(np.exp(np.logaddexp(active, dropped) - today))
+        return np.minimum(np.concatenate(parts), 1.0)
+
     def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
         """Share of customers expected to have 0, 1, … `max_count` or more repeat purchases by T."""
         from scipy.special import gammaln

@@ -64,6 +64,10 @@ class PurchaseModel(Protocol):
         """
         ...
 
+    def p_no_purchase(self, params: dict[str, float], x, t_x, T, horizon_days: float) -> Numbers:
+        """P(no purchase within `horizon_days`) *if active at T*, shape (n,)."""
+        ...
+
     def count_distribution(self, params: dict[str, float], T: Numbers, weight, max_count: int) -> Numbers:
         """Share of customers expected to have 0, 1, … `max_count` or more repeat purchases by T."""
         ...

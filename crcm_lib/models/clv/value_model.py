@@ -93,6 +93,10 @@ class ValueModel:
         """What `value` counts: "margin" where a rate is declared or was learned from cost, else "spend"."""
         return "spend" if margin_rate is None and self.margin is None else "margin"
 
+    def margin_used(self, margin_rate: float | None = None) -> float:
+        """What `value` counts per unit of spend: the declared or learned margin, never below 0; else 1."""
+        return max(next((known for known in (margin_rate, self.margin) if known is not None), 1.0), 0.0)
+
     def predict(
         self,
         customers: pd.DataFrame,
@@ -130,7 +134,6 @@ class ValueModel:
         present = expected if rate == 0 else process.expected_purchases(*given, float(horizon_days), rate)
         spend, factor = self.expected_spend(n, mean_spend(buyers)), self.factors(buyers)
         expected, present = expected[histories.which] * factor, present[histories.which] * factor
-        margin = next((known for known in (margin_rate, self.margin) if known is not None), 1.0)
         alive = np.nan_to_num(p_alive, nan=1.0)
         frame = pd.DataFrame(
             {
@@ -142,7 +145,7 @@ class ValueModel:
         )
         frame["spend_expected"] = frame["expected_purchases"] * spend
         frame["spend_if_stays"] = expected * spend
-        frame["value"] = alive * present * spend * max(margin, 0.0)
+        frame["value"] = alive * present * spend * self.margin_used(margin_rate)
         frame["growth_expected"] = _expect_growth(buyers, frame["spend_expected"] / float(horizon_days))
         frame["model"] = pd.Series(self.name, index=frame.index, dtype="str")
         return check(frame, "value")
