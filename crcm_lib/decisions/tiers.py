@@ -58,6 +58,13 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
     )
 
 
+def name_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.Series:
+    """The tier of each customer of a scorecard, as in `assign_tiers`, and nothing else."""
+    names = np.array([tier.name for tier in policy.tiers], dtype=object)
+    places = _place(card, card["score"], policy, model.cutoffs[0])
+    return pd.Series(names[places], index=card.index, name="tier", dtype="str")
+
+
 def compare_weights(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:
     """Who would change tier if one criterion weighed 10 % more, or 10 % less, with cutoffs learned anew.
 

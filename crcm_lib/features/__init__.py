@@ -13,5 +13,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decision_inputs",
         "first_purchase",
         "holdout_windows",
+        "redrawn_histories",
     ],
 )

@@ -418,10 +418,13 @@ RESULTS = {
         "10_monitoring",
         {
             "customer_id": ID,
-            "tier_before": text_column("tier on the comparison day", True),
-            "tier_now": text_column("tier on as_of", True),
+            "tier_before": text_column(
+                "tier by the standing on the comparison day among those known on both days, by today's measures",
+                True,
+            ),
+            "tier_now": text_column("tier on as_of: the same as in `tiers`", True),
             "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
-            "score_before": Column("number", "0…100", "score on the comparison day"),
+            "score_before": Column("number", "0…100", "score by that standing"),
             "score_now": Column("number", "0…100", "score on as_of"),
             "criterion_1": text_column("the criterion whose points changed most; empty where none did"),
             "change_1": Column("number", "points", "its change"),
