@@ -20,7 +20,7 @@ DERIVED = {
     "judgements": ("strategic_fit", "benchmark_customer", "growth_outlook"),
 }
 SCORABLE = ("customer_features", "rfm", "value", "churn", "satisfaction")
-SCORES = ("recency_score", "frequency_score", "monetary_score")
+SCORES = ("recency_score", "frequency_score", "monetary_score", "absence", "first_bought_lately")
 GRADES = ("watch", "warning", "urgent")
 
 

@@ -158,18 +158,13 @@ def _take_ranks(values: pd.Series, target: pd.Series) -> pd.Series:
     return pd.Series(taken, values.index[known]).reindex(values.index)
 
 
-def gather_copies(observed: pd.Series, copies: Sequence[pd.Series]) -> np.ndarray:
-    """One row per customer of the copies: what was observed of them, then the same of each copy."""
-    return np.column_stack([each.reindex(copies[0].index) for each in (observed, *copies)]).astype(float)
-
-
 def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
     """Whether more customers moved, or changed how often they buy, than chance alone would have made.
 
     Parameters
     ----------
     moved
-        From `gather_copies`: 1 where the tier changed.
+        From `redrawn_histories.gather_copies`: 1 where the tier changed.
     bought
         From `gather_copies`: purchase days since the comparison day. Changed has who is further from what
         their own pace gives, the mean of the row, than their own copies.

@@ -8,6 +8,8 @@ absence is reordered with the others. The order is drawn in a time in which the 
 so that a season stays where it was (time rescaling: Brown et al. 2002, Neural Computation 14, 325-346).
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -78,6 +80,11 @@ def split_copies(drawn: pd.DataFrame) -> list[pd.DataFrame]:
     own = drawn.set_axis(pd.Index(parts.str[0], name=drawn.index.name))
     numbers = parts.str[1].astype("int64")
     return [own[numbers == number] for number in sorted(set(numbers))]
+
+
+def gather_copies(observed: pd.Series, copies: Sequence[pd.Series]) -> np.ndarray:
+    """One row per customer of the copies: what was observed of them, then the same of each copy."""
+    return np.column_stack([each.reindex(copies[0].index) for each in (observed, *copies)]).astype(float)
 
 
 def _purchase_days(engine: Engine, end: pd.Timestamp, seed: int) -> pd.DataFrame:

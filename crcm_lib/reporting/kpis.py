@@ -11,11 +11,12 @@ from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
 from crcm_lib.reporting.text.numbers import fill, write
+from crcm_lib.reporting.text.profile import describe_returns
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import has, open_engine
 
 YEAR = 365  # days
-ACTIVE = ("new", "growing", "loyal", "won back")
+ACTIVE = ("new", "one order", "growing", "loyal", "won back")
 ALARMS = ("warning", "urgent")
 AT_LEAST = 5  # customers a published number must stand for, where the policy does not say
 
@@ -54,7 +55,7 @@ def cards(folder: Path, run: dict) -> list[Card]:
     words = _("and {prospects:count} prospects") if prospects else _("who have bought")
     found = [
         Card(_("Customers"), write(len(buyers)), fill(words, prospects=prospects)),
-        _active(folder, buyers),
+        _active(folder, buyers, least),
         _spend(folder, run),
         Card(
             _("Repeat customers"),
@@ -67,13 +68,17 @@ def cards(folder: Path, run: dict) -> list[Card]:
     return [card for card in found if card]
 
 
-def _active(folder: Path, buyers: pd.DataFrame) -> Card | None:
+def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
     if not tables.exists(folder, "stages"):
         return None
     stages = tables.read(folder, "stages")["stage"].reindex(buyers.index)
     active, risk, lost = (int(stages.isin(names).sum()) for names in (ACTIVE, ["at risk"], ["lost"]))
     note = _("{share} of customers; {risk:count} at risk, {lost:count} lost")
     note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost)
+    if tables.exists(folder, "stage_returns"):
+        returns = tables.read(folder, "stage_returns").set_index("stage")
+        if looked_back := describe_returns(returns, ["at risk", "lost"], at_least=least):
+            note = f"{note}. {looked_back}"
     return Card(_("Active customers"), write(active), note)
 
 
