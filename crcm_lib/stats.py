@@ -154,3 +154,26 @@ def compare_shares(values: np.ndarray, first: np.ndarray, strata: np.ndarray) ->
     difference = float(weights @ intervals[:, 0])
     down, up = (float(np.linalg.norm(weights * (intervals[:, 0] - intervals[:, end]))) for end in (1, 2))
     return Comparison(difference, difference - down, difference + up, p, smallest_p)
+
+
+def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
+    """By how much the mean of what was observed exceeds the mean of its copies; its standard error; p.
+
+    Parameters
+    ----------
+    measured
+        A row per customer: what was observed, then the same of each copy, which chance alone has made.
+
+    Returns
+    -------
+    The excess, its standard error and two-sided p value, by the normal limit of the permutation distribution:
+    where a customer did not change, each of the row's numbers is as likely to be the observed one
+    (Lehmann & Romano 2005, Testing Statistical Hypotheses, section 15.2). Without any spread p is 1.
+    """
+    from scipy.special import ndtr
+
+    copies = measured.shape[1] - 1
+    excess = float(np.mean(measured[:, 0] - measured[:, 1:].mean(axis=1)))
+    spread = measured.var(axis=1, ddof=1).sum() * (1 + 1 / copies)
+    error = float(np.sqrt(spread)) / len(measured)
+    return excess, error, float(2 * ndtr(-abs(excess) / error)) if error > 0 else 1.0

@@ -22,6 +22,7 @@ from crcm_lib.reporting.text.profile import (
     describe_base,
     describe_concentration,
     describe_retention,
+    describe_returns,
     describe_shares,
     name_groups,
 )
@@ -416,22 +417,48 @@ def test_words_of_groups_name_ours_and_leave_the_datas_own():
 
 
 def test_the_takeaway_says_nothing_of_few():
-    sizes = {"customers": [3, 4, 2, 0, 0, 0, 0], "spend_total": [0.0, 50.0, 30.0, 0, 0, 0, 0]}
+    sizes = {"customers": [3, 4, 2, 0, 0, 0, 0, 0], "spend_total": [0.0, 50.0, 30.0, 0, 0, 0, 0, 0]}
     by_stage = pd.DataFrame(sizes, index=list(STAGES))
     measures = {"top_10_share": np.nan, "gini": 0.5, "hhi": 0.1}
-    assert "Too few" in describe_base(by_stage, measures, at_least=5).markdown
-    told = describe_base(by_stage * 10, measures, at_least=5).markdown
+    returns = looked_back(at_risk=0, lost=0)
+    assert "Too few" in describe_base(by_stage, measures, returns, at_least=5).markdown
+    told = describe_base(by_stage * 10, measures, returns, at_least=5).markdown
     assert told.startswith("60 customers have bought. Most are **new** (66.7% of buyers, 62.5% of spend)")
     assert "top tenth" not in told
+    assert "so named" not in told
+    told = describe_base(by_stage * 10, measures, looked_back(at_risk=40, lost=20), at_least=5).markdown
+    assert "bought again within 90 days: at risk: 50.0%; lost: 50.0%." in told
 
 
 def test_the_takeaway_does_not_say_what_the_table_of_stages_hides():
     sizes = {"customers": [0, 0, 0, 60, 6, 2, 0], "spend_total": [0.0, 0, 0, 900.0, 60.0, 40.0, 0]}
     by_stage = pd.DataFrame(sizes, index=list(STAGES))
     measures = {"top_10_share": np.nan, "gini": 0.5, "hhi": 0.1}
-    told = describe_base(by_stage, measures, at_least=5).markdown
+    told = describe_base(by_stage, measures, looked_back(at_risk=0, lost=0), at_least=5).markdown
     assert told == "68 customers have bought. Most are **loyal** (88.2% of buyers, 90.0% of spend)."
     two_of_eight = by_stage.assign(customers=[0, 0, 0, 6, 0, 2, 0])  # 6 would tell of the other 2
-    assert "Too few" in describe_base(two_of_eight, measures, at_least=5).markdown
-    dominated = describe_base(by_stage.assign(largest_share=0.9), measures, at_least=5).markdown
+    assert (
+        "Too few"
+        in describe_base(two_of_eight, measures, looked_back(at_risk=0, lost=0), at_least=5).markdown
+    )
+    dominated = describe_base(
+        by_stage.assign(largest_share=0.9), measures, looked_back(at_risk=0, lost=0), at_least=5
+    ).markdown
     assert dominated == "68 customers have bought. Most are **loyal** (88.2% of buyers)."
+
+
+def looked_back(at_risk: int, lost: int) -> pd.DataFrame:
+    """The table `stage_returns` of so many customers of two stages, half of whom came back."""
+    rows = pd.DataFrame(
+        {"customers_then": [at_risk, lost]}, index=pd.Index(["at risk", "lost"], name="stage")
+    )
+    return rows.assign(bought_again_share=0.5, low=0.4, high=0.6, day=pd.Timestamp("2025-10-02"), days=90.0)
+
+
+def test_a_name_has_its_past_beside_it_unless_too_few_had_it():
+    both = describe_returns(looked_back(40, 20), ["at risk", "lost"], at_least=5)
+    assert both == (
+        "Of those so named on 2025-10-02, so many bought again within 90 days: at risk: 50.0%; lost: 50.0%."
+    )
+    assert describe_returns(looked_back(40, 4), ["at risk", "lost"], at_least=5).endswith("at risk: 50.0%.")
+    assert describe_returns(looked_back(4, 4), ["at risk", "lost"], at_least=5) == ""

@@ -1,19 +1,25 @@
 """Customers -> stages: what the windows learn, where the thresholds lie, and that everyone has one stage."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from fixtures.engines import engine_of
 
 from crcm_lib.errors import DataError
-from crcm_lib.features.customers import purchase_gaps, summarise_customers
+from crcm_lib.features.customers import list_purchase_days, purchase_gaps, summarise_customers
+from crcm_lib.models.customer_base import count_returns
 from crcm_lib.models.lifecycle import (
     REASONS,
     STAGES,
     Windows,
     assign_stages,
+    date_entries,
     find_thresholds,
+    grade_absence,
     learn_windows,
+    widen_lost,
 )
 from crcm_lib.reporting.text.profile import describe_windows, write_stage_reasons
 from crcm_lib.schema import tables
@@ -85,9 +91,10 @@ def test_nobodys_rhythm_counts_where_customers_do_not_differ():
     [
         ((0, np.nan, np.nan), "prospect"),
         ((1, 10), "new"),
-        ((1, 100), "new"),  # not at risk before day 101
-        ((1, 101), "at risk"),
-        ((1, 200), "at risk"),
+        ((1, 30), "new"),
+        ((1, 31), "one order"),  # first bought longer ago than the window of the new
+        ((1, 101), "one order"),  # nobody is late who has no rhythm
+        ((1, 200), "one order"),
         ((1, 201), "lost"),
         ((2, 5, 20, 20), "new"),  # came back within the window of the new
         ((2, 25, 20, 20), "growing"),
@@ -134,6 +141,126 @@ def test_a_customer_won_back_is_told_what_would_have_been_lost():
     assert "lost would have been after 93" in write_stage_reasons(stages, one)["a"]
 
 
+def test_without_a_window_of_lost_nobody_is_lost_and_no_sentence_names_one():
+    nobody = replace(WINDOWS, lost_days=None, lost_ratio=None)
+    one = customer(2, 900, 20, 20)
+    stages = assign_stages(one, nobody)
+    assert stages.loc["a", "stage"] == "at risk"
+    assert write_stage_reasons(stages, one)["a"] == "absent for 900 days; by own rhythm at risk after 70"
+
+
+def test_what_segments_may_ask_of_an_absence():
+    rows = pd.concat([customer(2, days, 20, 20) for days in (70, 71, 141)]).set_axis(list("abc"))
+    rows.loc["d"] = customer(1, 10).iloc[0]
+    graded = grade_absence(rows, assign_stages(rows, WINDOWS))
+    assert graded["absence"].to_list() == [0, 1, 2, 0]
+    assert graded["first_bought_lately"].to_list() == [0, 0, 0, 1]
+
+
+# Does the name of the lost hold?
+
+
+def absent(returned_below: int) -> tuple[pd.DataFrame, pd.Series]:
+    """100 one-time buyers, absent for 201 to 300 days; those absent for less than `returned_below` return."""
+    rows = pd.concat([customer(1, days) for days in range(201, 301)])
+    rows.index = pd.Index([f"c{days}" for days in range(201, 301)], name="customer_id")
+    return rows, (rows["days_since_last"] < returned_below).astype("int64")
+
+
+def test_the_window_of_lost_stays_where_at_most_half_came_back():
+    assert widen_lost(WINDOWS, *absent(returned_below=251)) == WINDOWS
+
+
+def test_the_window_of_lost_is_widened_until_at_most_half_of_those_beyond_it_came_back():
+    customers, purchases = absent(returned_below=261)
+    wider = widen_lost(WINDOWS, customers, purchases)
+    stages = assign_stages(customers, wider)["stage"]
+    assert wider.lost_days == pytest.approx(220)
+    assert (stages == "lost").sum() == 80
+    assert (purchases[stages == "lost"] > 0).mean() == 0.5
+    assert wider.lost_ratio == pytest.approx(4 * 1.1)
+
+
+def test_nobody_is_lost_where_most_came_back_from_every_absence():
+    wider = widen_lost(WINDOWS, *absent(returned_below=300))
+    assert (wider.lost_days, wider.lost_ratio) == (None, None)
+    assert wider.at_risk_days == WINDOWS.at_risk_days
+
+
+def test_few_absences_or_no_days_held_out_judge_nothing():
+    customers, purchases = absent(returned_below=300)
+    assert widen_lost(WINDOWS, customers, purchases.iloc[:29]) == WINDOWS
+    assert widen_lost(WINDOWS, customers, purchases.iloc[:0]) == WINDOWS
+
+
+def test_of_each_group_it_is_counted_who_bought_again():
+    groups = pd.Series(["lost", "lost", "loyal", "loyal"], index=list("abcd"), name="stage")
+    bought = pd.Series([0, 2, 1, 3], index=list("abcd"))
+    returns = count_returns(groups, bought, ["loyal", "lost", "new"])
+    assert returns["customers_then"].to_list() == [2, 2, 0]
+    assert returns["bought_again_share"].to_list()[:2] == [1, 0.5]
+    assert returns.loc["new"].drop("customers_then").isna().all()
+    assert returns.loc["lost", "low"] == pytest.approx(0.0945, abs=1e-4)  # Wilson, 1 of 2
+
+
+# Since when?
+
+
+def entered(*days: int, as_of: int) -> tuple[str, int]:
+    """The stage of a customer who bought on these days, and the day of entry, counted from the first."""
+    start = pd.Timestamp("2024-01-01")
+    log = pd.DataFrame({"customer_id": "a", "day": [start + pd.Timedelta(days=day) for day in days]})
+    last_gap = days[-1] - days[-2] if len(days) > 1 else np.nan
+    stages = assign_stages(customer(len(days), as_of - days[-1], days[-1], last_gap), WINDOWS)
+    return stages.loc["a", "stage"], (date_entries(log, stages, WINDOWS)["a"] - start).days
+
+
+@pytest.mark.parametrize(
+    ("days", "as_of", "stage", "day"),
+    [
+        ([0], 30, "new", 0),
+        ([0], 31, "one order", 31),
+        ([0], 201, "lost", 201),
+        ([0, 20], 25, "new", 0),
+        ([0, 20], 31, "growing", 31),
+        ([0, 20, 45], 50, "growing", 31),  # was growing already when it bought again
+        ([0, 40], 50, "growing", 40),  # was of one order before
+        ([0, 20, 45, 100], 110, "loyal", 100),
+        ([0, 20, 45, 100, 110], 120, "loyal", 100),
+        ([0, 20], 91, "at risk", 91),
+        ([0, 20], 161, "lost", 161),
+        ([0, 201], 202, "won back", 201),
+        ([0, 20, 45, 100, 200], 210, "loyal", 200),  # at risk in between: 3/4 · 2 · 33.3 + 1/4 · 100 = 75
+    ],
+)
+def test_the_day_of_entry(days, as_of, stage, day):
+    assert entered(*days, as_of=as_of) == (stage, day)
+
+
+def test_entries_are_the_days_on_which_the_stage_changes_when_every_day_is_asked():
+    """By the same windows: the first day of the last run of days in one stage."""
+    days = [0, 20, 45, 100, 200, 210, 500, 530]
+    found = [entered(*[day for day in days if day <= as_of], as_of=as_of) for as_of in range(700)]
+    for as_of, (stage, day) in enumerate(found):
+        run = as_of
+        while run and found[run - 1][0] == stage:
+            run -= 1
+        assert day == run, (as_of, stage, day, run)
+
+
+def test_entries_lie_in_the_past_and_neither_later_purchases_nor_the_order_of_rows_change_them(engine):
+    as_of = pd.Timestamp("2023-06-30")
+    windows = learn_windows(purchase_gaps(engine, as_of=as_of))
+    log = simulate(seed=7)
+    shuffled = engine_of(log[log["day"] <= as_of].sample(frac=1, random_state=3))
+    dated = []
+    for each in (engine, shuffled):
+        stages = assign_stages(summarise_customers(each, as_of=as_of), windows)
+        dated.append(date_entries(list_purchase_days(each, as_of=as_of), stages, windows))
+    assert dated[0].equals(dated[1])
+    assert (dated[0] <= as_of).all()
+
+
 def test_the_window_leaves_the_stated_share_of_gaps_within(engine):
     gaps = purchase_gaps(engine, as_of="2024-06-18")
     windows = learn_windows(gaps, new_share=0.5, at_risk_quantile=0.9, lost_quantile=0.98)
@@ -172,7 +299,7 @@ def test_customers_alike_have_no_rhythm_of_their_own():
     assert learn_windows(gaps).credibility_gaps is None
 
 
-def test_where_nobody_came_back_buyers_are_new():
+def test_where_nobody_came_back_everybody_is_new_as_no_window_is_known():
     engine = engine_of(simulate(seed=1).drop_duplicates("customer_id"))
     windows = learn_windows(purchase_gaps(engine, as_of="2030-01-01"))
     stages = assign_stages(summarise_customers(engine, as_of="2030-01-01"), windows)

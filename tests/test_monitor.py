@@ -1,5 +1,7 @@
 """Movement beside chance, and what came after past tiers and earlier actions, with intervals."""
 
+from dataclasses import replace
+
 import duckdb
 import numpy as np
 import pandas as pd
@@ -9,15 +11,15 @@ from scipy.stats import binom
 from crcm_lib import open_workspace
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import outcomes, tier_moves
+from crcm_lib.features import redrawn_histories
 from crcm_lib.features.customers import spend_between, summarise_purchases
 from crcm_lib.reporting.text import monitoring
-from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
-from crcm_lib.schema.tables import check
+from crcm_lib.schema.tables import ROOT, check, read
 
 POLICY = read_policy("policy.yaml")
+GOLDEN = ROOT / "data" / "sample" / "golden"
 NAMES = [tier.name for tier in POLICY.tiers]
-GOLDEN = tables.ROOT / "data/sample/golden"
 
 
 def placed(tiers: list[str], scores: list[float]) -> pd.DataFrame:
@@ -63,6 +65,12 @@ def test_moves_name_both_tiers_the_change_and_what_waits_for_a_person():
     assert tier_moves.cross_moves(moves, POLICY).loc["key", "regular"] == 1
 
 
+def test_the_tier_now_is_the_one_that_08_published_for_everyone():
+    moves, tiers = (read(GOLDEN, name) for name in ("moves", "tiers"))
+    assert len(moves) > 1000
+    assert moves["tier_now"].equals(tiers["tier"].reindex(moves.index).rename("tier_now"))
+
+
 def test_only_who_was_known_on_both_days_is_compared():
     before, now = placed(["key"] * 2, [80, 80]), placed(["key"] * 3, [80, 80, 80])
     assert len(tier_moves.compare_tiers(before, now, (before, now), POLICY)) == 2
@@ -87,72 +95,136 @@ def test_the_three_criteria_that_changed_most_are_named_the_largest_first():
     assert [move[f"change_{n}"] for n in (1, 2, 3)] == [4.0, -3.0, 2.0]
 
 
-def test_a_short_history_is_measured_with_each_days_own_scorecard_which_is_said():
-    past = pd.Timestamp("2025-07-04")
-    assert tier_moves.choose_scorecard_model(("then", "now"), first_day="2023-01-01", past=past)[0] == "then"
-    model, reason = tier_moves.choose_scorecard_model(("then", "now"), first_day="2025-01-01", past=past)
-    assert model == "now"
-    assert reason.rule == "model_of_each_day"
-    assert "184 days" in monitoring.describe_model(reason)
+# Standings: what moves nobody
 
 
-def test_chance_moves_nobody_when_a_score_repeats_itself_perfectly():
-    crossed = matrix(np.diag([5, 20, 30, 40, 60]))
-    expected = tier_moves.expect_moves(crossed, 1.0)
-    assert np.allclose(expected, crossed, atol=0.2)
+def measured(spend, tenure, score) -> tier_moves.Measured:
+    raw = pd.DataFrame({"spend in a year": spend, "time with us": tenure}, index=list("abcd"))
+    return tier_moves.Measured(raw, score(raw))
 
 
-def test_chance_places_everyone_at_random_when_a_score_never_repeats_itself():
-    sizes = np.array([5, 20, 30, 40, 60])
-    expected = tier_moves.expect_moves(matrix(np.diag(sizes)), 0.0)
-    assert np.allclose(expected, np.outer(sizes, sizes) / sizes.sum(), rtol=1e-3)
+def add_up(raw: pd.DataFrame) -> pd.DataFrame:
+    """A scorecard of one criterion: half of the spend in a year and of the time with us."""
+    points = (raw["spend in a year"] + raw["time with us"]) / 2
+    return pd.DataFrame({"contribution": points, "score": points}, index=raw.index)
 
 
-def test_chance_agrees_with_a_simulation_of_two_measurements():
-    random, sizes, r = np.random.default_rng(3), np.array([50, 150, 150, 250, 400]), 0.7
-    truth = random.standard_normal(400_000)
-    one, two = (np.sqrt(r) * truth + np.sqrt(1 - r) * random.standard_normal(400_000) for _draw in range(2))
-    edges = np.quantile(one, np.cumsum(sizes)[:-1] / sizes.sum())
-    seen = pd.crosstab(np.searchsorted(edges, one), np.searchsorted(edges, two)).to_numpy() / 400
-    assert np.allclose(tier_moves.expect_moves(matrix(np.diag(sizes)), r), seen, atol=1.5)
+def test_growth_of_all_and_a_longer_look_back_move_nobody():
+    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0], add_up)
+    half_of_it = now.raw.assign(**{"spend in a year": now.raw["spend in a year"] / 2 - 4})
+    then = tier_moves.restate(half_of_it, now, POLICY, add_up)
+    assert then.card.equals(now.card)
 
 
-def test_the_extremes_fall_back_by_chance_alone():
-    crossed = matrix(np.diag([50, 150, 150, 250, 400]))
-    summary = tier_moves.summarise_moves(crossed, tier_moves.expect_moves(crossed, 0.8)).set_index(
-        "tier_before"
+def test_what_only_grows_is_no_movement_and_what_was_unknown_is_as_now():
+    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0], add_up)
+    other = now.raw.assign(**{"time with us": [1.0, 2.0, 3.0, 4.0], "spend in a year": [40, np.nan, 20, 10]})
+    assert tier_moves.restate(other, now, POLICY, add_up).card.equals(now.card)
+
+
+def test_who_spends_more_than_another_did_moves_past_them_and_the_points_stay_the_same():
+    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4, add_up)
+    swapped = now.raw.assign(**{"spend in a year": [300.0, 400.0, 20.0, 10.0]})
+    then = tier_moves.restate(swapped, now, POLICY, add_up)
+    assert then.card["score"].to_list() == [27.5, 32.5, 22.5, 17.5]
+
+
+def test_only_customers_of_both_days_have_a_standing():
+    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4, add_up)
+    assert list(tier_moves.restate(now.raw.rename({"d": "z"}), now, POLICY, add_up).card.index) == list("abc")
+
+
+# Chance
+
+
+def test_chance_is_the_mean_of_the_copies_on_the_sizes_seen():
+    crossed = matrix(np.diag([2, 10, 0, 0, 8]))
+    stay = pd.Series(["strategic", "key", "watch"])
+    swap = pd.Series(["key", "strategic", "watch"])
+    expected = tier_moves.expect_moves(crossed, [(stay, stay), (stay, swap)])
+    assert expected.loc["strategic"].to_list() == [1, 1, 0, 0, 0]
+    assert expected.loc["key"].to_list() == [5, 5, 0, 0, 0]
+    assert expected.loc["watch", "watch"] == 8
+    summary = tier_moves.summarise_moves(crossed, expected).set_index("tier_before")
+    assert summary.loc["strategic", ["stayed", "fell_by_chance", "rose_by_chance"]].to_list() == [1, 0.5, 0]
+
+
+def judged(moved_share: float, seed: int = 0, *, fifth: int = 0, noise: float = 1.0):
+    """Movement of 1,000 customers whose copies move in a third and buy 10 times on average."""
+    random = np.random.default_rng(seed)
+    moved = random.random((1000, 6)) < np.r_[moved_share, [1 / 3] * 5]
+    bought = random.normal(10, np.r_[noise, [1.0] * 5], (1000, 6))
+    bought[:200, 0] += fifth
+    return tier_moves.judge_movement(moved.astype(float), bought)
+
+
+def test_movement_is_judged_in_both_directions_and_as_chance_between():
+    assert [judged(share).moved for share in (0.5, 1 / 3, 0.2)] == ["more", "as_by_chance", "fewer"]
+    assert judged(0.5).low > 0 > judged(0.2).high
+    assert judged(0.5).share_by_chance == pytest.approx(1 / 3, abs=0.02)
+
+
+def test_the_pace_is_judged_beside_the_moves():
+    assert [judged(1 / 3, fifth=3).pace, judged(1 / 3).pace] == ["more", "as_by_chance"]
+    assert judged(1 / 3, noise=0.5).pace == "fewer"
+
+
+def test_of_few_customers_nothing_is_said():
+    movement = tier_moves.judge_movement(np.eye(29, 5), np.ones((29, 5)))
+    assert (movement.moved, movement.pace) == ("cannot_tell", "cannot_tell")
+
+
+# Histories redrawn
+
+
+@pytest.fixture
+def redrawn(engine):
+    dates = {"past": "2025-04-01", "as_of": "2025-12-31"}
+    return redrawn_histories.redraw_histories(engine, seed=0, copies=3, **dates)
+
+
+def test_redrawn_histories_keep_the_first_day_and_the_purchases_and_nothing_lies_after_the_day(
+    engine, redrawn
+):
+    seen = summarise_purchases(engine, as_of="2025-12-31")
+    copies = redrawn_histories.split_copies(summarise_purchases(redrawn, as_of="2025-12-31"))
+    assert len(copies) == 3
+    for copy in copies:
+        same = ["purchases", "first_day", "spend_total"]
+        assert copy[same].equals(seen.loc[copy.index, same])
+        assert (copy["last_day"] <= pd.Timestamp("2025-12-31")).all()
+    assert copies[0].loc["many", "last_day"] != seen.loc["many", "last_day"]
+
+
+def test_equal_seeds_draw_equal_histories_whatever_the_order_of_the_lines(engine):
+    other = duckdb.connect()
+    other.register("log", engine.execute("select * from transactions order by amount, day desc").df())
+    other.execute("""create table transactions as select customer_id, amount::decimal(18, 4) as amount, kind,
+        day::date as day, purchase_day::date as purchase_day from log""")
+    days = {"past": "2025-04-01", "as_of": "2025-12-31", "copies": 2}
+    drawn = [redrawn_histories.redraw_histories(each, seed=5, **days) for each in (engine, other)]
+    found = [summarise_purchases(each, as_of="2025-12-31") for each in drawn]
+    assert found[0].equals(found[1])
+
+
+def test_what_was_bought_until_a_year_before_the_past_day_stays(engine):
+    again = redrawn_histories.redraw_histories(
+        engine, past="2026-03-01", as_of="2026-06-30", seed=0, copies=1
     )
-    assert summary.loc["strategic", "fell_by_chance"] > 0.2
-    assert summary.loc["strategic", "rose_by_chance"] == 0
-    assert (summary["stayed"] == 1).all()
-    assert np.allclose(summary.filter(like="by_chance").sum(axis=1), 1, atol=1e-6)
+    kept = again.execute("select count(*) as n from transactions where day <= date '2025-03-01'").df()
+    assert (
+        kept["n"].item() == 23
+    )  # 20 of `many`, and the purchases of `one` and `two`, whose return undid one
+    copy = redrawn_histories.split_copies(summarise_purchases(again, as_of="2025-03-01"))[0]
+    assert copy["purchases"].equals(summarise_purchases(engine, as_of="2025-03-01")["purchases"])
 
 
-def test_windows_that_overlap_repeat_themselves_more():
-    assert tier_moves.expected_autocorrelation(0.5, days_apart=0) == 1
-    assert tier_moves.expected_autocorrelation(0.5, days_apart=400) == 0.5
-
-
-def test_each_half_has_the_first_purchase_and_every_later_one_is_in_exactly_one(engine):
-    halves = tier_moves.split_history(engine, as_of="2025-12-31", seed=0)
-    found = [summarise_purchases(half, as_of="2025-12-31")["purchases"] for half in halves]
-    assert [half["one"] for half in found] == [1, 1]
-    assert found[0]["many"] + found[1]["many"] == 41
-    assert 10 < found[0]["many"] < 31
-    assert [half["two"] for half in found] == [1, 1]  # its second purchase was returned, in the same half
-
-
-def test_halves_do_not_look_past_the_day(engine):
-    halves = tier_moves.split_history(engine, as_of="2025-02-28", seed=0)
-    assert max(half.execute("select max(day) from transactions").fetchone()[0] for half in halves).month == 2
-
-
-def test_reliability_of_halves_is_stepped_up_to_the_whole():
-    random = np.random.default_rng(0)
-    truth = random.standard_normal(20_000)
-    halves = [pd.Series(truth + random.standard_normal(20_000)) for _half in range(2)]
-    assert tier_moves.measure_reliability(*halves) == pytest.approx(2 / 3, abs=0.02)  # half: 1/2, whole: 2/3
-    assert np.isnan(tier_moves.measure_reliability(pd.Series([1.0, 1.0]), pd.Series([1.0, 2.0])))
+def test_later_days_change_no_history_redrawn_for_an_earlier_one(engine):
+    days = {"past": "2025-02-01", "as_of": "2025-03-31", "seed": 1, "copies": 2}
+    before = summarise_purchases(redrawn_histories.redraw_histories(engine, **days), as_of="2025-03-31")
+    engine.execute("delete from transactions where day > date '2025-03-31'")
+    after = summarise_purchases(redrawn_histories.redraw_histories(engine, **days), as_of="2025-03-31")
+    assert before.equals(after)
 
 
 @pytest.fixture
@@ -466,18 +538,35 @@ def test_the_caption_counts_the_comparisons_and_is_silent_where_there_are_none()
     assert "comparisons" not in monitoring.caption_actions(effects(FEW, ALONE), "EUR")
 
 
-def test_the_takeaway_says_who_moved_what_chance_moves_and_who_waits():
-    crossed = matrix(np.diag([50, 150, 150, 250, 400]) + np.diag([0, 10, 0, 0], 1))
-    summary = tier_moves.summarise_moves(crossed, tier_moves.expect_moves(crossed, 0.8))
-    moves = pd.DataFrame({"waits_for_review": [True] * 10 + [False] * 1000})
-    past = pd.Timestamp("2025-07-04")
-    orders = {"spend": "kept", "bought_again": "cannot_tell"}
-    words = monitoring.describe_monitoring(moves, summary, orders, effects(ALONE), past).markdown
-    assert "Since 2025-07-04, 1.0% of 1,010 customers changed tier; chance alone would move about" in words
+MOVED = tier_moves.Movement(1010, 0.3, 0.01, 0.05, "more", "as_by_chance")
+
+
+@pytest.mark.parametrize(
+    ("movement", "said", "not_said"),
+    [
+        ({"moved": "more"}, "changed tier: more than the 30.0% that chance", ["fewer", "about as many"]),
+        ({"moved": "fewer"}, "changed tier: fewer than the 30.0% that chance", ["more", "about as many"]),
+        ({"moved": "as_by_chance"}, "about as many as chance alone would move (30.0%).", ["more", "fewer"]),
+        ({"moved": "cannot_tell"}, "too few to tell that from chance.", ["30.0%", "more", "fewer"]),
+        ({"moved": "as_by_chance", "pace": "more"}, "More of them than by chance now buy", ["fewer"]),
+        ({"moved": "as_by_chance", "pace": "fewer"}, "more evenly than by chance.", ["More of them"]),
+    ],
+)
+def test_movement_is_told_beside_chance_and_nothing_else(movement, said, not_said):
+    words = monitoring.describe_movement(0.34, 1010, replace(MOVED, **movement), pd.Timestamp("2025-07-04"))
+    assert words.startswith("Since 2025-07-04, 34.0% of 1,010 customers changed tier")
+    assert said in words
+    assert not [each for each in not_said if each in words.replace(said, "")]
+
+
+def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
+    moves = pd.DataFrame({"tier_before": ["key"] * 1010, "tier_now": ["watch"] * 10 + ["key"] * 1000})
+    moves["waits_for_review"] = moves["tier_now"] == "watch"
+    orders, past = {"spend": "kept", "bought_again": "cannot_tell"}, pd.Timestamp("2025-07-04")
+    words = monitoring.describe_monitoring(moves, MOVED, orders, effects(ALONE), past).markdown
+    assert "Since 2025-07-04, 1.0% of 1,010 customers changed tier: more than" in words
     assert "Later spend: **kept**; buying again: **cannot tell**. 10 moves down wait" in words
     assert words.endswith(
         "for a named person. No earlier action had a control group, so nothing is said of what they did."
     )
-    assert monitoring.describe_monitoring(moves, summary, orders, effects(), past).markdown.endswith(
-        "person."
-    )
+    assert monitoring.describe_monitoring(moves, MOVED, orders, effects(), past).markdown.endswith("person.")

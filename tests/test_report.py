@@ -300,6 +300,23 @@ def test_a_handful_of_prospects_is_not_counted(folder):
     assert (card.value, card.note) == ("100", "and fewer than 5 prospects")
 
 
+def test_the_card_of_stages_says_what_became_of_those_so_named_before(folder):
+    note = "60% of customers; 25 at risk, 15 lost"
+    assert {card.label: card for card in kpis.cards(folder, make_run())}["Active customers"].note == note
+    columns = {
+        "customers_then": [30, 4],
+        "bought_again_share": [0.8, 0.5],
+        "low": [0.6, 0.1],
+        "high": [0.9, 0.9],
+    }
+    returns = pd.DataFrame({"stage": ["at risk", "lost"]} | columns)
+    tables.write(returns.assign(day=pd.Timestamp("2025-10-02"), days=90.0), folder, "stage_returns")
+    cards = {card.label: card for card in kpis.cards(folder, make_run())}
+    assert cards["Active customers"].note == (
+        f"{note}. Of those so named on 2025-10-02, so many bought again within 90 days: at risk: 80.0%."
+    )
+
+
 def test_cards_of_absent_tables_are_absent(folder):
     for name in ("stages", "value", "churn", "tiers", "verdict"):
         tables.table_path(folder, name).unlink()

@@ -1,5 +1,6 @@
 """RFM scores and segments: a published example, ties, kept cut points, and every combination of scores."""
 
+import re
 from itertools import product
 
 import numpy as np
@@ -11,7 +12,16 @@ from sklearn.exceptions import NotFittedError
 from crcm_lib.config.bands import Band, Segment
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import DataError, PolicyError
-from crcm_lib.models.rfm import NOT_YET, RFMScorer, count_moves, name_segments, tabulate_cuts
+from crcm_lib.models.rfm import (
+    NOT_YET,
+    RFMScorer,
+    SegmentMoves,
+    count_moves,
+    judge_moves,
+    name_segments,
+    segment_customers,
+    tabulate_cuts,
+)
 from crcm_lib.reporting.text.rfm_segments import (
     describe_cells,
     describe_moves,
@@ -72,8 +82,9 @@ def segments():
 
 
 def combinations(n=5):
-    names = ["recency_score", "frequency_score", "monetary_score"]
-    return pd.DataFrame(list(product(range(1, n + 1), repeat=3)), columns=names)
+    names = ["recency_score", "frequency_score", "monetary_score", "absence", "first_bought_lately"]
+    scores = [range(1, n + 1)] * 3
+    return pd.DataFrame(list(product(*scores, range(3), range(2))), columns=names)
 
 
 def test_scores_equal_the_published_ones_of_the_r_package_rfm():
@@ -165,11 +176,11 @@ def test_nobody_is_no_reason_to_stop(five_customers):
 
 
 def test_every_combination_of_scores_has_exactly_one_segment(segments):
-    """All 125: the first rule that holds wins; checked against the rules read one by one."""
+    """All 750, absences too: the first rule that holds wins; checked against the rules read one by one."""
     every = combinations()
     named = name_segments(every, segments)
     assert named.notna().all()
-    assert len(every) == 125
+    assert len(every) == 750
     for place, scores in every.iterrows():
         holding = [
             s.name for s in segments if all(b.at_least <= scores[c] < b.below for c, b in s.when.items())
@@ -182,11 +193,36 @@ def test_no_segment_is_empty_by_construction(segments):
     assert set(named) == {segment.name for segment in segments}
 
 
+def test_only_an_absence_in_days_makes_a_name_of_leaving(segments):
+    """Some fifth is always the least recent: by scores alone somebody would be lost in every company."""
+    named = combinations().assign(segment=name_segments(combinations(), segments))
+    leaving = {"cannot lose", "lost", "at risk", "about to sleep"}
+    assert set(named.loc[named["absence"] == 0, "segment"]) & leaving == set()
+    assert set(named.loc[named["absence"] > 0, "segment"]) == leaving
+    assert (named.loc[named["segment"] == "lost", "absence"] == 2).all()
+
+
 def test_segments_mean_what_they_say(segments):
-    named = combinations().assign(segment=name_segments(combinations(), segments)).groupby("segment").mean()
-    assert named["recency_score"].idxmin() == "lost"
-    assert named.loc["champions"].min() >= 4.5
-    assert named.loc["cannot lose", "recency_score"] < 2 < named.loc["loyal", "recency_score"]
+    named = combinations().assign(segment=name_segments(combinations(), segments))
+    assert (named.loc[named["segment"] == "new", "first_bought_lately"] == 1).all()
+    lowest, highest = (getattr(named.groupby("segment"), end)() for end in ("min", "max"))
+    assert (lowest.loc["champions", ["recency_score", "frequency_score", "monetary_score"]] == 4).all()
+    assert highest.loc["infrequent", ["recency_score", "frequency_score"]].to_list() == [2, 3]
+    assert lowest.loc["loyal", "frequency_score"] == lowest.loc["cannot lose", "frequency_score"] == 4
+
+
+def test_reasons_say_only_what_was_measured(segments):
+    reasons = " ".join(segment.because for segment in segments)
+    assert not re.search(r"cooling|long ago|for long\b|lately,|seldom", reasons)
+
+
+def test_each_day_is_cut_by_itself(five_customers):
+    """Twice the purchases and the spend of everybody: nobody's segment changes, as only standings count."""
+    rules = read_policy("policy.yaml").rfm
+    nothing = pd.DataFrame(0, index=five_customers.index, columns=["absence", "first_bought_lately"])
+    doubled = five_customers.assign(**five_customers[["purchases", "spend_total"]] * 2)
+    one, other = (segment_customers(each, nothing, rules) for each in (five_customers, doubled))
+    assert one.equals(other)
 
 
 def test_rules_that_leave_somebody_out_are_refused():
@@ -216,27 +252,47 @@ def test_moves_count_everybody_once():
     assert moves.to_numpy().sum() == 4
 
 
-def test_the_takeaway_says_nothing_of_few():
-    by_segment = pd.DataFrame({"customers": [4, 60], "spend_total": [900.0, 100.0]}, index=["loyal", "lost"])
-    moves = pd.DataFrame({"loyal": [3, 1, 0], "lost": [2, 50, 8]}, index=["loyal", "lost", NOT_YET])
-    day = pd.Timestamp("2024-01-31")
-    known = {"history_days": 90}
-    assert "Too few" in describe_segments(by_segment, moves, day, at_least=5, **known).markdown
-    larger = by_segment.assign(customers=[40, 60])
-    told = describe_segments(larger, moves, day, at_least=3, **known).markdown
+def test_moves_are_judged_beside_their_copies():
+    random = np.random.default_rng(0)
+    chance = random.random((800, 6)) < 0.4
+    assert judge_moves(chance.astype(float)).verdict == "as_by_chance"
+    for share, verdict in ((0.5, "more"), (0.3, "fewer")):
+        chance[:, 0] = random.random(800) < share
+        assert judge_moves(chance.astype(float)).verdict == verdict
+    assert judge_moves(chance[:29].astype(float)).verdict == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "said"),
+    [
+        ("more", "changed segment: more than the 50.0% that chance alone would move."),
+        ("fewer", "changed segment: fewer than the 50.0% that chance alone would move."),
+        ("as_by_chance", "changed segment, about as many as chance alone would move (50.0%)."),
+        ("cannot_tell", "changed segment; there are too few to tell that from chance."),
+    ],
+)
+def test_the_takeaway_holds_movement_against_chance_and_says_nothing_of_few(verdict, said):
+    by_segment = pd.DataFrame({"customers": [40, 60], "spend_total": [900.0, 100.0]}, index=["loyal", "lost"])
+    day, movement = pd.Timestamp("2024-01-31"), SegmentMoves(100, 0.55, 0.5, verdict)
+    told = describe_segments(by_segment, movement, day, history_days=90).markdown
     assert told == (
         "**loyal** bring 90.0% of spend and are 40.0% of buyers. "
-        "Since 2024-01-31, 5.4% of the buyers of that day have changed segment."
+        f"Since 2024-01-31, 55.0% of 100 buyers of that day {said}"
     )
-    assert "Since" not in describe_segments(larger, moves, day, **known).markdown
+    few = SegmentMoves(100, 0.04, 0.5, verdict)
+    assert "Since" not in describe_segments(by_segment, few, day, history_days=90).markdown
+    assert (
+        "Too few"
+        in describe_segments(by_segment.assign(customers=[4, 60]), movement, day, history_days=90).markdown
+    )
 
 
 def test_a_history_of_one_day_has_no_segments_to_speak_of():
     everyone_lost = pd.DataFrame({"customers": [0, 40], "spend_total": [0.0, 900.0]}, index=["loyal", "lost"])
-    moves = pd.DataFrame({"loyal": [0, 0, 0], "lost": [0, 40, 0]}, index=["loyal", "lost", NOT_YET])
-    told = describe_segments(everyone_lost, moves, pd.Timestamp("2024-03-01"), history_days=1).markdown
+    movement, day = SegmentMoves(0, 0.0, 0.0, "cannot_tell"), pd.Timestamp("2024-03-01")
+    told = describe_segments(everyone_lost, movement, day, history_days=1).markdown
     assert told == "All purchases are of one day: who is recent, or frequent, cannot be told yet."
-    later = describe_segments(everyone_lost, moves, pd.Timestamp("2024-03-01"), history_days=2).markdown
+    later = describe_segments(everyone_lost, movement, day, history_days=2).markdown
     assert later.startswith("**lost** bring 100.0% of spend")
 
 

@@ -4,7 +4,6 @@ import pandas as pd
 import pytest
 from fixtures.sql import Call, RecordingEngine, find_unportable, list_sites
 
-from crcm_lib.decisions import tier_moves
 from crcm_lib.features import (
     contract_periods,
     cost_to_serve,
@@ -12,6 +11,7 @@ from crcm_lib.features import (
     decision_inputs,
     first_purchase,
     holdout_windows,
+    redrawn_histories,
     relationship_signs,
 )
 from crcm_lib.models import customer_base, satisfaction
@@ -51,7 +51,7 @@ def calls() -> list[Call]:
     service.age_open(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)
-    tier_moves.split_history(engine, as_of=DAY, seed=3)
+    redrawn_histories.redraw_histories(engine, past=DAY - pd.Timedelta(days=90), as_of=DAY, seed=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(holdout_windows, "SAMPLE", 100)
         holdout_windows.hold_out_windows(engine, end=DAY, days=90, count=1, seed=3)

@@ -355,7 +355,7 @@ def test_what_would_bring_a_customer_to_the_next_tier_does_bring_them_there(plac
         changes = next_tier.find_changes(customer, raw, placed, POLICY, model)
         for change in changes.to_dict("records"):
             better = raw.loc[[customer]].assign(**{change["indicator"]: change["needed"]})
-            place = tiers.place_tiers(scorecard.score(better, POLICY, model), POLICY, model).iloc[0]
+            place = tiers.name_tiers(scorecard.score(better, POLICY, model), POLICY, model).iloc[0]
             assert order.index(place) <= order.index(placed.loc[customer, "next_tier"])
             assert change["needed"] != change["now"]
             tried += 1
@@ -374,7 +374,7 @@ def test_the_way_to_the_next_tier_is_said_in_what_a_customer_does(placed, card, 
 
 
 def test_nobody_reaches_a_tier_that_is_withheld(card, model, placed):
-    without = tiers.place_tiers(card, POLICY, model.withhold(["growth"]))
+    without = tiers.name_tiers(card, POLICY, model.withhold(["growth"]))
     assert "growth" not in set(without)
     others = placed["tier"] != "growth"
     assert without[others].equals(placed.loc[others, "tier"].rename(None))

@@ -21,7 +21,7 @@ Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
-Stage = Literal["prospect", "new", "growing", "loyal", "at risk", "lost", "won back"]
+Stage = Literal["prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back"]
 
 
 class RFM(Strict):
@@ -39,6 +39,7 @@ class Lifecycle(Strict):
     new_share: Share
     at_risk_quantile: Share
     lost_quantile: Share
+    lost_return_share: Share
 
 
 class Churn(Strict):

@@ -22,7 +22,7 @@ DERIVED = {
 # Of `churn`, what customer features alone give: 10 measures it on earlier days without a backtest for each.
 RHYTHM = ("overdue_ratio", "gap_days", "spend_drop")
 SCORABLE = ("customer_features", "rfm", "value", "churn", "satisfaction")
-SCORES = ("recency_score", "frequency_score", "monetary_score")
+SCORES = ("recency_score", "frequency_score", "monetary_score", "absence", "first_bought_lately")
 
 
 def known_columns(table: str) -> dict[str, str] | None:

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Indicator, Policy
 from crcm_lib.decisions import scorecard
-from crcm_lib.decisions.tiers import place_tiers
+from crcm_lib.decisions.tiers import name_tiers
 from crcm_lib.schema.results import RESULTS
 
 OWN_DEEDS = ("customer_features", "payments", "satisfaction")  # tables of what customers do themselves
@@ -59,7 +59,7 @@ def _try_indicator(
         needed = np.ceil(needed) if indicator.better == "higher" else np.floor(needed)
     tried = pd.concat([row] * len(aims), ignore_index=True).assign(**{indicator.name: needed})
     names = [tier.name for tier in policy.tiers]
-    placed = place_tiers(scorecard.score(tried, policy, model), policy, model).map(names.index)
+    placed = name_tiers(scorecard.score(tried, policy, model), policy, model).map(names.index)
     reached = np.flatnonzero(placed <= names.index(wanted))
     if not len(reached):
         return None

@@ -13,7 +13,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions import scorecard
-from crcm_lib.decisions.tiers import place_tiers
+from crcm_lib.decisions.tiers import name_tiers
 from crcm_lib.features import decision_inputs
 from crcm_lib.features.customers import spend_between, summarise_customers
 from crcm_lib.models.churn import measure_rhythm
@@ -90,7 +90,7 @@ def _score_day(
     model = scorecard.fit_scorecard(raw, policy, learned_on=f"{day:%Y-%m-%d}")
     return pd.DataFrame(
         {
-            "tier": place_tiers(scorecard.score(raw, policy, model), policy, model),
+            "tier": name_tiers(scorecard.score(raw, policy, model), policy, model),
             "spend_365d": buyers["spend_365d"].astype(float),
             "value": value["value"],
             "rfm": RFMScorer().fit_transform(buyers).sum(axis=1).astype(float),

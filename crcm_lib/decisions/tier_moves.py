@@ -1,22 +1,60 @@
 """Who moved between tiers since a past day, and what chance alone would have moved."""
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.models.reasons import Reason
-from crcm_lib.schema.engine import Engine, open_beside
+from crcm_lib.stats import Z_95, exceed_copies, holm
 
-Model = TypeVar("Model")
 Day = str | pd.Timestamp
+Score = Callable[[pd.DataFrame], pd.DataFrame]
 
-SLICES = 400  # per tier, of the normal distribution that chance is drawn from
 MIN_CHANGE = 0.05  # points of a criterion that count as a change
 MAX_CHANGES = 3  # criteria that are named as changed
-YEAR = 365  # days that the scorecard's longest sums look back
+MIN_CUSTOMERS = 30  # of whom movement is judged
+MAX_P = 0.05
+ONLY_GROW = {  # columns that only grow with time: to have more of them than before is no movement
+    ("customer_features", column)
+    for column in (
+        *("purchases", "orders", "products", "categories", "channels", "spend_total", "margin_total"),
+        *("days_observed", "days_first_to_last"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Movement:
+    """How many customers changed tier, and what may be said beside chance.
+
+    Attributes
+    ----------
+    customers
+        On whom chance was measured.
+    share_by_chance
+        Of them, the share that would have moved had nobody changed.
+    low, high
+        The 95 % interval of the share that moved less that share.
+    moved, pace
+        "more", "fewer", "as_by_chance" or "cannot_tell": of the moves, and of how often customers buy.
+    """
+
+    customers: int
+    share_by_chance: float
+    low: float
+    high: float
+    moved: str
+    pace: str
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Customers as measured on a day: raw indicators, and the scorecard made of them."""
+
+    raw: pd.DataFrame
+    card: pd.DataFrame
 
 
 def choose_past(first_day: Day, as_of: Day, *, compare_days: int) -> pd.Timestamp:
@@ -77,106 +115,92 @@ def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 
-def choose_scorecard_model(models: Sequence[Model], *, first_day: Day, past: Day) -> tuple[Model, Reason]:
-    """The scorecard model to measure today with, and why.
+def restate(raw: pd.DataFrame, now: Measured, policy: Policy, score: Score) -> Measured:
+    """Another day's indicators, or those of redrawn histories, as standings among the same customers now.
 
-    The past day's model, unless the history was then shorter than the year that the scorecard looks back:
-    sums over a year would grow for everyone, and everyone would seem to rise. Then today's own model: what is
-    compared is the standing among the customers of the day.
+    Every number becomes the one that has the same rank among these customers in `now`, and so do the points
+    of the criteria and the score: the days' distributions are equal, and a longer look back, a season, or
+    growth of all moves nobody. An indicator that only grows with time is as in `now`, and so is what is
+    unknown in `raw`.
 
     Parameters
     ----------
-    models
-        What was learned on the past day, and today.
-    first_day, past
-        First day of the history, and the day to compare with.
+    raw
+        From `scorecard.gather_indicators`; customers that are not in `now` are left out.
+    now
+        What they are compared with.
+    policy
+        Says which table and column an indicator reads.
+    score
+        Raw indicators -> scorecard, by what 08 learned.
+    """
+    both = raw.index.intersection(now.raw.index)
+    today, points = now.raw.loc[both], now.card.loc[both]
+    reads = {i.name: (i.table, i.column) for criterion in policy.criteria for i in criterion.indicators}
+    moving = [str(name) for name in today if name in raw and reads[str(name)] not in ONLY_GROW]
+    numbers = [name for name in moving if pd.api.types.is_numeric_dtype(today[name])]
+    then = {name: raw.loc[both, name].fillna(today[name]) for name in numbers}
+    restated = today.assign(**{name: _take_ranks(values, today[name]) for name, values in then.items()})
+    card = score(restated)
+    names = [*(criterion.name for criterion in policy.criteria if criterion.name in card), "score"]
+    return Measured(restated, card.assign(**{name: _take_ranks(card[name], points[name]) for name in names}))
+
+
+def _take_ranks(values: pd.Series, target: pd.Series) -> pd.Series:
+    """For each value the target's of the same rank; equal values get equal ones; unknown where either is.
+
+    >>> _take_ranks(pd.Series([5.0, 1.0, 5.0]), pd.Series([10.0, 30.0, 20.0])).to_list()
+    [25.0, 10.0, 25.0]
+    """
+    known = values.notna() & target.notna()
+    ordered = np.sort(target[known].to_numpy(float))
+    taken = np.interp(values[known].astype("float64").rank() - 1, np.arange(len(ordered)), ordered)
+    return pd.Series(taken, values.index[known]).reindex(values.index)
+
+
+def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
+    """Whether more customers moved, or changed how often they buy, than chance alone would have made.
+
+    Parameters
+    ----------
+    moved
+        From `redrawn_histories.gather_copies`: 1 where the tier changed.
+    bought
+        From `gather_copies`: purchase days since the comparison day. Changed has who is further from what
+        their own pace gives, the mean of the row, than their own copies.
 
     Returns
     -------
-    The model, and the rule "one_model" or "model_of_each_day" with `past` and the `history_days` before it.
+    The shares, and what may be said of each at 5 % for both together (Holm): "more", "fewer" or
+    "as_by_chance"; "cannot_tell" of fewer than 30 customers.
     """
-    days = (pd.Timestamp(past) - pd.Timestamp(first_day)).days
-    facts: dict[str, float | str | list[object]] = {
-        "past": f"{pd.Timestamp(past):%Y-%m-%d}",
-        "history_days": days,
-    }
-    if days >= YEAR:
-        return models[0], Reason("one_model", facts)
-    return models[1], Reason("model_of_each_day", facts)
+    from scipy.stats import rankdata
+
+    if len(moved) < MIN_CUSTOMERS:
+        return Movement(len(moved), float("nan"), float("nan"), float("nan"), "cannot_tell", "cannot_tell")
+    distance = rankdata(np.abs(bought - bought.mean(axis=1, keepdims=True)).round(9), axis=1)
+    tested = [exceed_copies(measured) for measured in (moved, distance)]
+    verdicts = [
+        "as_by_chance" if p > MAX_P else "more" if excess > 0 else "fewer"
+        for (excess, _error, _p), p in zip(tested, holm([each[2] for each in tested]), strict=True)
+    ]
+    excess, error, _p = tested[0]
+    return Movement(
+        len(moved), float(moved[:, 1:].mean()), excess - Z_95 * error, excess + Z_95 * error, *verdicts
+    )
 
 
-def split_history(engine: Engine, *, as_of: Day, seed: int) -> list[Engine]:
-    """Two engines with a random half of every customer's repeat purchases: the same behaviour, seen twice.
+def expect_moves(crossed: pd.DataFrame, copies: Sequence[tuple[pd.Series, pd.Series]]) -> pd.DataFrame:
+    """The movement matrix that chance alone would show: the mean of the copies', with the sizes of `crossed`.
 
-    Both see the first purchase day, which makes someone a customer, and the other input tables. A later
-    purchase day, with all its lines, goes to one half by a hash of customer, day and `seed`.
+    `copies` are the tiers then and now of each copy.
     """
-    day, halves = f"date '{pd.Timestamp(as_of):%Y-%m-%d}'", []
-    columns = ", ".join(f'"{name}"' for name in engine.execute("select * from transactions limit 0").df())
-    for number in (0, 1):
-        half = open_beside(engine, f"half_{number}_of_{seed}")
-        half.execute(f"""
-            create or replace view transactions as
-            select {columns}
-            from (
-                select *, min(bought) over (partition by customer_id) as first_bought
-                from (
-                    select *, coalesce(purchase_day, day) as bought
-                    from main.transactions
-                    where day <= {day}
-                ) as lines
-            ) as dated
-            where bought = first_bought
-                or {number} = ascii(md5(customer_id || '|' || bought || '|{seed}')) % 2
-        """)
-        halves.append(half)
-    return halves
-
-
-def measure_reliability(one: pd.Series, other: pd.Series) -> float:
-    """How well a score repeats itself on another sample of the same behaviour, 0…1; NaN if unseen.
-
-    The rank correlation of the two halves' scores, stepped up to the full history by Spearman and Brown
-    (1910, British Journal of Psychology 3, 271-322).
-    """
-    both = one.index.intersection(other.index)
-    ranks = [scores.reindex(both).rank() for scores in (one, other)]
-    if min(rank.nunique() for rank in ranks) < 2:
-        return float("nan")
-    correlation = float(np.clip(ranks[0].corr(ranks[1]), 0, 1))
-    return round(2 * correlation / (1 + correlation), 6)
-
-
-def expected_autocorrelation(reliability: float, *, days_apart: int, window_days: int = YEAR) -> float:
-    """Correlation of two measurements of an unchanged customer whose windows of `window_days` overlap.
-
-    What both windows saw is in both measurements; only the rest is drawn anew.
-
-    >>> expected_autocorrelation(0.6, days_apart=365), round(expected_autocorrelation(0.6, days_apart=73), 2)
-    (0.6, 0.92)
-    """
-    overlap = max(0.0, 1 - days_apart / window_days)
-    return reliability + (1 - reliability) * overlap
-
-
-def expect_moves(crossed: pd.DataFrame, correlation: float) -> pd.DataFrame:
-    """The movement matrix that chance alone would show: nobody changed, everyone is merely measured again.
-
-    Two measurements of an unchanged customer are taken as bivariate normal with this `correlation`,
-    the tiers as steps of one scale with the sizes they had before. That is regression to the mean: the
-    top tier can only lose.
-    """
-    from scipy.special import ndtr, ndtri
-
-    sizes = crossed.sum(axis=1).to_numpy(dtype=float)
-    edges = np.append(0.0, np.cumsum(sizes) / max(sizes.sum(), 1.0))
-    cuts, spread = ndtri(np.clip(edges, 0, 1)), np.sqrt(max(1 - correlation**2, 1e-12))
-    expected = np.zeros((len(sizes), len(sizes)))
-    for row in np.flatnonzero(sizes):
-        inside = edges[row] + (np.arange(SLICES) + 0.5) / SLICES * (edges[row + 1] - edges[row])
-        reached = ndtr((cuts - correlation * ndtri(inside)[:, None]) / spread)
-        expected[row] = sizes[row] * np.diff(reached, axis=1).mean(axis=0)
-    return pd.DataFrame(expected, index=crossed.index, columns=crossed.columns).round(6)
+    then = pd.concat([pair[0] for pair in copies], ignore_index=True)
+    now = pd.concat([pair[1] for pair in copies], ignore_index=True)
+    shares: pd.DataFrame = pd.crosstab(then, now, normalize="index")
+    return shares.reindex(index=crossed.index, columns=crossed.columns, fill_value=0.0).mul(
+        crossed.sum(axis=1), axis=0
+    )
 
 
 def summarise_moves(crossed: pd.DataFrame, chance: pd.DataFrame) -> pd.DataFrame:

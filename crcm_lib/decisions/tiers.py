@@ -58,10 +58,11 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
     )
 
 
-def place_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.Series:
-    """The tier alone of each customer, as `assign_tiers` gives it."""
+def name_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.Series:
+    """The tier of each customer of a scorecard, as in `assign_tiers`, and nothing else."""
     names = np.array([tier.name for tier in policy.tiers], dtype=object)
-    return pd.Series(names[_place(card, card["score"], policy, model.cutoffs[0])], card.index, dtype="str")
+    places = _place(card, card["score"], policy, model.cutoffs[0])
+    return pd.Series(names[places], index=card.index, name="tier", dtype="str")
 
 
 def compare_weights(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decision_inputs",
         "first_purchase",
         "holdout_windows",
+        "redrawn_histories",
         "relationship_signs",
     ],
 )

@@ -165,6 +165,15 @@ def purchase_gaps(engine: Engine, *, as_of) -> pd.DataFrame:
     return engine.execute(sql.query(parts, select)).df().astype("int64")
 
 
+def list_purchase_days(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Every purchase day up to `as_of`: `customer_id`, `day`, ordered by both."""
+    select = """
+        select customer_id, purchase_day as day from daily where is_purchase = 1
+        order by customer_id, purchase_day"""
+    days = engine.execute(sql.query(sql.daily(_day(as_of)), select)).df()
+    return days.assign(day=pd.to_datetime(days["day"]))
+
+
 def list_unavailable(engine: Engine) -> pd.DataFrame:
     """Features that these data cannot fill: `unavailable`, and the `missing_table` or `missing_column`.
 

@@ -3,12 +3,14 @@
 import math
 from itertools import pairwise
 
+import numpy as np
 import pandas as pd
 
 from crcm_lib.features import customer_sql as sql
 from crcm_lib.features.age_groups import assign_age_groups
 from crcm_lib.privacy import SMALL_GROUPS, hide_small
 from crcm_lib.schema.engine import Engine, columns_of
+from crcm_lib.stats import wilson
 
 SPEND_BANDS = {  # of buyers, largest spender first: the share of buyers at which each band ends
     "top_1_percent": 0.01,
@@ -232,6 +234,30 @@ def size_groups(customers: pd.DataFrame, groups: pd.Series, order: list[str]) ->
     spend = customers["spend_total"].clip(lower=0).reindex(groups.index)
     parts = [spend[groups == group].sort_values(ascending=False) for group in order]
     return _sizes(parts, pd.Index(order, name=groups.name, dtype="object"), spend.sum())
+
+
+def count_returns(groups: pd.Series, purchases: pd.Series, order: list[str]) -> pd.DataFrame:
+    """Of those in each group on an earlier day, how many bought again in the days held out after it.
+
+    Parameters
+    ----------
+    groups
+        The group of each customer on that day.
+    purchases
+        On how many days each customer then known bought in the days held out; empty where these are too few.
+
+    Returns
+    -------
+    Indexed by group in the order given: `customers_then`, `bought_again_share` with its 95 % interval `low`,
+    `high` (Wilson); missing for a group without customers.
+    """
+    known = groups.reindex(purchases.index)
+    again = (purchases > 0).groupby(known).agg(["size", "sum"]).reindex(order, fill_value=0)
+    ends = [wilson(hits, n) if n else (np.nan, np.nan) for n, hits in again.itertuples(index=False)]
+    low, high = zip(*ends, strict=True)
+    share = again["sum"] / again["size"].where(again["size"] > 0)
+    columns = {"customers_then": again["size"], "bought_again_share": share, "low": low, "high": high}
+    return pd.DataFrame(columns).rename_axis(groups.name)
 
 
 def break_down_all(customers: pd.DataFrame, *, as_of, at_least: int = 5) -> pd.DataFrame:

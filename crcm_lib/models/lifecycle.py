@@ -7,7 +7,7 @@ variance of mean gaps between customers (Bühlmann & Straub 1970, Mitteilungen d
 Versicherungsmathematiker 70, 111-133; Bühlmann & Gisler 2005, A Course in Credibility Theory, chapter 4).
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -17,18 +17,19 @@ from crcm_lib.i18n import _
 from crcm_lib.schema import learned_state
 
 SCHEMA_VERSION = 1  # of the JSON of Windows
-STAGES = ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back")
+STAGES = ("prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back")
 REASONS = {  # the rules in their order, the first that holds decides: reason -> stage
     "no_purchase": "prospect",
     "absent_beyond_lost": "lost",
     "absent_beyond_at_risk": "at risk",
     "returned_after_lost": "won back",
-    "bought_once": "new",
     "first_purchase_recent": "new",
+    "bought_once": "one order",
     "many_purchases_over_long": "loyal",
     "came_back": "growing",
 }
 MIN_GAPS_FOR_RATIO = 3  # the mean of fewer gaps is too uncertain to divide an absence by
+MIN_BEYOND = 30  # customers by whom the name of the lost is judged
 NEEDED = ("purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days")
 
 
@@ -103,6 +104,43 @@ def learn_windows(
     )
 
 
+def widen_lost(
+    windows: Windows, customers: pd.DataFrame, purchases: pd.Series, *, lost_return_share: float = 0.5
+) -> Windows:
+    """The windows with that of lost so much longer that the name held on an earlier day, or without it.
+
+    Parameters
+    ----------
+    windows
+        Of today.
+    customers, purchases
+        What was known on the earlier day, and on how many days each of these customers bought in the days
+        held out after it, from `holdout_windows.hold_out_latest`.
+    lost_return_share
+        At most this share of those absent beyond the window may have bought again.
+
+    Returns
+    -------
+    The windows, those of lost times the least factor from 1 on that does it; without a window of lost where
+    none does. Unchanged where fewer than 30 were beyond the window, by which nothing can be judged.
+    """
+    thresholds = find_thresholds(customers, windows)
+    beyond = (customers["days_since_last"] / thresholds["lost_after_days"]).reindex(purchases.index)
+    beyond = beyond[beyond > 1].sort_values(ascending=False)
+    if len(beyond) < MIN_BEYOND or windows.lost_days is None:
+        return windows
+    came = (purchases[beyond.index] > 0).to_numpy().cumsum() / np.arange(1, len(beyond) + 1)
+    last_of_equals = np.r_[beyond.to_numpy()[1:] < beyond.to_numpy()[:-1], True]
+    holds = (came <= lost_return_share) & last_of_equals & (np.arange(1, len(beyond) + 1) >= MIN_BEYOND)
+    if not holds.any():
+        return replace(windows, lost_days=None, lost_ratio=None)
+    most = np.flatnonzero(holds)[-1]
+    factor = 1.0 if most + 1 == len(beyond) else float(beyond.iloc[most + 1])  # whoever is beyond it is lost
+    return replace(
+        windows, lost_days=windows.lost_days * factor, lost_ratio=(windows.lost_ratio or 1) * factor
+    )
+
+
 def find_thresholds(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     """Each customer's last whole days of absence before at risk and before lost.
 
@@ -122,7 +160,9 @@ def assign_stages(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     - prospect: no purchase (or all of them returned)
     - lost, at risk: absent for longer than the customer's own threshold
     - won back: the last purchase ended an absence beyond the customer's threshold of lost at that time
-    - new: bought once only, or first bought within `new_days`
+    - new: first bought within `new_days`
+    - one order: bought on one day only, longer ago than that; such a customer has no rhythm to be late for,
+      and is lost as all others, but not at risk
     - loyal: three or more purchases, over at least the population's threshold of at risk
     - growing: everyone else, who came back and is neither new nor loyal
 
@@ -154,10 +194,10 @@ def assign_stages(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     holds = {
         "no_purchase": customers["purchases"] == 0,
         "absent_beyond_lost": absence > thresholds["lost_after_days"],
-        "absent_beyond_at_risk": absence > thresholds["at_risk_after_days"],
+        "absent_beyond_at_risk": (absence > thresholds["at_risk_after_days"]) & (customers["purchases"] > 1),
         "returned_after_lost": last_gap > before["lost_after_days"],
-        "bought_once": customers["purchases"] == 1,
         "first_purchase_recent": customers["days_observed"] <= new_days,
+        "bought_once": customers["purchases"] == 1,
         "many_purchases_over_long": (customers["purchases"] >= 3)
         & (customers["days_first_to_last"] >= min_tenure),
     }
@@ -165,6 +205,86 @@ def assign_stages(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     reasons = pd.Series(reason.astype(object), index=customers.index)
     stages = pd.DataFrame({"stage": reasons.map(REASONS), "reason": reasons}).astype("str")
     return stages.assign(**thresholds, lost_before_days=before["lost_after_days"])
+
+
+def grade_absence(customers: pd.DataFrame, stages: pd.DataFrame) -> pd.DataFrame:
+    """What the rules of RFM segments may ask beside the scores.
+
+    Parameters
+    ----------
+    customers, stages
+        Buyers on a day, and their rows of `assign_stages`.
+
+    Returns
+    -------
+    On the index of `customers`: `absence`, 0 within the usual absence, 1 beyond the customer's threshold of
+    at risk, 2 beyond that of lost; `first_bought_lately`, 1 within `new_days` of the first purchase.
+    """
+    own = stages.reindex(customers.index)
+    beyond = [customers["days_since_last"] > own[f"{name}_after_days"] for name in ("at_risk", "lost")]
+    lately = own["reason"] == "first_purchase_recent"
+    return pd.DataFrame(
+        {"absence": sum(each.astype("int64") for each in beyond), "first_bought_lately": lately * 1}
+    )
+
+
+def date_entries(purchases: pd.DataFrame, stages: pd.DataFrame, windows: Windows) -> pd.Series:
+    """The day on which each customer came into the present stage, by the present windows.
+
+    Parameters
+    ----------
+    purchases
+        From `features.customers.list_purchase_days`: `customer_id`, `day`, in order.
+    stages
+        From `assign_stages` on the last day known.
+    windows
+        Those that the stages were assigned with.
+
+    Returns
+    -------
+    On the index of `stages`: a day, never after the last day known; missing for prospects. An absence beyond
+    the threshold of at risk ends a stage, and so does every purchase after which another one holds.
+    """
+    if purchases.empty:
+        return pd.Series(pd.NaT, stages.index, "datetime64[us]", name="entered")
+    rows = _stages_after_purchases(purchases, windows)
+    own, late = rows["customer_id"], rows["late"]
+    begins = (own != own.shift()) | (rows["stage"] != rows["stage"].shift()) | late.shift(fill_value=False)
+    aged = rows["first"] + pd.Timedelta(days=np.floor(windows.new_days or 0) + 1)
+    from_new = (rows["stage"] == "growing") & (rows["stage"].shift() == "new") & ~late.shift(fill_value=False)
+    since = rows["day"].where(~(from_new & (own == own.shift())), np.minimum(aged, rows["day"])).where(begins)
+    last = rows.assign(since=since.ffill(), aged=aged).groupby("customer_id").last().reindex(stages.index)
+    days = {
+        name: last["day"] + pd.to_timedelta(stages[f"{column}_after_days"] + 1, unit="D")
+        for name, column in (("at risk", "at_risk"), ("lost", "lost"))
+    }
+    days["new"], days["one order"] = last["first"], last["aged"]
+    entered = last["since"].where(stages["stage"] == last["stage"], last["aged"])
+    for name, day in days.items():
+        entered = entered.mask(stages["stage"] == name, day)
+    return entered.where(stages["stage"] != "prospect").rename("entered")
+
+
+def _stages_after_purchases(purchases: pd.DataFrame, windows: Windows) -> pd.DataFrame:
+    """For each purchase the stage right after it, and whether the next one came later than at risk."""
+    own = purchases.groupby("customer_id")["day"]
+    first = own.transform("first")
+    gap, count = own.diff().dt.days, own.cumcount() + 1
+    span = (purchases["day"] - first).dt.days
+    limits = _thresholds(count - 1, span, windows)
+    limits.loc[count == 1, "at_risk_after_days"] = np.floor(
+        windows.new_days or np.inf
+    )  # then it is one order
+    before = limits.groupby(purchases["customer_id"]).shift()
+    min_tenure = np.inf if windows.at_risk_days is None else windows.at_risk_days
+    holds = [
+        gap > before["lost_after_days"],
+        span <= (np.inf if windows.new_days is None else windows.new_days),
+        (count >= 3) & (span >= min_tenure),
+    ]
+    stage = np.select(holds, ["won back", "new", "loyal"], default="growing")
+    next_gap = own.shift(-1) - purchases["day"]
+    return purchases.assign(stage=stage, first=first, late=next_gap.dt.days > limits["at_risk_after_days"])
 
 
 def _thresholds(gaps: pd.Series, span: pd.Series, windows: Windows) -> pd.DataFrame:

@@ -1,6 +1,7 @@
 """Customers -> recency, frequency and monetary scores, and the named segment of a customer's scores."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -8,9 +9,11 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from crcm_lib.config.bands import Segment, all_hold
+from crcm_lib.config.policy import RFM
 from crcm_lib.errors import DataError, PolicyError, list_problems, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.schema import learned_state
+from crcm_lib.stats import exceed_copies
 
 SCHEMA_VERSION = 1  # of the JSON of RFMScorer
 SCORES = {  # column of `customer_features`: its score, and whether a higher value is better
@@ -18,6 +21,7 @@ SCORES = {  # column of `customer_features`: its score, and whether a higher val
     "purchases": ("frequency_score", True),
     "spend_total": ("monetary_score", True),
 }
+MIN_CUSTOMERS, MAX_P = 30, 0.05  # of whom movement is judged, and at which level
 NOT_YET = "not yet a customer"  # the segment before the first purchase
 
 
@@ -162,11 +166,62 @@ def tabulate_cuts(scorer: RFMScorer) -> pd.DataFrame:
     return cuts.rename_axis("column")
 
 
+def segment_customers(customers: pd.DataFrame, absence: pd.DataFrame, rules: RFM) -> pd.Series:
+    """Each buyer's segment on a day, by cut points learned on that day, or those that the rules give.
+
+    Parameters
+    ----------
+    customers
+        Buyers as known on the day.
+    absence
+        From `lifecycle.grade_absence`, of at least these customers.
+    rules
+        The policy's `rfm`.
+    """
+    scores = RFMScorer(n_bins=rules.bins, cuts=rules.cuts).fit_transform(customers)
+    return name_segments(scores.join(absence), rules.segments)
+
+
+@dataclass(frozen=True)
+class SegmentMoves:
+    """How many of a day's buyers are in another segment now, beside how many had nobody changed.
+
+    Attributes
+    ----------
+    buyers
+        Who had bought by the comparison day.
+    moved, by_chance
+        The share of them in another segment, and the share by chance alone; NaN of fewer than 30.
+    verdict
+        "more" or "fewer" than by chance, "as_by_chance", or "cannot_tell" of fewer than 30.
+    """
+
+    buyers: int
+    moved: float
+    by_chance: float
+    verdict: str
+
+
+def judge_moves(moved: np.ndarray) -> SegmentMoves:
+    """Whether more buyers changed segment than chance alone would have moved.
+
+    Parameters
+    ----------
+    moved
+        From `redrawn_histories.gather_copies`: 1 where the segment changed.
+    """
+    share = float(moved[:, 0].mean()) if len(moved) else float("nan")
+    if len(moved) < MIN_CUSTOMERS:
+        return SegmentMoves(len(moved), share, float("nan"), "cannot_tell")
+    excess, _error, p = exceed_copies(moved)
+    verdict = "as_by_chance" if p > MAX_P else "more" if excess > 0 else "fewer"
+    return SegmentMoves(len(moved), share, float(moved[:, 1:].mean()), verdict)
+
+
 def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.DataFrame:
     """Customers by segment before (rows) and segment now (columns), both in the order given.
 
-    A customer without a segment before is in the row `NOT_YET`. Part of such movement is regression to the
-    mean: extreme scores of one day tend to be less extreme on another by chance alone.
+    A customer without a segment before is in the row `NOT_YET`.
     """
     earlier = before.reindex(now.index).fillna(NOT_YET)
     moves = pd.crosstab(earlier, now)

@@ -11,11 +11,12 @@ from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
 from crcm_lib.reporting.text.numbers import fill, write
+from crcm_lib.reporting.text.profile import describe_returns
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import has, open_engine
 
 YEAR = 365  # days
-ACTIVE = ("new", "growing", "loyal", "won back")
+ACTIVE = ("new", "one order", "growing", "loyal", "won back")
 ALARMS = ("warning", "urgent")
 AT_LEAST = 5  # customers a published number must stand for, where the policy does not say
 
@@ -75,6 +76,10 @@ def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
     active, risk, lost = _publish(kinds, ["active", "at risk", "lost"], least)
     note = _("{share} of customers; at risk: {risk:count}, lost: {lost:count}")
     note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost, missing=_("hidden"))
+    if tables.exists(folder, "stage_returns"):
+        returns = tables.read(folder, "stage_returns").set_index("stage")
+        if looked_back := describe_returns(returns, ["at risk", "lost"], at_least=least):
+            note = f"{note}. {looked_back}"
     return Card(_("Active customers"), write(active, "count"), note)
 
 

@@ -59,6 +59,19 @@ def open_engine(*folders: str | Path, threads: int | None = None) -> Engine:
     return engine
 
 
+def open_frames(**tables: pd.DataFrame) -> Engine:
+    """Open DuckDB in memory with these tables; times become dates, an `amount` an exact decimal."""
+    engine = duckdb.connect()
+    for name, frame in tables.items():
+        engine.register(f"given_{name}", frame)
+        dates = [f'cast("{c}" as date) as "{c}"' for c in frame.select_dtypes("datetime")]
+        money = ["cast(amount as decimal(18, 4)) as amount"] if "amount" in frame else []
+        changed = ", ".join([*dates, *money])
+        engine.execute(f"create table {name} as select * replace ({changed}) from given_{name}")
+        engine.unregister(f"given_{name}")
+    return engine
+
+
 def open_beside(engine: Engine, schema: str) -> Engine:
     """The same engine seen with other tables: those made here go to `schema` and come before its own."""
     engine.execute(f"create schema if not exists {schema}")

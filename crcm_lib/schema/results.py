@@ -164,7 +164,7 @@ RESULTS = {
             "stage": text_column(
                 "lifecycle stage",
                 True,
-                ("prospect", "new", "growing", "loyal", "at risk", "lost", "won back"),
+                ("prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back"),
             ),
             "reason": text_column(
                 "the rule that decided",
@@ -174,8 +174,8 @@ RESULTS = {
                     "absent_beyond_lost",
                     "absent_beyond_at_risk",
                     "returned_after_lost",
-                    "bought_once",
                     "first_purchase_recent",
+                    "bought_once",
                     "many_purchases_over_long",
                     "came_back",
                 ),
@@ -185,6 +185,21 @@ RESULTS = {
             "lost_before_days": days_column(
                 "absence after which this customer was lost before the last purchase"
             ),
+            "entered": Column("day", "date", "the day on which the customer came into this stage"),
+        },
+    ),
+    "stage_returns": Table(
+        "a lifecycle stage on an earlier day and who of it bought again",
+        ("stage",),
+        "02_customer_profile",
+        {
+            "stage": text_column("lifecycle stage on that day, by the present windows", True),
+            "customers_then": count_column("customers in it on that day", True),
+            "bought_again_share": share_column("share of them who bought in the days after it"),
+            "low": share_column("lower end of its 95 % interval"),
+            "high": share_column("upper end of its 95 % interval"),
+            "day": Column("day", "date", "that day", True),
+            "days": days_column("days after it, up to as_of"),
         },
     ),
     "rfm": Table(
@@ -197,7 +212,7 @@ RESULTS = {
             "frequency_score": Column("integer", "1…n", "n is most frequent", True, 1),
             "monetary_score": Column("integer", "1…n", "n is most spend", True, 1),
             "segment": text_column("named segment", True),
-            "segment_before": text_column("segment on the comparison day, with the same cut points"),
+            "segment_before": text_column("segment on the comparison day, by that day's own cut points"),
         },
     ),
     "value": Table(
@@ -478,10 +493,13 @@ RESULTS = {
         "10_monitoring",
         {
             "customer_id": ID,
-            "tier_before": text_column("tier on the comparison day", True),
-            "tier_now": text_column("tier on as_of", True),
+            "tier_before": text_column(
+                "tier by the standing on the comparison day among those known on both days, by today's measures",
+                True,
+            ),
+            "tier_now": text_column("tier on as_of: the same as in `tiers`", True),
             "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
-            "score_before": Column("number", "0…100", "score on the comparison day"),
+            "score_before": Column("number", "0…100", "score by that standing"),
             "score_now": Column("number", "0…100", "score on as_of"),
             "criterion_1": text_column("the criterion whose points changed most; empty where none did"),
             "change_1": Column("number", "points", "its change"),

@@ -3,6 +3,7 @@
 from worlds.customers import INTERVALS
 from worlds.effects import EFFECTS, EQUAL_MEANS, NO_EFFECT, NO_ORDER, ORDER
 from worlds.groups import CLOUD, GROUPS
+from worlds.movement import MOVEMENT
 from worlds.plan import ENOUGH, TOO_SMALL
 from worlds.prospects import PROSPECTS
 from worlds.renewals import RENEWALS
@@ -17,5 +18,6 @@ WORLDS = (
     *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
     *(SHUFFLED, UNFAIR),
     *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
+    *MOVEMENT,
     *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
 )

@@ -4,24 +4,12 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from crcm_lib.decisions.tier_moves import Movement
 from crcm_lib.i18n import _
-from crcm_lib.models.reasons import Reason
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 
 MEASURES = ["treated_mean", "control_mean", "difference", "low", "high"]
-
-
-def describe_model(reason: Reason) -> str:
-    """Whether both days are measured with one scorecard model; `reason` is `choose_scorecard_model`'s."""
-    if reason.rule == "one_model":
-        return fill(_("Both days are measured with the scorecard of {past}."), **reason.facts)
-    words = _(
-        "On {past} the history was {history_days} days long, less than the year that the scorecard looks "
-        "back: with one scorecard everyone would seem to rise. Each day has its own, so this compares "
-        "standings."
-    )
-    return fill(words, **reason.facts)
 
 
 def write_reasons(moves: pd.DataFrame) -> pd.Series:
@@ -134,19 +122,46 @@ def describe_actions(effects: pd.DataFrame) -> Takeaway:
     return takeaway(words, compared=compared, effects=fill_rows(row, write_verdicts(claimed)))
 
 
+def describe_movement(moved: float, customers: int, movement: Movement, past: pd.Timestamp) -> str:
+    """How many changed tier, beside how many had nobody changed, and whether customers buy at another pace.
+
+    Parameters
+    ----------
+    moved
+        Share of the `customers` who have a tier on both days.
+    movement
+        From `tier_moves.judge_movement`.
+    past
+        The comparison day.
+    """
+    who = _("Since {past:day}, {moved:share} of {n:count} customers changed tier")
+    beside = {
+        "more": _(": more than the {chance:share} that chance alone would move."),
+        "fewer": _(": fewer than the {chance:share} that chance alone would move."),
+        "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
+        "cannot_tell": _("; there are too few to tell that from chance."),
+    }
+    pace = {
+        "more": _(" More of them than by chance now buy more or less often than before."),
+        "fewer": _(" They keep to their own pace more evenly than by chance."),
+    }
+    words = who + beside[movement.moved] + pace.get(movement.pace, "")
+    return fill(words, past=past, moved=moved, n=customers, chance=movement.share_by_chance)
+
+
 def describe_monitoring(
     moves: pd.DataFrame,
-    summary: pd.DataFrame,
+    movement: Movement,
     orders: Mapping[str, str],
     effects: pd.DataFrame,
     past: pd.Timestamp,
 ) -> Takeaway:
-    """How many moved, how many chance alone would move, and whether past tiers and actions showed later.
+    """How many moved beside chance, whether the past tiers kept their order, and who waits for a person.
 
     Parameters
     ----------
-    moves, summary
-        From `compare_tiers` and `summarise_moves`.
+    moves, movement
+        From `compare_tiers` and `judge_movement`.
     orders
         `tier_order_verdict` by outcome.
     effects
@@ -154,24 +169,14 @@ def describe_monitoring(
     past
         The comparison day.
     """
-    sizes = summary["customers"]
-    moved, by_chance = (
-        1 - float((summary[column].fillna(0) * sizes).sum()) / max(sizes.sum(), 1)
-        for column in ("stayed", "stayed_by_chance")
-    )
-    words = _("Since {past:day}, {moved:share} of {n:count} customers changed tier")
-    if summary["stayed_by_chance"].notna().any():
-        words += _("; chance alone would move about {chance:share}")
-    words += _(
-        ". Did the past tiers keep their order? Later spend: **{spend}**; buying again: **{again}**. "
-        "{down:count} moves down wait for a named person."
+    moved = float((moves["tier_before"] != moves["tier_now"]).mean()) if len(moves) else 0.0
+    words = _(
+        "{movement:text} Did the past tiers keep their order? Later spend: **{spend}**; buying again: "
+        "**{again}**. {down:count} moves down wait for a named person."
     )
     moved_and_kept = takeaway(
         words,
-        past=past,
-        moved=moved,
-        n=sizes.sum(),
-        chance=by_chance,
+        movement=describe_movement(moved, len(moves), movement, past),
         spend=_verdicts()[orders["spend"]],
         again=_verdicts()[orders["bought_again"]],
         down=moves["waits_for_review"].sum(),

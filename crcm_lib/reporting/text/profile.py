@@ -139,12 +139,44 @@ def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Ser
             "{days_since_last} days ago"
         ),
     }
+    sentences["absent_beyond_at_risk_only"] = _(
+        "absent for {days_since_last} days; by own rhythm at risk after {at_risk_after_days}"
+    )
+    known = stages["lost_after_days"].notna() | (stages["reason"] != "absent_beyond_at_risk")
+    stages = stages.assign(reason=stages["reason"].where(known, "absent_beyond_at_risk_only"))
     own = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days"]
     facts = stages.join(customers[own]).map(write, kind="days")
     return write_rows(facts, lambda row: sentences[row["reason"]].format(**row), "why")
 
 
-def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_least: int = 5) -> Takeaway:
+def describe_returns(returns: pd.DataFrame, names: list[str], *, at_least: int = 5) -> str:
+    """Of those in the groups `names` on an earlier day, how many bought again; "" where they are too few.
+
+    Parameters
+    ----------
+    returns
+        The table `stage_returns`, or one like it by another group, indexed by group, nothing hidden.
+    """
+    named = returns.reindex(names)
+    named = named[named["customers_then"] >= at_least]
+    if named.empty:
+        return ""
+    parts = fill_rows(_("{name}: {bought_again_share:share}"), named.rename_axis("name"))
+    words = _("Of those so named on {day:day}, so many bought again within {days:days} days: {parts}.")
+    return fill(words, day=named["day"].iloc[0], days=named["days"].iloc[0], parts=parts)
+
+
+def caption_returns(day: pd.Timestamp, days: int) -> str:
+    """What the table of those so named on an earlier day shows."""
+    words = _(
+        "Those so named on {day:day}, and the share who bought again within {days:days} days (95 % intervals)"
+    )
+    return fill(words, day=day, days=days)
+
+
+def describe_base(
+    by_stage: pd.DataFrame, measures: dict[str, float], returns: pd.DataFrame, *, at_least: int = 5
+) -> Takeaway:
     """How many have bought, in which stage most are, how many are at risk or lost, how concentrated spend is.
 
     What is hidden in the table of stages is not said here either, so that no hidden stage follows from both.
@@ -155,6 +187,8 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         From `customer_base.size_groups` by stage, nothing hidden.
     measures
         From `customer_base.measure_concentration`.
+    returns
+        The table `stage_returns`, indexed by stage.
     """
     buyers = by_stage.drop(index="prospect")
     shown = hide_small(by_stage, money=("spend_total",), at_least=at_least).drop(index="prospect")
@@ -166,6 +200,9 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
     sentence = _("{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers")
     sentence += ")" if pd.isna(spend[largest]) else _(", {spend:share} of spend)")
     sentence += "." if pd.isna(absent) else _("; {absent:share} are at risk or lost.")
+    looked_back = describe_returns(returns, ["at risk", "lost"], at_least=at_least)
+    if looked_back:
+        sentence += " {looked_back:text}"
     if pd.notna(measures["top_10_share"]):
         sentence += _(" The top tenth brings {top:share} of spend.")
     return takeaway(
@@ -175,5 +212,6 @@ def describe_base(by_stage: pd.DataFrame, measures: dict[str, float], *, at_leas
         people=people[largest],
         spend=spend[largest],
         absent=absent,
+        looked_back=looked_back,
         top=measures["top_10_share"],
     )

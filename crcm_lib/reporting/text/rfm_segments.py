@@ -3,7 +3,7 @@
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.rfm import NOT_YET
+from crcm_lib.models.rfm import NOT_YET, SegmentMoves
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells
 
@@ -40,20 +40,20 @@ def describe_moves(moves: pd.DataFrame, *, at_least: int = 5) -> str:
 
 def describe_segments(
     by_segment: pd.DataFrame,
-    moves: pd.DataFrame,
+    movement: SegmentMoves,
     day_before: pd.Timestamp,
     *,
     history_days: int,
     at_least: int = 5,
 ) -> Takeaway:
-    """The segment with most spend, its size, and the share of earlier buyers who changed segment since.
+    """The segment with most spend, its size, and who changed segment since, beside chance.
 
     Parameters
     ----------
     by_segment
         From `customer_base.size_groups` by segment, nothing hidden.
-    moves
-        From `models.rfm.count_moves`, nothing hidden.
+    movement
+        From `models.rfm.judge_moves`.
     day_before
         The comparison day.
     history_days
@@ -62,21 +62,32 @@ def describe_segments(
     if history_days == 1:
         return takeaway(_("All purchases are of one day: who is recent, or frequent, cannot be told yet."))
     spend, people = by_segment["spend_total"], by_segment["customers"]
-    buyers, stayed = _count_stayed(moves)
     largest = spend.idxmax() if spend.sum() else None
     if largest is None or people[largest] < at_least:
         return takeaway(_("Too few buyers, or too little spend, to compare segments."))
     sentence = _("**{segment}** bring {spend:share} of spend and are {people:share} of buyers.")
-    if buyers >= at_least and buyers - stayed >= at_least:
-        sentence += _(" Since {day:day}, {moved:share} of the buyers of that day have changed segment.")
+    if movement.buyers >= at_least and movement.buyers * movement.moved >= at_least:
+        sentence += " {moves:text}"
     return takeaway(
         sentence,
         segment=largest,
         spend=spend[largest] / spend.sum(),
         people=people[largest] / people.sum(),
-        day=day_before,
-        moved=1 - stayed / max(buyers, 1),
+        moves=describe_movement(movement, day_before),
     )
+
+
+def describe_movement(movement: SegmentMoves, day_before: pd.Timestamp) -> str:
+    """How many of a day's buyers have changed segment, and how many chance alone would have moved."""
+    who = _("Since {day:day}, {moved:share} of {n:count} buyers of that day changed segment")
+    beside = {
+        "more": _(": more than the {chance:share} that chance alone would move."),
+        "fewer": _(": fewer than the {chance:share} that chance alone would move."),
+        "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
+        "cannot_tell": _("; there are too few to tell that from chance."),
+    }
+    words = who + beside[movement.verdict]
+    return fill(words, day=day_before, moved=movement.moved, n=movement.buyers, chance=movement.by_chance)
 
 
 def _count_stayed(moves: pd.DataFrame) -> tuple[int, int]:
