@@ -416,7 +416,7 @@ def test_no_earlier_actions_give_an_empty_table(engine):
 @pytest.mark.slow
 def test_the_arms_of_a_run_that_did_nothing_yet_claim_nothing():
     """An A/A test: the planned arms of the sample shuffled 200 times, on the last 90 days before the plan."""
-    planned = tables.read(GOLDEN, "planned_assignments").reset_index()
+    planned = read(GOLDEN, "planned_assignments").reset_index()
     later = spend_between(open_engine(GOLDEN), after="2025-10-02", until="2025-12-31")
     of_each = later.reindex(planned["customer_id"]).fillna(0)
     spend, again = of_each["spend"].to_numpy(float), (of_each["purchases"] > 0).to_numpy(float)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.stats import Z_95, exceed_copies, holm
+from crcm_lib.stats import LEVEL, Z_95, exceed_copies, holm
 
 Day = str | pd.Timestamp
 Score = Callable[[pd.DataFrame], pd.DataFrame]
@@ -15,7 +15,6 @@ Score = Callable[[pd.DataFrame], pd.DataFrame]
 MIN_CHANGE = 0.05  # points of a criterion that count as a change
 MAX_CHANGES = 3  # criteria that are named as changed
 MIN_CUSTOMERS = 30  # of whom movement is judged
-MAX_P = 0.05
 ONLY_GROW = {  # columns that only grow with time: to have more of them than before is no movement
     ("customer_features", column)
     for column in (
@@ -181,8 +180,8 @@ def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
     distance = rankdata(np.abs(bought - bought.mean(axis=1, keepdims=True)).round(9), axis=1)
     tested = [exceed_copies(measured) for measured in (moved, distance)]
     verdicts = [
-        "as_by_chance" if p > MAX_P else "more" if excess > 0 else "fewer"
-        for (excess, _error, _p), p in zip(tested, holm([each[2] for each in tested]), strict=True)
+        "as_by_chance" if p > LEVEL else "more" if excess > 0 else "fewer"
+        for (excess, _error, _p), p in zip(tested, holm(np.array([each[2] for each in tested])), strict=True)
     ]
     excess, error, _p = tested[0]
     return Movement(
