@@ -14,7 +14,7 @@ from sklearn.metrics import roc_auc_score
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import scorecard, tiers
-from crcm_lib.features import decision_inputs
+from crcm_lib.features import decision_inputs, relationship_signs
 from crcm_lib.features.customers import spend_between, summarise_customers
 from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.sources import read_source
@@ -57,14 +57,25 @@ FIGURES = {  # a column of the measurements, and what its row of the printed tab
     "their_total_error": "the same of BG/NBD and Gamma-Gamma",
     "rmse": "RMSE against BG/NBD and Gamma-Gamma, relative",
     "gini": "Gini against BG/NBD and Gamma-Gamma, points",
-    "auc_alert": "AUC of the alert's grade, repeat buyers who bought no more",
+    "auc_p": "AUC of P(no purchase), repeat buyers who bought no more",
     "auc_recency": "AUC of days since the last purchase",
     "auc_few": "AUC of few expected purchases",
+    "auc_left": "AUC of 1 - P(alive)",
+    "right_p": "of the tenth of highest P(no purchase), share who bought no more",
+    "right_recency": "the same by days since the last purchase",
+    "alerted": "share of repeat buyers away for unusually long",
+    "raised": "alerts are raised",
     "strategic_share": "later spend caught by strategic, share",
     "strategic_by_spend": "by as many customers by last year's spend",
     "strategic_by_value": "by as many customers by predicted value",
     "growth_vs_decile": "later spend of growth / of the same tenths of last year's spend",
 }
+COMPARED = (
+    ("auc_p", "auc_recency"),
+    ("auc_p", "auc_few"),
+    ("auc_p", "auc_left"),
+    ("right_p", "right_recency"),
+)
 ALPHA = 0.2  # of 80 % intervals
 
 
@@ -82,9 +93,9 @@ def measure(engine, cut, until, policy) -> dict:
     selection = select_model(engine, as_of=cut, horizon_days=days)
     model = selection.refit(customers)
     value = model.predict(customers, horizon_days=days)
-    warned = churn.score_churn_risk(customers, value, policy.churn.model_dump())
+    rhythm = churn.measure_rhythm(customers[customers["purchases"] > 0])
     more = decision_inputs.derive(engine, as_of=cut)
-    raw = scorecard.gather_indicators(policy, customer_features=customers, value=value, churn=warned, **more)
+    raw = scorecard.gather_indicators(policy, customer_features=customers, value=value, churn=rhythm, **more)
     learned = scorecard.fit_scorecard(raw[customers["purchases"] > 0], policy, learned_on=cut)
     card = scorecard.score(raw, policy, learned)
     placed = tiers.assign_tiers(card, policy, learned)["tier"].reindex(buyers.index)
@@ -92,7 +103,7 @@ def measure(engine, cut, until, policy) -> dict:
         {"days": days, "customers": len(buyers), "champion": selection.champion}
         | judge_total(selection, model, customers, days, later[buyers.index].sum())
         | judge_value(value, buyers, days, later[buyers.index])
-        | judge_alerts(warned, value, buyers, after["purchases"] > 0)
+        | judge_churn(engine, customers, cut, value, after["purchases"] > 0)
         | judge_tiers(placed, value, buyers, later[buyers.index])
     )
 
@@ -127,17 +138,28 @@ def judge_value(value, buyers, days, later) -> dict:
     }
 
 
-def judge_alerts(warned, value, buyers, again) -> dict:
-    """The order of the alerts among repeat buyers beside single columns, for who bought no more."""
-    repeat = buyers.index[buyers["purchases"] > 1]
-    gone = ~again[repeat].to_numpy()
-    grades = {name: number for number, name in enumerate(churn.ALERTS)}
-    few = -value["expected_purchases"].reindex(repeat).fillna(0)
-    return {
-        "auc_alert": roc_auc_score(gone, warned["alert"].reindex(repeat).map(grades)),
-        "auc_recency": roc_auc_score(gone, buyers["days_since_last"].loc[repeat]),
-        "auc_few": roc_auc_score(gone, few),
+def judge_churn(engine, customers, cut, value, again) -> dict:
+    """The order of P(no purchase) among repeat buyers beside single columns, for who bought no more.
+
+    The model, its horizon and whether alerts are raised follow from what was known on the day.
+    """
+    buyers = customers[customers["purchases"] > 0]
+    found = churn.backtest_churn(engine, customers, as_of=cut)
+    more = relationship_signs.summarise_signs(engine, as_of=cut)
+    said, repeat = found.model.predict(buyers, more), buyers.index[buyers["purchases"] > 1]
+    gone, away = ~again[repeat].to_numpy(), buyers["days_since_last"]
+    columns = {
+        "p": said["p_no_purchase"],
+        "recency": away,
+        "few": -value["expected_purchases"].reindex(buyers.index).fillna(0),
+        "left": 1 - value["p_alive"].reindex(buyers.index).fillna(1),
     }
+    row = {f"auc_{name}": roc_auc_score(gone, column[repeat]) for name, column in columns.items()}
+    for name in ("p", "recency"):
+        top = columns[name][repeat].sort_values(ascending=False, kind="stable").index[: len(repeat) // 10]
+        row[f"right_{name}"] = (~again[top]).mean()
+    unusual = churn.find_unusual(said, away, found.model.horizon_days, churn.FALSE_ALERTS)
+    return row | {"alerted": unusual[repeat].mean(), "raised": found.model.alerts_hold}
 
 
 def judge_tiers(placed, value, buyers, later) -> dict:
@@ -176,6 +198,12 @@ def predict_by_bgnbd(buyers, days):
     return np.nan_to_num(purchases * np.nan_to_num(alive, nan=1.0) * spend)
 
 
+def compare_over_sets(differences: pd.Series) -> tuple[float, float, float]:
+    """Mean difference over data sets and its 95 % interval: 2,000 bootstrap samples of the sets."""
+    drawn = np.random.default_rng(0).choice(differences, (2000, len(differences))).mean(axis=1)
+    return differences.mean(), *np.quantile(drawn, [0.025, 0.975])
+
+
 def list_histories(folder: Path):
     """Yield the name of each history, its engine, the day that is known, and the last day of the outcome."""
     for name, origins in ORIGINS.items():
@@ -205,6 +233,9 @@ def main() -> None:
     print("|---" * (len(means) + 1) + "|")
     for name, words in FIGURES.items():
         print(f"| {words} | " + " | ".join(f"{mean:.3f}" for mean in means[name]) + " |")
+    for one, other in COMPARED:
+        mean, low, high = compare_over_sets((table[one] - table[other]).groupby(table["data"]).mean())
+        print(f"{one} - {other}: {mean:+.3f} ({low:+.3f} to {high:+.3f}, bootstrap over data sets)")
     worse = (table["strategic_share"] < table["strategic_by_spend"]).sum()
     below = (table["growth_mean"] < table["regular_mean"]).sum()
     print(

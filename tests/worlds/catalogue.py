@@ -3,6 +3,7 @@
 from worlds.customers import INTERVALS
 from worlds.effects import EFFECTS, EQUAL_MEANS, NO_EFFECT, NO_ORDER, ORDER
 from worlds.groups import CLOUD, GROUPS
+from worlds.leaving import LEAVING
 from worlds.movement import MOVEMENT
 from worlds.plan import ENOUGH, TOO_SMALL
 from worlds.prospects import PROSPECTS
@@ -15,9 +16,10 @@ from worlds.valuation import ALIKE_COHORTS, BETTER, TIES, UNLIKE_COHORTS
 WORLDS = (
     *(INTERVALS, RENEWALS, CLOUD, GROUPS),
     *(TIES, BETTER, ALIKE_COHORTS, UNLIKE_COHORTS),
+    *LEAVING,
+    *MOVEMENT,
+    *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
     *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
     *(SHUFFLED, UNFAIR),
-    *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
-    *MOVEMENT,
     *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
 )
