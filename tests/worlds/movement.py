@@ -7,13 +7,14 @@ import pandas as pd
 
 from crcm_lib.config.policy import Condition, Criterion, Indicator, Tier, read_policy
 from crcm_lib.decisions import scorecard, tier_moves, tiers
-from crcm_lib.features.customers import summarise_customers
+from crcm_lib.features.customers import purchase_gaps, summarise_customers
 from crcm_lib.features.redrawn_histories import (
     gather_copies,
     redraw_histories,
     split_copies,
     summarise_redrawn,
 )
+from crcm_lib.models import lifecycle, rfm
 from crcm_lib.models.clv import fit_value
 from crcm_lib.schema.engine import Engine, open_frames
 from worlds import World, at_most_5_percent
@@ -141,6 +142,52 @@ def judge(engine: Engine, days: int, seed: int) -> dict[str, float]:
     }
 
 
+def judge_segments(engine: Engine, days: int, seed: int) -> dict[str, float]:
+    """What 03 says of the movement of these customers between segments."""
+    dates = (tier_moves.choose_past(AS_OF - pd.Timedelta(days=days), AS_OF, compare_days=LATELY), AS_OF)
+    known = [summarise_customers(engine, as_of=day) for day in dates]
+    windows = lifecycle.learn_windows(purchase_gaps(engine, as_of=AS_OF))
+    redrawn = redraw_histories(engine, past=dates[0], as_of=AS_OF, seed=seed, copies=COPIES)
+    again = [summarise_redrawn(redrawn, each, as_of=day) for each, day in zip(known, dates, strict=True)]
+
+    def name(customers: pd.DataFrame) -> pd.Series:
+        absence = lifecycle.grade_absence(customers, lifecycle.assign_stages(customers, windows))
+        return rfm.segment_customers(customers, absence, POLICY.rfm)
+
+    named = [
+        [name(each) for each in (*split_copies(copies), seen)]
+        for copies, seen in zip(again, known, strict=True)
+    ]
+    *changed, moved = [after.loc[before.index] != before for before, after in zip(*named, strict=True)]
+    movement = rfm.judge_moves(gather_copies(moved, changed))
+    return {
+        "off": abs(movement.moved - movement.by_chance),
+        "more": float(movement.verdict == "more"),
+        "fewer": float(movement.verdict == "fewer"),
+    }
+
+
+def measure_segments(seed: int) -> dict[str, float]:
+    """Nobody changes; histories are long or short, at random, regular, clumped, or of a season."""
+    history = ({}, {"days": ELEVEN_MONTHS}, {"shape": 4.0}, {"shape": 0.5}, {"season": 0.5})[seed % 5]
+    engine = open_frames(transactions=draw_history(np.random.default_rng(seed), **history))
+    return judge_segments(engine, history.get("days", TWO_YEARS), seed)
+
+
+def measure_segments_leaving(seed: int) -> dict[str, float]:
+    """A fifth buys nothing more."""
+    random = np.random.default_rng(seed)
+    factor = random.choice([0.0, 1.0], CUSTOMERS, p=[0.2, 0.8])
+    return judge_segments(open_frames(transactions=draw_history(random, factor=factor)), TWO_YEARS, seed)
+
+
+def measure_segments_monthly(seed: int) -> dict[str, float]:
+    """The number of purchases hardly varies, though the days between them do."""
+    return judge_segments(
+        open_frames(transactions=draw_monthly(np.random.default_rng(seed))), TWO_YEARS, seed
+    )
+
+
 def measure_unchanged(seed: int, **history) -> dict[str, float]:
     """Nobody changes."""
     random = np.random.default_rng(seed)
@@ -182,4 +229,22 @@ MOVEMENT = (
     World("a_fifth_changes_pace", TWINS, measure_pace, CHANGED | {"more": (0.8, 1), "fewer": (0, 0.05)}),
     World("a_fifth_leaves", TWINS, measure_leaving, CHANGED | {"moved_more": (0.8, 1), "fewer": (0, 0.05)}),
     World("once_a_month", TWINS, measure_monthly, CHANGED | {"fewer": (0.8, 1), "more": (0, 0.05)}),
+    World(
+        "segments_nobody_changes",
+        SEEDS,
+        measure_segments,
+        {"off": (0, 0.03), "more": SELDOM, "fewer": SELDOM},
+    ),
+    World(
+        "segments_a_fifth_leaves",
+        TWINS,
+        measure_segments_leaving,
+        {"off": ANY, "more": (0.8, 1), "fewer": (0, 0.05)},
+    ),
+    World(
+        "segments_once_a_month",
+        TWINS,
+        measure_segments_monthly,
+        {"off": ANY, "fewer": (0.8, 1), "more": (0, 0.05)},
+    ),
 )
