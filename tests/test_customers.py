@@ -431,12 +431,12 @@ def test_the_takeaway_says_nothing_of_few():
 
 
 def test_the_takeaway_does_not_say_what_the_table_of_stages_hides():
-    sizes = {"customers": [0, 0, 0, 60, 6, 2, 0], "spend_total": [0.0, 0, 0, 900.0, 60.0, 40.0, 0]}
+    sizes = {"customers": [0, 0, 0, 0, 60, 6, 2, 0], "spend_total": [0.0, 0, 0, 0, 900.0, 60.0, 40.0, 0]}
     by_stage = pd.DataFrame(sizes, index=list(STAGES))
     measures = {"top_10_share": np.nan, "gini": 0.5, "hhi": 0.1}
     told = describe_base(by_stage, measures, looked_back(at_risk=0, lost=0), at_least=5).markdown
     assert told == "68 customers have bought. Most are **loyal** (88.2% of buyers, 90.0% of spend)."
-    two_of_eight = by_stage.assign(customers=[0, 0, 0, 6, 0, 2, 0])  # 6 would tell of the other 2
+    two_of_eight = by_stage.assign(customers=[0, 0, 0, 0, 6, 0, 2, 0])  # 6 would tell of the other 2
     assert (
         "Too few"
         in describe_base(two_of_eight, measures, looked_back(at_risk=0, lost=0), at_least=5).markdown

@@ -301,7 +301,7 @@ def test_a_handful_of_prospects_is_not_counted(folder):
 
 
 def test_the_card_of_stages_says_what_became_of_those_so_named_before(folder):
-    note = "60% of customers; 25 at risk, 15 lost"
+    note = "60% of customers; at risk: 25, lost: 15"
     assert {card.label: card for card in kpis.cards(folder, make_run())}["Active customers"].note == note
     columns = {
         "customers_then": [30, 4],

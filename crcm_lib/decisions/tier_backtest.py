@@ -6,7 +6,7 @@ are those of the windows that 04 held out, with the values that its model would 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -42,12 +42,15 @@ class Origin:
     later
         Of the same customers, from `start` to `end`: `spend`, `bought_again` (1 or 0) and, where cost is
         known, `margin`.
+    card
+        Their scorecard of that day.
     """
 
     start: pd.Timestamp
     end: pd.Timestamp
     placed: pd.DataFrame
     later: pd.DataFrame
+    card: pd.DataFrame = field(default_factory=pd.DataFrame)
 
     @property
     def days(self) -> int:
@@ -70,32 +73,32 @@ def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> l
     for start, end in sorted(set(zip(value_past["start"], value_past["end"], strict=True)), reverse=True):
         value = value_past[value_past["start"] == start].set_index("customer_id")
         customers = summarise_customers(engine, as_of=start).reindex(value.index)
-        placed = _score_day(engine, policy, customers, value, start)
+        placed, card = _score_day(engine, policy, customers, value, start)
         came = spend_between(engine, after=start, until=end).reindex(placed.index).fillna(0)
         later = {"spend": came["spend"].astype(float), "bought_again": (came["purchases"] > 0).astype(float)}
         if "margin_total" in customers and customers["margin_total"].notna().any():
             by_then = summarise_customers(engine, as_of=end)["margin_total"].reindex(placed.index)
             later["margin"] = (by_then - customers["margin_total"]).fillna(0).astype(float)
-        origins.append(Origin(start, end, placed, pd.DataFrame(later)))
+        origins.append(Origin(start, end, placed, pd.DataFrame(later), card))
     return origins
 
 
 def _score_day(
     engine: Engine, policy: Policy, buyers: pd.DataFrame, value: pd.DataFrame, day: pd.Timestamp
-) -> pd.DataFrame:
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     known = {"customer_features": buyers, "value": value, "churn": measure_rhythm(buyers)}
     known |= {"satisfaction": summarise_satisfaction(engine, as_of=day)}
     known |= decision_inputs.derive(engine, as_of=day)
     raw = scorecard.gather_indicators(policy, **known)
     model = scorecard.fit_scorecard(raw, policy, learned_on=f"{day:%Y-%m-%d}")
-    return pd.DataFrame(
-        {
-            "tier": name_tiers(scorecard.score(raw, policy, model), policy, model),
-            "spend_365d": buyers["spend_365d"].astype(float),
-            "value": value["value"],
-            "rfm": RFMScorer().fit_transform(buyers).sum(axis=1).astype(float),
-        }
-    )
+    card = scorecard.score(raw, policy, model)
+    placed = {
+        "tier": name_tiers(card, policy, model),
+        "spend_365d": buyers["spend_365d"].astype(float),
+        "value": value["value"],
+        "rfm": RFMScorer().fit_transform(buyers).sum(axis=1).astype(float),
+    }
+    return pd.DataFrame(placed), card
 
 
 def compare_rules(origins: Sequence[Origin], policy: Policy) -> pd.DataFrame:
@@ -125,7 +128,7 @@ def compare_rules(origins: Sequence[Origin], policy: Policy) -> pd.DataFrame:
             ]
             for outcome in OUTCOMES:
                 if all(outcome in origin.later for origin in origins):
-                    row = _compare(origins, outcome, chosen, picked)
+                    row = compare_picks(origins, outcome, chosen, picked)
                     rows.append({"tiers": count, "rule": rule, "outcome": outcome} | row)
     columns = ["tiers", "rule", "outcome", "days", "customers", "ours", "theirs", "difference"]
     table = pd.DataFrame(rows, columns=[*columns, "low", "high", "p"])
@@ -152,10 +155,14 @@ def pick_as_many(number: pd.Series, count: float) -> np.ndarray:
     return picked
 
 
-def _compare(
+def compare_picks(
     origins: Sequence[Origin], outcome: str, chosen: Sequence[np.ndarray], picked: Sequence[np.ndarray]
 ) -> dict[str, float]:
-    """The difference of two selections in an outcome, averaged over days, with its interval and p."""
+    """The difference of two selections in an outcome, averaged over days, with its interval and p.
+
+    `chosen` and `picked` have for each day how far each customer is in the selection, 0…1, as many in both.
+    The numbers are those of a row of `compare_rules`.
+    """
     sides, parts = [], []
     for origin, ours, theirs in zip(origins, chosen, picked, strict=True):
         came, more = origin.later[outcome].to_numpy(float), ours - theirs

@@ -78,8 +78,8 @@ def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
     note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost, missing=_("hidden"))
     if tables.exists(folder, "stage_returns"):
         returns = tables.read(folder, "stage_returns").set_index("stage")
-        if looked_back := describe_returns(returns, ["at risk", "lost"], at_least=least):
-            note = f"{note}. {looked_back}"
+        if came_back := describe_returns(returns, ["at risk", "lost"], at_least=least):
+            note = f"{note}. {came_back}"
     return Card(_("Active customers"), write(active, "count"), note)
 
 
@@ -127,6 +127,8 @@ def _value(folder: Path, run: dict) -> Card | None:
     if not tables.exists(folder, "value"):
         return None
     value = tables.read(folder, "value")["value"]
+    if value.empty:
+        return None
     policy = run.get("policy") or {}
     words = _("spend expected over the next {days} days, discounted")
     if _counts_margin(folder, run):
@@ -159,7 +161,7 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
         return None
     scored = tables.read(folder, "tiers")
     source, column, what = ("value", "value", _("predicted value"))
-    if not tables.exists(folder, "value"):
+    if not tables.exists(folder, "value") or tables.read(folder, "value").empty:
         source, column, what = ("customer_features", "spend_total", _("spend"))
     money = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
     by_tier = scored.assign(money=money).groupby("tier")

@@ -276,6 +276,8 @@ def describe_value(
     workspace
         For the policy and the currency.
     """
+    if value.empty:
+        return takeaway(_("No value is predicted: the data cannot carry it, as 01 says."))
     policy = workspace.policy
     bases = {"spend": _("spend"), "margin": _("margin")}
     grades = {

@@ -200,9 +200,9 @@ def describe_base(
     sentence = _("{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers")
     sentence += ")" if pd.isna(spend[largest]) else _(", {spend:share} of spend)")
     sentence += "." if pd.isna(absent) else _("; {absent:share} are at risk or lost.")
-    looked_back = describe_returns(returns, ["at risk", "lost"], at_least=at_least)
-    if looked_back:
-        sentence += " {looked_back:text}"
+    came_back = describe_returns(returns, ["at risk", "lost"], at_least=at_least)
+    if came_back:
+        sentence += " {came_back:text}"
     if pd.notna(measures["top_10_share"]):
         sentence += _(" The top tenth brings {top:share} of spend.")
     return takeaway(
@@ -212,6 +212,6 @@ def describe_base(
         people=people[largest],
         spend=spend[largest],
         absent=absent,
-        looked_back=looked_back,
+        came_back=came_back,
         top=measures["top_10_share"],
     )
