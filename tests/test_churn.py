@@ -13,6 +13,7 @@ from crcm_lib.features.relationship_signs import summarise_signs
 from crcm_lib.models.churn import (
     ChurnModel,
     backtest_churn,
+    find_unusual,
     list_calls,
     list_declines,
     measure_decline,
@@ -38,7 +39,7 @@ from crcm_lib.models.churn.candidates import (
     measure_standard,
 )
 from crcm_lib.models.churn.churn_backtest import backtest_origins
-from crcm_lib.models.churn.churn_model import absences_that_ended
+from crcm_lib.models.churn.churn_model import absences_that_ended, learn
 from crcm_lib.models.churn.origins import choose_horizon, describe_origin
 from crcm_lib.models.churn.past_alerts import judge_alerts, judge_past
 from crcm_lib.privacy import hide_small
@@ -161,12 +162,20 @@ def test_probabilities_held_out_are_right_by_tenth(backtest):
     assert set(calibration["group"]) - set(tenths["group"]) == {"bought_once", "bought_again"}
 
 
-def test_an_origin_learns_from_earlier_origins_alone(origins, backtest):
-    later = replace(origins[-2], missed=1 - origins[-2].missed)
-    other = backtest_origins([*origins[:-2], later, origins[-1]], HORIZON)
-    first = f"{origins[1].day:%Y-%m-%d}"
-    ours, theirs = (found.losses.set_index("candidate")[first] for found in (backtest, other))
-    pd.testing.assert_series_equal(ours, theirs[ours.index])
+def test_an_origin_is_predicted_by_what_was_learned_at_earlier_ones_alone(origins, backtest):
+    for place in (1, 2):
+        origin, missed = origins[place], origins[place].missed
+        said = {
+            name: 1 / (1 + np.exp(-learn(name, origins[:place]).log_odds(origin.signs, origin.standard)))
+            for name in CANDIDATES
+        }
+        losses = backtest.losses.set_index("candidate")[f"{origin.day:%Y-%m-%d}"]
+        for name, p in said.items():
+            expected = -(missed * np.log(p) + (1 - missed) * np.log(1 - p)).mean()
+            assert losses[name] == pytest.approx(expected, rel=1e-3), name
+        rows = backtest.predictions[backtest.predictions["origin"] == origin.day]
+        expected = said[backtest.model.candidate.name].to_numpy()
+        assert rows["p_no_purchase"].to_numpy() == pytest.approx(expected, abs=1e-4)
 
 
 def test_nothing_dated_later_changes_anything():
@@ -302,12 +311,29 @@ def test_an_alert_asks_for_an_unusual_absence_an_excess_and_a_purchase_within_th
     assert others.loc[asked, "silent_beyond_horizon"].all()
 
 
+@pytest.mark.parametrize(
+    ("away", "p", "share", "alerted"),
+    [(30, 0.5, 0.01, True), (31, 0.5, 0.01, False), (30, 0.2, 0.01, False), (30, 0.5, 0.011, False)],
+)
+def test_each_of_the_three_is_asked_for(away, p, share, alerted):
+    said = pd.DataFrame({"p_no_purchase": [p], "p_if_active": 0.2, "as_unusual_share": share})
+    assert find_unusual(said, pd.Series([away]), 30, 0.01).item() is alerted
+
+
 def test_the_level_follows_from_the_cost_of_a_call_and_the_probability(backtest, today, value):
+    found = set()
+    for shift in np.arange(0.0, -6.0, -0.25):  # log odds; so that the alerted have all sorts of probabilities
+        likely_less = replace(backtest.model.candidate, intercept=backtest.model.candidate.intercept + shift)
+        moved = replace(backtest, model=replace(backtest.model, candidate=likely_less))
+        churn = score(moved, today, 3 * value)
+        unusual = churn["alert"] != "none"
+        pays, likely = 0.1 * churn["value_at_risk"] > 6, churn["p_no_purchase"] >= 0.5
+        expected = np.select([~unusual, ~pays, ~likely], ["none", "watch", "warning"], "urgent")
+        assert churn["alert"].tolist() == expected.tolist()
+        found |= set(churn["alert"])
+    assert found == {"none", "watch", "warning", "urgent"}
     churn = score(backtest, today, value)
     unusual = churn["alert"] != "none"
-    pays, likely = 0.1 * churn["value_at_risk"] > 6, churn["p_no_purchase"] >= 0.5
-    expected = np.select([~unusual, ~pays, ~likely], ["none", "watch", "warning"], "urgent")
-    assert churn["alert"].tolist() == expected.tolist()
     free = score(backtest, today, value, call_cost=0.0)["alert"]
     assert set(free[unusual]) <= {"warning", "urgent"}
     assert set(score(backtest, today, value, call_cost=1e9)["alert"]) == {"none", "watch"}
@@ -492,11 +518,12 @@ def test_signs_of_the_sample_are_those_known_on_the_day():
     engine = open_engine(GOLDEN)
     early, late = (summarise_signs(engine, as_of=day) for day in ("2024-06-30", "2025-12-31"))
     assert list(late) == ["complaints", "contacts", "nps", "days_late", "contract_days_left"]
-    counts = engine.execute("""
-        select customer_id, count(*) as n from tickets where kind = 'complaint'
-        and opened >= timestamp '2025-07-05' and opened < timestamp '2026-01-01' group by 1""").df()
-    known = late.loc[late["complaints"] > 0, "complaints"].sort_index()
-    assert known.to_dict() == counts.set_index("customer_id")["n"].to_dict()
+    for signs, since, until in ((late, "2025-07-05", "2026-01-01"), (early, "2024-01-03", "2024-07-01")):
+        counts = engine.execute(f"""
+            select customer_id, count(*) as n from tickets where kind = 'complaint'
+            and opened >= timestamp '{since}' and opened < timestamp '{until}' group by 1""").df()
+        known = signs.loc[signs["complaints"] > 0, "complaints"]
+        assert known.to_dict() == counts.set_index("customer_id")["n"].to_dict()
     assert len(early) < len(late)
     assert late["nps"].dropna().between(0, 10).all()
 

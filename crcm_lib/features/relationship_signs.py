@@ -49,11 +49,10 @@ def summarise_signs(engine: Engine, *, as_of) -> pd.DataFrame:
     queries = {"contacts": CONTACTS, "surveys": ANSWERS, "invoices": PAYMENTS, "contracts": CONTRACTS}
     if "kind" in columns_of(engine, "tickets"):
         queries = {"tickets": COMPLAINTS} | queries
-    frames = [
-        engine.execute(query.format(**parts)).df().set_index("customer_id")
-        for table, query in queries.items()
-        if has(engine, table)
-    ]
+    frames = []
+    for table, query in queries.items():
+        if has(engine, table):
+            frames.append(engine.execute(query.format(**parts)).df().set_index("customer_id"))
     signs = pd.concat(frames, axis=1).astype("float64") if frames else pd.DataFrame(dtype="float64")
     counted = [name for name in ("complaints", "contacts") if name in signs]
     signs[counted] = signs[counted].fillna(0.0)
