@@ -1,4 +1,4 @@
-"""Weights that past days would have chosen: recovered where there is something to learn, shown and not used."""
+"""Weights that past days would have chosen: recovered where there is something to learn, never used."""
 
 import numpy as np
 import pandas as pd

@@ -33,6 +33,7 @@ def calls() -> list[Call]:
     engine = RecordingEngine(open_engine(GOLDEN), calls)
     customers.summarise_purchases(engine, as_of=DAY)
     customers.purchase_gaps(engine, as_of=DAY)
+    customers.list_purchase_days(engine, as_of=DAY)
     cost_to_serve.contribution_waterfall(engine, as_of=DAY, annual_interest_rate=0.1)
     contract_periods.trace_subscriptions(engine, as_of=DAY)
     first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
