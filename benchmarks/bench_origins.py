@@ -10,10 +10,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import scorecard, tiers
+from crcm_lib.decisions.tier_backtest import Origin, compare_picks, pick_as_many
 from crcm_lib.features import decision_inputs, relationship_signs
 from crcm_lib.features.customers import spend_between, summarise_customers
 from crcm_lib.ingest.cleaning import clean
@@ -23,6 +25,7 @@ from crcm_lib.models.clv import gamma_gamma, predict_intervals, select_model
 from crcm_lib.models.clv.purchase_models import BGNBD, PURCHASE_MODELS
 from crcm_lib.models.histories import weighted_histories
 from crcm_lib.schema.engine import open_engine
+from crcm_lib.stats import LEVEL, holm
 
 ORIGINS = {  # the day that is known, and the last day of the outcome
     "cdnow": [
@@ -75,7 +78,11 @@ COMPARED = (
     ("auc_p", "auc_few"),
     ("auc_p", "auc_left"),
     ("right_p", "right_recency"),
+    ("score", "naive_score"),
+    ("total_error", "their_total_error"),
+    ("strategic_share", "strategic_by_spend"),
 )
+ALONE = ("rmse", "gini", "growth_vs_decile")
 ALPHA = 0.2  # of 80 % intervals
 
 
@@ -166,6 +173,10 @@ def judge_tiers(placed, value, buyers, later) -> dict:
     """Later spend of strategic beside as many customers by one column; of growth beside its like."""
     spend, chosen = buyers["spend_365d"].astype(float), (placed == "strategic").to_numpy()
     row = {"strategic_share": later[chosen].sum() / later.sum()}
+    origin = Origin(pd.NaT, pd.NaT, pd.DataFrame(index=later.index), later.to_frame("spend"))
+    sets = chosen.astype(float), pick_as_many(spend, chosen.sum())
+    test = compare_picks([origin], "spend", *([each] for each in sets))
+    row |= {"strategic_p": test["p"] if test["difference"] < 0 else 1.0}
     for name, by in {"spend": spend, "value": value["value"].reindex(buyers.index).fillna(0)}.items():
         top = by.sort_values(ascending=False, kind="stable").index[: chosen.sum()]
         row[f"strategic_by_{name}"] = later[top].sum() / later.sum()
@@ -236,6 +247,16 @@ def main() -> None:
     for one, other in COMPARED:
         mean, low, high = compare_over_sets((table[one] - table[other]).groupby(table["data"]).mean())
         print(f"{one} - {other}: {mean:+.3f} ({low:+.3f} to {high:+.3f}, bootstrap over data sets)")
+    for name in ALONE:
+        mean, low, high = compare_over_sets(table[name].astype(float).groupby(table["data"]).mean())
+        print(f"{name}: {mean:+.3f} ({low:+.3f} to {high:+.3f}, bootstrap over data sets)")
+    for name in ("held", "naive_held"):
+        held = table[name].dropna().astype(bool)
+        limits = binomtest(int(held.sum()), len(held)).proportion_ci()
+        print(
+            f"{name}: {held.sum()} of {len(held)} (exact 95 % interval {limits.low:.2f} to {limits.high:.2f})"
+        )
+    print(f"strategic worse beyond chance on {(holm(table['strategic_p'].to_numpy()) <= LEVEL).sum()} (Holm)")
     worse = (table["strategic_share"] < table["strategic_by_spend"]).sum()
     below = (table["growth_mean"] < table["regular_mean"]).sum()
     print(
