@@ -14,7 +14,7 @@ from crcm_lib.decisions import outcomes, tier_moves
 from crcm_lib.features import redrawn_histories
 from crcm_lib.features.customers import spend_between, summarise_purchases
 from crcm_lib.reporting.text import monitoring
-from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import ROOT, check, read
 
 POLICY = read_policy("policy.yaml")
@@ -194,6 +194,18 @@ def test_redrawn_histories_keep_the_first_day_and_the_purchases_and_nothing_lies
         assert copy[same].equals(seen.loc[copy.index, same])
         assert (copy["last_day"] <= pd.Timestamp("2025-12-31")).all()
     assert copies[0].loc["many", "last_day"] != seen.loc["many", "last_day"]
+
+
+def test_the_first_purchase_keeps_its_amount_and_the_later_ones_change_theirs():
+    days = pd.to_datetime("2025-01-01") + pd.to_timedelta(range(0, 300, 10), unit="D")
+    log = pd.DataFrame({"customer_id": "a", "day": days, "amount": range(1, 31), "kind": "sale"})
+    seen = open_frames(transactions=log.assign(purchase_day=days))
+    again = redrawn_histories.redraw_histories(seen, past="2025-06-30", as_of="2025-12-31", seed=0, copies=9)
+    first = again.execute("select amount from transactions where day = date '2025-01-01'").df()["amount"]
+    assert set(first) == {1}
+    place = "row_number() over (partition by customer_id order by day) as place"
+    fifth = f"select amount from (select *, {place} from transactions) where place = 5"
+    assert again.execute(fifth).df()["amount"].nunique() > 3
 
 
 def test_equal_seeds_draw_equal_histories_whatever_the_order_of_the_lines(engine):
