@@ -21,7 +21,8 @@ SCORES = {  # column of `customer_features`: its score, and whether a higher val
     "purchases": ("frequency_score", True),
     "spend_total": ("monetary_score", True),
 }
-MIN_CUSTOMERS, MAX_P = 30, 0.05  # of whom movement is judged, and at which level
+MIN_CUSTOMERS = 30  # of whom movement is judged
+MAX_P = 0.05 / 3  # a report makes three claims of movement: this one, and the two of 10 (Bonferroni)
 NOT_YET = "not yet a customer"  # the segment before the first purchase
 
 

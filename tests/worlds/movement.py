@@ -175,9 +175,9 @@ def measure_segments(seed: int) -> dict[str, float]:
 
 
 def measure_segments_leaving(seed: int) -> dict[str, float]:
-    """A fifth buys nothing more."""
+    """Three of ten buy nothing more."""
     random = np.random.default_rng(seed)
-    factor = random.choice([0.0, 1.0], CUSTOMERS, p=[0.2, 0.8])
+    factor = random.choice([0.0, 1.0], CUSTOMERS, p=[0.3, 0.7])
     return judge_segments(open_frames(transactions=draw_history(random, factor=factor)), TWO_YEARS, seed)
 
 
@@ -236,7 +236,7 @@ MOVEMENT = (
         {"off": (0, 0.03), "more": SELDOM, "fewer": SELDOM},
     ),
     World(
-        "segments_a_fifth_leaves",
+        "segments_three_of_ten_leave",
         TWINS,
         measure_segments_leaving,
         {"off": ANY, "more": (0.8, 1), "fewer": (0, 0.05)},
