@@ -163,7 +163,6 @@ def judge_segments(engine: Engine, days: int, seed: int) -> dict[str, float]:
     return {
         "off": abs(movement.moved - movement.by_chance),
         "more": float(movement.verdict == "more"),
-        "fewer": float(movement.verdict == "fewer"),
     }
 
 
@@ -179,13 +178,6 @@ def measure_segments_leaving(seed: int) -> dict[str, float]:
     random = np.random.default_rng(seed)
     factor = random.choice([0.0, 1.0], CUSTOMERS, p=[0.3, 0.7])
     return judge_segments(open_frames(transactions=draw_history(random, factor=factor)), TWO_YEARS, seed)
-
-
-def measure_segments_monthly(seed: int) -> dict[str, float]:
-    """The number of purchases hardly varies, though the days between them do."""
-    return judge_segments(
-        open_frames(transactions=draw_monthly(np.random.default_rng(seed))), TWO_YEARS, seed
-    )
 
 
 def measure_unchanged(seed: int, **history) -> dict[str, float]:
@@ -233,18 +225,12 @@ MOVEMENT = (
         "segments_nobody_changes",
         SEEDS,
         measure_segments,
-        {"off": (0, 0.03), "more": SELDOM, "fewer": SELDOM},
+        {"off": (0, 0.03), "more": SELDOM},
     ),
     World(
         "segments_three_of_ten_leave",
         TWINS,
         measure_segments_leaving,
-        {"off": ANY, "more": (0.8, 1), "fewer": (0, 0.05)},
-    ),
-    World(
-        "segments_once_a_month",
-        TWINS,
-        measure_segments_monthly,
-        {"off": ANY, "fewer": (0.8, 1), "more": (0, 0.05)},
+        {"off": ANY, "more": (0.8, 1)},
     ),
 )

@@ -82,7 +82,6 @@ def describe_movement(movement: SegmentMoves, day_before: pd.Timestamp) -> str:
     who = _("Since {day:day}, {moved:share} of {n:count} buyers of that day changed segment")
     beside = {
         "more": _(": more than the {chance:share} that chance alone would move."),
-        "fewer": _(": fewer than the {chance:share} that chance alone would move."),
         "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
         "cannot_tell": _("; there are too few to tell that from chance."),
     }
