@@ -189,6 +189,13 @@ def test_anyone_can_compute_the_standings_from_the_published_predictions(selecti
     assert {model: loss.mean() for model, loss in losses.items()} == pytest.approx(told.to_dict())
 
 
+def test_a_range_reaches_four_windows_ahead_and_no_further(selection):
+    days = selection.windows[0].holdout.days
+    assert selection.largest_error(4 * days) > 0
+    assert selection.largest_error(4 * days + 1) is None
+    assert selection.largest_error(days, before=2) is None  # of three windows before
+
+
 def test_row_order_and_names_of_customers_change_nothing(orders, selection):
     shuffled = orders.sample(frac=1, random_state=3)
     renamed = shuffled.assign(customer_id="Z" + shuffled["customer_id"])

@@ -103,6 +103,15 @@ def test_nobody_is_said_to_grow_where_past_days_do_not_show_it():
     assert follow_growth([], POLICY)["verdict"].tolist() == ["not_shown"]
 
 
+def test_to_spend_more_than_the_next_tier_is_not_to_grow():
+    random = np.random.default_rng(6)
+    spend = random.gamma(2, 100, 600)
+    tier = np.where(spend > np.median(spend), "growth", "regular")
+    found = follow_growth([one_day(list(tier), list(spend), list(spend))], POLICY).iloc[0]
+    assert found["mean"] > 2 * found["mean_below"]
+    assert found["verdict"] == "not_shown"
+
+
 def test_past_days_of_the_sample_are_scored_from_what_was_known_then():
     value_past = tables.read(GOLDEN, "value_past")
     origins = score_origins(open_engine(GOLDEN), POLICY, value_past)
