@@ -156,6 +156,17 @@ def compare_shares(values: np.ndarray, first: np.ndarray, strata: np.ndarray) ->
     return Comparison(difference, difference - down, difference + up, p, smallest_p)
 
 
+def normal_p(difference: float, error: float) -> float:
+    """The two-sided p of a difference with this standard error, by the normal limit; 1 without any error.
+
+    >>> round(normal_p(1.96, 1.0), 3), normal_p(5.0, 0.0)
+    (0.05, 1.0)
+    """
+    from scipy.special import ndtr
+
+    return float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
+
+
 def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
     """By how much the mean of what was observed exceeds the mean of its copies; its standard error; p.
 
@@ -170,10 +181,8 @@ def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
     where a customer did not change, each of the row's numbers is as likely to be the observed one
     (Lehmann & Romano 2005, Testing Statistical Hypotheses, section 15.2). Without any spread p is 1.
     """
-    from scipy.special import ndtr
-
     copies = measured.shape[1] - 1
     excess = float(np.mean(measured[:, 0] - measured[:, 1:].mean(axis=1)))
     spread = measured.var(axis=1, ddof=1).sum() * (1 + 1 / copies)
     error = float(np.sqrt(spread)) / len(measured)
-    return excess, error, float(2 * ndtr(-abs(excess) / error)) if error > 0 else 1.0
+    return excess, error, normal_p(excess, error)

@@ -20,7 +20,7 @@ from crcm_lib.models.churn import measure_rhythm
 from crcm_lib.models.rfm import RFMScorer
 from crcm_lib.models.satisfaction import summarise_satisfaction
 from crcm_lib.schema.engine import Engine
-from crcm_lib.stats import LEVEL, Z_95, holm
+from crcm_lib.stats import LEVEL, Z_95, holm, normal_p
 
 TENTHS = 10
 BETTER, WORSE, AS_GOOD = "better", "worse", "cannot_tell"
@@ -52,11 +52,6 @@ class Origin:
     later: pd.DataFrame
     card: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    @property
-    def days(self) -> int:
-        """The length of the outcome."""
-        return (self.end - self.start).days
-
 
 def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> list[Origin]:
     """Score past days by the policy, each from what was known then; the latest first.
@@ -69,15 +64,19 @@ def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> l
         The table `value_past`: the days, and what was predicted on them; of very many customers a sample.
         Nothing is known of churn but the rhythm, and nothing of groups.
     """
+    windows = sorted(set(zip(value_past["start"], value_past["end"], strict=True)), reverse=True)
+    known = {day: summarise_customers(engine, as_of=day) for day, _end in windows}
     origins = []
-    for start, end in sorted(set(zip(value_past["start"], value_past["end"], strict=True)), reverse=True):
+    for start, end in windows:
         value = value_past[value_past["start"] == start].set_index("customer_id")
-        customers = summarise_customers(engine, as_of=start).reindex(value.index)
+        customers = known[start].reindex(value.index)
         placed, card = _score_day(engine, policy, customers, value, start)
         came = spend_between(engine, after=start, until=end).reindex(placed.index).fillna(0)
         later = {"spend": came["spend"].astype(float), "bought_again": (came["purchases"] > 0).astype(float)}
         if "margin_total" in customers and customers["margin_total"].notna().any():
-            by_then = summarise_customers(engine, as_of=end)["margin_total"].reindex(placed.index)
+            if end not in known:  # a window ends where the later one starts
+                known[end] = summarise_customers(engine, as_of=end)
+            by_then = known[end]["margin_total"].reindex(placed.index)
             later["margin"] = (by_then - customers["margin_total"]).fillna(0).astype(float)
         origins.append(Origin(start, end, placed, pd.DataFrame(later), card))
     return origins
@@ -191,15 +190,8 @@ def _error(parts: Sequence[pd.Series]) -> float:
 
 def _normal(difference: float, error: float) -> dict[str, float]:
     """A difference with its 95 % interval and two-sided p; an error of 0 proves nothing."""
-    from scipy.special import ndtr
-
-    p = float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
-    return {
-        "difference": difference,
-        "low": difference - Z_95 * error,
-        "high": difference + Z_95 * error,
-        "p": p,
-    }
+    limits = {"low": difference - Z_95 * error, "high": difference + Z_95 * error}
+    return {"difference": difference, **limits, "p": normal_p(difference, error)}
 
 
 def follow_growth(origins: Sequence[Origin], policy: Policy) -> pd.DataFrame:

@@ -9,7 +9,7 @@ import pandas as pd
 from crcm_lib.features.holdout_windows import Holdout
 from crcm_lib.models.clv.calibration import WINDOWS, calibration_factor, log_error
 from crcm_lib.models.clv.fit import fit_purchase_models
-from crcm_lib.models.clv.purchase_models import CORRECTED, LAST_PERIOD, PARETO, PLAIN
+from crcm_lib.models.clv.purchase_models import CORRECTED, LAST_PERIOD, PARETO, PLAIN, plain_model
 from crcm_lib.models.clv.residual_boosting import TrainingWindow, learn_correction
 from crcm_lib.models.clv.value_model import YEAR, ValueModel
 from crcm_lib.models.metrics import MIN_BUYERS
@@ -86,7 +86,7 @@ def recalibrate(model: ValueModel, candidate: str, windows: Sequence[BacktestWin
 
     A correction leaves the total to the model that it corrects, and so has that model's errors.
     """
-    plain = candidate if candidate in PLAIN else PARETO
+    plain = plain_model(candidate)
     errors = [window.errors[plain] for window in windows if plain in window.errors]
     if not errors:
         return model

@@ -13,7 +13,7 @@ from crcm_lib.models import metrics
 from crcm_lib.models.clv.backtest import BacktestWindow, backtest, correct, recalibrate
 from crcm_lib.models.clv.calibration import MAX_REACH, WINDOWS, largest_error
 from crcm_lib.models.clv.fit import fit_value
-from crcm_lib.models.clv.purchase_models import BASELINES, CANDIDATES, CORRECTED, PARETO, PLAIN
+from crcm_lib.models.clv.purchase_models import BASELINES, CANDIDATES, CORRECTED, PARETO, plain_model
 from crcm_lib.models.clv.value_model import ValueModel
 from crcm_lib.models.reasons import Reason
 from crcm_lib.schema.engine import Engine
@@ -139,7 +139,7 @@ class ModelSelection:
         """
         if not self.judged or horizon_days > MAX_REACH * self.windows[0].holdout.days:
             return None
-        plain = self.champion if self.champion in PLAIN else PARETO
+        plain = plain_model(self.champion)
         errors = [window.errors.get(plain) for window in self.windows[before : before + WINDOWS + 1]]
         return largest_error([error for error in errors if error is not None])
 
@@ -148,7 +148,7 @@ class ModelSelection:
 
         A correction is learned from the latest windows; their totals' errors recalibrate.
         """
-        plain = self.champion if self.champion in PLAIN else PARETO
+        plain = plain_model(self.champion)
         model = fit_value(customers, purchase_model=plain, seed=seed)
         buyers = customers[customers["purchases"] > 0]
         if self.champion == CORRECTED and len(buyers):

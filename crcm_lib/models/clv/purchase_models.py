@@ -99,6 +99,15 @@ CANDIDATES = (*PLAIN, CORRECTED)
 BASELINES = (SAME_RATE, LAST_PERIOD)
 
 
+def plain_model(candidate: str) -> str:
+    """The plain model whose totals a candidate has: its own, or that of the model which it corrects.
+
+    >>> plain_model("BG/NBD"), plain_model("Pareto/NBD, corrected")
+    ('BG/NBD', 'Pareto/NBD')
+    """
+    return candidate if candidate in PLAIN else PARETO
+
+
 def regular_model(shape: float) -> str:
     """The MBG model for gaps between purchases of this Erlang shape.
 
