@@ -13,8 +13,10 @@ from crcm_lib.features.relationship_signs import summarise_signs
 from crcm_lib.models.churn import (
     ChurnModel,
     backtest_churn,
+    choose_calls,
+    churn_backtest,
     find_unusual,
-    list_calls,
+    find_worth,
     list_declines,
     measure_decline,
     measure_rhythm,
@@ -105,7 +107,7 @@ def test_logistic_regression_without_prior_is_that_of_scikit_learn():
 
 
 def test_more_days_without_a_purchase_are_never_less_likely_to_go_on():
-    signs = pd.DataFrame({"recency": [3.0, 3.0, 1.0, 1.0], "model": 0.0})
+    signs = pd.DataFrame({"recency": [3.0, 3.0, 1.0, 1.0], "model": 0.0, "once": 0.0})
     found = fit_candidate(RECENCY, [signs], [np.array([0.0, 1.0, 1.0, 1.0])], [measure_standard(signs)])
     assert found.recency == 0.0
 
@@ -117,12 +119,24 @@ def test_what_is_learned_from_few_customers_stays_near_the_purchase_model(origin
     assert max(map(abs, found.coefficients.values())) < 0.3
 
 
-def test_the_pooled_log_odds_are_the_mean_of_those_of_its_members(origins):
+def test_the_pooled_log_odds_are_the_mean_of_those_of_its_members_up_to_two_levels(origins):
     given = [origins[1].signs], [origins[1].missed], [origins[1].standard]
     pooled, *members = (fit_candidate(name, *given) for name in (POOLED, *MEMBERS))
     mean = sum(each.log_odds(origins[2].signs, origins[2].standard) for each in members) / len(members)
-    found = pooled.log_odds(origins[2].signs, origins[2].standard)
-    assert found.to_numpy() == pytest.approx(mean.to_numpy())
+    shift = pooled.log_odds(origins[2].signs, origins[2].standard) - mean
+    once = origins[2].customers["purchases"] == 1
+    assert shift[~once].std() == pytest.approx(0, abs=1e-9)
+    assert shift[once].to_numpy() == pytest.approx(shift[~once].mean() + pooled.once)
+
+
+def test_one_time_buyers_have_a_level_of_their_own(origins):
+    """Here one in four counts as a one-time buyer and never comes again, which no rhythm tells."""
+    once = np.arange(len(origins[1].signs)) % 4 == 0
+    signs, missed = origins[1].signs.assign(once=once.astype(float)), np.where(once, 1.0, origins[1].missed)
+    pooled = fit_candidate(POOLED, [signs], [missed], [origins[1].standard])
+    p = 1 / (1 + np.exp(-pooled.log_odds(signs, origins[1].standard)))
+    assert p[once].mean() > 0.7
+    assert p[~once].mean() == pytest.approx(missed[~once].mean(), abs=0.08)
 
 
 def test_a_longer_history_or_a_season_of_all_moves_nobody(origins):
@@ -144,9 +158,20 @@ def test_every_candidate_and_the_base_rate_are_judged_at_every_later_origin(orig
     days = [f"{origin.day:%Y-%m-%d}" for origin in origins[1:-1]]
     assert losses[days].mean(axis=1).to_numpy() == pytest.approx(losses["loss"])
     assert losses["loss"].is_monotonic_increasing
-    assert backtest.model.candidate.name == losses["candidate"].iloc[0]
     assert losses.set_index("candidate")["loss"].idxmax() == "base_rate"
     assert losses.set_index("candidate").loc["base_rate", "auc"] == 0.5
+
+
+@pytest.mark.parametrize(("customers", "selected"), [(0, POOLED), (1, POOLED), (400, MODEL)])
+def test_the_pooled_candidate_is_used_unless_another_is_better_beyond_chance(origins, customers, selected):
+    """All say 40 %, but the purchase model foretells what some customers did."""
+    judged = origins[1:3]
+    said = {name: [np.full(len(o.missed), 0.4) for o in judged] for name in ("base_rate", *CANDIDATES)}
+    foretold = [np.arange(len(o.missed)) < customers for o in judged]
+    said[MODEL] = [np.where(f, o.missed.clip(0.1, 0.9), 0.4) for f, o in zip(foretold, judged, strict=True)]
+    losses, name = churn_backtest._compare(said, judged)
+    assert name == selected
+    assert losses["candidate"].iloc[0] == (MODEL if customers else "base_rate")
 
 
 def test_the_order_of_the_selected_candidate_is_no_worse_than_days_since_the_last_purchase(backtest):
@@ -367,7 +392,26 @@ def test_where_alerts_do_not_hold_none_is_raised_and_it_is_said_why(backtest, to
     churn, before = score(quiet, today, value), score(backtest, today, value)
     assert set(churn["alert"]) == {"none"}
     assert (churn.loc[before["alert"] != "none", "reason"] == "alerts_not_raised").all()
-    assert list_calls(churn, most=10).empty
+    for rule, recency_found, called in (
+        ("few_past_alerts", True, False),
+        ("not_beyond_chance", False, False),
+        ("not_beyond_recency", True, True),
+    ):
+        reason = replace(backtest.reason, rule=rule, facts={"recency_found": recency_found})
+        calls = choose_calls(churn, replace(quiet, reason=reason))
+        assert set(calls.index) == (set(churn.index[~churn["silent_beyond_horizon"]]) if called else set())
+        assert calls["days_since_last"].is_monotonic_decreasing
+        assert calls["days_since_last"].to_numpy() == pytest.approx(
+            today.loc[calls.index, "days_since_last"].to_numpy()
+        )
+
+
+def test_where_alerts_hold_those_alerted_are_called_the_most_value_at_risk_first(backtest, today, value):
+    churn = score(backtest, today, value)
+    calls = choose_calls(churn, backtest)
+    assert set(calls.index) == set(churn.index[churn["alert"] != "none"])
+    assert calls["value_at_risk"].is_monotonic_decreasing
+    assert set(find_worth(calls, call_cost=6.0, call_success=0.1)["alert"]) <= {"urgent", "warning"}
 
 
 def test_one_time_buyers_are_judged_too(backtest, today, value):
@@ -393,7 +437,7 @@ def test_a_company_without_buyers_or_with_one_ends_without_a_traceback(backtest,
 
 def test_what_a_call_costs_decides_how_many_are_worth_one(backtest, today, value):
     churn = score(backtest, today, value)
-    rows = vary_cost(churn, call_cost=6.0, call_success=0.1)
+    rows = vary_cost(choose_calls(churn, backtest), call_cost=6.0, call_success=0.1)
     assert rows["call_cost"].to_list() == [3.0, 6.0, 12.0]
     assert rows["customers"].is_monotonic_decreasing
     assert rows["customers"][1] == churn["alert"].isin(["warning", "urgent"]).sum()
@@ -457,7 +501,7 @@ def test_alerts_are_raised_where_the_whole_interval_is_beyond_chance_and_recency
 ):
     rows = judge_alerts(rows_of()).set_index("chosen")
     rows.loc["alerted", "customers"] = count
-    rows.loc["everybody", "more_low"], rows.loc["by_recency", "more_low"] = chance, recency
+    rows.loc["alerted", "above_low"], rows.loc["by_recency", "more_low"] = chance, recency
     assert judge_past(rows.reset_index(), {}).rule == rule
 
 
@@ -624,21 +668,52 @@ def test_nothing_that_is_said_of_alerts_gives_a_small_group_away(backtest):
         }
     )
     shown = hide_small(states, money=["value_at_risk"])
-    said = words.describe_churn(shown, backtest, backtest.alerts, "margin", "EUR").markdown
+    cost = pd.DataFrame({"customers": [9] * 3, "value_at_risk": 9.0})
+    unit = words.name_unit("margin", "EUR")
+    said = words.describe_churn(shown, backtest, backtest.alerts, cost, unit).markdown
     assert not re.search(r"\b(3|53|333|833)\b", said.split("Of 100")[0])
-    large = words.describe_churn(
-        states.assign(customers=50), backtest, backtest.alerts, "margin", "EUR"
-    ).markdown
+    large = words.describe_churn(states.assign(customers=50), backtest, backtest.alerts, cost, unit).markdown
     assert large.startswith(
-        "**100** customers are worth a call (urgent or warning), with **833 EUR** of margin"
+        "**100** customers are worth a call (urgent or warning), with **833** EUR of margin"
     )
     assert "50 customers have bought nothing for longer than 90 days" in large
 
 
-def test_without_alerts_the_headline_has_no_number_of_customers_to_call(backtest):
+@pytest.mark.parametrize(("customers", "said_so"), [(0, False), (None, False), (12, True)])
+def test_without_alerts_the_headline_calls_whom_the_simple_rule_finds_worth_it(backtest, customers, said_so):
     quiet = replace(backtest, model=replace(backtest.model, alerts_hold=False))
     quiet = replace(quiet, reason=replace(backtest.reason, rule="not_beyond_recency"))
     states = pd.DataFrame({"state": ["urgent", "none"], "customers": [0, 50], "value_at_risk": [0.0, 9.0]})
-    said = words.describe_churn(states, quiet, backtest.alerts, "spend", "EUR").markdown
+    cost = pd.DataFrame({"customers": [99, customers, 9], "value_at_risk": [9.0, 345.0, 9.0]})
+    said = words.describe_churn(states, quiet, backtest.alerts, cost, "EUR of spend").markdown
     assert said.startswith("No alerts are raised")
-    assert "worth a call" not in said
+    assert ("By that simple rule 12 customers are worth a call, with 345 EUR of spend" in said) is said_so
+    assert ("worth a call" in said) is said_so
+
+
+def test_the_list_of_calls_says_by_which_rule_it_is(backtest):
+    assert "most value at risk first" in words.describe_calls(backtest, backtest.alerts)
+    for found, alerts, said in (
+        (True, backtest.alerts, "the longest away first"),
+        (False, backtest.alerts, None),
+        (True, backtest.alerts.assign(missed=np.nan), None),  # hidden: too few to tell
+    ):
+        reason = replace(backtest.reason, rule="not_beyond_recency", facts={"recency_found": found})
+        quiet = replace(backtest, model=replace(backtest.model, alerts_hold=False), reason=reason)
+        words_of_it = words.describe_calls(quiet, alerts)
+        assert words_of_it.startswith("No alerts are raised")
+        assert ("by that simple rule" in words_of_it) == (said is not None)
+
+
+def test_one_time_buyers_are_said_to_be_judged_wrongly_only_where_the_interval_says_so():
+    kinds = pd.DataFrame({"group": ["bought_again", "bought_once"], "predicted": [0.05, 0.39]})
+    kinds = kinds.assign(observed=[0.05, 0.49], low=[0.04, 0.4], high=[0.06, 0.58])
+    assert "off: of those who bought once 39.0% were said" in words.describe_kinds(kinds)
+    assert "again 5.0%" not in words.describe_kinds(kinds)
+    assert "lies within" in words.describe_kinds(kinds.assign(predicted=[0.05, 0.41]))
+    assert "Too little history" in words.describe_kinds(kinds.assign(predicted=np.nan))
+
+
+def test_probabilities_that_nothing_has_tested_are_said_to_be_so(backtest):
+    assert "nothing has tested" not in words.caption_states(backtest, "EUR")
+    assert "nothing has tested" in words.caption_states(replace(backtest, losses=pd.DataFrame()), "EUR")

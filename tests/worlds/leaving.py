@@ -105,6 +105,9 @@ def measure_silence(way: str, seed: int) -> dict[str, float]:
         found["raised"] = rule == "alerts_hold"
         found["more_than_recency"] = rule == "alerts_hold" and more["more_low"] > 0
         found["fewer_than_recency"] = rule == "not_beyond_recency" and more["more_high"] < 0
+        found["called_by_recency"] = (
+            rule.startswith("not_beyond") and backtest.reason.facts["recency_found"]
+        )
     return found
 
 
@@ -127,7 +130,7 @@ def measure_voice(seed: int) -> dict[str, float]:
 
 FALSE = (0, at_most_5_percent(400))
 VOICE = ("half_of_leavers_found", "raised", "more_than_recency")
-CLAIMS = {"raised": FALSE, "more_than_recency": FALSE, "fewer_than_recency": FALSE}
+CLAIMS = dict.fromkeys(["raised", "more_than_recency", "fewer_than_recency", "called_by_recency"], FALSE)
 LEAVING = (
     World(
         "nobody_leaves_fast_slow",

@@ -10,8 +10,8 @@ Two numbers are kept apart:
 - `p_no_purchase`, whose *order* says who will not come. Candidates (`candidates`) are days since the last
   purchase alone; P(no purchase) of a purchase model; the same, recalibrated; a logistic regression on the
   customer's own signs; and the mean of their log odds. Each is learned on earlier origins and judged on the
-  next by log loss, with the share of earlier origins as the naive baseline; the smallest mean loss is
-  selected, learned again on all origins and used (`churn_backtest`).
+  next by log loss, with the share of earlier origins as the naive baseline; the mean is selected, unless
+  another is better beyond chance, learned again on all origins and used (`churn_backtest`).
 - the *alert*, which is about leaving. Who buys once a year will hardly buy within 90 days and has not left.
   `p_if_active` is P(no purchase) of a customer with the own rate who is certainly still there, and the excess
   is what `p_no_purchase` has beyond it. An alert asks for an excess and for an absence that, given the own
@@ -29,7 +29,8 @@ purchase. Whose last purchase is longer ago than h days has nothing at risk any 
 from crcm_lib.models.churn.absence import measure_decline, measure_rhythm
 from crcm_lib.models.churn.alerts import (
     ALERTS,
-    list_calls,
+    choose_calls,
+    find_worth,
     list_declines,
     score_churn,
     summarise_states,
@@ -49,8 +50,9 @@ __all__ = [
     "ChurnBacktest",
     "ChurnModel",
     "backtest_churn",
+    "choose_calls",
     "find_unusual",
-    "list_calls",
+    "find_worth",
     "list_declines",
     "measure_decline",
     "measure_rhythm",

@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.models.churn.absence import measure_decline, measure_rhythm
 from crcm_lib.models.churn.candidates import REASONS
-from crcm_lib.models.churn.churn_backtest import FALSE_ALERTS, find_unusual
+from crcm_lib.models.churn.churn_backtest import FALSE_ALERTS, ChurnBacktest, find_unusual
 from crcm_lib.models.churn.churn_model import ONCE, ChurnModel
 from crcm_lib.schema.tables import check
 
@@ -95,10 +95,25 @@ def _join_reasons(said: pd.DataFrame, buyers: pd.DataFrame) -> np.ndarray:
     )
 
 
-def list_calls(churn: pd.DataFrame, *, most: int) -> pd.DataFrame:
-    """The urgent alerts and warnings with most value at risk, the largest first."""
-    pressing = churn[churn["alert"].isin(PRESSING)].sort_index()
-    return pressing.sort_values("value_at_risk", ascending=False, kind="stable").head(most)
+def choose_calls(churn: pd.DataFrame, backtest: ChurnBacktest) -> pd.DataFrame:
+    """The customers who may be called, first things first: rows of `churn`, with `days_since_last`.
+
+    Those alerted, the most value at risk first. Where past alerts were no better than days since the last
+    purchase, and that simple rule found more than chance, it is used: whoever bought within the horizon, the
+    longest away first. Nobody where neither found anything, or nothing could be judged.
+    """
+    rows = churn.assign(days_since_last=churn["overdue_ratio"] * churn["gap_days"]).sort_index()
+    if backtest.model.alerts_hold:
+        alerted = rows[rows["alert"] != "none"]
+        return alerted.sort_values("value_at_risk", ascending=False, kind="stable")
+    by_rule = backtest.reason.rule.startswith("not_beyond") and backtest.reason.facts["recency_found"]
+    within = rows[~rows["silent_beyond_horizon"]] if by_rule else rows.iloc[:0]
+    return within.sort_values("days_since_last", ascending=False, kind="stable")
+
+
+def find_worth(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:
+    """Those of whom a call is assumed to keep more than it costs (currency), in the order given."""
+    return rows[call_success * rows["value_at_risk"] > call_cost]
 
 
 def summarise_states(churn: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFrame:
@@ -126,19 +141,20 @@ def summarise_states(churn: pd.DataFrame, customers: pd.DataFrame) -> pd.DataFra
     return found.astype({"customers": int}).reset_index()
 
 
-def vary_cost(churn: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:
-    """How many unusual absences are worth a call if a call costs half, as much, or twice.
+def vary_cost(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:
+    """How many of these customers are worth a call if a call costs half, as much, or twice.
 
     Returns
     -------
     One row per cost: `call_cost` (currency), `customers` worth a call (count) and their `value_at_risk`.
     """
-    alerted = churn[churn["alert"] != "none"]
-    rows = []
+    found = []
     for cost in (call_cost / 2, call_cost, 2 * call_cost):
-        pays = alerted[call_success * alerted["value_at_risk"] > cost]
-        rows.append({"call_cost": cost, "customers": len(pays), "value_at_risk": pays["value_at_risk"].sum()})
-    return pd.DataFrame(rows)
+        worth = find_worth(rows, call_cost=cost, call_success=call_success)
+        found.append(
+            {"call_cost": cost, "customers": len(worth), "value_at_risk": worth["value_at_risk"].sum()}
+        )
+    return pd.DataFrame(found)
 
 
 def list_declines(churn: pd.DataFrame, customers: pd.DataFrame, *, at_least: float) -> pd.DataFrame:

@@ -1,7 +1,7 @@
 """What P(no purchase) is predicted from, and the candidates: logistic regressions that add up."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -52,7 +52,7 @@ class PurchaseFit:
 @dataclass(frozen=True)
 class Candidate:
     """Log odds = intercept + slope × log odds of the purchase model + recency × log(1 + days since the last)
-    + coefficients × signs.
+    + once, of who bought once + coefficients × signs.
 
     The signs are standardised among the customers of their own day (`centre`, `spread`), so that a season or
     a longer history moves nobody.
@@ -62,6 +62,7 @@ class Candidate:
     intercept: float = 0.0
     slope: float = 0.0
     recency: float = 0.0
+    once: float = 0.0
     coefficients: dict[str, float] = field(default_factory=dict)
 
     def parts(self, signs: pd.DataFrame, standard: pd.DataFrame) -> pd.DataFrame:
@@ -72,7 +73,7 @@ class Candidate:
     def log_odds(self, signs: pd.DataFrame, standard: pd.DataFrame) -> pd.Series:
         """The log odds of no purchase."""
         given = self.intercept + self.slope * signs["model"] + self.recency * signs["recency"]
-        return given + self.parts(signs, standard).sum(axis=1)
+        return given + self.once * signs["once"] + self.parts(signs, standard).sum(axis=1)
 
 
 def fit_purchase_model(customers: pd.DataFrame, *, seed: int = 0) -> PurchaseFit:
@@ -117,7 +118,8 @@ def describe_signs(
     Returns
     -------
     `model` and `own`: log odds of no purchase by the purchase model, and of a customer who is certainly still
-    there; `chance`: of an absence this long if still there; then the keys of `SIGNS` that the data have.
+    there; `chance`: of an absence this long if still there; `once`: 1 for who bought once, else 0; then the
+    keys of `SIGNS` that the data have.
     """
     histories, model = purchase_histories(customers), PURCHASE_MODELS[purchases.name]
     given = (purchases.params, *histories.columns)
@@ -125,7 +127,8 @@ def describe_signs(
     alive = np.ones(len(own)) if purchases.edge else model.p_alive(*given)
     log_odds = {"model": 1 - alive * (1 - own), "own": own}
     signs = pd.DataFrame({name: _log_odds(p)[histories.which] for name, p in log_odds.items()})
-    signs = signs.set_index(customers.index).assign(chance=chance[histories.which])
+    signs = signs.set_index(customers.index)
+    signs = signs.assign(chance=chance[histories.which], once=(customers["purchases"] == 1).astype(float))
     rate = (purchases.params["r"] / model.k + customers["purchases"] - 1) / (
         purchases.params["alpha"] + customers["days_observed"]
     )
@@ -191,12 +194,17 @@ def fit_candidate(
     start from the purchase model as it is. Recency has none, and cannot fall with the days. `pooled` is the
     mean of the log odds of the other learned ones: a combination with equal weights is hard to beat, as
     weights and choices have errors of their own (Bates & Granger 1969, Operational Research Quarterly 20,
-    451-468; Genest & Zidek 1986, Statistical Science 1, 114-135: the logarithmic opinion pool).
+    451-468; Genest & Zidek 1986, Statistical Science 1, 114-135: the logarithmic opinion pool). Its level is
+    then learned once more, and one for those who bought once: its members see a rhythm that they do not have.
     """
     if name == MODEL:
         return Candidate(MODEL, slope=1.0)
     if name == POOLED:
-        return pool([fit_candidate(member, signs, missed, standards) for member in MEMBERS])
+        pooled = pool([fit_candidate(member, signs, missed, standards) for member in MEMBERS])
+        offset = np.concatenate([pooled.log_odds(*each) for each in zip(signs, standards, strict=True)])
+        once = np.concatenate([each[["once"]] for each in signs])
+        level, once_level = fit_logistic(once, np.concatenate(missed), offset, prior=PRIOR)
+        return replace(pooled, intercept=pooled.intercept + level, once=once_level)
     if name == RECENCY:
         points = np.concatenate([each[["recency"]].to_numpy() for each in signs])
         intercept, rise = fit_logistic(points, np.concatenate(missed), np.zeros(len(points)), prior=np.inf)
@@ -211,7 +219,8 @@ def fit_candidate(
     )
     offset = points["model"].to_numpy()
     intercept, *found = fit_logistic(points.to_numpy(), np.concatenate(missed), offset, prior=PRIOR)
-    return Candidate(name, intercept, 1 + found[-1], 0.0, dict(zip(used, found[:-1], strict=True)))
+    coefficients = dict(zip(used, found[:-1], strict=True))
+    return Candidate(name, intercept, slope=1 + found[-1], coefficients=coefficients)
 
 
 def pool(members: Sequence[Candidate]) -> Candidate:
@@ -222,7 +231,7 @@ def pool(members: Sequence[Candidate]) -> Candidate:
         sign: sum(each.coefficients.get(sign, 0.0) for each in members) / len(members)
         for sign in sorted(signs)
     }
-    return Candidate(POOLED, *map(float, means), coefficients)
+    return Candidate(POOLED, *map(float, means), coefficients=coefficients)
 
 
 def fit_logistic(points: Numbers, outcome: Numbers, offset: Numbers, *, prior: float) -> list[float]:

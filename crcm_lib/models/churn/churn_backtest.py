@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.churn.candidates import BASE_RATE, CANDIDATES, MODEL, RECENCY
+from crcm_lib.models.churn.candidates import BASE_RATE, CANDIDATES, MODEL, POOLED, RECENCY
 from crcm_lib.models.churn.churn_model import (
     ChurnModel,
     absences_that_ended,
@@ -126,8 +126,7 @@ def backtest_origins(
         return ChurnBacktest(model, reason, pd.DataFrame(), pd.DataFrame(), NO_ALERTS.copy(), edges)
     said = {name: [_predict(name, past[:place], past[place]) for place in places] for name in _names()}
     judged = [past[place] for place in places]
-    losses = _compare(said, judged)
-    name = losses.loc[losses["candidate"] != BASE_RATE, "candidate"].iloc[0]
+    losses, name = _compare(said, judged)
     predictions = pd.concat(
         [_describe(name, past[:place], past[place], horizon, false_alerts) for place in places]
     )
@@ -154,8 +153,11 @@ def _predict(name: str, earlier: Sequence[Origin], origin: Origin) -> Numbers:
     return (1 / (1 + np.exp(-log_odds))).clip(1e-4, 1 - 1e-4).to_numpy()
 
 
-def _compare(said: dict[str, list[Numbers]], origins: Sequence[Origin]) -> pd.DataFrame:
-    """The table `losses`, the smallest loss first; equal losses in the order of simplicity."""
+def _compare(said: dict[str, list[Numbers]], origins: Sequence[Origin]) -> tuple[pd.DataFrame, str]:
+    """The table `losses`, the smallest loss first, and the candidate selected.
+
+    That is the pooled one, unless others are better beyond chance; then the best of these.
+    """
     each = {
         name: [_log_loss(origin.missed, p) for origin, p in zip(origins, parts, strict=True)]
         for name, parts in said.items()
@@ -169,7 +171,9 @@ def _compare(said: dict[str, list[Numbers]], origins: Sequence[Origin]) -> pd.Da
         row |= {"against_recency": difference / base, "low": low / base, "high": high / base}
         row |= {f"{o.day:%Y-%m-%d}": loss.mean() for o, loss in zip(origins, each[name], strict=True)}
         rows.append(row)
-    return pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
+    losses = pd.DataFrame(rows).sort_values("loss", kind="stable", ignore_index=True)
+    better = [name for name in CANDIDATES if _paired(each[name], each[POOLED], origins)[2] < 0]
+    return losses, next((name for name in losses["candidate"] if name in better), POOLED)
 
 
 def _log_loss(missed: Numbers, p: Numbers) -> Numbers:

@@ -14,7 +14,10 @@ SETS = ALERTED, BY_PROBABILITY, BY_RECENCY, EVERYBODY = (
     "by_recency",
     "everybody",
 )
-COLUMNS = ("customers", "missed", "low", "high", "own_rate", "beyond", "beyond_more", "more_low", "more_high")
+COLUMNS = (
+    *("customers", "missed", "low", "high", "own_rate", "beyond"),
+    *("beyond_more", "more_low", "more_high", "above_low"),
+)
 NO_ALERTS = pd.DataFrame(columns=["chosen", *COLUMNS])
 
 
@@ -35,7 +38,8 @@ def judge_alerts(predictions: pd.DataFrame) -> pd.DataFrame:
     One row for each of `SETS` (`chosen`): `customers` (count), `missed` (share) with its 95 % interval `low`
     and `high` (Wilson); `own_rate`, the share that would have bought nothing by the own rate; `beyond`, the
     share missed beyond it; `beyond_more`, by how much that is more for those alerted than for this set, with
-    its 95 % interval `more_low`, `more_high` (a customer's origins stand together).
+    its 95 % interval `more_low`, `more_high` (a customer's origins stand together); `above_low`, the lower
+    end of that of this set's `beyond` less everybody's.
     """
     pool = predictions[predictions["within"]]
     weights = {name: _choose(pool, name) for name in SETS}
@@ -51,9 +55,9 @@ def judge_alerts(predictions: pd.DataFrame) -> pd.DataFrame:
             "own_rate": _mean(pool["p_if_active"].to_numpy(float), weight),
             "beyond": _mean(beyond, weight),
         }
-        rows.append(
-            row | {"beyond_more": difference, "more_low": difference - half, "more_high": difference + half}
-        )
+        row |= {"beyond_more": difference, "more_low": difference - half, "more_high": difference + half}
+        above, around = _difference(beyond, weight, weights[EVERYBODY], pool.index)
+        rows.append(row | {"above_low": above - around})
     return pd.DataFrame(rows, columns=["chosen", *COLUMNS])
 
 
@@ -61,13 +65,15 @@ def judge_past(alerts: pd.DataFrame, facts: dict) -> Reason:
     """Whether alerts are raised: past ones must be beyond chance and beyond recency, by the whole interval.
 
     What counts is who bought nothing beyond what the own rates give: that is what an alert is about. By the
-    longest absence one finds more who buy nothing, but many of those buy seldom and have not left.
+    longest absence one finds more who buy nothing, but many of those buy seldom and have not left. The fact
+    `recency_found` is whether that simple rule finds more than chance.
     """
     rows = alerts.set_index("chosen")
-    facts = facts | {"alerts": int(rows.loc[ALERTED, "customers"])}
+    found = bool(rows.loc[BY_RECENCY, "above_low"] > 0)
+    facts = facts | {"alerts": int(rows.loc[ALERTED, "customers"]), "recency_found": found}
     if facts["alerts"] < MIN_ALERTS:
         return Reason("few_past_alerts", facts)
-    if not rows.loc[EVERYBODY, "more_low"] > 0:
+    if not rows.loc[ALERTED, "above_low"] > 0:
         return Reason("not_beyond_chance", facts)
     if not rows.loc[BY_RECENCY, "more_low"] > 0:
         return Reason("not_beyond_recency", facts)

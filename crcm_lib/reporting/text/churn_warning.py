@@ -5,7 +5,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.churn import ChurnBacktest
 from crcm_lib.models.churn.alerts import PRESSING, SILENT
-from crcm_lib.models.churn.past_alerts import ALERTED, BY_RECENCY
+from crcm_lib.models.churn.past_alerts import ALERTED, BY_RECENCY, EVERYBODY
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows, write_rows
 
@@ -44,12 +44,13 @@ def describe_comparison(backtest: ChurnBacktest) -> str:
     rows = backtest.losses.set_index("candidate")
     best = rows.loc[backtest.model.candidate.name]
     if best["high"] < 0:
-        lead = _("The best is better than days since the last purchase by more than chance.")
+        lead = _("Selected: {name}; better than days since the last purchase by more than chance.")
     elif backtest.model.candidate.name == "recency":
-        lead = _("Nothing is better than days since the last purchase.")
+        lead = _("Selected: {name}; nothing is better.")
     else:
-        lead = _("Whether the best is better than days since the last purchase cannot be told.")
-    return fill(_("{words} {lead}"), words=fill(words, **facts), lead=lead)
+        lead = _("Selected: {name}; whether it is better than days since the last purchase cannot be told.")
+    name = name_candidates(backtest).set_axis(backtest.losses["candidate"])["candidate"][best.name]
+    return fill(_("{words} {lead}"), words=fill(words, **facts), lead=fill(lead, name=name))
 
 
 def describe_calibration(calibration: pd.DataFrame, days: int) -> str:
@@ -60,6 +61,22 @@ def describe_calibration(calibration: pd.DataFrame, days: int) -> str:
         return _("No picture: there is too little history to look back on.")
     words = _("Points by tenth of the probability of no purchase within {days:days} days. {parts}.")
     return fill(words, days=days, parts=parts)
+
+
+def describe_kinds(kinds: pd.DataFrame) -> str:
+    """The caption of one-time and repeat buyers: for whom what was said lies outside what was seen.
+
+    `kinds` are their rows of `ChurnBacktest.calibration`, small cells hidden.
+    """
+    known = kinds.dropna(subset="predicted")
+    if known.empty:
+        return _("Too little history to hold out, or too few customers of either kind.")
+    off = known[(known["predicted"] < known["low"]) | (known["predicted"] > known["high"])]
+    if off.empty:
+        return _("Said and seen on the days held out: what was said lies within the 95 % interval.")
+    part = _("of those who {group} {predicted:share} were said not to buy, {observed:share} did not")
+    words = _("Said and seen on the days held out, with 95 % intervals. Beyond chance it was off: {parts}.")
+    return fill(words, parts=fill_rows(part, off.assign(group=name_groups(off["group"]))))
 
 
 def name_groups(groups: pd.Series) -> pd.Series:
@@ -73,7 +90,7 @@ def name_sets(alerts: pd.DataFrame) -> pd.DataFrame:
         ALERTED: _("away for unusually long (alerts)"),
         "by_probability": _("as many with the highest probability of no purchase"),
         BY_RECENCY: _("as many with the most days since the last purchase"),
-        "everybody": _("everybody who had bought within the horizon"),
+        EVERYBODY: _("everybody who had bought within the horizon"),
     }
     return alerts.assign(chosen=alerts["chosen"].map(names))
 
@@ -196,6 +213,38 @@ def describe_silence(backtest: ChurnBacktest) -> str:
     return fill(reasons[backtest.reason.rule], **backtest.reason.facts)
 
 
+def describe_calls(backtest: ChurnBacktest, alerts: pd.DataFrame) -> str:
+    """By what the list of calls is ordered and how well that did before; or why there is none.
+
+    `alerts` is the table of past alerts, small cells hidden.
+    """
+    rows = alerts.dropna(subset="missed").set_index("chosen") if len(alerts) else alerts
+    if backtest.model.alerts_hold:
+        return _("Alerts that pay a call, the most value at risk first")
+    silence = describe_silence(backtest)
+    if not backtest.reason.facts.get("recency_found") or not {BY_RECENCY, EVERYBODY} <= set(rows.index):
+        return silence
+    words = _(
+        "{silence} So the list is by that simple rule, the longest away first, of those for whom a call "
+        "pays: of 100 chosen so on earlier days {other:count} bought nothing in the {days:days} days after, "
+        "of 100 of all {all:count}."
+    )
+    missed = 100 * rows["missed"]
+    days = backtest.model.horizon_days
+    return fill(words, silence=silence, other=missed[BY_RECENCY], all=missed[EVERYBODY], days=days)
+
+
+def caption_states(backtest: ChurnBacktest, currency: str) -> str:
+    """The caption of the states; probabilities that could not be held out are said to be so."""
+    if backtest.losses.empty:
+        words = _(
+            "Money in {currency}. The probability is the purchase model's, which nothing has tested here"
+        )
+    else:
+        words = _("Money in {currency}")
+    return fill(words, currency=currency)
+
+
 def describe_declines(declines: pd.DataFrame, at_least: float, *, min_cell: int) -> str:
     """How many are away no longer than usual but spend less, and that this raises no alert."""
     if len(declines) < min_cell:
@@ -208,8 +257,15 @@ def describe_declines(declines: pd.DataFrame, at_least: float, *, min_cell: int)
     return fill(words, n=len(declines), share=at_least)
 
 
+def name_unit(basis: str, currency: str) -> str:
+    """What money at risk is: of `basis` "margin" or "spend"."""
+    return fill(
+        {"margin": _("{currency} of margin"), "spend": _("{currency} of spend")}[basis], currency=currency
+    )
+
+
 def describe_churn(
-    states: pd.DataFrame, backtest: ChurnBacktest, alerts: pd.DataFrame, basis: str, currency: str
+    states: pd.DataFrame, backtest: ChurnBacktest, alerts: pd.DataFrame, cost: pd.DataFrame, unit: str
 ) -> Takeaway:
     """Who is worth a call, what is at risk with them, whether that was right before, and what has stopped.
 
@@ -222,21 +278,24 @@ def describe_churn(
         From `models.churn.backtest_churn`.
     alerts
         Its table of past alerts, small cells hidden.
-    basis
-        What value counts: "margin" or "spend".
+    cost
+        From `models.churn.vary_cost`, small cells hidden; the middle row is the policy's cost.
+    unit
+        From `name_unit`.
     """
     shown = states.dropna(subset="customers").set_index("state")
     silent = _(
         "{n:count} customers have bought nothing for longer than {days:days} days: nothing of theirs is "
         "counted as at risk."
     )
-    count = shown["customers"].get(SILENT, 0)
-    gone = fill(silent, n=count, days=backtest.model.horizon_days) if count > 0 else ""
+    days, count = backtest.model.horizon_days, shown["customers"].get(SILENT, 0)
+    gone = fill(silent, n=count, days=days) if count > 0 else ""
     past = describe_past(backtest, alerts)
     if not backtest.model.alerts_hold:
-        why = describe_silence(backtest)
         past = past if backtest.reason.rule.startswith("not_beyond") else ""
-        return takeaway(_("{why} {past} {gone}"), why=why, past=past, gone=gone)
+        called = _describe_worth(cost.iloc[len(cost) // 2], unit, days)
+        words = _("{why} {called} {past} {gone}")
+        return takeaway(words, why=describe_silence(backtest), called=called, past=past, gone=gone)
     pressing = shown[shown.index.isin(PRESSING) & (shown["customers"] > 0)]
     if pressing.empty:
         return takeaway(
@@ -245,17 +304,27 @@ def describe_churn(
             gone=gone,
         )
     words = _(
-        "**{n:count}** customers are worth a call ({alerts}), with **{risk:money} {currency}** of {basis} at "
-        "risk within {days:days} days. {past} {gone}"
+        "**{n:count}** customers are worth a call ({alerts}), with **{risk:money}** {unit} at risk within "
+        "{days:days} days. {past} {gone}"
     )
     return takeaway(
         words,
         n=pressing["customers"].sum(),
         alerts=_(" or ").join(pressing.index),
         risk=pressing["value_at_risk"].sum(),
-        currency=currency,
-        basis={"margin": _("margin"), "spend": _("spend")}[basis],
-        days=backtest.model.horizon_days,
+        unit=unit,
+        days=days,
         past=past,
         gone=gone,
     )
+
+
+def _describe_worth(row: pd.Series, unit: str, days: int) -> str:
+    """How many the simple rule finds worth a call; "" where they are few or none."""
+    if pd.isna(row["customers"]) or not row["customers"]:
+        return ""
+    words = _(
+        "By that simple rule {n:count} customers are worth a call, with {risk:money} {unit} at risk "
+        "within {days:days} days."
+    )
+    return fill(words, n=row["customers"], risk=row["value_at_risk"], unit=unit, days=days)
