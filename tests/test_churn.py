@@ -392,23 +392,18 @@ def test_where_alerts_do_not_hold_none_is_raised_and_it_is_said_why(backtest, to
     churn, before = score(quiet, today, value), score(backtest, today, value)
     assert set(churn["alert"]) == {"none"}
     assert (churn.loc[before["alert"] != "none", "reason"] == "alerts_not_raised").all()
-    for rule, recency_found, called in (
-        ("few_past_alerts", True, False),
-        ("not_beyond_chance", False, False),
-        ("not_beyond_recency", True, True),
-    ):
-        reason = replace(backtest.reason, rule=rule, facts={"recency_found": recency_found})
-        calls = choose_calls(churn, replace(quiet, reason=reason))
-        assert set(calls.index) == (set(churn.index[~churn["silent_beyond_horizon"]]) if called else set())
-        assert calls["days_since_last"].is_monotonic_decreasing
-        assert calls["days_since_last"].to_numpy() == pytest.approx(
-            today.loc[calls.index, "days_since_last"].to_numpy()
-        )
+    assert choose_calls(churn, "nothing").empty
+    assert set(choose_calls(churn, "unusual_absence").index) == set(before.index[before["alert"] != "none"])
+    calls = choose_calls(churn, "days_since_last")
+    assert set(calls.index) == set(churn.index[~churn["silent_beyond_horizon"]])
+    assert calls["days_since_last"].is_monotonic_decreasing
+    known = today.loc[calls.index, "days_since_last"]
+    assert calls["days_since_last"].to_numpy() == pytest.approx(known.to_numpy())
 
 
 def test_where_alerts_hold_those_alerted_are_called_the_most_value_at_risk_first(backtest, today, value):
     churn = score(backtest, today, value)
-    calls = choose_calls(churn, backtest)
+    calls = choose_calls(churn, "alert")
     assert set(calls.index) == set(churn.index[churn["alert"] != "none"])
     assert calls["value_at_risk"].is_monotonic_decreasing
     assert set(find_worth(calls, call_cost=6.0, call_success=0.1)["alert"]) <= {"urgent", "warning"}
@@ -437,7 +432,7 @@ def test_a_company_without_buyers_or_with_one_ends_without_a_traceback(backtest,
 
 def test_what_a_call_costs_decides_how_many_are_worth_one(backtest, today, value):
     churn = score(backtest, today, value)
-    rows = vary_cost(choose_calls(churn, backtest), call_cost=6.0, call_success=0.1)
+    rows = vary_cost(choose_calls(churn, "alert"), call_cost=6.0, call_success=0.1)
     assert rows["call_cost"].to_list() == [3.0, 6.0, 12.0]
     assert rows["customers"].is_monotonic_decreasing
     assert rows["customers"][1] == churn["alert"].isin(["warning", "urgent"]).sum()
@@ -488,21 +483,24 @@ def test_whose_money_has_stopped_is_in_no_comparison():
 
 
 @pytest.mark.parametrize(
-    ("count", "chance", "recency", "rule"),
+    ("count", "chance", "recency", "rule", "by_days", "otherwise"),
     [
-        (9, 0.1, 0.1, "few_past_alerts"),
-        (10, -0.01, 0.1, "not_beyond_chance"),
-        (10, 0.1, -0.01, "not_beyond_recency"),
-        (10, 0.1, 0.1, "alerts_hold"),
+        (9, 0.1, 0.1, "few_past_alerts", "nothing", "nothing"),
+        (10, -0.01, 0.1, "not_beyond_chance", "days_since_last", "nothing"),
+        (10, 0.1, -0.01, "not_beyond_recency", "days_since_last", "unusual_absence"),
+        (10, 0.1, 0.1, "alerts_hold", "alert", "alert"),
     ],
 )
 def test_alerts_are_raised_where_the_whole_interval_is_beyond_chance_and_recency(
-    count, chance, recency, rule
+    count, chance, recency, rule, by_days, otherwise
 ):
     rows = judge_alerts(rows_of()).set_index("chosen")
     rows.loc["alerted", "customers"] = count
     rows.loc["alerted", "above_low"], rows.loc["by_recency", "more_low"] = chance, recency
-    assert judge_past(rows.reset_index(), {}).rule == rule
+    for above, calls_by in ((0.01, by_days), (-0.01, otherwise)):
+        rows.loc["by_recency", "above_low"] = above
+        found = judge_past(rows.reset_index(), {})
+        assert (found.rule, found.facts["calls_by"]) == (rule, calls_by)
 
 
 # Rhythm and decline
@@ -679,30 +677,46 @@ def test_nothing_that_is_said_of_alerts_gives_a_small_group_away(backtest):
     assert "50 customers have bought nothing for longer than 90 days" in large
 
 
-@pytest.mark.parametrize(("customers", "said_so"), [(0, False), (None, False), (12, True)])
-def test_without_alerts_the_headline_calls_whom_the_simple_rule_finds_worth_it(backtest, customers, said_so):
+@pytest.mark.parametrize(
+    ("customers", "calls_by", "said"),
+    [
+        (0, "days_since_last", ""),
+        (None, "days_since_last", ""),
+        (12, "days_since_last", "By that simple rule 12 customers are worth a call, with 345 EUR of spend"),
+        (12, "unusual_absence", "make 12 customers worth a call, with 345 EUR of spend"),
+    ],
+)
+def test_without_alerts_the_headline_calls_whom_another_rule_finds_worth_it(
+    backtest, customers, calls_by, said
+):
     quiet = replace(backtest, model=replace(backtest.model, alerts_hold=False))
-    quiet = replace(quiet, reason=replace(backtest.reason, rule="not_beyond_recency"))
+    facts = backtest.reason.facts | {"calls_by": calls_by}
+    quiet = replace(quiet, reason=replace(backtest.reason, rule="not_beyond_recency", facts=facts))
     states = pd.DataFrame({"state": ["urgent", "none"], "customers": [0, 50], "value_at_risk": [0.0, 9.0]})
     cost = pd.DataFrame({"customers": [99, customers, 9], "value_at_risk": [9.0, 345.0, 9.0]})
-    said = words.describe_churn(states, quiet, backtest.alerts, cost, "EUR of spend").markdown
-    assert said.startswith("No alerts are raised")
-    assert ("By that simple rule 12 customers are worth a call, with 345 EUR of spend" in said) is said_so
-    assert ("worth a call" in said) is said_so
+    found = words.describe_churn(states, quiet, backtest.alerts, cost, "EUR of spend").markdown
+    assert found.startswith("No alerts are raised")
+    assert said in found
+    assert ("worth a call" in found) is bool(said)
 
 
-def test_the_list_of_calls_says_by_which_rule_it_is(backtest):
+@pytest.mark.parametrize(
+    ("calls_by", "hidden", "said"),
+    [
+        ("days_since_last", False, "by that simple rule"),
+        ("unusual_absence", False, "the unusual absences for which a call pays"),
+        ("days_since_last", True, ""),  # too few to tell how well it did
+        ("nothing", False, ""),
+    ],
+)
+def test_the_list_of_calls_says_by_which_rule_it_is(backtest, calls_by, hidden, said):
     assert "most value at risk first" in words.describe_calls(backtest, backtest.alerts)
-    for found, alerts, said in (
-        (True, backtest.alerts, "the longest away first"),
-        (False, backtest.alerts, None),
-        (True, backtest.alerts.assign(missed=np.nan), None),  # hidden: too few to tell
-    ):
-        reason = replace(backtest.reason, rule="not_beyond_recency", facts={"recency_found": found})
-        quiet = replace(backtest, model=replace(backtest.model, alerts_hold=False), reason=reason)
-        words_of_it = words.describe_calls(quiet, alerts)
-        assert words_of_it.startswith("No alerts are raised")
-        assert ("by that simple rule" in words_of_it) == (said is not None)
+    reason = replace(backtest.reason, rule="not_beyond_recency", facts={"calls_by": calls_by})
+    quiet = replace(backtest, model=replace(backtest.model, alerts_hold=False), reason=reason)
+    alerts = backtest.alerts.assign(missed=np.nan) if hidden else backtest.alerts
+    found = words.describe_calls(quiet, alerts)
+    assert found.startswith("No alerts are raised")
+    assert said in found if said else "list" not in found
 
 
 def test_one_time_buyers_are_said_to_be_judged_wrongly_only_where_the_interval_says_so():

@@ -105,8 +105,9 @@ def measure_silence(way: str, seed: int) -> dict[str, float]:
         found["raised"] = rule == "alerts_hold"
         found["more_than_recency"] = rule == "alerts_hold" and more["more_low"] > 0
         found["fewer_than_recency"] = rule == "not_beyond_recency" and more["more_high"] < 0
-        found["called_by_recency"] = (
-            rule.startswith("not_beyond") and backtest.reason.facts["recency_found"]
+        found["called_all_the_same"] = backtest.reason.facts["calls_by"] in (
+            "days_since_last",
+            "unusual_absence",
         )
     return found
 
@@ -130,7 +131,7 @@ def measure_voice(seed: int) -> dict[str, float]:
 
 FALSE = (0, at_most_5_percent(400))
 VOICE = ("half_of_leavers_found", "raised", "more_than_recency")
-CLAIMS = dict.fromkeys(["raised", "more_than_recency", "fewer_than_recency", "called_by_recency"], FALSE)
+CLAIMS = dict.fromkeys(["raised", "more_than_recency", "fewer_than_recency", "called_all_the_same"], FALSE)
 LEAVING = (
     World(
         "nobody_leaves_fast_slow",

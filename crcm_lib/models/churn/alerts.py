@@ -5,8 +5,9 @@ import pandas as pd
 
 from crcm_lib.models.churn.absence import measure_decline, measure_rhythm
 from crcm_lib.models.churn.candidates import REASONS
-from crcm_lib.models.churn.churn_backtest import FALSE_ALERTS, ChurnBacktest, find_unusual
+from crcm_lib.models.churn.churn_backtest import FALSE_ALERTS, find_unusual
 from crcm_lib.models.churn.churn_model import ONCE, ChurnModel
+from crcm_lib.models.churn.past_alerts import BY_ABSENCE, BY_ALERT, BY_DAYS
 from crcm_lib.schema.tables import check
 
 ALERTS = ("none", "watch", "warning", "urgent")
@@ -95,20 +96,20 @@ def _join_reasons(said: pd.DataFrame, buyers: pd.DataFrame) -> np.ndarray:
     )
 
 
-def choose_calls(churn: pd.DataFrame, backtest: ChurnBacktest) -> pd.DataFrame:
+def choose_calls(churn: pd.DataFrame, calls_by: str) -> pd.DataFrame:
     """The customers who may be called, first things first: rows of `churn`, with `days_since_last`.
 
-    Those alerted, the most value at risk first. Where past alerts were no better than days since the last
-    purchase, and that simple rule found more than chance, it is used: whoever bought within the horizon, the
-    longest away first. Nobody where neither found anything, or nothing could be judged.
+    `calls_by` is the fact of `past_alerts.judge_past`. Those alerted, or unusually long away, come with the
+    most value at risk first; by the days since the last purchase whoever bought within the horizon, the
+    longest away first.
     """
     rows = churn.assign(days_since_last=churn["overdue_ratio"] * churn["gap_days"]).sort_index()
-    if backtest.model.alerts_hold:
-        alerted = rows[rows["alert"] != "none"]
-        return alerted.sort_values("value_at_risk", ascending=False, kind="stable")
-    by_rule = backtest.reason.rule.startswith("not_beyond") and backtest.reason.facts["recency_found"]
-    within = rows[~rows["silent_beyond_horizon"]] if by_rule else rows.iloc[:0]
-    return within.sort_values("days_since_last", ascending=False, kind="stable")
+    if calls_by == BY_DAYS:
+        within = rows[~rows["silent_beyond_horizon"]]
+        return within.sort_values("days_since_last", ascending=False, kind="stable")
+    chosen = {BY_ALERT: rows["alert"] != "none", BY_ABSENCE: rows["reason"] == NOT_RAISED}
+    found = rows[chosen[calls_by]] if calls_by in chosen else rows.iloc[:0]
+    return found.sort_values("value_at_risk", ascending=False, kind="stable")
 
 
 def find_worth(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:

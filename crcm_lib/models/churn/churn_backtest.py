@@ -15,7 +15,7 @@ from crcm_lib.models.churn.churn_model import (
     learn_churn_model,
 )
 from crcm_lib.models.churn.origins import Origin, list_origins
-from crcm_lib.models.churn.past_alerts import NO_ALERTS, judge_alerts, judge_past
+from crcm_lib.models.churn.past_alerts import BY_NOTHING, NO_ALERTS, judge_alerts, judge_past
 from crcm_lib.models.histories import Numbers
 from crcm_lib.models.reasons import Reason
 from crcm_lib.schema.engine import Engine
@@ -121,7 +121,7 @@ def backtest_origins(
     edges = sum(origin.purchase_fit.edge != "" for origin in origins), len(origins)
     places = [place for place in range(1, len(past)) if _can_learn(past[:place])]
     if not places:
-        reason = Reason("too_few_origins", {"origins": len(past), "days": horizon})
+        reason = Reason("too_few_origins", {"origins": len(past), "days": horizon, "calls_by": BY_NOTHING})
         model = learn_churn_model(origins, horizon, MODEL)
         return ChurnBacktest(model, reason, pd.DataFrame(), pd.DataFrame(), NO_ALERTS.copy(), edges)
     said = {name: [_predict(name, past[:place], past[place]) for place in places] for name in _names()}

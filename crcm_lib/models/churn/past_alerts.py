@@ -8,6 +8,7 @@ from crcm_lib.models.reasons import Reason
 from crcm_lib.stats import Z_95, wilson
 
 MIN_ALERTS = 10  # past alerts below which nothing is said of them
+BY_ALERT, BY_DAYS, BY_ABSENCE, BY_NOTHING = "alert", "days_since_last", "unusual_absence", "nothing"
 SETS = ALERTED, BY_PROBABILITY, BY_RECENCY, EVERYBODY = (
     "alerted",
     "by_probability",
@@ -65,19 +66,22 @@ def judge_past(alerts: pd.DataFrame, facts: dict) -> Reason:
     """Whether alerts are raised: past ones must be beyond chance and beyond recency, by the whole interval.
 
     What counts is who bought nothing beyond what the own rates give: that is what an alert is about. By the
-    longest absence one finds more who buy nothing, but many of those buy seldom and have not left. The fact
-    `recency_found` is whether that simple rule finds more than chance.
+    longest absence one finds more who buy nothing, but many of those buy seldom and have not left.
+
+    The fact `calls_by` says by what a list of calls is made: by alerts where they hold; else by the days
+    since the last purchase, if that simple rule found more than chance; else by unusual absences, if these
+    did.
     """
     rows = alerts.set_index("chosen")
-    found = bool(rows.loc[BY_RECENCY, "above_low"] > 0)
-    facts = facts | {"alerts": int(rows.loc[ALERTED, "customers"]), "recency_found": found}
+    facts = facts | {"alerts": int(rows.loc[ALERTED, "customers"]), "calls_by": BY_NOTHING}
     if facts["alerts"] < MIN_ALERTS:
         return Reason("few_past_alerts", facts)
+    by_days = {"calls_by": BY_DAYS} if rows.loc[BY_RECENCY, "above_low"] > 0 else {}
     if not rows.loc[ALERTED, "above_low"] > 0:
-        return Reason("not_beyond_chance", facts)
+        return Reason("not_beyond_chance", facts | by_days)
     if not rows.loc[BY_RECENCY, "more_low"] > 0:
-        return Reason("not_beyond_recency", facts)
-    return Reason("alerts_hold", facts)
+        return Reason("not_beyond_recency", facts | {"calls_by": BY_ABSENCE} | by_days)
+    return Reason("alerts_hold", facts | {"calls_by": BY_ALERT})
 
 
 def _choose(pool: pd.DataFrame, name: str) -> Numbers:

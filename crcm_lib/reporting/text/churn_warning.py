@@ -5,7 +5,14 @@ import pandas as pd
 from crcm_lib.i18n import _
 from crcm_lib.models.churn import ChurnBacktest
 from crcm_lib.models.churn.alerts import PRESSING, SILENT
-from crcm_lib.models.churn.past_alerts import ALERTED, BY_RECENCY, EVERYBODY
+from crcm_lib.models.churn.past_alerts import (
+    ALERTED,
+    BY_ABSENCE,
+    BY_ALERT,
+    BY_DAYS,
+    BY_RECENCY,
+    EVERYBODY,
+)
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows, write_rows
 
@@ -214,24 +221,30 @@ def describe_silence(backtest: ChurnBacktest) -> str:
 
 
 def describe_calls(backtest: ChurnBacktest, alerts: pd.DataFrame) -> str:
-    """By what the list of calls is ordered and how well that did before; or why there is none.
+    """By what the list of calls is made and how well that did before; or why there is none.
 
     `alerts` is the table of past alerts, small cells hidden.
     """
-    rows = alerts.dropna(subset="missed").set_index("chosen") if len(alerts) else alerts
-    if backtest.model.alerts_hold:
-        return _("Alerts that pay a call, the most value at risk first")
-    silence = describe_silence(backtest)
-    if not backtest.reason.facts.get("recency_found") or not {BY_RECENCY, EVERYBODY} <= set(rows.index):
-        return silence
-    words = _(
-        "{silence} So the list is by that simple rule, the longest away first, of those for whom a call "
-        "pays: of 100 chosen so on earlier days {other:count} bought nothing in the {days:days} days after, "
-        "of 100 of all {all:count}."
-    )
-    missed = 100 * rows["missed"]
-    days = backtest.model.horizon_days
-    return fill(words, silence=silence, other=missed[BY_RECENCY], all=missed[EVERYBODY], days=days)
+    rows, by = alerts.dropna(subset="missed").set_index("chosen"), backtest.reason.facts["calls_by"]
+    lists = {
+        BY_ALERT: _("Alerts that pay a call, the most value at risk first"),
+        BY_DAYS: _(
+            "{silence} So the list is by that simple rule, the longest away first, of those for whom a call "
+            "pays: of 100 chosen so on earlier days {chosen:count} bought nothing in the {days:days} days "
+            "after, of 100 of all {all:count}."
+        ),
+        BY_ABSENCE: _(
+            "{silence} They did find more than chance, so the list has the unusual absences for which a call "
+            "pays: of 100 of them on earlier days {chosen:count} bought nothing in the {days:days} days "
+            "after, of 100 of all {all:count}."
+        ),
+    }
+    chosen = {BY_DAYS: BY_RECENCY, BY_ABSENCE: ALERTED}.get(by, EVERYBODY)
+    if by not in lists or (by != BY_ALERT and not {chosen, EVERYBODY} <= set(rows.index)):
+        return describe_silence(backtest)
+    missed, days = 100 * rows["missed"], backtest.model.horizon_days
+    known = {"chosen": missed.get(chosen), "all": missed.get(EVERYBODY), "days": days}
+    return fill(lists[by], silence=describe_silence(backtest), **known)
 
 
 def caption_states(backtest: ChurnBacktest, currency: str) -> str:
@@ -293,7 +306,7 @@ def describe_churn(
     past = describe_past(backtest, alerts)
     if not backtest.model.alerts_hold:
         past = past if backtest.reason.rule.startswith("not_beyond") else ""
-        called = _describe_worth(cost.iloc[len(cost) // 2], unit, days)
+        called = _describe_worth(cost.iloc[len(cost) // 2], backtest.reason.facts["calls_by"], unit, days)
         words = _("{why} {called} {past} {gone}")
         return takeaway(words, why=describe_silence(backtest), called=called, past=past, gone=gone)
     pressing = shown[shown.index.isin(PRESSING) & (shown["customers"] > 0)]
@@ -319,12 +332,18 @@ def describe_churn(
     )
 
 
-def _describe_worth(row: pd.Series, unit: str, days: int) -> str:
-    """How many the simple rule finds worth a call; "" where they are few or none."""
+def _describe_worth(row: pd.Series, calls_by: str, unit: str, days: int) -> str:
+    """How many are worth a call though nobody is alerted; "" where they are few or none."""
     if pd.isna(row["customers"]) or not row["customers"]:
         return ""
-    words = _(
-        "By that simple rule {n:count} customers are worth a call, with {risk:money} {unit} at risk "
-        "within {days:days} days."
-    )
-    return fill(words, n=row["customers"], risk=row["value_at_risk"], unit=unit, days=days)
+    words = {
+        BY_DAYS: _(
+            "By that simple rule {n:count} customers are worth a call, with {risk:money} {unit} at risk "
+            "within {days:days} days."
+        ),
+        BY_ABSENCE: _(
+            "Unusual absences, which found more than chance, make {n:count} customers worth a call, with "
+            "{risk:money} {unit} at risk within {days:days} days."
+        ),
+    }
+    return fill(words[calls_by], n=row["customers"], risk=row["value_at_risk"], unit=unit, days=days)
