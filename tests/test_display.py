@@ -227,10 +227,16 @@ def test_a_table_at_the_limit_is_whole():
     assert "more" not in html_of(pd.DataFrame({"n": range(display.MAX_ROWS)}))
 
 
-def test_an_empty_table_has_its_heads_and_says_so():
-    page = html_of(pd.DataFrame({"tier": pd.Series(dtype="str"), "customers": pd.Series(dtype="int")}))
-    assert page.count("<th ") == 2
-    assert "no rows</td></tr></tfoot>" in page
+def test_in_place_of_an_empty_table_stands_the_reason(show):
+    empty = pd.DataFrame({"tier": pd.Series(dtype="str"), "customers": pd.Series(dtype="int")})
+    assert html_of(empty) == "<p>no rows</p>"
+    assert html_of(display.caption(empty, "Tiers")) == "<p>Tiers: no rows</p>"
+    told = display.caption(empty, "Tiers", otherwise="Nobody <buys>.")
+    assert html_of(told) == "<p>Nobody &lt;buys&gt;.</p>"
+    assert show(told)["text/plain"] == "Nobody <buys>."
+    filled = display.caption(pd.DataFrame({"n": [1]}), "Tiers", otherwise="Nobody buys.")
+    assert "Nobody" not in html_of(filled)
+    assert "Tiers" in html_of(filled)
 
 
 def test_showing_a_frame_leaves_it_as_it_was(show):

@@ -1,5 +1,7 @@
 """Contribution: to the cent, from what is known, and in words where it is not."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -377,6 +379,8 @@ def test_the_whale_curve_on_paper():
     assert "25.0%: 250; 50.0%: 500" in describe_curve(curve, points(curve), "EUR")
     assert "25.0% of 20 customers cost more than they bring" in describe_whale(curve, 5)
     assert "137.5% of today's" in describe_whale(curve, 5)
+    hardly = whale_curve(as_waterfall([1000.0] * 15 + [-0.1] * 5), min_group=5)
+    assert describe_whale(hardly, 5).endswith("together that is hardly anything of what remains.")
 
 
 def test_a_company_that_loses_on_the_whole_has_no_share_of_its_peak():
@@ -408,13 +412,17 @@ def test_large_customers_who_cost_money_are_listed_with_what_costs_most():
     assert found["main_step_share"].to_list() == [0.5]
     assert found["usual_share"].to_list() == pytest.approx([521 / 3900])
     assert write_reasons(found).to_list() == ["late payment: 50.0% of gross sales, 13.4% of everybody's"]
-    assert caption_unprofitable(found, "EUR") == "Together they cost 200 EUR more than they bring"
+    told = caption_unprofitable(found, whale_curve(waterfall), "EUR")
+    assert told == "Together they cost 200 EUR more than they bring"
 
 
 def test_where_no_large_customer_costs_money_that_is_said():
     waterfall = as_waterfall([*[50.0] * 40, *[-5.0] * 10], [*[200.0] * 40, *[10.0] * 10])
     found = list_unprofitable(waterfall)
-    assert caption_unprofitable(found, "EUR") == "None of the fifth with the largest gross sales."
+    curve = whale_curve(waterfall)
+    assert caption_unprofitable(found, curve, "EUR") == "None of the fifth with the largest gross sales."
+    told = caption_unprofitable(found, replace(curve, known=False), "EUR")
+    assert told == "Cost is unknown, and so is who costs more than they bring."
     assert write_reasons(found).empty
 
 

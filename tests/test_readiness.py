@@ -2,9 +2,11 @@
 
 from fixtures.store import GOOD
 
+from crcm_lib.features.customers import summarise_customers
 from crcm_lib.ingest.cleaning.readiness import CAPABILITIES
 from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
+from crcm_lib.schema.engine import open_engine
 
 
 def test_an_optional_table_without_records_stops_nothing_and_is_not_available(store):
@@ -46,3 +48,25 @@ def test_warnings_name_what_the_data_carry_in_part_or_not_at_all(store):
     warnings = data_quality.list_warnings(verdict)
     assert len(warnings) == (verdict["verdict"] != "yes").sum()
     assert "contacts: not available: no contacts table" in warnings
+
+
+def test_repeat_buyers_are_counted_as_the_customer_profile_counts_them(store):
+    """A bought on one day, as the other was returned; B on two, one of them for nothing; C returned all."""
+    out = store.write(
+        [
+            "A,2024-01-05,mug,10",
+            "A,2024-01-08,jar,10",
+            "A,2024-01-10,jar,-10",
+            "B,2024-01-05,mug,10",
+            "B,2024-01-06,jar,0",
+            "C,2024-01-05,mug,10",
+            "C,2024-01-06,mug,-10",
+            "D,2024-01-05,mug,10",
+            "D,2024-01-06,jar,-3",
+        ]
+    ).clean()
+    verdict = tables.read(out, "verdict").set_index("capability")["counted"]
+    purchases = summarise_customers(open_engine(out), as_of="2024-01-10")["purchases"]
+    assert purchases.to_dict() == {"A": 1, "B": 2, "C": 0, "D": 1}
+    assert verdict["rfm_scores"] == (purchases > 0).sum() == 3
+    assert verdict["predicted_value"] == verdict["churn_rhythm"] == (purchases > 1).sum() == 1

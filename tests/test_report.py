@@ -317,6 +317,19 @@ def test_the_card_of_stages_says_what_became_of_those_so_named_before(folder):
     )
 
 
+def test_the_cards_say_where_nobody_is_lost_and_no_alert_is_raised(folder):
+    before = {card.label: card.note for card in kpis.cards(folder, make_run())}
+    assert not before["Active customers"].endswith("nobody is called lost")
+    assert before["Spend at risk"] == "with 6 customers under a warning or an urgent alert"
+    stages = tables.read(folder, "stages").replace({"stage": {"lost": "one order"}})
+    tables.write(stages, folder, "stages")
+    churn = tables.read(folder, "churn").replace({"alert": {"urgent": "none"}})
+    tables.write(churn, folder, "churn")
+    after = {card.label: card.note for card in kpis.cards(folder, make_run())}
+    assert after["Active customers"] == "75% of customers; at risk: 25; nobody is called lost"
+    assert after["Spend at risk"] == "no alert is raised"
+
+
 def test_cards_of_absent_tables_are_absent(folder):
     for name in ("stages", "value", "churn", "tiers", "verdict"):
         tables.table_path(folder, name).unlink()

@@ -329,7 +329,9 @@ def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
     assert "broken and late have 1 each: no cause leads." in words
     nobody, none = (service.net_promoter_score(NOBODY), silent), {"causes": []}
     words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["surveys"]).markdown
-    assert words == "Satisfaction not available: no `surveys` table."
+    assert words == "Not available: no surveys table."
+    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["tickets", "surveys"]).markdown
+    assert words == "Not available: no tickets table and no surveys table."
     words = text.describe_satisfaction(nobody, waits.iloc[:0], none, []).markdown
     assert words == "Too few tickets and answers to say anything."
 

@@ -201,10 +201,16 @@ def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, cus
     assert shown["used"].sum() == pytest.approx(1)
     absent = shown[shown["used"] == 0]
     assert (absent["absence"] != "").all()
-    remarks = text.write_weights(absent)["remark"]
+    remarks = text.write_weights(absent, history_days=365)["remark"]
     assert "not available: no `churn`" in set(remarks)
     assert "not available: `growth_outlook` is empty" not in set(remarks)
     assert "not available: no `margin_total` in `customer_features`" in set(remarks)
+    short = text.write_weights(shown, history_days=23).set_index("indicator")["remark"]
+    assert short["spend in a year"] == "23 days are known"
+    assert short["time with us"] == ""
+    assert (
+        text.write_weights(shown, history_days=365).set_index("indicator")["remark"]["spend in a year"] == ""
+    )
     contribution = shown[shown["criterion"] == "contribution"]["used"].sum()
     assert contribution == pytest.approx(0.35 / (0.35 + 0.25 + 0.15 + 0.10))
 
@@ -401,10 +407,25 @@ def test_another_releases_scorecard_is_refused_and_the_order_of_criteria_is_kept
 # In words
 
 
+def test_a_sum_of_what_is_known_of_nobody_is_no_zero(placed, customers):
+    unknown = pd.Series(dtype="float64")
+    shown = tiers.summarise_tiers(placed, POLICY, spend=customers["spend_365d"], value=unknown)
+    assert shown[["value", "value_share"]].isna().all(axis=None)
+    few = placed[placed["tier"] != "growth"]
+    known = tiers.summarise_tiers(few, POLICY, value=pd.Series(2.0, few.index[:9])).set_index("tier")
+    assert known["value"].sum() == 18
+    assert known.loc["growth", ["customers", "value"]].to_list() == [0, 0]
+
+
 def test_the_takeaway_names_the_two_best_tiers_or_says_that_they_are_too_few(placed, customers):
     summary = tiers.summarise_tiers(placed, POLICY, spend=customers["spend_365d"])
     past = compare_rules([], POLICY), follow_growth([], POLICY), POLICY
-    assert "**strategic and key** are " in text.describe_classification(summary, placed, *past).markdown
+    words = text.describe_classification(summary, placed, *past, history_days=365).markdown
+    assert "**strategic and key** are " in words
+    assert "of last year's spend. " in words
+    short = text.describe_classification(summary, placed, *past, history_days=23).markdown
+    assert "of the spend of 23 days. " in short
+    assert "year" not in short
     hidden = summary.assign(customers_share=np.nan, spend_share=np.nan)
-    words = text.describe_classification(hidden, placed, *past).markdown
+    words = text.describe_classification(hidden, placed, *past, history_days=365).markdown
     assert "410 customers have a tier and a reason; **strategic and key** are too few" in words

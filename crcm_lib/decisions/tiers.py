@@ -128,7 +128,8 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
     policy
         Names all tiers, also those that nobody reached.
     amounts
-        Amounts per customer by name, in the data's currency; an unknown amount adds nothing.
+        Amounts per customer by name, in the data's currency; an unknown amount adds nothing, and a total of
+        unknown amounts only is missing.
 
     Returns
     -------
@@ -149,7 +150,8 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
         }
     )
     for name, amount in amounts.items():
-        totals = amount.reindex(tiers.index).groupby(tiers["tier"]).sum().reindex(order, fill_value=0.0)
+        known = amount.reindex(tiers.index).groupby(tiers["tier"]).sum(min_count=1).reindex(order)
+        totals = known if known.isna().all() else known.mask(sizes == 0, 0.0)
         summary[name] = totals
         summary[f"{name}_share"] = totals / totals.sum() if totals.sum() > 0 else np.nan
     if amounts:

@@ -45,13 +45,15 @@ class Audience:
     buyers: int | None = None
 
 
-def caption(frame: pd.DataFrame, words: str = "", **kinds: str) -> pd.DataFrame:
+def caption(frame: pd.DataFrame, words: str = "", *, otherwise: str = "", **kinds: str) -> pd.DataFrame:
     """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
 
+    `otherwise` is the sentence that stands in place of the table where it has no rows.
     Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.KINDS`).
     """
     named = frame.copy(deep=False)
-    named.attrs = {**frame.attrs, "caption": words, "kinds": {**frame.attrs.get("kinds", {}), **kinds}}
+    kinds = {**frame.attrs.get("kinds", {}), **kinds}
+    named.attrs = {**frame.attrs, "caption": words, "otherwise": otherwise, "kinds": kinds}
     return named
 
 
@@ -100,7 +102,9 @@ def _as_frame(series: pd.Series) -> pd.DataFrame:
 
 
 def frame_to_html(frame: pd.DataFrame, audience: Audience) -> str:
-    """A table for people: escaped, sortable in the report; the first rows of a long one."""
+    """A table for people: escaped, sortable in the report; the first rows of a long one, why it has none."""
+    if not len(frame):
+        return f"<p>{html.escape(_write_empty(frame))}</p>"
     raw, cells = _cells(frame, audience)
     numeric = [_is_numeric(raw.iloc[:, n]) for n in range(raw.shape[1])]
     heads = "".join(
@@ -121,9 +125,17 @@ def frame_to_html(frame: pd.DataFrame, audience: Audience) -> str:
 
 def frame_to_text(frame: pd.DataFrame, audience: Audience) -> str:
     """The same table as plain text; tests compare it."""
+    if not len(frame):
+        return _write_empty(frame)
     _raw, cells = _cells(frame, audience)
-    body = "" if cells.empty else cells.to_string(index=False)
-    return "\n".join(filter(None, [frame.attrs.get("caption", ""), body, _remarks(frame, audience)]))
+    above = frame.attrs.get("caption", "")
+    return "\n".join(filter(None, [above, cells.to_string(index=False), _remarks(frame, audience)]))
+
+
+def _write_empty(frame: pd.DataFrame) -> str:
+    """What stands in place of a table without rows."""
+    words = frame.attrs.get("caption", "")
+    return frame.attrs.get("otherwise") or (f"{words}: " if words else "") + _("no rows")
 
 
 def limit_takeaway(found: Takeaway, audience: Audience) -> Takeaway:
@@ -217,8 +229,6 @@ def _flat(name: Any) -> str:
 
 def _remarks(frame: pd.DataFrame, audience: Audience) -> str:
     """How many rows are not shown, and how many numbers are hidden."""
-    if not len(frame):
-        return _("no rows")
     more = len(frame) - MAX_ROWS
     rest = numbers.fill(_("… and {more:count} more rows"), more=more) if more > 0 else ""
     hidden = frame.attrs.get("hidden", 0) + count_hidden(frame, hide_small_rows(frame, audience.min_cell))

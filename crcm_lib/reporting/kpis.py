@@ -10,12 +10,11 @@ from crcm_lib.features.customer_sql import SPEND_DAY, date, days_between
 from crcm_lib.i18n import _
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
-from crcm_lib.reporting.text.numbers import fill, write
+from crcm_lib.reporting.text.numbers import YEAR, fill, write
 from crcm_lib.reporting.text.profile import describe_returns
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import has, open_engine
 
-YEAR = 365  # days
 ACTIVE = ("new", "one order", "growing", "loyal", "won back")
 ALARMS = ("warning", "urgent")
 AT_LEAST = 5  # customers a published number must stand for, where the policy does not say
@@ -75,6 +74,8 @@ def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
     kinds = stages.mask(stages.isin(ACTIVE), "active")
     active, risk, lost = _publish(kinds, ["active", "at risk", "lost"], least)
     note = _("{share} of customers; at risk: {risk:count}, lost: {lost:count}")
+    if lost == 0:
+        note = _("{share} of customers; at risk: {risk:count}; nobody is called lost")
     note = fill(note, share=_share(active / len(buyers)), risk=risk, lost=lost, missing=_("hidden"))
     if tables.exists(folder, "stage_returns"):
         returns = tables.read(folder, "stage_returns").set_index("stage")
@@ -149,6 +150,8 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
     churn = tables.read(folder, "churn")
     alerted = churn[churn["alert"].isin(ALARMS)]
     label = _("Margin at risk") if _counts_margin(folder, run) else _("Spend at risk")
+    if alerted.empty:
+        return Card(label, "–", _("no alert is raised"))
     if len(alerted) < (least := _at_least(run)):
         return Card(label, "–", fill(_("fewer than {n} customers under a warning"), n=least))
     note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))

@@ -28,7 +28,8 @@ class Facts:
     Attributes
     ----------
     customers, repeat_buyers
-        Customers with a purchase, and with purchases on two days or more.
+        Customers with a purchase, and with purchases on two days or more. A day counts as 02 counts it
+        (`features.customer_sql.daily`): not where all that was bought on it was returned later.
     history_days
         Days from the first record to as_of, both included.
     gap_days, usual_gap_days
@@ -69,10 +70,11 @@ def assess_readiness(engine: Engine, tables: list[str], as_of: str) -> pd.DataFr
 def count_facts(engine: Engine, tables: list[str], as_of: str) -> Facts:
     """Count what the readiness depends on; tables that hold no usable record count as absent."""
     customers, repeat_buyers = engine.execute("""
-        with buyers as (
-            select customer_id, count(distinct day) as days from final_transactions
-            where _rule is null and kind = 'sale' and amount > 0 group by 1
-        )
+        with purchases as (
+            select customer_id, purchase_day from final_transactions
+            where _rule is null and purchase_day is not null group by 1, 2
+            having sum(amount) > 0 or count(*) filter (kind = 'return') = 0
+        ), buyers as (select customer_id, count(*) as days from purchases group by 1)
         select count(*), count(*) filter (days > 1) from buyers
     """).fetchone()
     history_days, returns, matched_returns = engine.execute(f"""

@@ -9,7 +9,15 @@ from crcm_lib.decisions.next_tier import find_changes
 from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
+from crcm_lib.reporting.text.numbers import (
+    YEAR,
+    fill,
+    fill_cells,
+    fill_rows,
+    name_year_spend,
+    write,
+    write_rows,
+)
 from crcm_lib.reporting.text.profile import name_groups
 from crcm_lib.schema.results import RESULTS
 from crcm_lib.stats import LEVEL
@@ -17,14 +25,18 @@ from crcm_lib.stats import LEVEL
 MAX_CHANGES = 3  # ways to the next tier that are named
 
 
-def write_weights(weights: pd.DataFrame) -> pd.DataFrame:
-    """`explain_weights` with a `remark` where an indicator is not available."""
+def write_weights(weights: pd.DataFrame, *, history_days: int) -> pd.DataFrame:
+    """`explain_weights` with a `remark` on what is not available, or of a year that is not known in full."""
     words = {
         "": "",
         "no_table": _("not available: no `{table}`"),
         "no_column": _("not available: no `{column}` in `{table}`"),
         "no_value": _("not available: `{column}` is empty"),
     }
+    if history_days < YEAR:
+        words["short_year"] = fill(_("{days} days are known"), days=history_days)
+        of_a_year = (weights["absence"] == "") & weights["column"].str.endswith(f"_{YEAR}d")
+        weights = weights.assign(absence=weights["absence"].mask(of_a_year, "short_year"))
     remarks = write_rows(weights, lambda row: fill(words[row["absence"]], **row), "remark")
     return weights.drop(columns=["absence", "table", "column"]).join(remarks)
 
@@ -45,18 +57,19 @@ def describe_scores(counts: pd.DataFrame, borders: Mapping[str, float], *, at_le
     return fill(words, start=counts.sum(axis=1).idxmax(), borders=named, least=at_least)
 
 
-def name_shares() -> dict[str, str]:
+def name_shares(history_days: int) -> dict[str, str]:
     """Headings of the shares of `summarise_tiers`."""
     return {
         "customers_share": _("of customers"),
-        "spend_share": _("of last year's spend"),
+        "spend_share": fill(_("of {spend}"), spend=name_year_spend(history_days)),
         "value_share": _("of predicted value"),
     }
 
 
-def describe_tiers(shown: pd.DataFrame) -> str:
+def describe_tiers(shown: pd.DataFrame, *, history_days: int) -> str:
     """What the bars of each tier's shares show; small tiers are missing."""
-    shares = shown.set_index("tier").filter(name_shares()).rename(columns=name_shares())
+    names = name_shares(history_days)
+    shares = shown.set_index("tier").filter(names).rename(columns=names)
     rows = fill_cells("{value:share} {column}", shares, missing=_("hidden"))
     return fill(_("Bars per tier. {rows}."), rows=rows)
 
@@ -218,7 +231,7 @@ def _findings() -> dict[str, str]:
 def write_rules(rules: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """`compare_rules` with tiers, rules, outcomes and verdicts in words."""
     names = [tier.name for tier in policy.tiers]
-    picks = {"spend_365d": _("last year's spend"), "value": _("predicted value"), "rfm": _("RFM score")}
+    picks = {"spend_365d": _("spend, at most a year's"), "value": _("predicted value"), "rfm": _("RFM score")}
     outcomes = {
         "spend": _("share of later spend"),
         "margin": _("share of later margin"),
@@ -235,12 +248,10 @@ def write_rules(rules: pd.DataFrame, policy: Policy) -> pd.DataFrame:
 
 
 def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
-    """Whether the best tier would have brought as much as as many customers by last year's spend alone."""
+    """Whether the best tier would have brought as much as as many customers by their spend alone."""
     best = rules[(rules["tiers"] == 1) & (rules["rule"] == "spend_365d")].set_index("outcome")
     if best.empty or not best.loc["spend", "days"]:
-        return _(
-            "No window of the past shows whether the criteria choose better than last year's spend alone."
-        )
+        return _("No window of the past shows whether the criteria choose better than spend alone.")
     words = {
         "better": _("the criteria choose better"),
         "worse": _("the criteria cost {cost:share} of it"),
@@ -257,7 +268,7 @@ def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
     findings = "; ".join([fill(words[spend["verdict"]], cost=-spend["difference"]), *gained])
     template = _(
         "At {days} earlier days {tier} would have held {ours:share} of the spend that followed, as many "
-        "customers by last year's spend alone {theirs:share}: {findings}."
+        "customers by their spend alone {theirs:share}: {findings}."
     )
     return fill(template, tier=policy.tiers[0].name, findings=findings, **spend[["days", "ours", "theirs"]])
 
@@ -305,7 +316,13 @@ def describe_growth(growth: pd.DataFrame) -> str:
 
 
 def describe_classification(
-    shown: pd.DataFrame, placed: pd.DataFrame, rules: pd.DataFrame, growth: pd.DataFrame, policy: Policy
+    shown: pd.DataFrame,
+    placed: pd.DataFrame,
+    rules: pd.DataFrame,
+    growth: pd.DataFrame,
+    policy: Policy,
+    *,
+    history_days: int,
 ) -> Takeaway:
     """How large the best two tiers are, what they bring, how firm all tiers are, and whether they were right.
 
@@ -317,12 +334,12 @@ def describe_classification(
         The table `tiers`.
     rules, growth
         From `compare_rules` and `follow_growth`.
+    history_days
+        Days from the first to the last one in the data; fewer than a year's are named.
     """
     top = shown.head(2)
     hidden = top[["customers_share", "spend_share"]].isna().any(axis=None)
-    words = _(
-        "**{names}** are {people:share} of {n:count} customers and {spend:share} of last year's spend. "
-    )
+    words = _("**{names}** are {people:share} of {n:count} customers and {spend:share} of {year}. ")
     if hidden:
         words = _("{n:count} customers have a tier and a reason; **{names}** are too few to be shown. ")
     return takeaway(
@@ -331,6 +348,7 @@ def describe_classification(
         n=len(placed),
         people=top["customers_share"].sum(),
         spend=top["spend_share"].sum(),
+        year=name_year_spend(history_days),
         firm=(placed["firmness"] == 1).mean() if len(placed) else 0,
         rules=describe_rules(rules, policy),
         growth=describe_growth(growth),

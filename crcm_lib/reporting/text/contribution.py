@@ -108,18 +108,20 @@ def describe_whale(curve: WhaleCurve, min_cell: int) -> str:
         return _("No customer costs more than they bring.")
     if curve.negative < min_cell:
         return fill(_("Fewer than {n} customers cost more than they bring."), n=min_cell)
-    words = _(
-        "{share:share} of {n:count} customers cost more than they bring; without them contribution would be "
-        "{peak}."
-    )
-    peak = write(curve.peak, "money")
+    words = _("{share:share} of {n:count} customers cost more than they bring; ")
+    without = _("without them contribution would be {peak:money}.")
     if curve.total > 0:
-        peak = fill(_("{peak:share} of today's"), peak=curve.peak_share)
-    return fill(words, share=curve.negative_share, n=curve.customers, peak=peak)
+        without = _("without them contribution would be {peak_share:share} of today's.")
+        if write(curve.peak_share, "share") == write(1, "share"):
+            without = _("together that is hardly anything of what remains.")
+    peak = {"peak": curve.peak, "peak_share": curve.peak_share}
+    return fill(words + without, share=curve.negative_share, n=curve.customers, **peak)
 
 
-def caption_unprofitable(unprofitable: pd.DataFrame, currency: str) -> str:
+def caption_unprofitable(unprofitable: pd.DataFrame, curve: WhaleCurve, currency: str) -> str:
     """What customers of `models.profitability.list_unprofitable` cost together, or that there are none."""
+    if not curve.known:
+        return _("Cost is unknown, and so is who costs more than they bring.")
     if unprofitable.empty:
         return _("None of the fifth with the largest gross sales.")
     words = _("Together they cost {lost:money} {currency} more than they bring")

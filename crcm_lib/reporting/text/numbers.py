@@ -11,6 +11,7 @@ import pandas as pd
 from crcm_lib.i18n import _
 
 MISSING = "–"
+YEAR = 365  # days
 FORMATS = {
     "count": ",.0f",  # of things
     "units": ",.0f",  # an amount of money, in whole units of the currency
@@ -104,6 +105,16 @@ def fill_cells(template: str, grid: pd.DataFrame, *, missing: str = MISSING) -> 
 def write_rows(rows: pd.DataFrame, write_row: Callable[[dict], str], name: str = "because") -> pd.Series:
     """A sentence for each row; give only the rows that are shown, because each is formatted."""
     return pd.Series([write_row(row) for row in rows.to_dict("records")], rows.index, "str", name)
+
+
+def name_year_spend(history_days: int) -> str:
+    """The spend of the last 365 days; of a shorter history the days are named.
+
+    >>> name_year_spend(365), name_year_spend(23)
+    ("last year's spend", 'the spend of 23 days')
+    """
+    words = _("last year's spend") if history_days >= YEAR else _("the spend of {n} days")
+    return fill(words, n=history_days)
 
 
 def describe_few(at_least: int) -> str:

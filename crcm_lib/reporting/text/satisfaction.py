@@ -130,7 +130,8 @@ def describe_satisfaction(
     at_least
         What fewer customers said is left out.
     """
-    words = [fill(_("Satisfaction {why}."), why=describe_missing(missing, table)) for table in missing]
+    absent = _(" and ").join(fill(_("no {table} table"), table=table) for table in missing)
+    words = [fill(_("Not available: {absent}."), absent=absent)] if missing else []
     values: dict[str, object] = {}
     promoters, csat = answers
     if promoters["answers"] >= at_least:

@@ -7,6 +7,7 @@ from crcm_lib.i18n import _
 from crcm_lib.models.subscriptions.renewal_backtest import MIN_DECISIONS, RenewalBacktest
 from crcm_lib.models.subscriptions.renewals import Renewals
 from crcm_lib.models.subscriptions.sbg import MIN_PER_OUTCOME, MIN_SUBSCRIPTIONS, Retention
+from crcm_lib.reporting.text.no_rows import explain_no_rows
 from crcm_lib.reporting.text.numbers import fill, write_rows
 
 
@@ -79,7 +80,7 @@ def describe_renewals(renewals: Renewals, summary: pd.DataFrame, currency: str, 
         The fewest subscriptions of which anything is said.
     """
     if summary.empty:
-        return _("No subscription is running.")
+        return explain_no_rows("subscriptions")
     row = summary.iloc[0]
     if pd.isna(row["subscriptions"]):
         return fill(_("Fewer than {n} subscriptions are running."), n=min_cell)

@@ -1,0 +1,27 @@
+"""What stands in place of a table that has no rows."""
+
+from crcm_lib.i18n import _
+
+
+def explain_no_rows(table: str) -> str:
+    """Why a table that a page shows has no rows."""
+    sentences = {
+        "set_aside": _("Every record was kept."),
+        "remarks": _("No record was kept with a remark."),
+        "lacking": _("Nothing that this table can hold is lacking."),
+        "places": _("The data name no region, city or channel."),
+        "categories": _("The transactions name no category."),
+        "answers": _("No answer and no ticket is known."),
+        "groups": _("Nobody's answer is known."),
+        "causes": _("No complaint with a cause is known."),
+        "waits": _("No ticket is known."),
+        "open": _("No ticket is open."),
+        "rules": _("No earlier day could be held out by which to judge the tiers."),
+        "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),
+        "first": _("No action is planned beyond the standard offer."),
+        "calendar": _("No contact is planned."),
+        "arms": _("No action has two arms that are large enough to compare."),
+        "remaining": _("Nothing that the way to contribution needs is lacking."),
+        "subscriptions": _("No subscription is running."),
+    }
+    return sentences[table]
