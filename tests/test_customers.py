@@ -447,6 +447,21 @@ def test_the_takeaway_does_not_say_what_the_table_of_stages_hides():
     assert dominated == "68 customers have bought. Most are **loyal** (88.2% of buyers)."
 
 
+def test_most_is_only_said_of_more_than_half_and_lost_only_where_somebody_is():
+    sizes = {"customers": [0, 0, 0, 30, 40, 20, 10, 0], "spend_total": [0.0, 0, 0, 300, 400, 200, 100, 0]}
+    by_stage = pd.DataFrame(sizes, index=list(STAGES))
+    measures, returns = {"top_10_share": np.nan}, looked_back(at_risk=0, lost=0)
+    told = describe_base(by_stage, measures, returns).markdown
+    assert "The largest stage is **loyal** (40.0% of buyers" in told
+    assert "; 30.0% are at risk or lost." in told
+    assert "Most are" not in told
+    assert "nobody is called lost" not in told
+    nobody = by_stage.assign(customers=[0, 0, 0, 20, 60, 20, 0, 0])
+    told = describe_base(nobody, measures, returns).markdown
+    assert "Most are **loyal** (60.0%" in told
+    assert "; 20.0% are at risk, and nobody is called lost." in told
+
+
 def looked_back(at_risk: int, lost: int) -> pd.DataFrame:
     """The table `stage_returns` of so many customers of two stages, half of whom came back."""
     rows = pd.DataFrame(

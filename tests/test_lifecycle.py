@@ -21,7 +21,12 @@ from crcm_lib.models.lifecycle import (
     learn_windows,
     widen_lost,
 )
-from crcm_lib.reporting.text.profile import describe_windows, write_stage_reasons
+from crcm_lib.reporting.text.profile import (
+    caption_returns,
+    describe_absences,
+    describe_windows,
+    write_stage_reasons,
+)
 from crcm_lib.schema import tables
 
 WINDOWS = Windows(
@@ -143,6 +148,10 @@ def test_a_customer_won_back_is_told_what_would_have_been_lost():
 
 def test_without_a_window_of_lost_nobody_is_lost_and_no_sentence_names_one():
     nobody = replace(WINDOWS, lost_days=None, lost_ratio=None)
+    assert describe_absences(nobody).endswith(
+        "lost none: no earlier day shows an absence after which most stayed away."
+    )
+    assert describe_absences(WINDOWS).endswith("at risk 100 days, lost 200 days.")
     one = customer(2, 900, 20, 20)
     stages = assign_stages(one, nobody)
     assert stages.loc["a", "stage"] == "at risk"
@@ -187,10 +196,26 @@ def test_nobody_is_lost_where_most_came_back_from_every_absence():
     assert wider.at_risk_days == WINDOWS.at_risk_days
 
 
-def test_few_absences_or_no_days_held_out_judge_nothing():
-    customers, purchases = absent(returned_below=300)
-    assert widen_lost(WINDOWS, customers, purchases.iloc[:29]) == WINDOWS
-    assert widen_lost(WINDOWS, customers, purchases.iloc[:0]) == WINDOWS
+def test_nobody_is_lost_where_no_earlier_day_can_test_the_name():
+    """Nobody came back, but of fewer than 30 absences, or with no days held out, that shows nothing."""
+    customers, purchases = absent(returned_below=0)
+    assert widen_lost(WINDOWS, customers, purchases.iloc[:30]) == WINDOWS
+    for untested in (purchases.iloc[:29], purchases.iloc[:0]):
+        windows = widen_lost(WINDOWS, customers, untested)
+        assert (windows.lost_days, windows.lost_ratio) == (None, None)
+        assert "lost" not in set(assign_stages(customers, windows)["stage"])
+        assert grade_absence(customers, assign_stages(customers, windows))["absence"].max() == 1
+
+
+def test_where_nothing_was_held_out_there_is_no_table_but_the_reason():
+    groups = pd.Series(["lost", "loyal"], index=list("ab"), name="stage")
+    none = count_returns(groups, pd.Series(dtype="int64"), ["loyal", "lost"])
+    assert none.columns.to_list() == ["customers_then", "bought_again_share", "low", "high"]
+    assert len(none) == 0
+    day = pd.Timestamp("2010-12-18")
+    assert caption_returns(day, 5, none).startswith("Cannot be told yet: the history is too short")
+    some = count_returns(groups, pd.Series([1, 0], index=list("ab")), ["loyal", "lost"])
+    assert caption_returns(day, 30, some).startswith("Those so named on 2010-12-18")
 
 
 def test_of_each_group_it_is_counted_who_bought_again():

@@ -24,6 +24,7 @@ from crcm_lib.models.rfm import (
 )
 from crcm_lib.reporting.text.rfm_segments import (
     describe_cells,
+    describe_movement,
     describe_moves,
     describe_scores,
     describe_segments,
@@ -255,18 +256,31 @@ def test_moves_count_everybody_once():
 def test_moves_are_judged_beside_their_copies():
     random = np.random.default_rng(0)
     chance = random.random((800, 6)) < 0.4
-    assert judge_moves(chance.astype(float)).verdict == "as_by_chance"
+    assert judge_moves(chance.astype(float), days_before=28).verdict == "as_by_chance"
     for share, verdict in ((0.5, "more"), (0.3, "as_by_chance")):
         chance[:, 0] = random.random(800) < share
-        assert judge_moves(chance.astype(float)).verdict == verdict
-    assert judge_moves(chance[:29].astype(float)).verdict == "cannot_tell"
+        assert judge_moves(chance.astype(float), days_before=28).verdict == verdict
+    assert judge_moves(chance[:29].astype(float), days_before=28).verdict == "cannot_tell"
+
+
+def test_of_movement_since_a_day_with_too_little_history_nothing_is_said():
+    moved = np.ones((95, 6))
+    short = judge_moves(moved, days_before=27)
+    assert short.verdict == "short_history"
+    assert np.isnan([short.moved, short.by_chance]).all()
+    day = pd.Timestamp("2024-01-12")
+    told = "Who changed segment cannot be told: fewer than 28 days are known before 2024-01-12."
+    assert describe_movement(short, day) == told
+    assert "cannot be told" not in describe_movement(judge_moves(moved, days_before=28), day)
+    by_segment = pd.DataFrame({"customers": [40, 60], "spend_total": [900.0, 100.0]}, index=["loyal", "lost"])
+    assert describe_segments(by_segment, short, day, history_days=23).markdown.endswith(told)
 
 
 @pytest.mark.parametrize(
     ("verdict", "said"),
     [
         ("more", "changed segment: more than the 50.0% that chance alone would move."),
-        ("as_by_chance", "changed segment, about as many as chance alone would move (50.0%)."),
+        ("as_by_chance", "changed segment, not clearly more than chance alone would move (50.0%)."),
         ("cannot_tell", "changed segment; there are too few to tell that from chance."),
     ],
 )

@@ -249,14 +249,15 @@ def count_returns(groups: pd.Series, purchases: pd.Series, order: list[str]) -> 
     Returns
     -------
     Indexed by group in the order given: `customers_then`, `bought_again_share` with its 95 % interval `low`,
-    `high` (Wilson); missing for a group without customers.
+    `high` (Wilson); missing for a group without customers. No rows where nothing was held out.
     """
+    order = order if len(purchases) else []
     known = groups.reindex(purchases.index)
     again = (purchases > 0).groupby(known).agg(["size", "sum"]).reindex(order, fill_value=0)
     ends = [wilson(hits, n) if n else (np.nan, np.nan) for n, hits in again.itertuples(index=False)]
-    low, high = zip(*ends, strict=True)
+    interval = pd.DataFrame(ends, again.index, columns=["low", "high"], dtype="float64")
     share = again["sum"] / again["size"].where(again["size"] > 0)
-    columns = {"customers_then": again["size"], "bought_again_share": share, "low": low, "high": high}
+    columns = {"customers_then": again["size"], "bought_again_share": share, **interval}
     return pd.DataFrame(columns).rename_axis(groups.name)
 
 

@@ -122,18 +122,22 @@ def widen_lost(
     Returns
     -------
     The windows, those of lost times the least factor from 1 on that does it; without a window of lost where
-    none does. Unchanged where fewer than 30 were beyond the window, by which nothing can be judged.
+    none does: so also where fewer than 30 were beyond the window, or no days were held out, by which the name
+    cannot be judged.
     """
+    nobody = replace(windows, lost_days=None, lost_ratio=None)
+    if windows.lost_days is None:
+        return nobody
     thresholds = find_thresholds(customers, windows)
     beyond = (customers["days_since_last"] / thresholds["lost_after_days"]).reindex(purchases.index)
     beyond = beyond[beyond > 1].sort_values(ascending=False)
-    if len(beyond) < MIN_BEYOND or windows.lost_days is None:
-        return windows
+    if len(beyond) < MIN_BEYOND:
+        return nobody
     came = (purchases[beyond.index] > 0).to_numpy().cumsum() / np.arange(1, len(beyond) + 1)
     last_of_equals = np.r_[beyond.to_numpy()[1:] < beyond.to_numpy()[:-1], True]
     holds = (came <= lost_return_share) & last_of_equals & (np.arange(1, len(beyond) + 1) >= MIN_BEYOND)
     if not holds.any():
-        return replace(windows, lost_days=None, lost_ratio=None)
+        return nobody
     most = np.flatnonzero(holds)[-1]
     factor = 1.0 if most + 1 == len(beyond) else float(beyond.iloc[most + 1])  # whoever is beyond it is lost
     return replace(
@@ -158,7 +162,7 @@ def assign_stages(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
     The first rule that holds decides:
 
     - prospect: no purchase (or all of them returned)
-    - lost, at risk: absent for longer than the customer's own threshold
+    - lost, at risk: absent for longer than the customer's own threshold; nobody is lost without a window
     - won back: the last purchase ended an absence beyond the customer's threshold of lost at that time
     - new: first bought within `new_days`
     - one order: bought on one day only, longer ago than that; such a customer has no rhythm to be late for,

@@ -22,6 +22,7 @@ SCORES = {  # column of `customer_features`: its score, and whether a higher val
     "spend_total": ("monetary_score", True),
 }
 MIN_CUSTOMERS = 30  # of whom movement is judged
+MIN_DAYS_BEFORE = 28  # of history up to the comparison day
 MAX_P = 0.05 / 3  # a report makes three claims of movement: this one, and the two of 10 (Bonferroni)
 NOT_YET = "not yet a customer"  # the segment before the first purchase
 
@@ -190,20 +191,21 @@ class SegmentMoves:
     Attributes
     ----------
     buyers
-        Who had bought by the comparison day.
+        Who had bought by the comparison day; of many a sample.
     moved, by_chance
-        The share of them in another segment, and the share by chance alone; NaN of fewer than 30.
+        The share of them in another segment, and the share by chance alone; NaN where that cannot be told.
     verdict
-        "more" than by chance, "as_by_chance", or "cannot_tell" of fewer than 30.
+        "more" than by chance, "as_by_chance", "cannot_tell" of fewer than 30, or "short_history".
     """
 
     buyers: int
     moved: float
     by_chance: float
     verdict: str
+    sampled: bool = False
 
 
-def judge_moves(moved: np.ndarray) -> SegmentMoves:
+def judge_moves(moved: np.ndarray, *, days_before: int, sampled: bool = False) -> SegmentMoves:
     """Whether more buyers changed segment than chance alone would have moved.
 
     That fewer did is not said: of customers with a regular rhythm the redrawn histories move too many.
@@ -212,13 +214,20 @@ def judge_moves(moved: np.ndarray) -> SegmentMoves:
     ----------
     moved
         From `redrawn_histories.gather_copies`: 1 where the segment changed.
+    days_before
+        Of history up to the comparison day; of fewer than 28 hardly anybody can have come back, and scores
+        and segments are those of a first purchase.
+    sampled
+        Whether these are not all who had bought by then.
     """
     share = float(moved[:, 0].mean()) if len(moved) else float("nan")
+    if days_before < MIN_DAYS_BEFORE:
+        return SegmentMoves(len(moved), float("nan"), float("nan"), "short_history")
     if len(moved) < MIN_CUSTOMERS:
-        return SegmentMoves(len(moved), share, float("nan"), "cannot_tell")
+        return SegmentMoves(len(moved), share, float("nan"), "cannot_tell", sampled)
     excess, _error, p = exceed_copies(moved)
     verdict = "more" if excess > 0 and p <= MAX_P else "as_by_chance"
-    return SegmentMoves(len(moved), share, float(moved[:, 1:].mean()), verdict)
+    return SegmentMoves(len(moved), share, float(moved[:, 1:].mean()), verdict, sampled)
 
 
 def count_moves(now: pd.Series, before: pd.Series, order: Sequence[str]) -> pd.DataFrame:

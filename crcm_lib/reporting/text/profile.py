@@ -55,9 +55,12 @@ def describe_absences(windows: Windows) -> str:
         return _("No curve: nobody has come back yet.")
     words = _(
         "Curve of the share of absences that are over, by days. Windows: new {new_days:days} days, at risk "
-        "{at_risk_days:days} days, lost {lost_days:days} days."
+        "{at_risk_days:days} days, "
     )
-    return fill(words, **asdict(windows))
+    lost = _("lost {lost_days:days} days.")
+    if windows.lost_days is None:
+        lost = _("lost none: no earlier day shows an absence after which most stayed away.")
+    return fill(words + lost, **asdict(windows))
 
 
 def describe_shares(groups: pd.DataFrame) -> str:
@@ -166,11 +169,13 @@ def describe_returns(returns: pd.DataFrame, names: list[str], *, at_least: int =
     return fill(words, day=named["day"].iloc[0], days=named["days"].iloc[0], parts=parts)
 
 
-def caption_returns(day: pd.Timestamp, days: int) -> str:
-    """What the table of those so named on an earlier day shows."""
+def caption_returns(day: pd.Timestamp, days: int, returns: pd.DataFrame) -> str:
+    """What the table of those so named on an earlier day shows, or why there is none."""
     words = _(
         "Those so named on {day:day}, and the share who bought again within {days:days} days (95 % intervals)"
     )
+    if returns.empty:
+        words = _("Cannot be told yet: the history is too short to hold out four weeks and look back.")
     return fill(words, day=day, days=days)
 
 
@@ -197,9 +202,14 @@ def describe_base(
         return takeaway(_("Too few customers have bought to show their stages."))
     people, spend = (shown[name] / buyers[name].sum() for name in ("customers", "spend_total"))
     absent = people[["at risk", "lost"]].sum(skipna=False)
-    sentence = _("{buyers:count} customers have bought. Most are **{stage}** ({people:share} of buyers")
+    named = _("; {absent:share} are at risk or lost.")
+    if by_stage.loc["lost", "customers"] == 0:
+        named = _("; {absent:share} are at risk, and nobody is called lost.")
+    sentence = _("{buyers:count} customers have bought. ")
+    sentence += _("Most are **{stage}**") if people[largest] > 0.5 else _("The largest stage is **{stage}**")
+    sentence += _(" ({people:share} of buyers")
     sentence += ")" if pd.isna(spend[largest]) else _(", {spend:share} of spend)")
-    sentence += "." if pd.isna(absent) else _("; {absent:share} are at risk or lost.")
+    sentence += "." if pd.isna(absent) else named
     came_back = describe_returns(returns, ["at risk", "lost"], at_least=at_least)
     if came_back:
         sentence += " {came_back:text}"

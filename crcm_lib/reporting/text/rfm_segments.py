@@ -3,9 +3,9 @@
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.rfm import NOT_YET, SegmentMoves
+from crcm_lib.models.rfm import MIN_DAYS_BEFORE, NOT_YET, SegmentMoves
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
-from crcm_lib.reporting.text.numbers import fill, fill_cells
+from crcm_lib.reporting.text.numbers import fill, fill_cells, write
 
 
 def describe_scores(by_score: pd.DataFrame) -> str:
@@ -66,7 +66,8 @@ def describe_segments(
     if largest is None or people[largest] < at_least:
         return takeaway(_("Too few buyers, or too little spend, to compare segments."))
     sentence = _("**{segment}** bring {spend:share} of spend and are {people:share} of buyers.")
-    if movement.buyers >= at_least and movement.buyers * movement.moved >= at_least:
+    few = movement.buyers < at_least or movement.buyers * movement.moved < at_least
+    if movement.verdict == "short_history" or not few:
         sentence += " {moves:text}"
     return takeaway(
         sentence,
@@ -79,13 +80,23 @@ def describe_segments(
 
 def describe_movement(movement: SegmentMoves, day_before: pd.Timestamp) -> str:
     """How many of a day's buyers have changed segment, and how many chance alone would have moved."""
+    if movement.verdict == "short_history":
+        words = _(
+            "Who changed segment cannot be told: fewer than {least:days} days are known before {day:day}."
+        )
+        return fill(words, least=MIN_DAYS_BEFORE, day=day_before)
     who = _("Since {day:day}, {moved:share} of {n:count} buyers of that day changed segment")
+    if movement.sampled:
+        who = _("Since {day:day}, {moved:share} of a sample of {n:count} buyers of that day changed segment")
     beside = {
         "more": _(": more than the {chance:share} that chance alone would move."),
-        "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
+        "as_by_chance": _(", not clearly more than chance alone would move ({chance:share})."),
+        "hardly_more": _(", clearly but hardly more than chance alone would move."),
         "cannot_tell": _("; there are too few to tell that from chance."),
     }
-    words = who + beside[movement.verdict]
+    alike = write(movement.moved, "share") == write(movement.by_chance, "share")
+    verdict = "hardly_more" if movement.verdict == "more" and alike else movement.verdict
+    words = who + beside[verdict]
     return fill(words, day=day_before, moved=movement.moved, n=movement.buyers, chance=movement.by_chance)
 
 
