@@ -188,16 +188,63 @@ def test_equal_expected_gains_share_a_priority(chosen, situation):
     assert treated["priority"].to_list() == expected.to_list()
 
 
-def test_without_value_stage_or_alert_only_the_standard_offer_is_left():
-    tiers = pd.DataFrame({"tier": ["strategic", "watch"]}, index=pd.Index(["a", "b"], name="customer_id"))
-    situation = strategy.describe_situation(tiers)
-    actions = strategy.list_actions(choose(situation), situation, POLICY)
-    assert set(actions["action"]) == {"standard offer"}
+def without_value(situation: pd.DataFrame) -> pd.DataFrame:
+    spend = np.random.default_rng(1).gamma(1, 900, len(situation)).round(0)
+    return situation.assign(value=np.nan, spend_expected=np.nan, value_at_risk=np.nan, spend_total=spend)
+
+
+def test_where_no_value_is_predicted_tier_and_spend_so_far_decide(situation):
+    blind = without_value(situation)
+    chosen = choose(blind)
+    assert chosen["gain"].isna().all()
+    assert not set(chosen["state"]) & {"not_worth_its_cost", "gain_unknown"}
+    taken = chosen.assign(
+        rank=chosen["customer_id"].map(blind["tier"]).map({t.name: n for n, t in enumerate(POLICY.tiers)}),
+        spend=chosen["customer_id"].map(blind["spend_total"]),
+    )
+    calls = taken[taken["action"] == "executive visit"]
+    order = calls.sort_values(["rank", "spend"], ascending=[True, False])
+    open_to = order[~order["state"].isin(["contact_cap"])]
+    assert (open_to["state"] == "chosen").is_monotonic_decreasing  # until the capacity is used up
+    assert set(open_to["state"]) == {"chosen", "no_capacity"}
+    actions = check(strategy.list_actions(chosen, blind, POLICY), "actions")
+    first = actions[actions["priority"] == 1]
+    best = blind[blind["tier"] == "strategic"]["spend_total"].idxmax()
+    assert set(first["customer_id"]) == {best}
+
+
+def test_an_unknown_gain_is_no_gain_of_zero(situation):
+    blind = without_value(situation)
+    chosen = choose(blind)
+    summary = plan_summary.summarise_actions(chosen, POLICY)
+    assert summary.loc[summary["treated"] > 0, "gain"].isna().all()
+    actions = strategy.list_actions(chosen, blind, POLICY)
+    plan = plan_summary.add_up(plan_summary.hide_few(summary, at_least=5), actions)
+    assert np.isnan(plan["gain"])
+    assert plan["unknown"] == plan["treated"] > 0
+    words = describe(plan, PEOPLE, power_of((np.nan, 16.0)))
+    assert "repeats included. What they gain is unknown, as no value is predicted" in words
+    assert "gain of" not in words
+    mixed = plan_summary.summarise_actions(choose(situation), POLICY)
+    mixed.loc[mixed["action"] == "priority service", "gain"] = np.nan
+    plan = plan_summary.add_up(plan_summary.hide_few(mixed, at_least=1), actions)
+    assert plan["gain"] == pytest.approx(mixed["gain"].sum())
+    known = describe(plan, PEOPLE, power_of((9.0, 1.0)))
+    assert f"that of {plan['unknown']:,.0f} is unknown." in known
+    assert "What they gain is unknown" not in known
+
+
+def test_of_a_customer_without_prediction_beside_others_the_worth_is_said_to_be_unknown(situation):
+    blind = situation.index[situation["tier"] == "strategic"]
+    chosen = choose(situation.assign(value=situation["value"].mask(situation.index.isin(blind))))
+    theirs = chosen[chosen["customer_id"].isin(blind) & (chosen["action"] == "priority service")]
+    assert set(theirs["state"]) == {"gain_unknown"}
+    assert "gain_unknown" not in set(choose(situation)["state"])
 
 
 def test_the_overview_adds_up(chosen, situation):
     summary = plan_summary.summarise_actions(chosen, POLICY)
-    reasons = plan_summary.count_reasons(chosen)
+    reasons = plan_summary.count_reasons(chosen, at_least=1)
     taken = summary["treated"].sum() + summary["control"].sum()
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
     actions = strategy.list_actions(chosen, situation, POLICY)
@@ -275,6 +322,27 @@ def test_every_action_is_written_with_tier_stage_and_the_playbooks_reason(chosen
     assert nowhere.to_list() == [f"{tier}: {because}" for tier in one["tier"]]
 
 
+def left_undone(**customers: int) -> pd.DataFrame:
+    """So many customers without an action, by reason, each counted once."""
+    states = [state for state, count in customers.items() for _n in range(count)]
+    return pd.DataFrame({"customer_id": [f"K{n}" for n in range(len(states))], "state": states})
+
+
+def test_reasons_of_few_stand_together_until_they_are_enough():
+    chosen = left_undone(chosen=50, no_capacity=40, running=9, contact_cap=1, not_worth_its_cost=1)
+    reasons = plan_summary.count_reasons(chosen, at_least=5).set_index("reason")["customers"]
+    assert reasons.to_dict() == {"no_capacity": 40, "several": 11}
+    enough = plan_summary.count_reasons(left_undone(running=3, contact_cap=2, no_capacity=9), at_least=5)
+    assert enough.set_index("reason")["customers"].to_dict() == {"no_capacity": 9, "several": 5}
+    assert text.write_left_undone(enough)["reason"].to_list() == [
+        "no capacity left",
+        "several reasons together",
+    ]
+    alone = plan_summary.count_reasons(left_undone(running=7, contact_cap=6), at_least=5)
+    assert alone["reason"].to_list() == ["running", "contact_cap"]
+    assert plan_summary.count_reasons(left_undone(chosen=9, running=2, contact_cap=2), at_least=5).empty
+
+
 def test_every_reason_for_doing_nothing_has_words(situation):
     companies = situation.index[situation["subject_type"] == "company"]
     consents = consent(
@@ -287,7 +355,7 @@ def test_every_reason_for_doing_nothing_has_words(situation):
     running = pd.DataFrame(
         [{"customer_id": one["customer_id"], "action": one["action"], "end": pd.Timestamp(AS_OF)}]
     )
-    reasons = plan_summary.count_reasons(choose(situation, consents=consents, running=running))
+    reasons = plan_summary.count_reasons(choose(situation, consents=consents, running=running), at_least=1)
     assert set(reasons["reason"]) == {
         "objection",
         "channel_refused",
@@ -363,13 +431,16 @@ def draw_arms(seed, customers=1200, controls=240):
     return pd.DataFrame({"customer_id": ids, "action": "next category", "arm": arm}), before, after
 
 
-def measure(spend_expected):
+def measure(spend_expected, first_day="2025-01-02"):
     """What the arms of seed 0 can show, if everybody is expected to spend so much in a year."""
     assignments, before, _after = draw_arms(0)
     engine = no_purchases()
     bought = pd.DataFrame({"customer_id": assignments["customer_id"], "amount": before})
     engine.register("bought", bought.query("amount > 0").assign(day=pd.Timestamp("2025-11-15")))
-    engine.execute("insert into transactions select customer_id, day, day, 'sale', amount from bought")
+    for day in ("day", f"date '{first_day}'"):
+        engine.execute(
+            f"insert into transactions select customer_id, {day}, {day}, 'sale', amount from bought"
+        )
     situation = worth(len(assignments), spend_expected)
     return arms.measure_power(engine, assignments, situation, POLICY, as_of=AS_OF).iloc[0]
 
@@ -398,7 +469,20 @@ def test_the_assumed_effect_is_said_in_the_spend_of_the_comparisons_days():
     assert measure(40_000.0)["can_show"]
     blind = measure(np.nan).to_frame().T
     assert blind["spend_assumed"].isna().all()
-    assert text.write_power(blind)["these_arms"].to_list() == ["no effect is assumed"]
+    assert text.write_power(blind)["these_arms"].to_list() == ["unknown what it may win"]
+
+
+def test_of_comparisons_longer_than_the_history_nothing_is_shown():
+    """Of the 90 days to 2025-12-31 the first is 2025-10-03."""
+    assert measure(400.0, first_day="2025-10-03")["spend_detectable"] > 0
+    short = measure(40_000.0, first_day="2025-10-04").to_frame().T
+    shown = ["spend_mean", "spend_detectable", "bought_share", "bought_detectable"]
+    assert short[shown].isna().all(axis=None)
+    assert not short["can_show"].any()
+    assert text.write_power(short)["these_arms"].to_list() == ["the history is shorter"]
+    told = "The history is shorter than the comparisons, so what their arms can show is unknown."
+    assert text.describe_power(short) == told
+    assert "shorter" not in text.describe_power(power_of((2.0, np.nan), (1.0, 10.0)))
 
 
 def test_a_share_rise_is_cohens_and_there_is_none_where_everybody_buys():
@@ -412,7 +496,7 @@ def describe(plan, people, power, **aside):
     return text.describe_plan(plan, people, power, {"objectors": 0, "late": 0, **aside}, "EUR").markdown
 
 
-PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "hidden": 0}
+PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}
 PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
 
 
@@ -436,8 +520,10 @@ def test_the_takeaway_says_whether_the_arms_can_show_what_is_assumed():
     assert some.endswith("1 of 2 comparisons can show an effect of the assumed size, the others cannot.")
     every = describe(PLAN, PEOPLE, power_of((20.0, 16.0)))
     assert every.endswith("The arms can show effects of the assumed size.")
+    small = describe(PLAN, PEOPLE, power_of((np.nan, 16.0)).head(0))
+    assert small.endswith("No action has two arms that are large enough to compare.")
     blind = describe(PLAN, PEOPLE, power_of((np.nan, 16.0)))
-    assert blind.endswith("No action has two arms that are large enough to compare.")
+    assert blind.endswith("What an action may win is unknown, so whether its arms can show it is, too.")
     without = describe(PLAN, PEOPLE | {"left_out": 0}, power_of((20.0, 16.0)))
     assert without.endswith("Too few are left out at random to see any effect.")
     assert "to see if it works" not in none + some + every + blind + without
@@ -449,7 +535,7 @@ def test_the_takeaway_counts_nobody_of_whom_there_are_few():
     assert "12 customers refused" in describe(PLAN, PEOPLE, power, objectors=12)
     assert "fit only after" not in describe(PLAN, PEOPLE, power, late=3)
     assert "30 first contacts fit only after" in describe(PLAN, PEOPLE, power, late=30)
-    hidden = {"treated": 0.0, "customers": 0, "cost": 0.0, "gain": 0.0, "hidden": 2}
+    hidden = {"treated": 0.0, "customers": 0, "cost": 0.0, "gain": 0.0, "unknown": 0.0, "hidden": 2}
     assert describe(hidden, PEOPLE, power) == "Too few actions are planned to show them."
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
 from crcm_lib.features.customers import spend_between
+from crcm_lib.features.holdout_windows import history_start
 from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import POWER_80, Z_95
 
@@ -81,7 +82,7 @@ def measure_power(
     `bought_detectable`, the smallest rise that a two-sided test at 5 % of this one comparison finds with a
     power of 80 % (missing where even everybody buying would not do); `spend_assumed`, the rise that the
     policy's effect would be over so many days (missing where spend is not predicted); and `can_show`, whether
-    that is as large.
+    that is as large. What the `days` would have to show is missing where the history has fewer.
 
     Notes
     -----
@@ -90,7 +91,7 @@ def measure_power(
     """
     playbook = {action.name: action for action in policy.playbook}
     later: dict[int, pd.DataFrame] = {}
-    rows = []
+    known_since, rows = history_start(engine, pd.Timestamp(as_of)), []
     for name, arms in assignments.groupby("action", sort=False):
         action = playbook[str(name)]
         if action.days not in later:
@@ -100,6 +101,8 @@ def measure_power(
         if min(sizes.values()):
             ids = pd.Index(arms["customer_id"])
             found = _detect(later[action.days].reindex(ids), sizes)
+            if known_since > pd.Timestamp(as_of) - pd.Timedelta(days=action.days - 1):
+                found = dict.fromkeys(found, float("nan"))
             assumed = _assume(action, situation.reindex(ids), policy.horizon_days)
             known = {"action": name, "treated": sizes["treatment"], "control": sizes["control"]}
             can_show = assumed >= found["spend_detectable"]

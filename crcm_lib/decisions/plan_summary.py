@@ -8,6 +8,7 @@ import pandas as pd
 from crcm_lib.config.policy import Policy
 from crcm_lib.privacy import hide_small
 
+SEVERAL = "several"  # reasons of few customers, together
 LEVERS = ("product", "price", "service", "communication", "marketing")
 
 
@@ -36,7 +37,8 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     -------
     One row per action but the standard offer: `action`, `zh`, `lever`, `owner_role`, `occasions` (how often
     it is done for a customer), `asked` (customers whom the playbook has it for), `treated` and `control` of
-    them, `capacity` (empty: no limit), `cost` of all occasions, and `gain`.
+    them, `capacity` (empty: no limit), `cost` of all occasions, and `gain` (missing where that of anybody
+    treated is).
     """
     rows = []
     for action in policy.playbook:
@@ -48,7 +50,7 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
         facts |= {"owner_role": action.owner_role, "occasions": action.occasions}
         sizes = {"asked": len(mine), "treated": treated, "control": control}
         capacity = np.nan if action.capacity is None else float(action.capacity)
-        amounts = mine.loc[mine["arm"] == "treatment", ["cost", "gain"]].sum().to_dict()
+        amounts = mine.loc[mine["arm"] == "treatment", ["cost", "gain"]].sum(skipna=False).to_dict()
         rows.append(facts | sizes | {"capacity": capacity} | amounts)
     return pd.DataFrame(rows)
 
@@ -80,12 +82,16 @@ def add_up(shown: pd.DataFrame, actions: pd.DataFrame) -> dict[str, Any]:
 
     Returns
     -------
-    `treated` (actions), `customers` (who get at least one), `cost`, `gain`, and `hidden`: how many actions of
-    the playbook are for too few to show.
+    `treated` (actions), `customers` (who get at least one), `cost`, `gain` (of those of which it is known;
+    missing where it is of none), `unknown` (actions of which it is not) and `hidden`: how many actions of the
+    playbook are for too few to show.
     """
     named = shown.loc[shown["treated"].notna(), "action"]
     people = actions.loc[actions["action"].isin(named), "customer_id"].nunique()
-    sums = {name: float(shown[name].sum()) for name in ("treated", "cost", "gain")}
+    sums = {name: float(shown[name].sum()) for name in ("treated", "cost")}
+    planned = shown[shown["treated"].fillna(0) > 0]
+    unknown = planned.loc[planned["gain"].isna(), "treated"].sum()
+    sums |= {"gain": float(planned["gain"].sum(min_count=1)), "unknown": float(unknown)}
     return sums | {"customers": people, "hidden": int(shown["treated"].isna().sum())}
 
 
@@ -118,9 +124,24 @@ def cross_tiers(actions: pd.DataFrame, shown: pd.DataFrame, policy: Policy, *, a
     return crossed.sort_values("lever", key=lambda lever: lever.map(levers), kind="stable", ignore_index=True)
 
 
-def count_reasons(chosen: pd.DataFrame) -> pd.DataFrame:
-    """Why playbook actions were not taken: `reason` (a `state` of the chosen), `actions`, `customers`."""
-    left = chosen[chosen["state"] != "chosen"].groupby("state")
-    counts = pd.DataFrame({"actions": left.size(), "customers": left["customer_id"].nunique()})
-    counts = counts.rename_axis("reason").reset_index()
+def count_reasons(chosen: pd.DataFrame, *, at_least: int) -> pd.DataFrame:
+    """Why playbook actions were not taken, as people may see it.
+
+    Returns
+    -------
+    `reason` (a `state` of the chosen), `actions`, `customers`. Reasons for fewer than `at_least` customers
+    stand together as `several`, with the next larger ones until they are enough; no rows where all are too
+    few.
+    """
+    left = chosen.loc[chosen["state"] != "chosen", ["customer_id", "state"]]
+    if left["customer_id"].nunique() < at_least:
+        left = left.head(0)
+    sizes = left.groupby("state")["customer_id"].nunique().sort_values(kind="stable")
+    few = int((sizes < at_least).sum())
+    while few and left.loc[left["state"].isin(sizes.index[:few]), "customer_id"].nunique() < at_least:
+        few += 1
+    reason = left["state"].mask(left["state"].isin(sizes.index[:few]), SEVERAL).rename("reason")
+    by_reason = left.groupby(reason)["customer_id"]
+    counts = pd.DataFrame({"actions": by_reason.size(), "customers": by_reason.nunique()})
+    counts = counts.reset_index()
     return counts.sort_values(["actions", "reason"], ascending=[False, True], ignore_index=True)

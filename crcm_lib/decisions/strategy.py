@@ -13,7 +13,7 @@ SITUATION = {  # what is taken from which table
     "stages": ("stage",),
     "churn": ("alert", "value_at_risk"),
     "value": ("value", "spend_expected"),
-    "customer_features": ("subject_type",),
+    "customer_features": ("subject_type", "spend_total"),
 }
 Day = str | pd.Timestamp
 
@@ -32,7 +32,7 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     Returns
     -------
     By `customer_id`: `tier`, `stage`, `alert`, `subject_type`; `value` and `value_at_risk` in one kind of
-    money, as 04 and 05 have them (margin where that is known); `spend_expected`.
+    money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier"]].copy()
     for table, columns in SITUATION.items():
@@ -41,7 +41,7 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
             known = frame[column] if frame is not None and column in frame else None
             situation[column] = None if known is None else known.reindex(tiers.index)
     situation["subject_type"] = situation["subject_type"].fillna("person")
-    return situation.astype(dict.fromkeys(BASES, "float64"))
+    return situation.astype(dict.fromkeys((*BASES, "spend_total"), "float64"))
 
 
 def list_candidates(
@@ -70,27 +70,33 @@ def list_candidates(
     Returns
     -------
     One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
-    policy's assumed effect times the amount at stake, less the cost), `cost` of all its occasions, `barred`:
-    empty, or why not, the gravest first: `objection` (refused, or never consented), `channel_refused`,
-    `terms_for_companies`, `running` or `not_worth_its_cost`.
+    policy's assumed effect times the amount at stake, less the cost; missing where that amount is unknown),
+    `cost` of all its occasions, `standing` (1 is the best: tier, then spend so far; only where the gain is
+    missing), `barred`: empty, or why not, the gravest first: `objection` (refused, or never consented),
+    `channel_refused`, `terms_for_companies`, `running`, `gain_unknown` (of others the amount is known) or
+    `not_worth_its_cost`.
     """
     objectors = find_objectors(situation, consents)
+    standing = _rank_standing(situation, policy)
     rows = []
     for action in policy.playbook:
         if action.standard:
             continue
         group = situation[_applies(situation, action)]
         cost = action.cost * action.occasions
-        gain = (action.effect * group[action.of].fillna(0.0) - cost).round(6)
+        gain = (action.effect * group[action.of] - cost).round(6)
         barred = pd.Series("", index=group.index, dtype="object").mask(gain <= 0, "not_worth_its_cost")
+        if situation[action.of].notna().any():
+            barred = barred.mask(gain.isna(), "gain_unknown")
         barred = barred.mask(group.index.isin(_still_running(running, action, as_of)), "running")
         if action.terms and not _open_to_persons(action, as_of):
             barred = barred.mask(group["subject_type"] != "company", "terms_for_companies")
         barred = barred.mask(group.index.isin(_refusing(consents, action.channel)), "channel_refused")
         barred = barred.mask(group.index.isin(objectors), "objection")
         part = pd.DataFrame({"action": action.name, "gain": gain, "cost": cost, "barred": barred})
+        part["standing"] = standing[group.index].where(gain.isna())
         rows.append(part.rename_axis("customer_id").reset_index())
-    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred"])
+    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred", "standing"])
     return pd.concat(rows, ignore_index=True) if rows else empty
 
 
@@ -113,8 +119,9 @@ def find_objectors(situation: pd.DataFrame, consents: pd.DataFrame | None) -> se
 def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd.DataFrame:
     """Choose by expected gain, within each action's capacity and the contact cap, and draw the controls.
 
-    Equal gains are taken in a random order that depends on customer, action and `seed` alone, so that neither
-    the order of the rows nor the alphabet decides. A control takes no capacity but counts as a contact, so
+    Where no gain can be told, the customer's standing decides. Equals are taken in a random order that
+    depends on customer, action and `seed` alone, so that neither the order of the rows nor the alphabet
+    decides. A control takes no capacity but counts as a contact, so
     that the two arms differ in nothing but the action.
 
     Returns
@@ -125,7 +132,7 @@ def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd
     pairs = zip(candidates["action"], candidates["customer_id"], strict=True)
     ordered = candidates.assign(draw=np.array([draw(seed, *pair) for pair in pairs], dtype="float64"))
     ordered = ordered.sort_values(
-        ["gain", "draw", "customer_id"], ascending=[False, True, True], kind="stable"
+        ["gain", "standing", "draw", "customer_id"], ascending=[False, True, True, True], kind="stable"
     )
     playbook = {action.name: action for action in policy.playbook}
     used: Counter[str] = Counter()
@@ -159,10 +166,12 @@ def draw(seed: int, *words: str) -> float:
 def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """The table `actions`: what to do for whom; whoever gets nothing else gets the standard offer.
 
-    Controls are not on it. Equal expected gains share a `priority`; the standard offers come last.
+    Controls are not on it. Equal expected gains share a `priority`, and so does equal standing where no gain
+    can be told; the standard offers come last.
     """
     treated = chosen[chosen["arm"] == "treatment"]
-    priority = treated["gain"].rank(method="min", ascending=False).astype("int64")
+    place = treated.groupby(["gain", "standing"], dropna=False, sort=False).ngroup()
+    priority = place.rank(method="min").astype("int64")
     standard = next(action for action in policy.playbook if action.standard)
     others = situation.index.difference(pd.Index(treated["customer_id"]))
     listed = pd.concat(
@@ -197,6 +206,14 @@ def list_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of: Day) -> pd.
         cost=drawn["cost"].where(drawn["arm"] == "treatment", 0.0).astype("float64"),
     )
     return assignments.astype({"arm": "str", "start": "datetime64[us]"})
+
+
+def _rank_standing(situation: pd.DataFrame, policy: Policy) -> pd.Series:
+    """1 for the best: by tier, then by spend so far; equals share a rank."""
+    order = {tier.name: place for place, tier in enumerate(policy.tiers)}
+    spend = situation["spend_total"].fillna(0.0)
+    within = spend.rank(method="min", ascending=False) / (len(spend) + 1)
+    return (situation["tier"].map(order).astype("float64") + within).rank(method="min")
 
 
 def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:

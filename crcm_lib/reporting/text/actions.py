@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.decisions.plan_summary import LEVERS
+from crcm_lib.decisions.plan_summary import LEVERS, SEVERAL
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
+from crcm_lib.reporting.text.no_rows import explain_no_rows
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
 
 
@@ -75,10 +76,18 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "terms_for_companies": _("terms are off for natural persons"),
         "running": _("already running"),
         "not_worth_its_cost": _("not worth its cost"),
+        "gain_unknown": _("what it is worth cannot be told: no value is predicted"),
         "contact_cap": _("contact cap reached"),
         "no_capacity": _("no capacity left"),
+        SEVERAL: _("several reasons together"),
     }
     return reasons.replace({"reason": words})
+
+
+def describe_none_undone(at_least: int) -> str:
+    """What stands in place of the reasons where hardly anything was left undone."""
+    words = _("Fewer than {n} customers go without an action that the playbook has for them.")
+    return fill(words, n=at_least)
 
 
 def describe_workload(workload: pd.DataFrame) -> str:
@@ -115,7 +124,9 @@ def caption_arms(people: Mapping[str, int], *, at_least: int = 5) -> str:
 def write_power(power: pd.DataFrame) -> pd.DataFrame:
     """`measure_power` with what the arms can show in words."""
     words = {True: _("can show the assumed effect"), False: _("cannot")}
-    verdicts = power["can_show"].map(words).where(power["spend_assumed"].notna(), _("no effect is assumed"))
+    verdicts = power["can_show"].map(words)
+    verdicts = verdicts.where(power["spend_assumed"].notna(), _("unknown what it may win"))
+    verdicts = verdicts.where(power["spend_detectable"].notna(), _("the history is shorter"))
     columns = [
         "action",
         "spend_mean",
@@ -135,9 +146,13 @@ def describe_power(power: pd.DataFrame) -> str:
     power
         From `measure_power`, of the actions whose arms may be shown.
     """
-    known = power[power["spend_assumed"] > 0]
+    known = power[(power["spend_assumed"] > 0) & power["spend_detectable"].notna()]
+    if len(power) and power["spend_detectable"].isna().all():
+        return _("The history is shorter than the comparisons, so what their arms can show is unknown.")
+    if known.empty and len(power):
+        return _("What an action may win is unknown, so whether its arms can show it is, too.")
     if known.empty:
-        return _("No action has two arms that are large enough to compare.")
+        return explain_no_rows("arms")
     able = int(known["can_show"].sum())
     times = known["spend_detectable"] / known["spend_assumed"]
     words = _(
@@ -178,8 +193,14 @@ def describe_plan(
     """
     words = _(
         "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
-        "included, for an assumed gain of {gain:count} {currency}."
+        "included"
     )
+    if pd.isna(plan["gain"]):
+        words += _(". What they gain is unknown, as no value is predicted: tier and spend so far decide.")
+    elif plan["unknown"]:
+        words += _(", for an assumed gain of {gain:count} {currency}; that of {unknown:count} is unknown.")
+    else:
+        words += _(", for an assumed gain of {gain:count} {currency}.")
     if not plan["treated"]:
         words = _("Nothing is planned beyond the standard offer.")
         if plan["hidden"]:
