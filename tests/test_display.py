@@ -231,6 +231,7 @@ def test_in_place_of_an_empty_table_stands_the_reason(show):
     empty = pd.DataFrame({"tier": pd.Series(dtype="str"), "customers": pd.Series(dtype="int")})
     assert html_of(empty) == "<p>no rows</p>"
     assert html_of(display.caption(empty, "Tiers")) == "<p>Tiers: no rows</p>"
+    assert html_of(display.caption(empty, "No tiers.")) == "<p>No tiers.</p>"
     told = display.caption(empty, "Tiers", otherwise="Nobody <buys>.")
     assert html_of(told) == "<p>Nobody &lt;buys&gt;.</p>"
     assert show(told)["text/plain"] == "Nobody <buys>."

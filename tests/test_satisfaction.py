@@ -140,7 +140,7 @@ def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said(
     assert table.empty
     missing = service.list_missing(engine)
     assert missing == ["tickets", "surveys"]
-    assert text.describe_missing(missing, "tickets") == "not available: no `tickets` table"
+    assert text.describe_missing(missing, "tickets") == "Not available: no `tickets` table."
     for measure in (service.trend_by_month, service.list_causes, service.measure_waits, service.age_open):
         assert measure(engine, as_of=AS_OF).empty
     assert service.count_off_scale(engine, as_of=AS_OF) == 0
@@ -315,7 +315,7 @@ def say_leading(leading):
 
 def test_only_the_table_that_is_missing_is_said_to_be():
     assert text.describe_missing(["surveys"], "tickets") == ""
-    assert text.describe_missing(["surveys"], "surveys") == "not available: no `surveys` table"
+    assert text.describe_missing(["surveys"], "surveys") == "Not available: no `surveys` table."
 
 
 def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):

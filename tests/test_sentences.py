@@ -833,7 +833,7 @@ def leading(p_value: float, *causes: str) -> str:
 
 
 said_only_where(
-    "not available: no `{table}` table",
+    "Not available: no `{table}` table.",
     lambda: satisfaction.describe_missing(["tickets"], "tickets"),
     lambda: satisfaction.describe_missing(["surveys"], "tickets"),
 )

@@ -48,7 +48,8 @@ class Audience:
 def caption(frame: pd.DataFrame, words: str = "", *, otherwise: str = "", **kinds: str) -> pd.DataFrame:
     """The frame with a caption; `kinds` names the kind of number of columns whose name does not say it.
 
-    `otherwise` is the sentence that stands in place of the table where it has no rows.
+    `otherwise` is the sentence that stands in place of the table where it has no rows; so does a caption that
+    is a sentence, which ends in a full stop.
     Kinds: count, money, units, cents, share, days, number (`reporting.text.numbers.KINDS`).
     """
     named = frame.copy(deep=False)
@@ -134,8 +135,8 @@ def frame_to_text(frame: pd.DataFrame, audience: Audience) -> str:
 
 def _write_empty(frame: pd.DataFrame) -> str:
     """What stands in place of a table without rows."""
-    words = frame.attrs.get("caption", "")
-    return frame.attrs.get("otherwise") or (f"{words}: " if words else "") + _("no rows")
+    words = frame.attrs.get("otherwise") or frame.attrs.get("caption", "")
+    return words if words.endswith(".") else (f"{words}: " if words else "") + _("no rows")
 
 
 def limit_takeaway(found: Takeaway, audience: Audience) -> Takeaway:

@@ -14,7 +14,7 @@ SURE = 0.05  # of finding a leading cause where two are alike
 
 def describe_missing(missing: list[str], table: str) -> str:
     """That this table is one of those that are not there; "" where it is."""
-    return fill(_("not available: no `{table}` table"), table=table) if table in missing else ""
+    return fill(_("Not available: no `{table}` table."), table=table) if table in missing else ""
 
 
 def tabulate_measures(promoters: Mapping, csat: Mapping) -> pd.DataFrame:
