@@ -18,6 +18,7 @@ from test_strategy import PEOPLE, PLAN, describe, left_undone, power_of
 from crcm_lib.config.policy import read_policy
 from crcm_lib.features.contract_periods import Subscriptions
 from crcm_lib.features.cost_to_serve import ContributionWaterfall, UnavailablePart
+from crcm_lib.models.clv.purchase_models import PARETO
 from crcm_lib.models.customer_base import count_returns
 from crcm_lib.models.lifecycle import STAGES, Windows
 from crcm_lib.models.newcomers.classes import LeftCensoring
@@ -31,6 +32,8 @@ from crcm_lib.reporting.text import (
     actions,
     classification,
     clustering,
+    clv,
+    clv_assumptions,
     contribution,
     data_quality,
     newcomers,
@@ -47,8 +50,6 @@ POLICY = read_policy("policy.yaml")
 TEXT = [*sorted((ROOT / "crcm_lib/reporting/text").glob("*.py")), ROOT / "crcm_lib/reporting/kpis.py"]
 OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds against their inputs
     "churn_warning": "test_churn.py",
-    "clv": "test_value_model.py",
-    "clv_assumptions": "test_diagnostics.py",
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",
 }
@@ -973,6 +974,220 @@ said_only_where(
     lambda: subscriptions._describe_renewal({"renewals": 1, "actual_share": np.nan, "customers": 9}),
 )
 
+# Customer lifetime value -----------------------------------------------------------------------------------
+
+
+def selection(rule: str = "smallest_loss", **facts) -> Facts:
+    known = {"windows": 3, "days": 60, "tied": [], "history_days": 20, "buyers": 9, "needed": 30} | facts
+    grade = Facts(grade="good", change=-0.1, low=-0.2, high=-0.05, bias=0.1, baseline="last_period")
+    window = Facts(holdout=Facts(days=60))
+    names = {"fitted_name": staticmethod(lambda model: model), "champion": "same_rate"}
+    return Facts(reason=Reason(rule, known), grade=grade, windows=[window], latest=window, **names)
+
+
+def graded(grade: str, baseline: str = "last_period") -> str:
+    chosen = selection()
+    chosen.grade = Facts(**vars(chosen.grade) | {"grade": grade, "baseline": baseline})
+    return clv.describe_grade(chosen)
+
+
+def ungraded(rule: str) -> str:
+    chosen = selection(rule)
+    chosen.grade.change = np.nan
+    return clv.describe_grade(chosen)
+
+
+def ranged(low: float = np.nan, horizon: float = 60, latest: bool = True) -> str:
+    chosen = selection()
+    chosen.latest = chosen.latest if latest else None
+    return clv.describe_range(chosen, pd.Series({"spend_low": low, "spend_high": 20.0}), horizon)
+
+
+def reason(rule: str, **facts) -> str:
+    known = {"model": "Pareto/NBD", "repeaters": 9, "needed": 30, "correlation": 0.3}
+    known |= {"population_mean": 90.0, "observed_mean": 30.0, "change": 0.1, "biases": [0.1]}
+    return clv.describe_reason(Reason(rule, known | facts))
+
+
+def scenario(name: str) -> str:
+    return clv.label_scenarios(pd.DataFrame({"scenario": [name]}))["scenario"].item()
+
+
+def valued(grade: str = "good", customers: int = 9) -> str:
+    chosen = selection("history_too_short" if grade == "cannot_tell" else "smallest_loss")
+    chosen.grade.grade, chosen.grade.change = grade, np.nan if grade == "cannot_tell" else -0.1
+    value = pd.DataFrame({"value": [9.0] * customers})
+    totals = pd.DataFrame({"spend_expected": [90.0], "spend_low": [50.0], "spend_high": [120.0]})
+    tenths = pd.DataFrame({"value_share": [0.3, 0.2]})
+    model = Facts(basis=lambda margin_rate: "spend")
+    workspace = Facts(policy=POLICY, currency="EUR")
+    return clv.describe_value(value, totals, tenths, model, chosen, workspace).markdown
+
+
+TENTHS = pd.DataFrame({"decile": [1], "predicted": [9.0], "actual": [8.0], "value_share": [0.3]})
+TOTALS = pd.DataFrame({"group": [""], "spend_expected": [9.0], "spend_low": [5.0], "spend_high": [12.0]})
+
+for grade, words in (
+    ("good", "smaller than that of the best simple rule"),
+    ("fair", "but its totals were off by {bias:change}"),
+    ("tie", "which chance may explain ({windows} windows"),
+    ("weak", "larger than that of the simple rule"),
+):
+    other = "tie" if grade != "tie" else "good"
+    said_only_where(words, lambda grade=grade: graded(grade), lambda other=other: graded(other))
+said_only_where(
+    "the simple rule did best", lambda: graded("tie", baseline="same_rate"), lambda: graded("tie")
+)
+said_only_where(
+    "days of history are too few to hold some out",
+    lambda: ungraded("history_too_short"),
+    lambda: ungraded("too_few_buyers"),
+)
+said_only_where(
+    "no other is within chance of it",
+    lambda: clv.describe_selection(selection()),
+    lambda: clv.describe_selection(selection(tied=["last_period"])),
+)
+said_only_where(
+    "=within chance of it: {names}",
+    lambda: clv.describe_selection(selection(tied=["last_period"])),
+    lambda: clv.describe_selection(selection()),
+)
+said_only_where(
+    "in four of five cases, if it is off as the last four", lambda: ranged(low=5.0), lambda: ranged()
+)
+said_only_where("no range: nothing could be held out", lambda: ranged(latest=False), lambda: ranged())
+said_only_where(
+    "no range: the history is too short to have tested", lambda: ranged(horizon=999), lambda: ranged()
+)
+said_only_where("no range: fewer than four windows", lambda: ranged(), lambda: ranged(horizon=999))
+said_only_where(
+    "bought more than once, and {model} needs",
+    lambda: reason("too_few_repeaters"),
+    lambda: reason("spend_depends_on_frequency"),
+)
+said_only_where(
+    "Gamma-Gamma does not suit",
+    lambda: reason("spends_too_different"),
+    lambda: reason("spend_depends_on_frequency"),
+)
+said_only_where(
+    "at its edge ({parameters})",
+    lambda: reason("parameters_at_bound", parameters=["s_at_bound"]),
+    lambda: reason("model_does_not_fit", problems=["no_maximum"]),
+)
+said_only_where(
+    "{model} does not fit: {problems}",
+    lambda: reason("model_does_not_fit", problems=["no_maximum"]),
+    lambda: reason("parameters_at_bound", parameters=["s_at_bound"]),
+)
+for problem, words in (
+    ("not_finite", "the likelihood is not a number"),
+    ("no_maximum", "no maximum was found"),
+    ("mean_not_finite", "mean spend has no finite expectation"),
+):
+    said_only_where(
+        words,
+        lambda problem=problem: reason("model_does_not_fit", problems=[problem]),
+        lambda: reason("model_does_not_fit", problems=["s_at_bound"]),
+    )
+said_only_where("no discount", lambda: scenario("no_discount"), lambda: scenario("base"))
+said_only_where("nobody drops out", lambda: scenario("constant_rate"), lambda: scenario("base"))
+said_only_where(
+    "No picture: there is too little to compare",
+    lambda: clv.describe_deciles(TENTHS.head(0), "EUR"),
+    lambda: clv.describe_deciles(TENTHS, "EUR"),
+)
+said_only_where(
+    "too few customers to show who carries the value",
+    lambda: clv.describe_tenths(TENTHS.assign(value_share=np.nan), "EUR"),
+    lambda: clv.describe_tenths(TENTHS, "EUR"),
+)
+said_only_where(
+    "or nothing is expected of them, or {why}",
+    lambda: clv.describe_totals(TOTALS.head(0), "EUR", "no range"),
+    lambda: clv.describe_totals(TOTALS, "EUR", "no range"),
+)
+said_only_where("No value is predicted", lambda: valued(customers=0), lambda: valued())
+said_only_where("customers who have bought are expected", lambda: valued(), lambda: valued(customers=0))
+for grade, words in (
+    ("good", "**Good**"),
+    ("fair", "**Fair**"),
+    ("tie", "**As good as a simple rule**"),
+    ("weak", "**Worse than a simple rule**"),
+    ("cannot_tell", "**Cannot tell**"),
+):
+    other = "tie" if grade != "tie" else "good"
+    said_only_where(
+        f"={words.strip('*')}", lambda grade=grade: valued(grade), lambda other=other: valued(other)
+    )
+
+
+def learned(margin: float | None = 0.3, purchase_model: str = PARETO, s: float = 1.0) -> str:
+    """What was learned; half of all drop out within 100 · (2^(1/s) - 1) days, of 400 that are known."""
+    params = {"r": 1.0, "alpha": 30.0, "s": s, "beta": 100.0}
+    model = Facts(params=params, purchase_process=Facts(k=1), margin=margin, purchase_model=purchase_model)
+    model.name, model.reasons = "Pareto/NBD", []
+    model.facts = {"customers": 900, "repeaters": 400, "history_days": 400}
+    model.spend_params = {"population_mean": 9.0, "prior_weight": 2.0}
+    return " ".join(clv.describe_model(model)["learned"])
+
+
+said_only_where("cost is unknown: value is revenue", lambda: learned(margin=None), lambda: learned())
+said_only_where(
+    "the constant rate takes everybody to stay", lambda: learned(purchase_model="other"), lambda: learned()
+)
+said_only_where("dropout is hardly seen: half of all", lambda: learned(s=0.2), lambda: learned())
+
+
+def assumption(name: str, consequence: str = "holds", **measured: float) -> str:
+    check = Facts(assumption=name, measured=measured, consequence=consequence)
+    return " ".join(clv_assumptions.describe_assumptions([check]).iloc[0])
+
+
+EVEN = {"erlang_shape": 2.0}
+for consequence, words in (
+    ("within_chance", "cannot tell: the thirds differ, and chance may explain it"),
+    ("gamma_gamma_not_used", "Gamma-Gamma is not used"),
+    ("trust_backtest", "trust the backtest more than the model's own"),
+    ("model_knows_regularity", "not needed: the model knows how regular"),
+    ("correction_knows_gaps", "the correction knows each customer's gaps"),
+    ("p_alive_too_high", "who is overdue is more surely gone"),
+    ("totals_may_drift", "read totals with this change in mind"),
+    ("correction_knows_age", "the correction knows for how long"),
+    ("trust_ranking_within_cohort", "trust the ranking within a third"),
+    ("whole_years_only", "fair over whole years only"),
+):
+    said_only_where(
+        words,
+        lambda consequence=consequence: assumption("purchases_at_random", consequence, **EVEN),
+        lambda: assumption("purchases_at_random", "holds", **EVEN),
+    )
+TO_MEASURE = {
+    "spend_independent_of_frequency": {
+        "spend_correlation": 0.1,
+        "spend_correlation_low": 0.0,
+        "spend_correlation_high": 0.2,
+        "limit": 0.1,
+    },
+    "purchases_at_random": EVEN,
+    "spend_is_stationary": {"change": 0.1, "change_low": 0.0, "change_high": 0.2},
+    "cohorts_are_alike": {"actual_to_expected": [1.0, 1.1], "half_width": 0.2},
+    "no_season": {"correlation": 0.5, "best_month_excess": 0.2},
+}
+for name, words in (
+    ("spend_independent_of_frequency", "too few repeat buyers to tell"),
+    ("purchases_at_random", "too few customers with three or more gaps"),
+    ("spend_is_stationary", "too few bought both in the last 180 days"),
+    ("cohorts_are_alike", "too few customers to compare"),
+    ("no_season", "a season cannot be told from a trend"),
+):
+    said_only_where(
+        words,
+        lambda name=name: assumption(name, "cannot_tell"),
+        lambda name=name: assumption(name, "holds", **TO_MEASURE[name]),
+    )
+
 # The check -------------------------------------------------------------------------------------------------
 
 WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
@@ -1026,6 +1241,17 @@ WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
     "Lines with 95 % intervals per month",
     "Bars, complaints by cause with running share",
     "Lines, share of customers by renewals",
+    "Bars, mean {currency} per customer by tenth",
+    "Bars, share of the predicted value",
+    "80 % prediction intervals around what is expected",
+    "=same rate as before",
+    "=spend per purchase does not depend on frequency",
+    "=customers buy at random moments",
+    "=customers won early and late are alike",
+    "=no season",
+    "the same customers' purchases changed by",
+    "repeat purchases against expected, earliest to latest third",
+    "months repeat last year's with correlation",
 )
 
 
