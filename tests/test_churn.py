@@ -16,11 +16,11 @@ from crcm_lib.models.churn import (
     choose_calls,
     churn_backtest,
     find_unusual,
-    find_worth,
     list_declines,
     measure_decline,
     measure_rhythm,
     score_churn,
+    select_profitable,
     summarise_states,
     vary_cost,
 )
@@ -406,7 +406,7 @@ def test_where_alerts_hold_those_alerted_are_called_the_most_value_at_risk_first
     calls = choose_calls(churn, "alert")
     assert set(calls.index) == set(churn.index[churn["alert"] != "none"])
     assert calls["value_at_risk"].is_monotonic_decreasing
-    assert set(find_worth(calls, call_cost=6.0, call_success=0.1)["alert"]) <= {"urgent", "warning"}
+    assert set(select_profitable(calls, call_cost=6.0, call_success=0.1)["alert"]) <= {"urgent", "warning"}
 
 
 def test_one_time_buyers_are_judged_too(backtest, today, value):

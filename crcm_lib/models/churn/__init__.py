@@ -30,9 +30,9 @@ from crcm_lib.models.churn.absence import measure_decline, measure_rhythm
 from crcm_lib.models.churn.alerts import (
     ALERTS,
     choose_calls,
-    find_worth,
     list_declines,
     score_churn,
+    select_profitable,
     summarise_states,
     vary_cost,
 )
@@ -52,11 +52,11 @@ __all__ = [
     "backtest_churn",
     "choose_calls",
     "find_unusual",
-    "find_worth",
     "list_declines",
     "measure_decline",
     "measure_rhythm",
     "score_churn",
+    "select_profitable",
     "summarise_states",
     "vary_cost",
 ]

@@ -112,7 +112,7 @@ def choose_calls(churn: pd.DataFrame, calls_by: str) -> pd.DataFrame:
     return found.sort_values("value_at_risk", ascending=False, kind="stable")
 
 
-def find_worth(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:
+def select_profitable(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> pd.DataFrame:
     """Those of whom a call is assumed to keep more than it costs (currency), in the order given."""
     return rows[call_success * rows["value_at_risk"] > call_cost]
 
@@ -151,9 +151,13 @@ def vary_cost(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> p
     """
     found = []
     for cost in (call_cost / 2, call_cost, 2 * call_cost):
-        worth = find_worth(rows, call_cost=cost, call_success=call_success)
+        profitable = select_profitable(rows, call_cost=cost, call_success=call_success)
         found.append(
-            {"call_cost": cost, "customers": len(worth), "value_at_risk": worth["value_at_risk"].sum()}
+            {
+                "call_cost": cost,
+                "customers": len(profitable),
+                "value_at_risk": profitable["value_at_risk"].sum(),
+            }
         )
     return pd.DataFrame(found)
 

@@ -306,7 +306,9 @@ def describe_churn(
     past = describe_past(backtest, alerts)
     if not backtest.model.alerts_hold:
         past = past if backtest.reason.rule.startswith("not_beyond") else ""
-        called = _describe_worth(cost.iloc[len(cost) // 2], backtest.reason.facts["calls_by"], unit, days)
+        called = _describe_profitable(
+            cost.iloc[len(cost) // 2], backtest.reason.facts["calls_by"], unit, days
+        )
         words = _("{why} {called} {past} {gone}")
         return takeaway(words, why=describe_silence(backtest), called=called, past=past, gone=gone)
     pressing = shown[shown.index.isin(PRESSING) & (shown["customers"] > 0)]
@@ -332,7 +334,7 @@ def describe_churn(
     )
 
 
-def _describe_worth(row: pd.Series, calls_by: str, unit: str, days: int) -> str:
+def _describe_profitable(row: pd.Series, calls_by: str, unit: str, days: int) -> str:
     """How many are worth a call though nobody is alerted; "" where they are few or none."""
     if pd.isna(row["customers"]) or not row["customers"]:
         return ""
