@@ -151,14 +151,8 @@ def vary_cost(rows: pd.DataFrame, *, call_cost: float, call_success: float) -> p
     """
     found = []
     for cost in (call_cost / 2, call_cost, 2 * call_cost):
-        profitable = select_profitable(rows, call_cost=cost, call_success=call_success)
-        found.append(
-            {
-                "call_cost": cost,
-                "customers": len(profitable),
-                "value_at_risk": profitable["value_at_risk"].sum(),
-            }
-        )
+        at_risk = select_profitable(rows, call_cost=cost, call_success=call_success)["value_at_risk"]
+        found.append({"call_cost": cost, "customers": len(at_risk), "value_at_risk": at_risk.sum()})
     return pd.DataFrame(found)
 
 
