@@ -1,6 +1,7 @@
 """Customers -> stages: what the windows learn, where the thresholds lie, and that everyone has one stage."""
 
 from dataclasses import replace
+from types import SimpleNamespace as Facts
 
 import numpy as np
 import pandas as pd
@@ -176,13 +177,19 @@ def absent(returned_below: int) -> tuple[pd.DataFrame, pd.Series]:
     return rows, (rows["days_since_last"] < returned_below).astype("int64")
 
 
+def widen(before, past, windows=WINDOWS):
+    names = ("customers", "purchases")
+    return widen_lost(windows, *(Facts(**dict(zip(names, each, strict=True))) for each in (before, past)))
+
+
 def test_the_window_of_lost_stays_where_at_most_half_came_back():
-    assert widen_lost(WINDOWS, *absent(returned_below=251)) == WINDOWS
+    held = absent(returned_below=251)
+    assert widen(held, held) == WINDOWS
 
 
 def test_the_window_of_lost_is_widened_until_at_most_half_of_those_beyond_it_came_back():
     customers, purchases = absent(returned_below=261)
-    wider = widen_lost(WINDOWS, customers, purchases)
+    wider = widen((customers, purchases), (customers, purchases))
     stages = assign_stages(customers, wider)["stage"]
     assert wider.lost_days == pytest.approx(220)
     assert (stages == "lost").sum() == 80
@@ -190,21 +197,32 @@ def test_the_window_of_lost_is_widened_until_at_most_half_of_those_beyond_it_cam
     assert wider.lost_ratio == pytest.approx(4 * 1.1)
 
 
+def test_a_window_that_held_on_the_earlier_day_is_tested_on_the_later_one():
+    """The later day widens nothing; more than half came back then, so the name is not used."""
+    held, refuted = absent(returned_below=251), absent(returned_below=252)
+    assert widen(held, refuted).lost_days is None
+    assert widen(refuted, held).lost_days > WINDOWS.lost_days
+
+
 def test_nobody_is_lost_where_most_came_back_from_every_absence():
-    wider = widen_lost(WINDOWS, *absent(returned_below=300))
+    back = absent(returned_below=300)
+    wider = widen(back, back)
     assert (wider.lost_days, wider.lost_ratio) == (None, None)
     assert wider.at_risk_days == WINDOWS.at_risk_days
 
 
-def test_nobody_is_lost_where_no_earlier_day_can_test_the_name():
+@pytest.mark.parametrize("which", [0, 1])
+def test_nobody_is_lost_where_an_earlier_day_cannot_test_the_name(which):
     """Nobody came back, but of fewer than 30 absences, or with no days held out, that shows nothing."""
     customers, purchases = absent(returned_below=0)
-    assert widen_lost(WINDOWS, customers, purchases.iloc[:30]) == WINDOWS
-    for untested in (purchases.iloc[:29], purchases.iloc[:0]):
-        windows = widen_lost(WINDOWS, customers, untested)
-        assert (windows.lost_days, windows.lost_ratio) == (None, None)
-        assert "lost" not in set(assign_stages(customers, windows)["stage"])
-        assert grade_absence(customers, assign_stages(customers, windows))["absence"].max() == 1
+    for tested, lost in ((30, True), (29, False), (0, False)):
+        both = [(customers, purchases), (customers, purchases)]
+        both[which] = (customers, purchases.iloc[:tested])
+        windows = widen(*both)
+        assert (windows.lost_days is not None, windows.lost_ratio is not None) == (lost, lost)
+        stages = assign_stages(customers, windows)
+        assert ("lost" in set(stages["stage"])) is lost
+        assert grade_absence(customers, stages)["absence"].max() == 1 + lost
 
 
 def test_where_nothing_was_held_out_there_is_no_table_but_the_reason():

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.errors import DataError, list_problems
+from crcm_lib.features.holdout_windows import Holdout
 from crcm_lib.i18n import _
 from crcm_lib.schema import learned_state
 
@@ -105,44 +106,51 @@ def learn_windows(
 
 
 def widen_lost(
-    windows: Windows, customers: pd.DataFrame, purchases: pd.Series, *, lost_return_share: float = 0.5
+    windows: Windows, before: Holdout, past: Holdout, *, lost_return_share: float = 0.5
 ) -> Windows:
-    """The windows with that of lost so much longer that the name held on an earlier day, or without it.
+    """The windows with that of lost so much longer that the name held on two earlier days, or without it.
 
     Parameters
     ----------
     windows
         Of today.
-    customers, purchases
-        What was known on the earlier day, and on how many days each of these customers bought in the days
-        held out after it, from `holdout_windows.hold_out_latest`.
+    before, past
+        Two look-backs from `holdout_windows.hold_out_latest`, the earlier first. On that one the window is made
+        longer, on the later one it is tested, so that what 02 says of the name was not chosen for it.
     lost_return_share
         At most this share of those absent beyond the window may have bought again.
 
     Returns
     -------
     The windows, those of lost times the least factor from 1 on that does it; without a window of lost where
-    none does: so also where fewer than 30 were beyond the window, or no days were held out, by which the name
-    cannot be judged.
+    none does, or the later day refutes it: so also where fewer than 30 were beyond the window on either day,
+    or no days were held out, by which the name cannot be judged.
     """
     nobody = replace(windows, lost_days=None, lost_ratio=None)
     if windows.lost_days is None:
         return nobody
-    thresholds = find_thresholds(customers, windows)
-    beyond = (customers["days_since_last"] / thresholds["lost_after_days"]).reindex(purchases.index)
-    beyond = beyond[beyond > 1].sort_values(ascending=False)
-    if len(beyond) < MIN_BEYOND:
-        return nobody
-    came = (purchases[beyond.index] > 0).to_numpy().cumsum() / np.arange(1, len(beyond) + 1)
-    last_of_equals = np.r_[beyond.to_numpy()[1:] < beyond.to_numpy()[:-1], True]
+    beyond, came = _follow_absent(windows, before)
+    last_of_equals = np.r_[beyond[1:] < beyond[:-1], True][: len(beyond)]
     holds = (came <= lost_return_share) & last_of_equals & (np.arange(1, len(beyond) + 1) >= MIN_BEYOND)
     if not holds.any():
         return nobody
     most = np.flatnonzero(holds)[-1]
-    factor = 1.0 if most + 1 == len(beyond) else float(beyond.iloc[most + 1])  # whoever is beyond it is lost
-    return replace(
+    factor = 1.0 if most + 1 == len(beyond) else float(beyond[most + 1])  # whoever is beyond it is lost
+    wider = replace(
         windows, lost_days=windows.lost_days * factor, lost_ratio=(windows.lost_ratio or 1) * factor
     )
+    beyond, came = _follow_absent(wider, past)
+    return wider if len(beyond) >= MIN_BEYOND and came[-1] <= lost_return_share else nobody
+
+
+def _follow_absent(windows: Windows, lookback: Holdout) -> tuple[np.ndarray, np.ndarray]:
+    """Absences over the window of lost, the longest first; and the share of those so far who bought again."""
+    thresholds = find_thresholds(lookback.customers, windows)
+    absent = lookback.customers["days_since_last"] / thresholds["lost_after_days"]
+    absent = absent.reindex(lookback.purchases.index)
+    absent = absent[absent > 1].sort_values(ascending=False)
+    came = (lookback.purchases[absent.index] > 0).to_numpy().cumsum() / np.arange(1, len(absent) + 1)
+    return absent.to_numpy(), came
 
 
 def find_thresholds(customers: pd.DataFrame, windows: Windows) -> pd.DataFrame:
