@@ -115,8 +115,8 @@ def widen_lost(
     windows
         Of today.
     before, past
-        Two look-backs from `holdout_windows.hold_out_latest`, the earlier first. On that one the window is made
-        longer, on the later one it is tested, so that what 02 says of the name was not chosen for it.
+        Two look-backs from `holdout_windows.hold_out_latest`, the earlier first. On that one the window is
+        made longer, on the later one it is tested, so that what 02 says of the name was not chosen for it.
     lost_return_share
         At most this share of those absent beyond the window may have bought again.
 
