@@ -12,7 +12,9 @@ FACADE = {
     "caption": "crcm_lib.reporting.display",
     "describe": "crcm_lib.reporting.charts.style",
     "new_axes": "crcm_lib.reporting.charts.style",
+    "open_earlier_run": "crcm_lib.reporting.earlier_run",
     "open_workspace": "crcm_lib.reporting.workspace",
+    "read_published": "crcm_lib.reporting.earlier_run",
     "takeaway": "crcm_lib.reporting.takeaway",
 }
 ROOMS = {

@@ -54,6 +54,9 @@ def run(
     overrides: Annotated[str, _overrides()] = "{}",
     as_of: Annotated[str, typer.Option(help=_("Last day known, like 2017-12-31."))] = "",
     out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
+    previous: Annotated[
+        str, typer.Option(help=_('The earlier run to compare with; "none"; empty: the newest in --out.'))
+    ] = "",
     seed: Annotated[int, _seed()] = 0,
     resume: Annotated[bool, typer.Option("--resume", help=_("Reuse what nothing changed."))] = False,
     cell_timeout: Annotated[int, typer.Option(help=_("Longest time of a cell, in seconds."))] = 1800,
@@ -70,6 +73,7 @@ def run(
             overrides=overrides,
             as_of=as_of,
             out=out,
+            previous=previous,
             seed=seed,
             resume=resume,
             cell_timeout=cell_timeout,

@@ -9,6 +9,9 @@ import numpy as np
 Estimate = tuple[float, float, float]  # the estimate, and the lower and upper end of its 95 % interval
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 POWER_80 = 0.8416212335729143  # one-sided 80 %: what a power of 80 % adds to it
+TOGETHER = (
+    0.2  # level at which copies are held to differ by more than their customers, each alone, would make
+)
 LEVEL = 0.05  # chance of any false claim of one kind, and of an interval that misses
 
 
@@ -167,6 +170,17 @@ def normal_p(difference: float, error: float) -> float:
     return float(2 * ndtr(-abs(difference) / error)) if error > 0 else 1.0
 
 
+def student_p(difference: float, error: float, freedom: int) -> float:
+    """The two-sided p of a difference whose standard error has so many degrees of freedom; 1 without error.
+
+    >>> round(student_p(2.365, 1.0, 7), 3)
+    0.05
+    """
+    from scipy.special import stdtr
+
+    return float(2 * stdtr(freedom, -abs(difference) / error)) if error > 0 else 1.0
+
+
 def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
     """By how much the mean of what was observed exceeds the mean of its copies; its standard error; p.
 
@@ -177,12 +191,20 @@ def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
 
     Returns
     -------
-    The excess, its standard error and two-sided p value, by the normal limit of the permutation distribution:
-    where a customer did not change, each of the row's numbers is as likely to be the observed one
-    (Lehmann & Romano 2005, Testing Statistical Hypotheses, section 15.2). Without any spread p is 1.
+    The excess, its standard error and two-sided p value. Where a customer did not change, each of the row's
+    numbers is as likely to be the observed one (Lehmann & Romano 2005, Testing Statistical Hypotheses,
+    section 15.2): of many customers, each by themselves, the normal limit. Where customers go together, as
+    equal ones do over a border of points, whole copies differ by more than that (by a chi-squared test, at
+    `TOGETHER`): then their spread is the measure, with Student's t. Without any spread p is 1.
     """
+    from scipy.special import chdtrc
+
     copies = measured.shape[1] - 1
-    excess = float(np.mean(measured[:, 0] - measured[:, 1:].mean(axis=1)))
-    spread = measured.var(axis=1, ddof=1).sum() * (1 + 1 / copies)
-    error = float(np.sqrt(spread)) / len(measured)
-    return excess, error, normal_p(excess, error)
+    means = measured[:, 1:].mean(axis=0)
+    excess = float(measured[:, 0].mean() - means.mean())
+    alone = float(measured.var(axis=1, ddof=1).sum()) / len(measured) ** 2
+    spread = float(means.var(ddof=1)) if copies > 1 else 0.0
+    together = alone > 0 and chdtrc(copies - 1, (copies - 1) * spread / alone) <= TOGETHER
+    error = float(np.sqrt((spread if together else alone) * (1 + 1 / copies)))
+    p = student_p(excess, error, copies - 1) if together else normal_p(excess, error)
+    return excess, error, p

@@ -51,6 +51,13 @@ def test_learned_weights_are_judged_on_the_day_that_they_have_not_seen():
     assert pd.isna(judged.loc["policy", "difference"])
 
 
+def test_a_criterion_that_no_past_day_knew_changes_nothing():
+    days = draw_days({"loyalty": 1.0})
+    known = judge_weights(days, WEIGHTS, "strategic").set_index("weights")["caught"]
+    more = judge_weights(days, WEIGHTS | {"strategic fit": 0.25}, "strategic").set_index("weights")["caught"]
+    assert more["policy"] == known["policy"]
+
+
 def test_what_one_day_shows_is_nothing_to_learn_from():
     nothing = judge_weights(draw_days({"loyalty": 1.0}, days=1), WEIGHTS, "strategic")
     assert nothing.empty

@@ -1,6 +1,7 @@
 """Movement beside chance, and what came after past tiers and earlier actions, with intervals."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import duckdb
 import numpy as np
@@ -11,11 +12,13 @@ from scipy.stats import binom
 from crcm_lib import open_workspace
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import outcomes, tier_moves
+from crcm_lib.decisions.standings import Standing, restate
 from crcm_lib.features import redrawn_histories
 from crcm_lib.features.customers import spend_between, summarise_purchases
 from crcm_lib.reporting.text import monitoring
 from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import ROOT, check, read
+from crcm_lib.stats import LEVEL, exceed_copies
 
 POLICY = read_policy("policy.yaml")
 GOLDEN = ROOT / "data" / "sample" / "golden"
@@ -80,6 +83,8 @@ def test_the_past_day_lies_inside_a_short_history():
     assert tier_moves.choose_past("2025-01-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-07-04")
     assert tier_moves.choose_past("2025-12-01", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-16")
     assert tier_moves.choose_past("2025-12-31", "2025-12-31", compare_days=180) == pd.Timestamp("2025-12-31")
+    published = tier_moves.choose_past("2025-01-01", "2025-12-31", compare_days=180, published="2025-11-30")
+    assert published == pd.Timestamp("2025-11-30")
 
 
 def test_the_three_criteria_that_changed_most_are_named_the_largest_first():
@@ -98,40 +103,45 @@ def test_the_three_criteria_that_changed_most_are_named_the_largest_first():
 # Standings: what moves nobody
 
 
-def measured(spend, tenure, score) -> tier_moves.Measured:
-    raw = pd.DataFrame({"spend in a year": spend, "time with us": tenure}, index=list("abcd"))
-    return tier_moves.Measured(raw, score(raw))
-
-
 def add_up(raw: pd.DataFrame) -> pd.DataFrame:
     """A scorecard of one criterion: half of the spend in a year and of the time with us."""
     points = (raw["spend in a year"] + raw["time with us"]) / 2
     return pd.DataFrame({"contribution": points, "score": points}, index=raw.index)
 
 
+ADDING = SimpleNamespace(
+    policy=POLICY, score=add_up, stand=lambda raw, card: Standing(raw, card, card[["score"]])
+)
+
+
+def measured(spend, tenure) -> Standing:
+    raw = pd.DataFrame({"spend in a year": spend, "time with us": tenure}, index=list("abcd"))
+    return ADDING.stand(raw, add_up(raw))
+
+
 def test_growth_of_all_and_a_longer_look_back_move_nobody():
-    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0], add_up)
+    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0])
     half_of_it = now.raw.assign(**{"spend in a year": now.raw["spend in a year"] / 2 - 4})
-    then = tier_moves.restate(half_of_it, now, POLICY, add_up)
+    then = restate(half_of_it, now, ADDING)
     assert then.card.equals(now.card)
 
 
 def test_what_only_grows_is_no_movement_and_what_was_unknown_is_as_now():
-    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0], add_up)
+    now = measured([40.0, 30.0, 20.0, 10.0], [40.0, 30.0, 20.0, 10.0])
     other = now.raw.assign(**{"time with us": [1.0, 2.0, 3.0, 4.0], "spend in a year": [40, np.nan, 20, 10]})
-    assert tier_moves.restate(other, now, POLICY, add_up).card.equals(now.card)
+    assert restate(other, now, ADDING).card.equals(now.card)
 
 
 def test_who_spends_more_than_another_did_moves_past_them_and_the_points_stay_the_same():
-    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4, add_up)
+    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4)
     swapped = now.raw.assign(**{"spend in a year": [300.0, 400.0, 20.0, 10.0]})
-    then = tier_moves.restate(swapped, now, POLICY, add_up)
+    then = restate(swapped, now, ADDING)
     assert then.card["score"].to_list() == [27.5, 32.5, 22.5, 17.5]
 
 
 def test_only_customers_of_both_days_have_a_standing():
-    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4, add_up)
-    assert list(tier_moves.restate(now.raw.rename({"d": "z"}), now, POLICY, add_up).card.index) == list("abc")
+    now = measured([40.0, 30.0, 20.0, 10.0], [25.0] * 4)
+    assert list(restate(now.raw.rename({"d": "z"}), now, ADDING).card.index) == list("abc")
 
 
 # Chance
@@ -160,13 +170,31 @@ def judged(moved_share: float, seed: int = 0, *, fifth: int = 0, noise: float = 
 
 def test_movement_is_judged_in_both_directions_and_as_chance_between():
     assert [judged(share).moved for share in (0.5, 1 / 3, 0.2)] == ["more", "as_by_chance", "fewer"]
-    assert judged(0.5).low > 0 > judged(0.2).high
+    assert judged(0.5).share == pytest.approx(0.5, abs=0.05)
     assert judged(0.5).share_by_chance == pytest.approx(1 / 3, abs=0.02)
 
 
 def test_the_pace_is_judged_beside_the_moves():
     assert [judged(1 / 3, fifth=3).pace, judged(1 / 3).pace] == ["more", "as_by_chance"]
     assert judged(1 / 3, noise=0.5).pace == "fewer"
+
+
+def test_a_difference_that_is_nil_in_practice_is_none_however_many_customers_there_are():
+    moved = np.zeros((20_000, 9))
+    moved[:40, 0], moved[40:44, 1:] = 1, 1  # a fifth of a customer in a hundred, far beyond chance
+    bought = np.random.default_rng(0).normal(10, 1, moved.shape)
+    assert tier_moves.judge_movement(moved, bought).moved == "as_by_chance"
+    moved[:400, 0] = 1
+    assert tier_moves.judge_movement(moved, bought).moved == "more"
+
+
+def test_equal_customers_who_cross_a_border_together_are_no_sign_of_change():
+    """Twenty groups of thirty that move as one: each customer alone would make it significant too often."""
+    found = []
+    for seed in range(300):
+        groups = np.random.default_rng(seed).random((20, 9)) < 0.4
+        found.append(exceed_copies(np.repeat(groups.astype(float), 30, axis=0))[2] <= LEVEL)
+    assert sum(found) <= binom.ppf(0.99, 300, 0.05)
 
 
 def test_of_few_customers_nothing_is_said():
@@ -239,6 +267,11 @@ def test_later_days_change_no_history_redrawn_for_an_earlier_one(engine):
     assert before.equals(after)
 
 
+def follow(before: pd.DataFrame, later: pd.DataFrame, start: str = "2025-07-04") -> pd.DataFrame:
+    """The table `past_tiers` of one day."""
+    return check(outcomes.follow_day(before["tier"], later, start=start, end="2025-12-31"), "past_tiers")
+
+
 @pytest.fixture
 def followed():
     """Two tiers of sixty, the better one spending more and buying again more often."""
@@ -251,7 +284,7 @@ def followed():
 
 def test_past_tiers_are_followed_with_intervals(followed):
     before, later = followed
-    shown = check(outcomes.follow_tiers(before, later, POLICY), "effects").set_index("tier_before")
+    shown = check(outcomes.follow_tiers(follow(before, later), POLICY), "effects").set_index("tier_before")
     assert shown["customers"].to_list() == [60, 60]
     assert shown.loc["strategic", "spend_later_mean"] == pytest.approx(100, abs=5)
     assert shown.loc["watch", "retained_share"] == 0.5
@@ -261,12 +294,14 @@ def test_past_tiers_are_followed_with_intervals(followed):
 
 def test_who_did_not_buy_again_counts_as_zero(followed):
     before, later = followed
-    shown = outcomes.follow_tiers(before, later, POLICY).set_index("tier_before")
+    shown = outcomes.follow_tiers(follow(before, later), POLICY).set_index("tier_before")
     assert shown.loc["watch", "spend_later_mean"] == pytest.approx(later["spend"].iloc[60:].sum() / 60)
 
 
-def compare(before: pd.DataFrame, later: pd.DataFrame) -> pd.DataFrame:
-    return outcomes.compare_neighbours(before, later, outcomes.follow_tiers(before, later, POLICY), seed=0)
+def compare(*days: pd.DataFrame) -> pd.DataFrame:
+    followed = pd.concat(days)
+    tiers = outcomes.follow_tiers(followed, POLICY)["tier_before"]
+    return outcomes.compare_neighbours(followed, list(tiers), seed=0)
 
 
 def verdicts(*found: str) -> pd.DataFrame:
@@ -275,16 +310,54 @@ def verdicts(*found: str) -> pd.DataFrame:
 
 def test_the_order_of_a_planted_difference_is_kept_and_of_nobody_who_buys_unknown(followed):
     before, later = followed
-    pairs = compare(before, later)
+    pairs = compare(follow(before, later))
     assert set(pairs["verdict"]) == {"kept"}
     assert (pairs["p_adjusted"] >= pairs["p"]).all()
-    assert set(compare(before, later.iloc[:0])["verdict"]) == {"cannot_tell"}
+    assert set(compare(follow(before, later.iloc[:0]))["verdict"]) == {"cannot_tell"}
+
+
+def test_the_same_customers_on_three_days_prove_no_more_than_on_one(followed):
+    before, later = followed
+    one = follow(before, later.assign(spend=later["spend"] ** 0.1))
+    days = [one.assign(start=pd.Timestamp(day)) for day in ("2025-03-01", "2025-05-01", "2025-07-04")]
+    alone, thrice = compare(one), compare(*days)
+    same = ["difference", "low", "high", "p"]  # but for the draws of the permutations
+    assert thrice[same].to_numpy() == pytest.approx(alone[same].to_numpy(), abs=0.01)
+    assert outcomes.follow_tiers(pd.concat(days), POLICY)["customers"].to_list() == [60, 60]
+
+
+def test_days_that_differ_are_averaged_and_one_without_the_tier_is_left_out(followed):
+    before, later = followed
+    half = follow(before, later.assign(spend=later["spend"] / 2), start="2025-03-01")
+    both = pd.concat([half[half["tier"] == "strategic"], follow(before, later)])
+    effects = outcomes.follow_tiers(both, POLICY).set_index("tier_before")
+    mean = later["spend"].iloc[:60].mean()
+    assert effects.loc["strategic", "spend_later_mean"] == pytest.approx(0.75 * mean)
+    assert effects["days"].to_list() == [2, 1]
+    assert compare(both)["difference"].to_list() == compare(follow(before, later))["difference"].to_list()
+
+
+def test_without_a_past_day_nobody_is_followed_and_this_is_said():
+    nothing = read(GOLDEN, "past_tiers").iloc[:0]
+    effects = check(outcomes.follow_tiers(nothing, POLICY), "effects")
+    assert effects.empty
+    assert outcomes.compare_neighbours(nothing, list(effects["tier_before"]), seed=0).empty
+    assert monitoring.caption_followed(nothing, "EUR").startswith("No past day could be scored")
+
+
+def test_10_follows_the_tiers_that_08_gave_on_past_days(followed):
+    past, effects = read(GOLDEN, "past_tiers"), read(GOLDEN, "effects")
+    again = outcomes.follow_tiers(past, POLICY).sort_values("tier_before", ignore_index=True)
+    pd.testing.assert_frame_equal(again, effects, check_dtype=False)
+    said = monitoring.caption_followed(past, "EUR")
+    assert said.count(" to ") == past["start"].nunique() == 3
+    assert "No past day" not in said
 
 
 def test_a_tier_below_that_spends_more_is_reversed(followed):
     before, later = followed
     turned = before.assign(tier=before["tier"].replace({"strategic": "watch", "watch": "strategic"}))
-    assert set(compare(turned, later)["verdict"]) == {"reversed"}
+    assert set(compare(follow(turned, later))["verdict"]) == {"reversed"}
 
 
 @pytest.mark.parametrize(
@@ -311,8 +384,8 @@ def test_a_difference_of_one_pair_is_nothing_where_many_pairs_are_compared():
     spend = np.tile(np.arange(40) % 7 + 1.0, 5) + np.where(tiers == NAMES[0], 0.95, 0)
     later = pd.DataFrame({"spend": spend, "purchases": 1}, before.index)
     alone = before["tier"].isin(NAMES[:2])
-    assert compare(before[alone], later).set_index("outcome").loc["spend", "verdict"] == "kept"
-    among_all = compare(before, later).set_index(["tier", "outcome"]).loc[(NAMES[0], "spend")]
+    assert compare(follow(before[alone], later)).set_index("outcome").loc["spend", "verdict"] == "kept"
+    among_all = compare(follow(before, later)).set_index(["tier", "outcome"]).loc[(NAMES[0], "spend")]
     assert among_all["low"] > 0
     assert among_all["verdict"] == "cannot_tell"
 
@@ -320,7 +393,7 @@ def test_a_difference_of_one_pair_is_nothing_where_many_pairs_are_compared():
 def test_one_tier_alone_has_no_order():
     before = placed(["watch"] * 3, [1, 2, 3])
     later = pd.DataFrame({"spend": [1.0], "purchases": [1]}, index=before.index[:1])
-    assert compare(before, later).empty
+    assert compare(follow(before, later)).empty
 
 
 def arms(*rows, start="2025-03-01", end="2025-03-31") -> pd.DataFrame:
@@ -536,7 +609,9 @@ def test_arms_of_a_few_customers_are_not_shown(tmp_path, sizes):
 
 def test_the_picture_of_past_tiers_says_when_none_is_large_enough(followed):
     before, later = followed
-    assert "strategic: " in monitoring.describe_order(outcomes.follow_tiers(before, later, POLICY), "EUR")
+    assert "strategic: " in monitoring.describe_order(
+        outcomes.follow_tiers(follow(before, later), POLICY), "EUR"
+    )
     assert monitoring.describe_order(pd.DataFrame(), "EUR") == "No tier had enough customers to follow."
 
 
@@ -550,7 +625,8 @@ def test_the_caption_counts_the_comparisons_and_is_silent_where_there_are_none()
     assert "comparisons" not in monitoring.caption_actions(effects(FEW, ALONE), "EUR")
 
 
-MOVED = tier_moves.Movement(1010, 0.3, 0.01, 0.05, "more", "as_by_chance")
+MOVED = tier_moves.Movement(1010, 0.34, 0.3, "more", "as_by_chance")
+DAY = pd.Timestamp("2025-07-04")
 
 
 @pytest.mark.parametrize(
@@ -559,26 +635,64 @@ MOVED = tier_moves.Movement(1010, 0.3, 0.01, 0.05, "more", "as_by_chance")
         ({"moved": "more"}, "changed tier: more than the 30.0% that chance", ["fewer", "about as many"]),
         ({"moved": "fewer"}, "changed tier: fewer than the 30.0% that chance", ["more", "about as many"]),
         ({"moved": "as_by_chance"}, "about as many as chance alone would move (30.0%).", ["more", "fewer"]),
-        ({"moved": "cannot_tell"}, "too few to tell that from chance.", ["30.0%", "more", "fewer"]),
         ({"moved": "as_by_chance", "pace": "more"}, "More of them than by chance now buy", ["fewer"]),
         ({"moved": "as_by_chance", "pace": "fewer"}, "more evenly than by chance.", ["More of them"]),
     ],
 )
 def test_movement_is_told_beside_chance_and_nothing_else(movement, said, not_said):
-    words = monitoring.describe_movement(0.34, 1010, replace(MOVED, **movement), pd.Timestamp("2025-07-04"))
-    assert words.startswith("Since 2025-07-04, 34.0% of 1,010 customers changed tier")
+    words = monitoring.describe_movement(replace(MOVED, **movement), 1010, DAY)
+    assert words.startswith("Since 2025-07-04, 34.0% of 1,010 customers who had bought by then changed tier")
     assert said in words
     assert not [each for each in not_said if each in words.replace(said, "")]
 
 
+def test_of_too_few_no_share_is_told_and_a_sample_is_called_one():
+    few = monitoring.describe_movement(replace(MOVED, moved="cannot_tell"), 3, DAY)
+    assert few == "Too few customers had bought by 2025-07-04 to tell movement from chance."
+    assert "34.0% of 1,010 buyers drawn from 5,000 changed" in monitoring.describe_movement(MOVED, 5000, DAY)
+
+
 def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
-    moves = pd.DataFrame({"tier_before": ["key"] * 1010, "tier_now": ["watch"] * 10 + ["key"] * 1000})
-    moves["waits_for_review"] = moves["tier_now"] == "watch"
-    orders, past = {"spend": "kept", "bought_again": "cannot_tell"}, pd.Timestamp("2025-07-04")
-    words = monitoring.describe_monitoring(moves, MOVED, orders, effects(ALONE), past).markdown
-    assert "Since 2025-07-04, 1.0% of 1,010 customers changed tier: more than" in words
-    assert "Later spend: **kept**; buying again: **cannot tell**. 10 moves down wait" in words
-    assert words.endswith(
-        "for a named person. No earlier action had a control group, so nothing is said of what they did."
+    moves = pd.DataFrame({"waits_for_review": [True] * 10 + [False] * 1000})
+    pairs = pd.DataFrame({"outcome": ["spend", "bought_again"], "verdict": ["kept", "cannot_tell"]})
+    words = monitoring.describe_monitoring(moves, "A third moved.", pairs, effects(ALONE)).markdown
+    assert words == (
+        "A third moved. Did the past tiers keep their order? Later spend: **kept**; buying again: "
+        "**cannot tell**. 10 moves down wait for a named person. No earlier action had a control group, so "
+        "nothing is said of what they did."
     )
-    assert monitoring.describe_monitoring(moves, MOVED, orders, effects(), past).markdown.endswith("person.")
+    nobody = monitoring.describe_monitoring(moves, "A third moved.", pairs.iloc[:0], effects()).markdown
+    assert nobody == (
+        "A third moved. Whether tiers keep their order cannot be told yet. "
+        "10 moves down wait for a named person."
+    )
+
+
+@pytest.mark.parametrize(
+    ("earlier", "same_policy", "said"),
+    [
+        ("shop-2025-06-30-1a2b3c4d", True, "the tiers that the run shop-2025-06-30-1a2b3c4d published"),
+        ("shop-2025-06-30-1a2b3c4d", False, "by another policy; so 2025-07-04 and today are measured by one"),
+        ("", False, "There is no earlier run to compare with; so 2025-07-04 and today"),
+    ],
+)
+def test_what_is_compared_and_why_is_said(earlier, same_policy, said):
+    words = monitoring.describe_comparison(earlier, DAY, same_policy=same_policy)
+    assert said in words
+    assert ("published" in words, "another policy" in words, "no earlier run" in words) == (
+        same_policy,
+        bool(earlier) and not same_policy,
+        not earlier,
+    )
+
+
+def test_the_history_of_tiers_grows_by_a_day_and_names_earlier_runs():
+    first = tier_moves.extend_history(placed(["key", "watch"], [80, 20]), "2025-03-31")
+    second = tier_moves.extend_history(placed(["watch"] * 3, [20] * 3), "2025-06-30", first, "shop-a")
+    third = check(tier_moves.extend_history(placed(["key"], [90]), DAY, second, "shop-b"), "tier_history")
+    assert third.groupby("day")["run"].agg(["first", "size"]).to_numpy().tolist() == [
+        ["shop-a", 2],
+        ["shop-b", 3],
+        ["", 1],
+    ]
+    assert third.set_index("customer_id").loc["K000", "tier"].to_list() == ["key", "watch", "key"]

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "outcomes",
         "plan_summary",
         "scorecard",
+        "standings",
         "strategy",
         "tier_backtest",
         "tier_moves",

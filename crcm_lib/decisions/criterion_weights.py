@@ -74,7 +74,8 @@ def judge_weights(origins: Sequence[Origin], weights: dict[str, float], best_tie
     count = int((latest.placed["tier"] == best_tier).sum())
     if not count:
         return pd.DataFrame(columns=columns)
-    picks = {kind: pick_as_many(weigh(latest.card, each), count) for kind, each in kinds.items()}
+    card = latest.card.reindex(columns=list(weights))  # what was unknown then counts for nobody
+    picks = {kind: pick_as_many(weigh(card, each), count) for kind, each in kinds.items()}
     rows = []
     for kind, each in kinds.items():
         found = compare_picks([latest], "spend", [picks[kind]], [picks["policy"]])

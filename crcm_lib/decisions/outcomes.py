@@ -1,5 +1,6 @@
 """What came after: did past tiers keep their order, and did earlier actions make a difference?"""
 
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -9,57 +10,74 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.features.customers import spend_between
 from crcm_lib.permutation import compare_means
 from crcm_lib.schema.engine import Engine
-from crcm_lib.stats import LEVEL, Comparison, compare_shares, holm, student, wilson
+from crcm_lib.stats import LEVEL, Comparison, Estimate, compare_shares, holm, student, wilson
 
 MIN_ARM = 5  # customers of each arm, to compare them at all
 MIN_IN_WAVE = 2  # of each arm: one customer alone has no spread
 OUTCOMES = ("bought_again", "spend")
 COMPARED = list(Comparison._fields)
+FOLLOWED = [
+    *("tier_before", "days", "customers", "spend_later_mean", "spend_later_low", "spend_later_high"),
+    *("retained_share", "retained_low", "retained_high"),
+]
+
+Day = str | pd.Timestamp
 
 
-def follow_tiers(before: pd.DataFrame, later: pd.DataFrame, policy: Policy) -> pd.DataFrame:
-    """The table `effects`: each past tier's later spend and share who bought again, with 95 % intervals.
+def follow_day(tiers: pd.Series, later: pd.DataFrame, *, start: Day, end: Day) -> pd.DataFrame:
+    """One day of the table `past_tiers`: who had which tier on `start`, and what came until `end`.
+
+    `later` is from `spend_between`; who has no row there bought nothing.
+    """
+    spend, again = _outcomes(tiers.index, later)
+    followed = {"tier": tiers.to_numpy(), "spend": spend, "bought_again": again}
+    days = {"start": pd.Timestamp(start), "end": pd.Timestamp(end), "customer_id": tiers.index}
+    return pd.DataFrame(days | followed)
+
+
+def follow_tiers(followed: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """The table `effects`: each past tier's later spend and share who bought again, averaged over the days.
 
     Parameters
     ----------
-    before
-        The table `tiers` of the past day.
-    later
-        From `spend_between`: `spend` and `purchases` since; who has no row there bought nothing.
+    followed
+        The table `past_tiers`.
     policy
         Orders the tiers; a tier that nobody had is left out.
 
     Notes
     -----
-    Means have Student intervals, shares Wilson's (1927); with one customer there is no interval of the mean.
+    The 95 % intervals are the means of the days', of means Student's, of shares Wilson's (1927): as the days
+    share their customers, they count as if all told the same, which is never too narrow. With one customer
+    there is no interval of the mean.
     """
-    spend, again = _outcomes(before.index, later)
     rows = []
     for tier in policy.tiers:
-        members = (before["tier"] == tier.name).to_numpy()
-        if not members.any():
+        days = [day for _start, day in followed[followed["tier"] == tier.name].groupby("start")]
+        if not days:
             continue
-        mean, mean_low, mean_high = student(spend[members])
-        low, high = wilson(again[members].sum(), members.sum())
-        spent = {"spend_later_mean": mean, "spend_later_low": mean_low, "spend_later_high": mean_high}
-        kept = {"retained_share": float(again[members].mean()), "retained_low": low, "retained_high": high}
-        rows.append({"tier_before": tier.name, "customers": int(members.sum()), **spent, **kept})
-    return pd.DataFrame(rows)
+        spend = np.mean([student(day["spend"].to_numpy(float)) for day in days], axis=0)
+        again = np.mean([_share(day["bought_again"]) for day in days], axis=0)
+        size = {"days": len(days), "customers": round(float(np.mean([len(day) for day in days])))}
+        spent = dict(zip(("spend_later_mean", "spend_later_low", "spend_later_high"), spend, strict=True))
+        kept = dict(zip(("retained_share", "retained_low", "retained_high"), again, strict=True))
+        rows.append({"tier_before": tier.name, **size, **spent, **kept})
+    return pd.DataFrame(rows, columns=FOLLOWED)
 
 
-def compare_neighbours(
-    before: pd.DataFrame, later: pd.DataFrame, followed: pd.DataFrame, *, seed: int
-) -> pd.DataFrame:
+def _share(ones: pd.Series) -> Estimate:
+    return float(ones.mean()), *wilson(ones.sum(), len(ones))
+
+
+def compare_neighbours(followed: pd.DataFrame, tiers: Sequence[str], *, seed: int) -> pd.DataFrame:
     """Each past tier against the one below: difference of later spend and retention, with a verdict.
 
     Parameters
     ----------
-    before
-        The table `tiers` of the past day.
-    later
-        From `spend_between`.
     followed
-        From `follow_tiers`: the tiers to compare, best first; tiers too small to be shown may be left out.
+        The table `past_tiers`.
+    tiers
+        Those to compare, best first; tiers too small to be shown may be left out.
     seed
         Of the permutations.
 
@@ -69,20 +87,39 @@ def compare_neighbours(
     `p_adjusted` over all pairs and outcomes (Holm). `verdict`: `kept` or `reversed` where `p_adjusted` is at
     most 5 % and the interval is above or below zero, else `cannot_tell`, or `too_few`: even the clearest
     difference could have been chance.
+
+    Notes
+    -----
+    The days share their customers. So each is compared by itself; the difference, the ends of its interval
+    and the z scores of p are averaged over the days, as if all days told the same: however they depend on
+    each other, a mean varies no more than that.
     """
-    spend, again = _outcomes(before.index, later)
-    customers = pd.DataFrame({"tier": before["tier"].to_numpy(), "spend": spend, "bought_again": again})
-    pairs, rows = list(pairwise(followed["tier_before"] if len(followed) else ())), []
+    pairs, rows = list(pairwise(tiers)), []
+    claims = len(OUTCOMES) * len(pairs) * followed["start"].nunique()
     for upper, lower in pairs:
-        two = customers[customers["tier"].isin((upper, lower))]
-        arms = two.assign(first=two["tier"] == upper, stratum=0)
-        enough = min(arms["first"].sum(), (~arms["first"]).sum()) >= MIN_ARM
+        arms = followed[followed["tier"].isin((upper, lower))].assign(stratum=0)
+        arms = arms.assign(first=arms["tier"] == upper)
+        of_both = (group for _start, group in arms.groupby("start"))
+        days = [day for day in of_both if min(day["first"].sum(), (~day["first"]).sum()) >= MIN_ARM]
         for outcome in OUTCOMES:
-            compared = _compare(arms, outcome, len(OUTCOMES) * len(pairs), seed) if enough else {}
-            verdict = None if enough else "too_few"
+            compared = _average([_compare(day, outcome, claims, seed) for day in days])
+            verdict = None if days else "too_few"
             rows.append({"tier": upper, "below": lower, "outcome": outcome, "verdict": verdict, **compared})
     columns = ["tier", "below", "outcome", *COMPARED, "verdict"]
     return _judge(pd.DataFrame(rows, columns=columns), ["tier", "below"], ("kept", "reversed"))
+
+
+def _average(days: list[dict[str, float]]) -> dict[str, float]:
+    """Comparisons of the same customers on several days as one."""
+    from scipy.special import ndtr, ndtri
+
+    if len(days) < 2:
+        return days[0] if days else {}
+    each = pd.DataFrame(days)
+    z = -ndtri(each["p"] / 2) * np.sign(each["difference"])
+    largest = -ndtri(each["smallest_p"] / 2)
+    p = {"p": 2 * ndtr(-abs(z.mean())), "smallest_p": 2 * ndtr(-largest.mean())}
+    return {**each.mean(skipna=False), **p}
 
 
 def tier_order_verdict(pairs: pd.DataFrame, outcome: str) -> str:
@@ -103,9 +140,7 @@ def tier_order_verdict(pairs: pd.DataFrame, outcome: str) -> str:
     return "reversed" if found else "cannot_tell"
 
 
-def measure_actions(
-    engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp, seed: int
-) -> pd.DataFrame:
+def measure_actions(engine: Engine, arms: pd.DataFrame, *, as_of: Day, seed: int) -> pd.DataFrame:
     """The table `action_effects`: earlier treatments beside their controls, from their start on.
 
     Parameters
@@ -122,7 +157,7 @@ def measure_actions(
     return compare_arms(follow_arms(engine, arms, as_of=as_of), seed=seed)
 
 
-def follow_arms(engine: Engine, arms: pd.DataFrame, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
+def follow_arms(engine: Engine, arms: pd.DataFrame, *, as_of: Day) -> pd.DataFrame:
     """What the customers of each arm did, for each action: `spend`, and 1 where they `bought_again`.
 
     A wave is an action and its start: within it the arms were drawn. All of a wave are followed from its

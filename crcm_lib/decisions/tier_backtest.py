@@ -5,7 +5,7 @@ number picks as many customers as the tiers hold; both are held against what the
 are those of the windows that 04 held out, with the values that its model would have predicted on them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -42,8 +42,8 @@ class Origin:
     later
         Of the same customers, from `start` to `end`: `spend`, `bought_again` (1 or 0) and, where cost is
         known, `margin`.
-    card
-        Their scorecard of that day.
+    card, model
+        Their scorecard of that day, and what it was made and cut with.
     """
 
     start: pd.Timestamp
@@ -51,6 +51,7 @@ class Origin:
     placed: pd.DataFrame
     later: pd.DataFrame
     card: pd.DataFrame = field(default_factory=pd.DataFrame)
+    model: scorecard.ScorecardModel | None = None
 
 
 def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> list[Origin]:
@@ -70,7 +71,7 @@ def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> l
     for start, end in windows:
         value = value_past[value_past["start"] == start].set_index("customer_id")
         customers = known[start].reindex(value.index)
-        placed, card = _score_day(engine, policy, customers, value, start)
+        placed, card, model = _score_day(engine, policy, customers, value, start)
         came = spend_between(engine, after=start, until=end).reindex(placed.index).fillna(0)
         later = {"spend": came["spend"].astype(float), "bought_again": (came["purchases"] > 0).astype(float)}
         if "margin_total" in customers and customers["margin_total"].notna().any():
@@ -78,13 +79,27 @@ def score_origins(engine: Engine, policy: Policy, value_past: pd.DataFrame) -> l
                 known[end] = summarise_customers(engine, as_of=end)
             by_then = known[end]["margin_total"].reindex(placed.index)
             later["margin"] = (by_then - customers["margin_total"]).fillna(0).astype(float)
-        origins.append(Origin(start, end, placed, pd.DataFrame(later), card))
+        origins.append(Origin(start, end, placed, pd.DataFrame(later), card, model))
     return origins
+
+
+def list_past_tiers(origins: Sequence[Origin], policy: Policy, withheld: Iterable[str]) -> pd.DataFrame:
+    """The table `past_tiers`: the tiers of the past days, those withheld given to nobody, and what came."""
+    days = [
+        one.later[["spend", "bought_again"]]
+        .assign(tier=name_tiers(one.card, policy, one.model.withhold(withheld)))
+        .assign(start=one.start, end=one.end)
+        .reset_index()
+        for one in origins
+        if one.model is not None
+    ]
+    columns = ["start", "end", "customer_id", "tier", "spend", "bought_again"]
+    return pd.concat(days)[columns] if days else pd.DataFrame(columns=columns)
 
 
 def _score_day(
     engine: Engine, policy: Policy, buyers: pd.DataFrame, value: pd.DataFrame, day: pd.Timestamp
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+) -> tuple[pd.DataFrame, pd.DataFrame, scorecard.ScorecardModel]:
     known = {"customer_features": buyers, "value": value, "churn": measure_rhythm(buyers)}
     known |= {"satisfaction": summarise_satisfaction(engine, as_of=day)}
     known |= decision_inputs.derive(engine, as_of=day)
@@ -97,7 +112,7 @@ def _score_day(
         "value": value["value"],
         "rfm": RFMScorer().fit_transform(buyers).sum(axis=1).astype(float),
     }
-    return pd.DataFrame(placed), card
+    return pd.DataFrame(placed), card, model
 
 
 def compare_rules(origins: Sequence[Origin], policy: Policy) -> pd.DataFrame:

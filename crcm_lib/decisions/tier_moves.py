@@ -1,27 +1,20 @@
 """Who moved between tiers since a past day, and what chance alone would have moved."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.stats import LEVEL, Z_95, exceed_copies, holm
+from crcm_lib.stats import LEVEL, exceed_copies, holm
 
 Day = str | pd.Timestamp
-Score = Callable[[pd.DataFrame], pd.DataFrame]
 
 MIN_CHANGE = 0.05  # points of a criterion that count as a change
 MAX_CHANGES = 3  # criteria that are named as changed
 MIN_CUSTOMERS = 30  # of whom movement is judged
-ONLY_GROW = {  # columns that only grow with time: to have more of them than before is no movement
-    ("customer_features", column)
-    for column in (
-        *("purchases", "orders", "products", "categories", "channels", "spend_total", "margin_total"),
-        *("days_observed", "days_first_to_last"),
-    )
-}
+MIN_EXCESS = 0.005  # of the customers: a smaller difference from chance is nil in practice
 
 
 @dataclass(frozen=True)
@@ -32,38 +25,53 @@ class Movement:
     ----------
     customers
         On whom chance was measured.
-    share_by_chance
-        Of them, the share that would have moved had nobody changed.
-    low, high
-        The 95 % interval of the share that moved less that share.
+    share, share_by_chance
+        Of them, the share that moved, and that would have moved had nobody changed.
     moved, pace
         "more", "fewer", "as_by_chance" or "cannot_tell": of the moves, and of how often customers buy.
     """
 
     customers: int
+    share: float
     share_by_chance: float
-    low: float
-    high: float
     moved: str
     pace: str
 
 
-@dataclass(frozen=True)
-class Measured:
-    """Customers as measured on a day: raw indicators, and the scorecard made of them."""
+def choose_past(
+    first_day: Day, as_of: Day, *, compare_days: int, published: Day | None = None
+) -> pd.Timestamp:
+    """The day to compare with: that of the tiers published; without any, `compare_days` before `as_of`.
 
-    raw: pd.DataFrame
-    card: pd.DataFrame
-
-
-def choose_past(first_day: Day, as_of: Day, *, compare_days: int) -> pd.Timestamp:
-    """The day to compare with: `compare_days` before `as_of`, or the middle of a shorter history.
+    Of a history shorter than twice that, its middle.
 
     >>> choose_past("2024-01-01", "2024-01-31", compare_days=180).date().isoformat()
     '2024-01-16'
     """
+    if published is not None:
+        return pd.Timestamp(published)
     start, end = pd.Timestamp(first_day), pd.Timestamp(as_of)
     return max(end - pd.Timedelta(days=compare_days), start + (end - start).days // 2 * pd.Timedelta(days=1))
+
+
+def extend_history(
+    tiers: pd.DataFrame, day: Day, earlier: pd.DataFrame | None = None, run: str = ""
+) -> pd.DataFrame:
+    """The table `tier_history`: this day's tiers after those of earlier runs.
+
+    Parameters
+    ----------
+    tiers
+        The table `tiers` of `day`.
+    earlier
+        `tier_history` of the earlier run, where there is one.
+    run
+        Its name, which it could not know itself.
+    """
+    ours = tiers[["tier", "score"]].assign(day=pd.Timestamp(day), run="").reset_index()
+    if earlier is not None:
+        ours = pd.concat([earlier.assign(run=earlier["run"].replace("", run)), ours], ignore_index=True)
+    return ours[["customer_id", "day", "run", "tier", "score"]]
 
 
 def compare_tiers(
@@ -114,49 +122,6 @@ def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 
-def restate(raw: pd.DataFrame, now: Measured, policy: Policy, score: Score) -> Measured:
-    """Another day's indicators, or those of redrawn histories, as standings among the same customers now.
-
-    Every number becomes the one that has the same rank among these customers in `now`, and so do the points
-    of the criteria and the score: the days' distributions are equal, and a longer look back, a season, or
-    growth of all moves nobody. An indicator that only grows with time is as in `now`, and so is what is
-    unknown in `raw`.
-
-    Parameters
-    ----------
-    raw
-        From `scorecard.gather_indicators`; customers that are not in `now` are left out.
-    now
-        What they are compared with.
-    policy
-        Says which table and column an indicator reads.
-    score
-        Raw indicators -> scorecard, by what 08 learned.
-    """
-    both = raw.index.intersection(now.raw.index)
-    today, points = now.raw.loc[both], now.card.loc[both]
-    reads = {i.name: (i.table, i.column) for criterion in policy.criteria for i in criterion.indicators}
-    moving = [str(name) for name in today if name in raw and reads[str(name)] not in ONLY_GROW]
-    numbers = [name for name in moving if pd.api.types.is_numeric_dtype(today[name])]
-    then = {name: raw.loc[both, name].fillna(today[name]) for name in numbers}
-    restated = today.assign(**{name: _take_ranks(values, today[name]) for name, values in then.items()})
-    card = score(restated)
-    names = [*(criterion.name for criterion in policy.criteria if criterion.name in card), "score"]
-    return Measured(restated, card.assign(**{name: _take_ranks(card[name], points[name]) for name in names}))
-
-
-def _take_ranks(values: pd.Series, target: pd.Series) -> pd.Series:
-    """For each value the target's of the same rank; equal values get equal ones; unknown where either is.
-
-    >>> _take_ranks(pd.Series([5.0, 1.0, 5.0]), pd.Series([10.0, 30.0, 20.0])).to_list()
-    [25.0, 10.0, 25.0]
-    """
-    known = values.notna() & target.notna()
-    ordered = np.sort(target[known].to_numpy(float))
-    taken = np.interp(values[known].astype("float64").rank() - 1, np.arange(len(ordered)), ordered)
-    return pd.Series(taken, values.index[known]).reindex(values.index)
-
-
 def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
     """Whether more customers moved, or changed how often they buy, than chance alone would have made.
 
@@ -171,22 +136,21 @@ def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
     Returns
     -------
     The shares, and what may be said of each at 5 % for both together (Holm): "more", "fewer" or
-    "as_by_chance"; "cannot_tell" of fewer than 30 customers.
+    "as_by_chance"; "cannot_tell" of fewer than 30 customers. A difference of less than half a customer in a
+    hundred is none.
     """
     from scipy.stats import rankdata
 
     if len(moved) < MIN_CUSTOMERS:
-        return Movement(len(moved), float("nan"), float("nan"), float("nan"), "cannot_tell", "cannot_tell")
+        return Movement(len(moved), float("nan"), float("nan"), "cannot_tell", "cannot_tell")
     distance = rankdata(np.abs(bought - bought.mean(axis=1, keepdims=True)).round(9), axis=1)
     tested = [exceed_copies(measured) for measured in (moved, distance)]
+    adjusted = holm(np.array([p for _excess, _error, p in tested]))
     verdicts = [
-        "as_by_chance" if p > LEVEL else "more" if excess > 0 else "fewer"
-        for (excess, _error, _p), p in zip(tested, holm(np.array([each[2] for each in tested])), strict=True)
+        "as_by_chance" if p > LEVEL or abs(excess) < least else "more" if excess > 0 else "fewer"
+        for (excess, _error, _p), p, least in zip(tested, adjusted, (MIN_EXCESS, 0.0), strict=True)
     ]
-    excess, error, _p = tested[0]
-    return Movement(
-        len(moved), float(moved[:, 1:].mean()), excess - Z_95 * error, excess + Z_95 * error, *verdicts
-    )
+    return Movement(len(moved), float(moved[:, 0].mean()), float(moved[:, 1:].mean()), *verdicts)
 
 
 def expect_moves(crossed: pd.DataFrame, copies: Sequence[tuple[pd.Series, pd.Series]]) -> pd.DataFrame:

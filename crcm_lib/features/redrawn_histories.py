@@ -18,8 +18,8 @@ from crcm_lib.features.customers import summarise_customers
 from crcm_lib.schema.engine import Engine, open_frames
 
 SAMPLE = 5_000  # customers whose histories are redrawn, at most
-CUSTOMERS_DRAWN = 8_000  # so many in all copies together, if there may be so many copies
-FEWEST_COPIES, MOST_COPIES = 4, 20
+CUSTOMERS_DRAWN = 24_000  # so many in all copies together, if there may be so many copies
+FEWEST_COPIES, MOST_COPIES = 8, 20
 SEASON_DAYS = 28  # over which the average customer's purchases are averaged
 YEAR = 365  # days before the comparison day, whose purchases are drawn anew too
 MARK = "|"  # between a customer's id and the number of the copy
@@ -43,7 +43,7 @@ def redraw_histories(engine: Engine, *, past, as_of, seed: int, copies: int | No
     seed
         Equal seeds give equal histories.
     copies
-        Of each customer; None: 8,000 customers in all copies together, but 4 to 20 copies.
+        Of each customer; None: 24,000 customers in all copies together, but 8 to 20 copies.
 
     Returns
     -------

@@ -33,7 +33,7 @@ def gather_evidence(
         "lock": hash_file(lock),
         "python": platform.python_version(),
         "versions": installed_versions(),
-        "pseudonyms": pseudonymise(["with which key"], describe(source))[0],
+        "pseudonyms": find_key(source),
         "language": os.environ.get("CRCM_LANGUAGE", "en"),
         "notebooks": {name: hash_notebook(content) for name, content in notebooks.items()},
     }
@@ -58,6 +58,11 @@ def check_unchanged(
 def describe(source: Source) -> About:
     """Return what is known before cleaning, enough to choose the key of the pseudonyms."""
     return About(source.name, source.title, "", "", source.currency, synthetic=source.synthetic)
+
+
+def find_key(source: Source) -> str:
+    """Return what tells the key of the source's pseudonyms from another, but not the key."""
+    return pseudonymise(["with which key"], describe(source))[0]
 
 
 def hash_inputs(source: Source) -> list[dict]:

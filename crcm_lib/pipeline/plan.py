@@ -11,7 +11,7 @@ from crcm_lib.errors import CrcmError, DataError, UsageError, list_problems, unk
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning import check_source
 from crcm_lib.ingest.sources import Source, read_source
-from crcm_lib.pipeline import checks, schedule
+from crcm_lib.pipeline import checks, previous, schedule
 from crcm_lib.pipeline.evidence import describe, gather_evidence, hash_inputs
 from crcm_lib.pipeline.files import hash_content, locate, short_path
 from crcm_lib.pipeline.kernel import KERNEL
@@ -19,7 +19,7 @@ from crcm_lib.pipeline.settings import RunSettings, check_parameters
 from crcm_lib.privacy import pseudonymise
 
 # A notebook may have these parameters and no others.
-PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "overrides", "seed")
+PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "overrides", "previous", "seed")
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,26 @@ class Plan:
     policy: Policy
     notebooks: dict[str, Notebook]
     evidence: dict  # all that can change a result, as hashes
+    previous: Path | None = None  # the earlier run; `choose_previous` finds it
 
     @property
     def key(self) -> str:
         """Eight hexadecimal digits of everything that can change a result."""
         return hash_content(self.evidence)[:8]
+
+    def choose_previous(self, as_of: str) -> "Plan":
+        """Return the plan with its earlier run, which can be chosen as soon as this run's day is known.
+
+        Raises
+        ------
+        UsageError
+            If the one that was asked for is not of an earlier day.
+        """
+        if "previous" in self.evidence:
+            return self
+        folder = previous.choose(self.settings.previous, self.source, self.evidence, as_of, self.out)
+        name = folder.name if folder else previous.NO_RUN
+        return replace(self, previous=folder, evidence=self.evidence | {"previous": name})
 
     def run_id(self, as_of: str) -> str:
         """Return the run's name; it follows from its content, so the same run has the same name."""
@@ -77,6 +92,7 @@ def plan_run(settings: RunSettings) -> Plan:
     if source is not None:
         inputs = attempt(_check_inputs, source)
         attempt(pseudonymise, [], describe(source))
+    attempt(previous.check_given, settings.previous, source, settings.as_of)
     policy = attempt(read_policy, policy_path, settings.overrides)
     notebooks = attempt(read_notebooks, notebooks_path)
     raise_together(problems)

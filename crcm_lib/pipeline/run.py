@@ -68,7 +68,7 @@ def _execute(plan: "Plan", server: KernelServer, listener: Callable[[dict], None
             | {"cells": sum(map(count_cells, plan.notebooks.values()))}
         )
         try:
-            done = execute_all(plan, staging, earlier, server, listener)
+            plan, done = execute_all(plan, staging, earlier, server, listener)
             run_id = finish(plan, staging, done, mask)
             published = publish(plan, staging, run_id)
         except BaseException as error:

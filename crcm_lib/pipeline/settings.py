@@ -11,6 +11,7 @@ from crcm_lib.errors import UsageError, list_problems
 from crcm_lib.i18n import _
 
 LARGEST_SEED = 2**32 - 1
+NO_RUN = "none"  # as `previous`: this run remembers no other
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class RunSettings:
     """The parameters of a run.
 
     `as_of` is a day like 2017-12-31, or empty for the last day in the data. `overrides` is a JSON of policy
-    paths and their values, like {"rfm.bins": 4}. `cell_timeout` is in seconds.
+    paths and their values, like {"rfm.bins": 4}. `previous` is the folder of an earlier run, "none", or empty
+    for the newest in `out`. `cell_timeout` is in seconds.
     """
 
     source: str
@@ -27,6 +29,7 @@ class RunSettings:
     out: str = "reports"
     seed: int = 0
     overrides: str = "{}"
+    previous: str = ""
     resume: bool = False
     notebooks: str = "notebooks"
     cell_timeout: int = 1800

@@ -61,8 +61,11 @@ class _Turn:
 
 def execute_all(
     plan: Plan, staging: Path, earlier: list[Path], server: KernelServer, listener: Listener
-) -> list[Stage]:
-    """Execute every notebook, or reuse its outputs where a stage with the same key exists."""
+) -> tuple[Plan, list[Stage]]:
+    """Execute every notebook, or reuse its outputs where a stage with the same key exists.
+
+    The plan that is returned knows its earlier run: the first notebook says which day it is.
+    """
     ancestors = {name: notebook.ancestors for name, notebook in plan.notebooks.items()}
     done: dict[str, Stage] = {}
     notify = _serialised(listener)
@@ -78,13 +81,12 @@ def execute_all(
             return pool.submit(_execute_one, plan, staging, _Turn(name, key, kernel, readable, notify))
 
         for name, stage in schedule.execute_in_order(ancestors, begin):
-            _collect(staging, stage, done)
-            done[name] = stage
+            plan, done[name] = _collect(plan, staging, stage, done)
             notify(
                 {"event": "notebook", "notebook": name, "status": "reused" if stage.reused else "completed"}
                 | {"seconds": stage.seconds, "cells": count_cells(plan.notebooks[name])}
             )
-    return [done[name] for name in plan.notebooks]
+    return plan, [done[name] for name in plan.notebooks]
 
 
 def _serialised(listener: Listener) -> Listener:
@@ -110,6 +112,7 @@ def _execute_one(plan: Plan, staging: Path, turn: _Turn) -> Stage:
         "output_dir": str(folder),
         "policy": short_path(Path(settings.policy)),
         "overrides": settings.overrides,
+        "previous": short_path(plan.previous) if plan.previous else "",
         "seed": settings.seed,
     }
     parameters = {wanted: values[wanted] for wanted in plan.notebooks[name].parameters}
@@ -118,12 +121,11 @@ def _execute_one(plan: Plan, staging: Path, turn: _Turn) -> Stage:
     if problems := checks.find_incomplete(notebook, name) + checks.find_bad_tables(folder, name):
         raise GateError(list_problems(_("the run is not complete"), problems))
     outputs = claim_outputs(name, turn.readable, hash_outputs(folder))
-    replace_paths(path, plan.out / plan.run_id(read_as_of(folder)))
     seconds = round(time.perf_counter() - started, 2)
-    return Stage(name, turn.key, outputs, hash_file(path), seconds)
+    return Stage(name, turn.key, outputs, "", seconds)
 
 
-def _collect(staging: Path, stage: Stage, done: dict[str, Stage]) -> None:
+def _collect(plan: Plan, staging: Path, stage: Stage, done: dict[str, Stage]) -> tuple[Plan, Stage]:
     """Move a notebook's outputs into the run, and record the stage as complete."""
     twice = {path for other in done.values() for path in other.outputs if path in stage.outputs}
     if not stage.reused:
@@ -131,12 +133,21 @@ def _collect(staging: Path, stage: Stage, done: dict[str, Stage]) -> None:
     if twice:
         message = _("{files}: written by more than one notebook.")
         raise RunError(message.format(files=", ".join(sorted(twice))))
+    as_of = read_as_of(staging)
+    plan = plan.choose_previous(as_of)
+    if not stage.reused:
+        path = staging / f"{stage.name}.ipynb"
+        replace_paths(path, plan.out / plan.run_id(as_of))
+        stage = replace(stage, notebook=hash_file(path))
     save_stage(staging, stage)
+    return plan, stage
 
 
 def _key_of(plan: Plan, name: str, readable: dict[str, str]) -> str:
     """Return the hash of everything that could change this notebook's outputs, its inputs included."""
     evidence = plan.evidence | {"notebooks": plan.evidence["notebooks"][name]}
+    if "previous" not in plan.notebooks[name].parameters:  # the first runs before that is known
+        evidence.pop("previous", None)
     return hash_content([evidence, name, readable])
 
 

@@ -494,12 +494,13 @@ RESULTS = {
         {
             "customer_id": ID,
             "tier_before": text_column(
-                "tier by the standing on the comparison day among those known on both days, by today's measures",
+                "tier that an earlier run published by this policy; without one, that of the standing on the "
+                "comparison day among those known on both days, by today's measures",
                 True,
             ),
             "tier_now": text_column("tier on as_of: the same as in `tiers`", True),
             "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
-            "score_before": Column("number", "0…100", "score by that standing"),
+            "score_before": Column("number", "0…100", "score published, or by that standing"),
             "score_now": Column("number", "0…100", "score on as_of"),
             "criterion_1": text_column("the criterion whose points changed most; empty where none did"),
             "change_1": Column("number", "points", "its change"),
@@ -507,6 +508,18 @@ RESULTS = {
             "change_2": Column("number", "points", "its change"),
             "criterion_3": text_column("the criterion after that"),
             "change_3": Column("number", "points", "its change"),
+        },
+    ),
+    "tier_history": Table(
+        "a customer's tier on the day of a run, this one's and those of earlier runs",
+        ("customer_id", "day"),
+        "10_monitoring",
+        {
+            "customer_id": ID,
+            "day": Column("day", "date", "as_of of the run", True),
+            "run": text_column("the run that gave it; empty: this one"),
+            "tier": text_column("the tier, as published in `tiers`", True),
+            "score": Column("number", "0…100", "the score", True, 0, 100),
         },
     ),
     "tier_backtest": Table(
@@ -530,14 +543,28 @@ RESULTS = {
             "verdict": text_column("of the tiers", True, ("better", "worse", "cannot_tell")),
         },
     ),
+    "past_tiers": Table(
+        "a customer's tier on a past day, made from what was known then, and what came after",
+        ("start", "customer_id"),
+        "08_classification",
+        {
+            "start": Column("day", "date", "last day known; the days of `value_past`", True),
+            "end": Column("day", "date", "last day of what came", True),
+            "customer_id": ID,
+            "tier": text_column("tier by the policy; none that 08 withholds", True),
+            "spend": money_column("spend from start to end", True),
+            "bought_again": Column("number", "0 or 1", "1 where they bought again by end", True, 0, 1),
+        },
+    ),
     "effects": Table(
-        "a past tier and what came after",
+        "a past tier and what came after, averaged over the past days",
         ("tier_before",),
         "10_monitoring",
         {
-            "tier_before": text_column("tier on the comparison day", True),
-            "customers": count_column("customers in it", True),
-            "spend_later_mean": money_column("mean spend between the comparison day and as_of", True),
+            "tier_before": text_column("tier on the past days", True),
+            "days": count_column("past days on which anybody had it", True),
+            "customers": count_column("customers in it, on average", True),
+            "spend_later_mean": money_column("mean spend of what came after a past day", True),
             "spend_later_low": money_column("lower end of its 95 % interval"),
             "spend_later_high": money_column("upper end of its 95 % interval"),
             "retained_share": share_column("share who bought again in that time", True),

@@ -1,7 +1,15 @@
 """All worlds."""
 
 from worlds.customers import INTERVALS
-from worlds.effects import EFFECTS, EQUAL_MEANS, NO_EFFECT, NO_ORDER, ORDER
+from worlds.effects import (
+    EFFECTS,
+    EQUAL_MEANS,
+    NO_EFFECT,
+    NO_ORDER,
+    NO_ORDER_OF_DAYS,
+    ORDER,
+    ORDER_OF_DAYS,
+)
 from worlds.groups import CLOUD, GROUPS
 from worlds.leaving import LEAVING
 from worlds.movement import MOVEMENT
@@ -19,7 +27,7 @@ WORLDS = (
     *LEAVING,
     *MOVEMENT,
     *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
-    *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER),
+    *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER, NO_ORDER_OF_DAYS, ORDER_OF_DAYS),
     *(SHUFFLED, UNFAIR),
     *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
 )

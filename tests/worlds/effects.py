@@ -1,7 +1,10 @@
 """Actions that do nothing, and tiers without an order: is any effect or order claimed? And their twins."""
 
+from functools import partial
+
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import outcomes
@@ -12,6 +15,8 @@ POLICY = read_policy(ROOT / "policy.yaml")
 ACTIONS = [action.name for action in POLICY.playbook if not action.standard]
 TIERS = {"strategic": 50, "key": 150, "growth": 200, "regular": 250, "watch": 350}
 SKEW = 1.2  # standard deviation of the logarithm of what a buyer spends
+LASTING = 0.7  # share of the variance of a customer's luck that is the same on all days
+DAY = pd.Timestamp("2025-07-04")
 SEEDS, TWINS = 400, 100
 
 
@@ -71,21 +76,46 @@ def measure_effects(seed: int) -> dict[str, float]:
     }
 
 
-def judge_order(seed: int, buys: dict[str, float], levels: dict[str, float]) -> pd.DataFrame:
-    """Tiers whose customers buy again by `buys` and spend by `levels`, each against the one below."""
+def draw_tiers(seed: int, buys: dict[str, float], levels: dict[str, float]) -> pd.DataFrame:
+    """Tiers whose customers buy again by `buys` and spend by `levels`, followed from one day."""
     random = np.random.default_rng(seed)
     names = np.repeat(list(TIERS), list(TIERS.values()))
     spend = spend_of(random, *(pd.Series(names).map(each).to_numpy(float) for each in (buys, levels)))
-    before = pd.DataFrame({"tier": names}, index=[f"c{n}" for n in range(len(names))])
-    later = pd.DataFrame({"spend": spend, "purchases": (spend > 0).astype(int)}, before.index)
-    followed = outcomes.follow_tiers(before, later, POLICY)
-    return outcomes.compare_neighbours(before, later, followed, seed=seed)
+    return as_followed(names, spend, DAY)
 
 
-def measure_no_order(seed: int) -> dict[str, float]:
+def draw_tiers_of_days(seed: int, buys: dict[str, float], levels: dict[str, float]) -> pd.DataFrame:
+    """The same, followed from three days: the same customers in the same tiers, most of whose luck lasts."""
+    random = np.random.default_rng(seed)
+    names = np.repeat(list(TIERS), list(TIERS.values()))
+    often, much = (pd.Series(names).map(each).to_numpy(float) for each in (buys, levels))
+    lasting = random.normal(size=(2, len(names)))
+    days = []
+    for number in range(3):
+        luck = np.sqrt(LASTING) * lasting + np.sqrt(1 - LASTING) * random.normal(size=lasting.shape)
+        spend = np.where(ndtr(luck[0]) < often, 30 * much * np.exp(SKEW * luck[1]), 0)
+        days.append(as_followed(names, spend, DAY - pd.Timedelta(days=90 * number)))
+    return pd.concat(days)
+
+
+def as_followed(names: np.ndarray, spend: np.ndarray, start: pd.Timestamp) -> pd.DataFrame:
+    """The table `past_tiers`, of one day."""
+    index = pd.Index([f"c{n}" for n in range(len(names))])
+    later = pd.DataFrame({"spend": spend, "purchases": (spend > 0).astype(int)}, index)
+    end = start + pd.Timedelta(days=90)
+    return outcomes.follow_day(pd.Series(names, index), later, start=start, end=end)
+
+
+def judge_order(followed: pd.DataFrame, seed: int) -> pd.DataFrame:
+    """Each tier against the one below."""
+    return outcomes.compare_neighbours(followed, list(TIERS), seed=seed)
+
+
+def measure_no_order(seed: int, draw=draw_tiers) -> dict[str, float]:
     """Five tiers of customers who are all alike."""
     buys = dict.fromkeys(TIERS, np.random.default_rng(seed).uniform(0.15, 0.95))
-    return claims_of(judge_order(seed, buys, dict.fromkeys(TIERS, 1.0))["verdict"], "kept", "reversed")
+    pairs = judge_order(draw(seed, buys, dict.fromkeys(TIERS, 1.0)), seed)
+    return claims_of(pairs["verdict"], "kept", "reversed")
 
 
 def measure_equal_means(seed: int) -> dict[str, float]:
@@ -94,14 +124,14 @@ def measure_equal_means(seed: int) -> dict[str, float]:
     Who spends most is in few samples: so what is falsely claimed is nearly always that the order was kept.
     """
     buys = dict(zip(TIERS, (0.95, 0.8, 0.6, 0.4, 0.2), strict=True))
-    pairs = judge_order(seed, buys, {name: 1 / share for name, share in buys.items()})
+    pairs = judge_order(draw_tiers(seed, buys, {name: 1 / share for name, share in buys.items()}), seed)
     return claims_of(pairs.loc[pairs["outcome"] == "spend", "verdict"], "kept", "reversed")
 
 
-def measure_order(seed: int) -> dict[str, float]:
+def measure_order(seed: int, draw=draw_tiers) -> dict[str, float]:
     """Five tiers, each spending twice as much as the one below and 15 points more buying again."""
     buys = dict(zip(TIERS, (0.95, 0.8, 0.65, 0.5, 0.35), strict=True))
-    pairs = judge_order(seed, buys, dict(zip(TIERS, (16, 8, 4, 2, 1), strict=True)))
+    pairs = judge_order(draw(seed, buys, dict(zip(TIERS, (16, 8, 4, 2, 1), strict=True))), seed)
     said = {name: outcomes.tier_order_verdict(pairs, name) for name in outcomes.OUTCOMES}
     found = {f"{name}_kept": float(verdict in ("kept", "kept_in_part")) for name, verdict in said.items()}
     return found | {"reversed": float((pairs["verdict"] == "reversed").any())}
@@ -115,15 +145,12 @@ EFFECTS = World(
     measure_effects,
     {"buying_found": (0.8, 1), "spend_found": (0.8, 1), "others_claimed": (0, at_most_5_percent(TWINS))},
 )
-NO_ORDER = World(
-    "no_tier_order", SEEDS, measure_no_order, dict.fromkeys(("claimed", "kept", "reversed"), FALSE)
+CLAIMS = dict.fromkeys(("claimed", "kept", "reversed"), FALSE)
+FOUND = {"spend_kept": (0.8, 1), "bought_again_kept": (0.8, 1), "reversed": (0, at_most_5_percent(TWINS))}
+NO_ORDER = World("no_tier_order", SEEDS, measure_no_order, CLAIMS)
+NO_ORDER_OF_DAYS = World(
+    "no_tier_order_of_days", SEEDS, partial(measure_no_order, draw=draw_tiers_of_days), CLAIMS
 )
-EQUAL_MEANS = World(
-    "tiers_of_equal_means", SEEDS, measure_equal_means, dict.fromkeys(("claimed", "kept", "reversed"), FALSE)
-)
-ORDER = World(
-    "tier_order",
-    TWINS,
-    measure_order,
-    {"spend_kept": (0.8, 1), "bought_again_kept": (0.8, 1), "reversed": (0, at_most_5_percent(TWINS))},
-)
+EQUAL_MEANS = World("tiers_of_equal_means", SEEDS, measure_equal_means, CLAIMS)
+ORDER = World("tier_order", TWINS, measure_order, FOUND)
+ORDER_OF_DAYS = World("tier_order_of_days", TWINS, partial(measure_order, draw=draw_tiers_of_days), FOUND)

@@ -6,9 +6,11 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Condition, Criterion, Indicator, Tier, read_policy
-from crcm_lib.decisions import scorecard, tier_moves, tiers
+from crcm_lib.decisions import scorecard, tier_moves
+from crcm_lib.decisions.standings import Learned, MeasuredDay, PublishedDay
 from crcm_lib.features.customers import purchase_gaps, summarise_customers
 from crcm_lib.features.redrawn_histories import (
+    FEWEST_COPIES,
     gather_copies,
     redraw_histories,
     split_copies,
@@ -21,7 +23,7 @@ from worlds import World, at_most_5_percent
 
 AS_OF = pd.Timestamp("2025-12-31")
 CUSTOMERS, COPIES, SEEDS, TWINS = 1000, 4, 400, 50
-TWO_YEARS, ELEVEN_MONTHS = 730, 330  # days
+TWO_YEARS, ELEVEN_MONTHS, MONTH = 730, 330, 23  # days
 LATELY = 180  # days, in which a fifth of a twin's customers changes
 INDICATORS = {  # criterion -> its indicators: table, column, what is better
     "contribution": [("customer_features", "spend_365d", "higher"), ("value", "value", "higher")],
@@ -59,6 +61,11 @@ TIERS = tuple(
     for name, when in WHEN.items()
 )
 POLICY = read_policy("policy.yaml").model_copy(update={"criteria": CRITERIA, "tiers": TIERS})
+
+HISTORIES = ({}, {"days": ELEVEN_MONTHS}, {"shape": 4.0}, {"shape": 0.5}, {"season": 0.5})
+NOTHING_LEARNED = scorecard.ScorecardModel(
+    policy_version=1, learned_on="", customers=0, scales={}, weights=(), cutoffs=()
+)
 
 
 def draw_history(
@@ -104,30 +111,32 @@ def as_transactions(
     return once.assign(purchase_day=once["day"], kind="sale")
 
 
-def judge(engine: Engine, days: int, seed: int) -> dict[str, float]:
-    """What 10 says of the movement of these customers, and how it is tilted."""
+def learn(customers: pd.DataFrame, day: pd.Timestamp) -> PublishedDay:
+    """What a run of that day would have published."""
+    value = fit_value(customers, purchase_model="BG/NBD", seed=0)
+    raw = Learned(POLICY, value, NOTHING_LEARNED).gather(customers)
+    learned = Learned(POLICY, value, scorecard.fit_scorecard(raw, POLICY, learned_on=f"{day:%Y-%m-%d}"))
+    return PublishedDay(learned.measure(raw), learned)
+
+
+def judge(
+    engine: Engine, days: int, seed: int, *, published: bool = False, copies: int = COPIES
+) -> dict[str, float]:
+    """What 10 says of the movement of these customers, and how it is tilted.
+
+    With `published`, the tiers of the past day are those that a run of that day gave.
+    """
     dates = (tier_moves.choose_past(AS_OF - pd.Timedelta(days=days), AS_OF, compare_days=LATELY), AS_OF)
     known = [summarise_customers(engine, as_of=day) for day in dates]
-    redrawn = redraw_histories(engine, past=dates[0], as_of=AS_OF, seed=seed, copies=COPIES)
+    redrawn = redraw_histories(engine, past=dates[0], as_of=AS_OF, seed=seed, copies=copies)
     again = [summarise_redrawn(redrawn, each, as_of=day) for each, day in zip(known, dates, strict=True)]
-    value = partial(fit_value(known[1], purchase_model="BG/NBD", seed=0).predict, horizon_days=365)
-    gather = partial(scorecard.gather_indicators, POLICY)
-    raw = [gather(customer_features=each, value=value(each)) for each in (*known, *again)]
-    model = scorecard.fit_scorecard(raw[1], POLICY, learned_on="today")
-    score = partial(scorecard.score, policy=POLICY, model=model)
-    restate = partial(tier_moves.restate, policy=POLICY, score=score)
-    now = tier_moves.Measured(raw[1], scorecard.score(raw[1], POLICY, model))
-    then = restate(raw[0], now)
-    copies_now = [restate(copy, now) for copy in split_copies(raw[3])]
-    copies_then = [restate(*pair) for pair in zip(split_copies(raw[2]), copies_now, strict=True)]
-    place = partial(tiers.name_tiers, policy=POLICY, model=model)
-    placed = [
-        [place(each.card) for each in (*copies, seen)]
-        for copies, seen in ((copies_then, then), (copies_now, now))
-    ]
-    *moved, seen = [after.loc[before.index] != before for before, after in zip(*placed, strict=True)]
+    now = learn(known[1], AS_OF)
+    then = learn(known[0], dates[0]) if published else MeasuredDay(now.learned.gather(known[0]))
+    before, copies = then.beside(now).tiers["tier"], then.place_copies(again, now)
+    after = now.standing.tiers["tier"].loc[before.index]
+    seen, moved = after != before, [one != other for one, other in copies]
     place_of = {name: number for number, name in enumerate(WHEN)}
-    steps = placed[1][-1].map(place_of).loc[seen.index] - placed[0][-1].map(place_of)
+    steps = after.map(place_of) - before.map(place_of)
     counts = [split_copies(each[["purchases"]]) for each in again]
     since = [(b["purchases"] - a["purchases"]).dropna() for a, b in zip(*counts, strict=True)]
     bought = (known[1]["purchases"] - known[0]["purchases"]).dropna()
@@ -168,7 +177,7 @@ def judge_segments(engine: Engine, days: int, seed: int) -> dict[str, float]:
 
 def measure_segments(seed: int) -> dict[str, float]:
     """Nobody changes; histories are long or short, at random, regular, clumped, or of a season."""
-    history = ({}, {"days": ELEVEN_MONTHS}, {"shape": 4.0}, {"shape": 0.5}, {"season": 0.5})[seed % 5]
+    history = HISTORIES[seed % 5]
     engine = open_frames(transactions=draw_history(np.random.default_rng(seed), **history))
     return judge_segments(engine, history.get("days", TWO_YEARS), seed)
 
@@ -187,6 +196,19 @@ def measure_unchanged(seed: int, **history) -> dict[str, float]:
     return judge(engine, history.get("days", TWO_YEARS), seed)
 
 
+def measure_month(seed: int) -> dict[str, float]:
+    """Nobody changes; most have bought once, so that many equal customers cross a border together."""
+    engine = open_frames(transactions=draw_history(np.random.default_rng(seed), days=MONTH))
+    return judge(engine, MONTH, seed, copies=FEWEST_COPIES)
+
+
+def measure_published(seed: int) -> dict[str, float]:
+    """Nobody changes, beside published tiers; histories as in `measure_segments`."""
+    history = HISTORIES[seed % 5]
+    engine = open_frames(transactions=draw_history(np.random.default_rng(seed), **history))
+    return judge(engine, history.get("days", TWO_YEARS), seed, published=True)
+
+
 def measure_rhythm(seed: int) -> dict[str, float]:
     """Nobody changes: in turn purchases are regular, clumped, or of a season."""
     return measure_unchanged(seed, **({"shape": 4.0}, {"shape": 0.5}, {"season": 0.5})[seed % 3])
@@ -199,11 +221,12 @@ def measure_pace(seed: int) -> dict[str, float]:
     return judge(open_frames(transactions=draw_history(random, factor=factor)), TWO_YEARS, seed)
 
 
-def measure_leaving(seed: int) -> dict[str, float]:
+def measure_leaving(seed: int, *, published: bool = False) -> dict[str, float]:
     """A fifth buys nothing more."""
     random = np.random.default_rng(seed)
     factor = random.choice([0.0, 1.0], CUSTOMERS, p=[0.2, 0.8])
-    return judge(open_frames(transactions=draw_history(random, factor=factor)), TWO_YEARS, seed)
+    engine = open_frames(transactions=draw_history(random, factor=factor))
+    return judge(engine, TWO_YEARS, seed, published=published)
 
 
 def measure_monthly(seed: int) -> dict[str, float]:
@@ -218,6 +241,14 @@ MOVEMENT = (
     World("nobody_changes", SEEDS, measure_unchanged, UNCHANGED),
     World("nobody_changes_short", SEEDS, partial(measure_unchanged, days=ELEVEN_MONTHS), UNCHANGED),
     World("nobody_changes_rhythm", SEEDS, measure_rhythm, UNCHANGED),
+    World("nobody_changes_month", SEEDS, measure_month, UNCHANGED | {"tilted": ANY}),
+    World("published_nobody_changes", SEEDS, measure_published, UNCHANGED | {"tilted": ANY}),
+    World(
+        "published_a_fifth_leaves",
+        TWINS,
+        partial(measure_leaving, published=True),
+        CHANGED | {"moved_more": (0.8, 1), "fewer": (0, 0.05)},
+    ),
     World("a_fifth_changes_pace", TWINS, measure_pace, CHANGED | {"more": (0.8, 1), "fewer": (0, 0.05)}),
     World("a_fifth_leaves", TWINS, measure_leaving, CHANGED | {"moved_more": (0.8, 1), "fewer": (0, 0.05)}),
     World("once_a_month", TWINS, measure_monthly, CHANGED | {"fewer": (0.8, 1), "more": (0, 0.05)}),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from crcm_lib.decisions.outcomes import tier_order_verdict
 from crcm_lib.decisions.tier_moves import Movement
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
@@ -43,6 +44,32 @@ def describe_chance(summary: pd.DataFrame) -> str:
     return fill(words, rows=fill_rows(row, summary))
 
 
+def describe_comparison(earlier: str, past: pd.Timestamp, *, same_policy: bool) -> str:
+    """What today's tiers are compared with, and why.
+
+    Parameters
+    ----------
+    earlier
+        The earlier run's name; empty: there is none.
+    past
+        The comparison day.
+    same_policy
+        Whether the earlier run gave its tiers by today's policy.
+    """
+    if earlier and same_policy:
+        words = _("Compared are the tiers that the run {earlier} published, as of {past:day}.")
+    elif earlier:
+        words = _(
+            "The earlier run {earlier} gave its tiers by another policy; so {past:day} and today are "
+            "measured by one method."
+        )
+    else:
+        words = _(
+            "There is no earlier run to compare with; so {past:day} and today are measured by one method."
+        )
+    return fill(words, earlier=earlier, past=past)
+
+
 def describe_order(followed: pd.DataFrame, currency: str) -> str:
     """What the points of later spend and retention show; tiers that are too small are left out."""
     if followed.empty:
@@ -50,6 +77,22 @@ def describe_order(followed: pd.DataFrame, currency: str) -> str:
     row = _("{tier_before}: {spend_later_mean:money} {currency}, {retained_share:share}")
     words = _("Points with intervals per past tier: mean spend since, share who bought again. {rows}.")
     return fill(words, rows=fill_rows(row, followed, currency=currency))
+
+
+def caption_followed(followed: pd.DataFrame, currency: str) -> str:
+    """From which past days on the customers of a tier are followed, or that there is none.
+
+    `followed` is the table `past_tiers`, or the tiers that an earlier run published.
+    """
+    if followed.empty:
+        return _("No past day could be scored, so no tier can be followed.")
+    days = [fill(_("{start:day} to {end:day}"), start=start, end=end) for start, end in _list_days(followed)]
+    words = _("From {days}; spend in {currency}; low and high are 95 % intervals")
+    return fill(words, days=days, currency=currency)
+
+
+def _list_days(followed: pd.DataFrame) -> list[tuple]:
+    return sorted(set(zip(followed["start"], followed["end"], strict=True)))
 
 
 def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
@@ -122,66 +165,65 @@ def describe_actions(effects: pd.DataFrame) -> Takeaway:
     return takeaway(words, compared=compared, effects=fill_rows(row, write_verdicts(claimed)))
 
 
-def describe_movement(moved: float, customers: int, movement: Movement, past: pd.Timestamp) -> str:
+def describe_movement(movement: Movement, buyers: int, past: pd.Timestamp) -> str:
     """How many changed tier, beside how many had nobody changed, and whether customers buy at another pace.
 
     Parameters
     ----------
-    moved
-        Share of the `customers` who have a tier on both days.
     movement
         From `tier_moves.judge_movement`.
+    buyers
+        Customers who had bought by the comparison day.
     past
         The comparison day.
     """
-    who = _("Since {past:day}, {moved:share} of {n:count} customers changed tier")
+    if movement.moved == "cannot_tell":
+        return fill(_("Too few customers had bought by {past:day} to tell movement from chance."), past=past)
+    who = (
+        _("Since {past:day}, {moved:share} of {n:count} customers who had bought by then changed tier")
+        if movement.customers >= buyers
+        else _("Since {past:day}, {moved:share} of {n:count} buyers drawn from {buyers:count} changed tier")
+    )
     beside = {
         "more": _(": more than the {chance:share} that chance alone would move."),
         "fewer": _(": fewer than the {chance:share} that chance alone would move."),
         "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
-        "cannot_tell": _("; there are too few to tell that from chance."),
     }
     pace = {
         "more": _(" More of them than by chance now buy more or less often than before."),
         "fewer": _(" They keep to their own pace more evenly than by chance."),
     }
     words = who + beside[movement.moved] + pace.get(movement.pace, "")
-    return fill(words, past=past, moved=moved, n=customers, chance=movement.share_by_chance)
+    shares = {"moved": movement.share, "chance": movement.share_by_chance}
+    return fill(words, past=past, n=movement.customers, buyers=buyers, **shares)
 
 
 def describe_monitoring(
-    moves: pd.DataFrame,
-    movement: Movement,
-    orders: Mapping[str, str],
-    effects: pd.DataFrame,
-    past: pd.Timestamp,
+    moves: pd.DataFrame, moved: str, pairs: pd.DataFrame, effects: pd.DataFrame
 ) -> Takeaway:
     """How many moved beside chance, whether the past tiers kept their order, and who waits for a person.
 
     Parameters
     ----------
-    moves, movement
-        From `compare_tiers` and `judge_movement`.
-    orders
-        `tier_order_verdict` by outcome.
+    moves
+        From `compare_tiers`.
+    moved
+        From `describe_movement`.
+    pairs
+        From `compare_neighbours`; empty where no tiers could be followed.
     effects
         The table `action_effects`.
-    past
-        The comparison day.
     """
-    moved = float((moves["tier_before"] != moves["tier_now"]).mean()) if len(moves) else 0.0
-    words = _(
-        "{movement:text} Did the past tiers keep their order? Later spend: **{spend}**; buying again: "
-        "**{again}**. {down:count} moves down wait for a named person."
+    said = {name: _verdicts()[tier_order_verdict(pairs, name)] for name in ("spend", "bought_again")}
+    order = (
+        _("Did the past tiers keep their order? Later spend: **{spend}**; buying again: **{bought_again}**.")
+        if len(pairs)
+        else _("Whether tiers keep their order cannot be told yet.")
     )
-    moved_and_kept = takeaway(
-        words,
-        movement=describe_movement(moved, len(moves), movement, past),
-        spend=_verdicts()[orders["spend"]],
-        again=_verdicts()[orders["bought_again"]],
-        down=moves["waits_for_review"].sum(),
+    down = takeaway(
+        _("{down:count} moves down wait for a named person."), down=moves["waits_for_review"].sum()
     )
-    parts = (moved_and_kept, describe_actions(effects))
+    parts = (takeaway("{moved:text}", moved=moved), takeaway(order, **said), down, describe_actions(effects))
     return Takeaway(" ".join(part.markdown for part in parts if part.markdown))
 
 

@@ -1,0 +1,87 @@
+"""The run before this one, as a notebook reads it: the tiers published then, and their history."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from crcm_lib.decisions import standings
+from crcm_lib.decisions.standings import PublishedDay
+from crcm_lib.errors import UsageError
+from crcm_lib.i18n import _
+from crcm_lib.reporting.workspace import Workspace
+from crcm_lib.schema import tables
+
+
+@dataclass(frozen=True)
+class EarlierRun:
+    """A run that was published before this one.
+
+    Attributes
+    ----------
+    name
+        The run's name; empty: there is none.
+    workspace
+        Its tables and models; None: there is none.
+    same_policy
+        Whether it gave its tiers by the policy of today, with the same overrides.
+    """
+
+    name: str = ""
+    workspace: Workspace | None = None
+    same_policy: bool = False
+
+    @property
+    def published(self) -> Workspace | None:
+        """Where its tiers and those of today are given by one policy, its tables."""
+        return self.workspace if self.same_policy else None
+
+    @property
+    def published_on(self) -> pd.Timestamp | None:
+        """The last day that it knew, where its tiers are given by today's policy."""
+        return self.published.as_of if self.published else None
+
+    @property
+    def history(self) -> pd.DataFrame | None:
+        """Its table `tier_history`."""
+        return self.workspace.read("tier_history") if self.workspace else None
+
+
+def open_earlier_run(previous: str, ws: Workspace, *, policy: str) -> EarlierRun:
+    """The earlier run in the folder `previous`; without one if that is empty.
+
+    Parameters
+    ----------
+    previous
+        The folder of a published run.
+    ws
+        The workspace of today.
+    policy
+        Today's policy file, to be compared with that of the run.
+
+    Raises
+    ------
+    UsageError
+        If the run is of another source, or is not of an earlier day.
+    """
+    if not previous:
+        return EarlierRun()
+    folder = tables.resolve(previous)
+    about, record = tables.read_about(folder), json.loads((folder / "run.json").read_text("utf-8"))
+    if about.source != ws.about.source or about.day >= ws.as_of:
+        message = _("previous: {run} is of {source}, {day}; it must be of {ours}, before {today}")
+        parts = {"run": record["run"], "source": about.source, "day": about.as_of}
+        raise UsageError(message.format(**parts, ours=ws.about.source, today=ws.about.as_of))
+    evidence = record["evidence"]
+    digest = hashlib.sha256(Path(tables.resolve(policy)).read_bytes()).hexdigest()
+    changes = [json.loads(each or "{}") for each in (evidence["parameters"]["overrides"], ws.overrides)]
+    same = evidence["policy"] == digest and changes[0] == changes[1]
+    return EarlierRun(record["run"], Workspace((folder,), folder, ws.policy, about), same)
+
+
+def read_published(ws: Workspace) -> PublishedDay:
+    """What 04 and 08 published of a day, as `standings` compares it."""
+    known, learned = ws.read_all(standings.TABLES), map(ws.read_model, standings.MODELS)
+    return PublishedDay.read(ws.policy, ws.engine, known, learned, ws.as_of)
