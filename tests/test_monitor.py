@@ -171,7 +171,7 @@ def judged(moved_share: float, seed: int = 0, *, fifth: int = 0, noise: float = 
 def test_movement_is_judged_in_both_directions_and_as_chance_between():
     assert [judged(share).moved for share in (0.5, 1 / 3, 0.2)] == ["more", "as_by_chance", "fewer"]
     assert judged(0.5).share == pytest.approx(0.5, abs=0.05)
-    assert judged(0.5).share_by_chance == pytest.approx(1 / 3, abs=0.02)
+    assert judged(0.5).share_by_chance == pytest.approx(1 / 3, abs=0.05)
 
 
 def test_the_pace_is_judged_beside_the_moves():
@@ -318,11 +318,13 @@ def test_the_order_of_a_planted_difference_is_kept_and_of_nobody_who_buys_unknow
 
 def test_the_same_customers_on_three_days_prove_no_more_than_on_one(followed):
     before, later = followed
-    one = follow(before, later.assign(spend=later["spend"] ** 0.1))
+    alike = np.random.default_rng(5).normal(50, 10, 120) + 2 * (before["tier"] == "strategic")
+    one = follow(before, later.reindex(before.index).fillna(0).assign(spend=alike))
     days = [one.assign(start=pd.Timestamp(day)) for day in ("2025-03-01", "2025-05-01", "2025-07-04")]
     alone, thrice = compare(one), compare(*days)
     same = ["difference", "low", "high", "p"]  # but for the draws of the permutations
-    assert thrice[same].to_numpy() == pytest.approx(alone[same].to_numpy(), abs=0.01)
+    assert thrice[same].to_numpy() == pytest.approx(alone[same].to_numpy(), abs=0.02)
+    assert 0.05 < alone.set_index("outcome").loc["spend", "p"] < 0.5
     assert outcomes.follow_tiers(pd.concat(days), POLICY)["customers"].to_list() == [60, 60]
 
 

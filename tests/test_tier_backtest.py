@@ -9,6 +9,7 @@ from crcm_lib.decisions.tier_backtest import (
     Origin,
     compare_rules,
     follow_growth,
+    list_past_tiers,
     pick_as_many,
     score_origins,
 )
@@ -118,6 +119,10 @@ def test_past_days_of_the_sample_are_scored_from_what_was_known_then():
     assert [one.start for one in origins] == sorted(value_past["start"].unique(), reverse=True)
     assert all(later.end == earlier.start for later, earlier in zip(origins[1:], origins[:-1], strict=True))
     check(compare_rules(origins, POLICY), "tier_backtest")
+    given, withheld = (list_past_tiers(origins, POLICY, names) for names in ((), ("growth",)))
+    assert given["tier"].to_list() == [tier for one in origins for tier in one.placed["tier"]]
+    assert set(check(withheld, "past_tiers")["tier"]) == set(given["tier"]) - {"growth"}
+    assert withheld.loc[given["tier"] == "growth", "tier"].isin(["regular", "watch"]).all()
     changed = value_past.assign(value=value_past["value"].where(value_past["start"] < origins[0].start, 0.0))
     again = score_origins(open_engine(GOLDEN), POLICY, changed)
     pd.testing.assert_frame_equal(again[1].placed, origins[1].placed)

@@ -52,8 +52,8 @@ def choose(given: str, source: Source, evidence: dict, as_of: str, out: Path) ->
 
     def rank(record: dict) -> tuple:
         was = record["evidence"]
-        same = [was.get(name) == evidence[name] for name in ("policy", "parameters", "code")]
-        return record["as_of"], *same, record["run"]
+        rules = [(each["policy"], each["parameters"]["overrides"]) for each in (was, evidence)]
+        return record["as_of"], rules[0] == rules[1], was["code"] == evidence["code"], record["run"]
 
     found = [(_read_record(path.parent), path.parent) for path in out.glob(f"{source.name}-*/run.json")]
     fits = [(rank(record), folder) for record, folder in found if _fits(record, source, as_of)]
