@@ -719,6 +719,24 @@ def test_the_list_of_calls_says_by_which_rule_it_is(backtest, calls_by, hidden, 
     assert said in found if said else "list" not in found
 
 
+@pytest.mark.parametrize(
+    ("rule", "calls_by", "silence", "pays"),
+    [
+        ("alerts_hold", "alert", False, True),
+        ("not_beyond_recency", "unusual_absence", True, True),
+        ("not_beyond_chance", "nothing", True, False),
+    ],
+)
+def test_where_nobody_is_called_it_is_said_whether_calls_do_not_pay_or_no_rule_is_known(
+    backtest, rule, calls_by, silence, pays
+):
+    found = words.describe_no_calls(
+        replace(backtest, reason=replace(backtest.reason, rule=rule, facts={"calls_by": calls_by}))
+    )
+    assert found.startswith("No alerts are raised") is silence
+    assert found.endswith("that a call pays.") is pays
+
+
 def test_one_time_buyers_are_said_to_be_judged_wrongly_only_where_the_interval_says_so():
     kinds = pd.DataFrame({"group": ["bought_again", "bought_once"], "predicted": [0.05, 0.39]})
     kinds = kinds.assign(observed=[0.05, 0.49], low=[0.04, 0.4], high=[0.06, 0.58])

@@ -363,8 +363,9 @@ def test_fewer_than_five_customers_have_no_numbers(folder):
 def test_small_tiers_are_hidden_and_cannot_be_computed(folder):
     tiers = tables.read(folder, "tiers")
     tiers["tier"] = ["strategic"] * 2 + ["key"] * 18 + ["regular"] * 80
-    tables.write(tiers.assign(score=[99.0] * 2 + [90.0] * 18 + [40.0] * 80), folder, "tiers")
-    shown = kpis.tiers(folder, make_run()).rows
+    tables.write(tiers.assign(score=[40.0] * 2 + [90.0] * 18 + [99.0] * 80), folder, "tiers")
+    order = ["strategic", "key", "growth", "regular"]  # the policy's, whatever the scores
+    shown = kpis.tiers(folder, make_run(policy=make_run()["policy"] | {"tiers": order})).rows
     assert [bar.name for bar in shown] == ["strategic", "key", "regular"]
     assert [bar.customers for bar in shown] == ["–", "–", "80"]
     assert [bar.customers_percent for bar in shown][:2] == ["0", "0"]

@@ -70,7 +70,7 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             "review_by": str(policy.review_by),
         }
         | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
-        | {"min_cell": policy.privacy.min_cell},
+        | {"min_cell": policy.privacy.min_cell, "tiers": [tier.name for tier in policy.tiers]},
         "parameters": plan.evidence["parameters"],
         "notebooks": [
             {

@@ -159,7 +159,10 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
 
 
 def tiers(folder: Path, run: dict) -> TierBars | None:
-    """Return each tier's share of customers and of predicted value, or of spend where there is none."""
+    """Return each tier's share of customers and of predicted value, or of spend where there is none.
+
+    In the order of the policy, the best tier first.
+    """
     if not tables.exists(folder, "tiers") or not tables.exists(folder, "customer_features"):
         return None
     scored = tables.read(folder, "tiers")
@@ -168,7 +171,8 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
         source, column, what = ("customer_features", "spend_total", _("spend"))
     money = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
     by_tier = scored.assign(money=money).groupby("tier")
-    order = by_tier["score"].mean().sort_values(ascending=False).index
+    known = run.get("policy", {}).get("tiers", [])
+    order = [*filter(by_tier.groups.__contains__, known), *sorted(set(by_tier.groups) - set(known))]
     found = by_tier["money"].agg(customers="size", money="sum", largest="max").loc[order]
     total = found["money"].sum()
     found["money_share"] = found["money"] / total if total > 0 else 0.0

@@ -10,6 +10,7 @@ from crcm_lib.models.churn.past_alerts import (
     BY_ABSENCE,
     BY_ALERT,
     BY_DAYS,
+    BY_NOTHING,
     BY_RECENCY,
     EVERYBODY,
 )
@@ -245,6 +246,16 @@ def describe_calls(backtest: ChurnBacktest, alerts: pd.DataFrame) -> str:
     missed, days = 100 * rows["missed"], backtest.model.horizon_days
     known = {"chosen": missed.get(chosen), "all": missed.get(EVERYBODY), "days": days}
     return fill(lists[by], silence=describe_silence(backtest), **known)
+
+
+def describe_no_calls(backtest: ChurnBacktest) -> str:
+    """What stands in place of the list of calls where nobody is on it."""
+    silence = describe_silence(backtest)
+    if backtest.reason.facts["calls_by"] == BY_NOTHING:
+        return silence
+    return fill(
+        _("{silence} Nobody's absence puts so much at risk that a call pays."), silence=silence
+    ).strip()
 
 
 def caption_states(backtest: ChurnBacktest, currency: str) -> str:
