@@ -21,6 +21,12 @@ def explain_no_rows(table: str) -> str:
         "first": _("No action is planned beyond the standard offer."),
         "calendar": _("No contact is planned."),
         "arms": _("No action has two arms that are large enough to compare."),
+        "models": _("No model could be tried on the past."),
+        "value": _("Nobody's value is predicted."),
+        "intervals": _("No window of the past could be judged."),
+        "newcomers": _("No newcomer and no prospect is in a class."),
+        "later_newcomers": _("No class could be tried on later newcomers."),
+        "order": _("No two tiers could be followed."),
         "remaining": _("Nothing that the way to contribution needs is lacking."),
         "subscriptions": _("No subscription is running."),
     }
