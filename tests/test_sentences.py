@@ -287,6 +287,11 @@ said_only_where(
     "the criteria cost {cost:share} of it", lambda: rules(rule("worse")), lambda: rules(rule("better"))
 )
 said_only_where(
+    "there the criteria cost {cost:share} of it",
+    lambda: rules(rule("cannot_tell"), rule("worse").assign(rule="value", tiers=2)),
+    lambda: rules(rule("worse"), rule("cannot_tell").assign(rule="value", tiers=2)),
+)
+said_only_where(
     "and bring nothing in return that was measured",
     lambda: rules(rule("worse")),
     lambda: rules(rule("worse"), rule("better", "margin")),

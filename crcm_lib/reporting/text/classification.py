@@ -270,7 +270,22 @@ def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
         "At {days} earlier days {tier} would have held {ours:share} of the spend that followed, as many "
         "customers by their spend alone {theirs:share}: {findings}."
     )
-    return fill(template, tier=policy.tiers[0].name, findings=findings, **spend[["days", "ours", "theirs"]])
+    said = fill(template, tier=policy.tiers[0].name, findings=findings, **spend[["days", "ours", "theirs"]])
+    return " ".join(filter(None, [said, _describe_cost(rules, policy)]))
+
+
+def _describe_cost(rules: pd.DataFrame, policy: Policy) -> str:
+    """Where another pick by one number would have held more beyond chance: the largest difference, or ""."""
+    told = (rules["tiers"] == 1) & (rules["rule"] == "spend_365d")
+    lost = rules[~told & (rules["outcome"] == "spend") & (rules["verdict"] == "worse")]
+    if lost.empty:
+        return ""
+    row = write_rules(lost.nsmallest(1, "difference"), policy).iloc[0]
+    words = _(
+        "As many customers as in {tiers} by their {rule} alone would have held {theirs:share}, not "
+        "{ours:share}: there the criteria cost {cost:share} of it."
+    )
+    return fill(words, cost=-row["difference"], **row[["tiers", "rule", "ours", "theirs"]])
 
 
 def write_learned_weights(judged: pd.DataFrame) -> pd.DataFrame:
