@@ -191,20 +191,28 @@ def exceed_copies(measured: np.ndarray) -> tuple[float, float, float]:
 
     Returns
     -------
-    The excess, its standard error and two-sided p value. Where a customer did not change, each of the row's
-    numbers is as likely to be the observed one (Lehmann & Romano 2005, Testing Statistical Hypotheses,
-    section 15.2): of many customers, each by themselves, the normal limit. Where customers go together, as
-    equal ones do over a border of points, whole copies differ by more than that (by a chi-squared test, at
-    `TOGETHER`): then their spread is the measure, with Student's t. Without any spread p is 1.
+    The excess, its standard error and two-sided p value. Customers may go together, as equal ones do over a
+    border of points: where whole copies differ by more than their customers, each alone, would make (by a
+    chi-squared test, at `TOGETHER`), their spread is the measure, with Student's t; else as in
+    `exceed_alone`. Without any spread p is 1.
     """
     from scipy.special import chdtrc
 
+    excess, error, p = exceed_alone(measured)
     copies = measured.shape[1] - 1
-    means = measured[:, 1:].mean(axis=0)
-    excess = float(measured[:, 0].mean() - means.mean())
-    alone = float(measured.var(axis=1, ddof=1).sum()) / len(measured) ** 2
-    spread = float(means.var(ddof=1)) if copies > 1 else 0.0
-    together = alone > 0 and chdtrc(copies - 1, (copies - 1) * spread / alone) <= TOGETHER
-    error = float(np.sqrt((spread if together else alone) * (1 + 1 / copies)))
-    p = student_p(excess, error, copies - 1) if together else normal_p(excess, error)
-    return excess, error, p
+    spread = float(measured[:, 1:].mean(axis=0).var(ddof=1) * (1 + 1 / copies)) if copies > 1 else 0.0
+    if not error > 0 or chdtrc(copies - 1, (copies - 1) * spread / error**2) > TOGETHER:
+        return excess, error, p
+    return excess, float(np.sqrt(spread)), student_p(excess, float(np.sqrt(spread)), copies - 1)
+
+
+def exceed_alone(measured: np.ndarray) -> tuple[float, float, float]:
+    """The same of what a customer does whatever others do, by the normal limit of many customers.
+
+    Where nobody changed, each of a row's numbers is as likely to be the observed one (Lehmann & Romano 2005,
+    Testing Statistical Hypotheses, section 15.2).
+    """
+    copies = measured.shape[1] - 1
+    excess = float(np.mean(measured[:, 0] - measured[:, 1:].mean(axis=1)))
+    error = float(np.sqrt(measured.var(axis=1, ddof=1).sum() * (1 + 1 / copies))) / len(measured)
+    return excess, error, normal_p(excess, error)

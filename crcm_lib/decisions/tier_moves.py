@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.stats import LEVEL, exceed_copies, holm
+from crcm_lib.stats import LEVEL, exceed_alone, exceed_copies, holm
 
 Day = str | pd.Timestamp
 
@@ -144,7 +144,7 @@ def judge_movement(moved: np.ndarray, bought: np.ndarray) -> Movement:
     if len(moved) < MIN_CUSTOMERS:
         return Movement(len(moved), float("nan"), float("nan"), "cannot_tell", "cannot_tell")
     distance = rankdata(np.abs(bought - bought.mean(axis=1, keepdims=True)).round(9), axis=1)
-    tested = [exceed_copies(measured) for measured in (moved, distance)]
+    tested = [exceed_copies(moved), exceed_alone(distance)]
     adjusted = holm(np.array([p for _excess, _error, p in tested]))
     verdicts = [
         "as_by_chance" if p > LEVEL or abs(excess) < least else "more" if excess > 0 else "fewer"
