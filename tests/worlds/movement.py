@@ -156,7 +156,7 @@ def judge_segments(engine: Engine, days: int, seed: int) -> dict[str, float]:
     dates = (tier_moves.choose_past(AS_OF - pd.Timedelta(days=days), AS_OF, compare_days=LATELY), AS_OF)
     known = [summarise_customers(engine, as_of=day) for day in dates]
     windows = lifecycle.learn_windows(purchase_gaps(engine, as_of=AS_OF))
-    redrawn = redraw_histories(engine, past=dates[0], as_of=AS_OF, seed=seed, copies=COPIES)
+    redrawn = redraw_histories(engine, past=dates[0], as_of=AS_OF, seed=seed, copies=FEWEST_COPIES)
     again = [summarise_redrawn(redrawn, each, as_of=day) for each, day in zip(known, dates, strict=True)]
 
     def name(customers: pd.DataFrame) -> pd.Series:

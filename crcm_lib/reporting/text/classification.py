@@ -276,8 +276,8 @@ def describe_rules(rules: pd.DataFrame, policy: Policy) -> str:
 
 def _describe_cost(rules: pd.DataFrame, policy: Policy) -> str:
     """Where another pick by one number would have held more beyond chance: the largest difference, or ""."""
-    told = (rules["tiers"] == 1) & (rules["rule"] == "spend_365d")
-    lost = rules[~told & (rules["outcome"] == "spend") & (rules["verdict"] == "worse")]
+    above = (rules["tiers"] == 1) & (rules["rule"] == "spend_365d")
+    lost = rules[~above & (rules["outcome"] == "spend") & (rules["verdict"] == "worse")]
     if lost.empty:
         return ""
     row = write_rules(lost.nsmallest(1, "difference"), policy).iloc[0]
