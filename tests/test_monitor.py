@@ -347,6 +347,15 @@ def test_without_a_past_day_nobody_is_followed_and_this_is_said():
     assert monitoring.caption_followed(nothing, "EUR").startswith("No past day could be scored")
 
 
+@pytest.mark.parametrize(("days", "enough"), [(27, False), (28, True)])
+def test_what_an_earlier_run_published_is_followed_once_four_weeks_have_passed(followed, days, enough):
+    past = follow(*followed)
+    start = pd.Timestamp("2025-12-31") - pd.Timedelta(days=days)
+    published = past.assign(start=start)
+    assert outcomes.choose_followed(published, past) is (published if enough else past)
+    assert outcomes.choose_followed(None, past) is past
+
+
 def test_10_follows_the_tiers_that_08_gave_on_past_days(followed):
     past, effects = read(GOLDEN, "past_tiers"), read(GOLDEN, "effects")
     again = outcomes.follow_tiers(past, POLICY).sort_values("tier_before", ignore_index=True)

@@ -8,6 +8,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.features.customers import spend_between
+from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS
 from crcm_lib.permutation import compare_means
 from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import LEVEL, Comparison, Estimate, compare_shares, holm, student, wilson
@@ -33,6 +34,18 @@ def follow_day(tiers: pd.Series, later: pd.DataFrame, *, start: Day, end: Day) -
     followed = {"tier": tiers.to_numpy(), "spend": spend, "bought_again": again}
     days = {"start": pd.Timestamp(start), "end": pd.Timestamp(end), "customer_id": tiers.index}
     return pd.DataFrame(days | followed)
+
+
+def choose_followed(published: pd.DataFrame | None, past_tiers: pd.DataFrame) -> pd.DataFrame:
+    """The tiers to follow: those published by an earlier run, if 28 days have passed since; else 08's own.
+
+    Both as from `follow_day`; None where no earlier run gave its tiers by this policy. In fewer days hardly
+    anything can have come of a tier, and runs may be nightly.
+    """
+    if published is None or published.empty:
+        return past_tiers
+    days = (published["end"] - published["start"]).min()
+    return published if days >= pd.Timedelta(days=MIN_HOLDOUT_DAYS) else past_tiers
 
 
 def follow_tiers(followed: pd.DataFrame, policy: Policy) -> pd.DataFrame:
