@@ -186,7 +186,7 @@ def describe_movement(movement: Movement, buyers: int, past: pd.Timestamp) -> st
     )
     beside = {
         "more": _(": more than the {chance:share} that chance alone would move."),
-        "fewer": _(": fewer than the {chance:share} that chance alone would move."),
+        "fewer": _(": fewer than the {chance:share} that would have moved at one pace all along."),
         "as_by_chance": _(", about as many as chance alone would move ({chance:share})."),
     }
     pace = {
