@@ -644,7 +644,7 @@ DAY = pd.Timestamp("2025-07-04")
     ("movement", "said", "not_said"),
     [
         ({"moved": "more"}, "changed tier: more than the 30.0% that chance", ["fewer", "about as many"]),
-        ({"moved": "fewer"}, "changed tier: fewer than the 30.0% that would have moved", ["more", "about as many"]),
+        ({"moved": "fewer"}, "changed tier: fewer than the 30.0% that would", ["more", "about as many"]),
         ({"moved": "as_by_chance"}, "about as many as chance alone would move (30.0%).", ["more", "fewer"]),
         ({"moved": "as_by_chance", "pace": "more"}, "More of them than by chance now buy", ["fewer"]),
         ({"moved": "as_by_chance", "pace": "fewer"}, "more evenly than by chance.", ["More of them"]),
