@@ -89,9 +89,9 @@ def undone(state: str) -> str:
     return actions.write_left_undone(reasons)["reason"].item()
 
 
-def arms(assumed: float, detectable: float) -> str:
-    shares = {"spend_mean": 1.0, "bought_share": 0.5, "bought_detectable": 0.1}
-    return actions.write_power(power_of((assumed, detectable)).assign(**shares))["these_arms"].item()
+def arms(assumed: float, detectable: float, bought_share: float = 0.5) -> str:
+    power = power_of((assumed, detectable), bought_share=bought_share)
+    return actions.write_power(power.assign(spend_mean=1.0, bought_detectable=0.1))["these_arms"].item()
 
 
 def plan(power=None, people=PEOPLE, aside=None, **changes) -> str:
@@ -152,7 +152,8 @@ said_only_where(
 said_only_where("can show the assumed effect", lambda: arms(9, 1), lambda: arms(1, 9))
 said_only_where("=cannot", lambda: arms(1, 9), lambda: arms(9, 1))
 said_only_where("unknown what it may win", lambda: arms(np.nan, 9), lambda: arms(1, 9))
-said_only_where("the history is shorter", lambda: arms(9, np.nan), lambda: arms(1, 9))
+said_only_where("the history is shorter", lambda: arms(9, np.nan, np.nan), lambda: arms(9, np.nan, 0.0))
+said_only_where("unknown: nobody bought lately", lambda: arms(9, np.nan, 0.0), lambda: arms(1, 9))
 said_only_where(
     "comparisons can show an effect of the assumed size; the nearest",
     lambda: plan(power_of((1, 9), (2, 9))),
@@ -170,7 +171,12 @@ said_only_where(
 )
 said_only_where(
     "The history is shorter than the comparisons",
-    lambda: plan(power_of((1, np.nan))),
+    lambda: plan(power_of((1, np.nan), bought_share=np.nan)),
+    lambda: plan(power_of((1, np.nan), bought_share=0.0)),
+)
+said_only_where(
+    "Nobody chosen has bought lately",
+    lambda: plan(power_of((1, np.nan), bought_share=0.0)),
     lambda: plan(power_of((1, np.nan), (1, 9))),
 )
 said_only_where(
@@ -686,6 +692,12 @@ def returned(customers: int) -> pd.DataFrame:
     return count_returns(groups, bought, ["at risk"]).assign(day=DAY, days=90.0)
 
 
+def beside_the_lost(came_back: int) -> pd.DataFrame:
+    groups = pd.Series(["at risk"] * 100 + ["lost"] * 100, name="stage")
+    bought = pd.Series([1] * came_back + [0] * (100 - came_back) + [1] * 40 + [0] * 60)
+    return count_returns(groups, bought, ["at risk", "lost"])
+
+
 def because(reason: str, lost_after: float = 9.0) -> str:
     stage = {
         "reason": reason,
@@ -777,6 +789,11 @@ said_only_where(
     "Cannot be told yet: the history is too short",
     lambda: profile.caption_returns(DAY, 5, returned(0)),
     lambda: profile.caption_returns(DAY, 90, returned(9)),
+)
+said_only_where(
+    "Of these fewer came back than of the lost",
+    lambda: profile.caption_returns(DAY, 90, beside_the_lost(5)),
+    lambda: profile.caption_returns(DAY, 90, beside_the_lost(40)),
 )
 said_only_where(
     "Most are **{stage}**", lambda: base(loyal=60, lost=40), lambda: base(loyal=40, lost=30, new=30)

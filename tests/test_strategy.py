@@ -431,13 +431,16 @@ def draw_arms(seed, customers=1200, controls=240):
     return pd.DataFrame({"customer_id": ids, "action": "next category", "arm": arm}), before, after
 
 
-def measure(spend_expected, first_day="2025-01-02"):
-    """What the arms of seed 0 can show, if everybody is expected to spend so much in a year."""
+def measure(spend_expected, first_day="2025-01-02", *, buying=True):
+    """What the arms of seed 0 can show, if everybody is expected to spend so much in a year.
+
+    Without `buying` all of them bought on the first day only.
+    """
     assignments, before, _after = draw_arms(0)
     engine = no_purchases()
     bought = pd.DataFrame({"customer_id": assignments["customer_id"], "amount": before})
     engine.register("bought", bought.query("amount > 0").assign(day=pd.Timestamp("2025-11-15")))
-    for day in ("day", f"date '{first_day}'"):
+    for day in ("day", f"date '{first_day}'")[not buying :]:
         engine.execute(
             f"insert into transactions select customer_id, {day}, {day}, 'sale', amount from bought"
         )
@@ -485,6 +488,15 @@ def test_of_comparisons_longer_than_the_history_nothing_is_shown():
     assert "shorter" not in text.describe_power(power_of((2.0, np.nan), (1.0, 10.0)))
 
 
+def test_those_chosen_for_their_absence_tell_nothing_of_what_arms_can_show():
+    """Nobody bought in the days before: that spend did not vary then is no sign that it will not."""
+    absent = measure(400.0, buying=False).to_frame().T
+    assert absent["bought_share"].item() == 0
+    assert np.isnan(absent["spend_detectable"].item())
+    assert not absent["can_show"].item()
+    assert text.write_power(absent)["these_arms"].to_list() == ["unknown: nobody bought lately"]
+
+
 def test_a_share_rise_is_cohens_and_there_is_none_where_everybody_buys():
     """Cohen 1988, table 6.4.1: two groups of 392 find h = .20 with a power of .80: .50 against .5993."""
     assert arms.find_share_rise(0.5, 392, 392) == pytest.approx(np.sin(0.2) / 2, abs=0.001)
@@ -500,10 +512,11 @@ PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknow
 PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
 
 
-def power_of(*pairs):
+def power_of(*pairs, bought_share=0.5):
     assumed, detectable = zip(*pairs, strict=True)
     names = [f"action {n}" for n, _pair in enumerate(pairs, 1)]
     power = pd.DataFrame({"action": names, "spend_assumed": assumed, "spend_detectable": detectable})
+    power = power.assign(bought_share=bought_share)
     return power.assign(can_show=power["spend_assumed"] >= power["spend_detectable"])
 
 

@@ -82,7 +82,9 @@ def measure_power(
     `bought_detectable`, the smallest rise that a two-sided test at 5 % of this one comparison finds with a
     power of 80 % (missing where even everybody buying would not do); `spend_assumed`, the rise that the
     policy's effect would be over so many days (missing where spend is not predicted); and `can_show`, whether
-    that is as large. What the `days` would have to show is missing where the history has fewer.
+    that is as large. What the `days` would have to show is missing where the history has fewer, and
+    `spend_detectable` where nobody bought in them: those who are chosen for their absence tell nothing of how
+    spend will vary.
 
     Notes
     -----
@@ -117,7 +119,8 @@ def _detect(before: pd.DataFrame, sizes: dict[str, int]) -> dict[str, float]:
     treated, control = sizes.values()
     width = (Z_95 + POWER_80) * np.sqrt(1 / treated + 1 / control)
     rise = find_share_rise(float(bought.mean()), treated, control)
-    money = {"spend_mean": spend.mean(), "spend_detectable": width * spend.std()}
+    detectable = width * spend.std() if bought.any() else float("nan")
+    money = {"spend_mean": spend.mean(), "spend_detectable": detectable}
     return money | {"bought_share": bought.mean(), "bought_detectable": rise}
 
 

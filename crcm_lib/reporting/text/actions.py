@@ -126,7 +126,8 @@ def write_power(power: pd.DataFrame) -> pd.DataFrame:
     words = {True: _("can show the assumed effect"), False: _("cannot")}
     verdicts = power["can_show"].map(words)
     verdicts = verdicts.where(power["spend_assumed"].notna(), _("unknown what it may win"))
-    verdicts = verdicts.where(power["spend_detectable"].notna(), _("the history is shorter"))
+    verdicts = verdicts.where(power["spend_detectable"].notna(), _("unknown: nobody bought lately"))
+    verdicts = verdicts.where(power["bought_share"].notna(), _("the history is shorter"))
     columns = [
         "action",
         "spend_mean",
@@ -147,8 +148,10 @@ def describe_power(power: pd.DataFrame) -> str:
         From `measure_power`, of the actions whose arms may be shown.
     """
     known = power[(power["spend_assumed"] > 0) & power["spend_detectable"].notna()]
-    if len(power) and power["spend_detectable"].isna().all():
+    if len(power) and power["bought_share"].isna().all():
         return _("The history is shorter than the comparisons, so what their arms can show is unknown.")
+    if len(power) and power["spend_detectable"].isna().all():
+        return _("Nobody chosen has bought lately, so what the arms can show is unknown.")
     if known.empty and len(power):
         return _("What an action may win is unknown, so whether its arms can show it is, too.")
     if known.empty:

@@ -170,13 +170,20 @@ def describe_returns(returns: pd.DataFrame, names: list[str], *, at_least: int =
 
 
 def caption_returns(day: pd.Timestamp, days: int, returns: pd.DataFrame) -> str:
-    """What the table of those so named on an earlier day shows, or why there is none."""
+    """What the table of those so named on an earlier day shows, or why there is none.
+
+    `returns` with small cells hidden. Of which names fewer came back than of the lost is said where the
+    intervals say so: a milder name is no better chance.
+    """
     words = _(
         "Those so named on {day:day}, and the share who bought again within {days:days} days (95 % intervals)"
     )
     if returns.empty:
         words = _("Cannot be told yet: the history is too short to hold out four weeks and look back.")
-    return fill(words, day=day, days=days)
+    of_lost = returns["low"].get("lost", 0.0)
+    if less := list(returns.index[returns["high"] < of_lost]):
+        words += _(". Of these fewer came back than of the lost: {names}")
+    return fill(words, day=day, days=days, names=less)
 
 
 def describe_base(
