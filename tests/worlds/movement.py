@@ -168,7 +168,8 @@ def judge_segments(engine: Engine, days: int, seed: int) -> dict[str, float]:
         for copies, seen in zip(again, known, strict=True)
     ]
     *changed, moved = [after.loc[before.index] != before for before, after in zip(*named, strict=True)]
-    movement = rfm.judge_moves(gather_copies(moved, changed))
+    days_before = days - (AS_OF - dates[0]).days
+    movement = rfm.judge_moves(gather_copies(moved, changed), days_before=days_before)
     return {
         "off": abs(movement.moved - movement.by_chance),
         "more": float(movement.verdict == "more"),
