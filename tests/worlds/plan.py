@@ -23,10 +23,11 @@ def say_cannot(seed: int, effect: float) -> bool:
     ids = pd.Index([f"k{n}" for n in range(CUSTOMERS)], name="customer_id")
     spend = (random.gamma(SHAPE, SCALE, CUSTOMERS) * (random.random(CUSTOMERS) < BUY)).round(2)
     arm = np.where(random.permutation(CUSTOMERS) < CONTROLS, "control", "treatment")
-    day = AS_OF - pd.Timedelta(days=40)
-    bought = pd.DataFrame({"customer_id": ids, "day": day, "purchase_day": day, "kind": "sale"})
+    bought = pd.DataFrame({"customer_id": ids, "kind": "sale", "amount": spend})[spend > 0]
+    days = (AS_OF - pd.Timedelta(days=back) for back in (40, 400))  # within the days before, and known long
     engine = duckdb.connect()
-    engine.register("transactions", bought.assign(amount=spend)[spend > 0])
+    lines = pd.concat([bought.assign(day=day, purchase_day=day) for day in days])
+    engine.register("transactions", lines)
     action = next(action for action in POLICY.playbook if action.name == ACTION)
     year = effect / action.effect * POLICY.horizon_days / action.days  # the spend whose effect that is
     value = pd.DataFrame({"value": year * 0.3, "spend_expected": year}, index=ids)
