@@ -9,9 +9,7 @@ import numpy as np
 Estimate = tuple[float, float, float]  # the estimate, and the lower and upper end of its 95 % interval
 Z_95 = 1.959963984540054  # two-sided 95 % of the normal distribution
 POWER_80 = 0.8416212335729143  # one-sided 80 %: what a power of 80 % adds to it
-TOGETHER = (
-    0.2  # level at which copies are held to differ by more than their customers, each alone, would make
-)
+TOGETHER = 0.2  # level at which copies differ by more than their customers, each alone, would make
 LEVEL = 0.05  # chance of any false claim of one kind, and of an interval that misses
 
 

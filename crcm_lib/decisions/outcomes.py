@@ -108,7 +108,7 @@ def compare_neighbours(followed: pd.DataFrame, tiers: Sequence[str], *, seed: in
     each other, a mean varies no more than that.
     """
     pairs, rows = list(pairwise(tiers)), []
-    claims = len(OUTCOMES) * len(pairs) * followed["start"].nunique()
+    claims = len(OUTCOMES) * len(pairs)  # the days of a pair make one claim
     for upper, lower in pairs:
         arms = followed[followed["tier"].isin((upper, lower))].assign(stratum=0)
         arms = arms.assign(first=arms["tier"] == upper)

@@ -23,9 +23,8 @@ from crcm_lib.schema.engine import Engine
 
 TABLES = ("customer_features", "rfm", "value", "churn", "satisfaction", "scorecard", "tiers")
 MODELS = ("value", "tiers")
-Pair = tuple[
-    pd.Series, pd.Series
-]  # tiers then and now of one copy of the customers, of those known on both days
+# Tiers then and now of one copy of the customers, of those known on both days.
+Pair = tuple[pd.Series, pd.Series]
 ONLY_GROW = {  # columns that only grow with time: to have more of them than before is no movement
     ("customer_features", column)
     for column in (
