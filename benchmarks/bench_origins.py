@@ -71,6 +71,10 @@ FIGURES = {  # a column of the measurements, and what its row of the printed tab
     "strategic_share": "later spend caught by strategic, share",
     "strategic_by_spend": "by as many customers by last year's spend",
     "strategic_by_value": "by as many customers by predicted value",
+    "margin_share": "later margin caught by strategic, share",
+    "margin_by_spend": "by as many customers by last year's spend",
+    "again_share": "of strategic, share who bought again",
+    "again_by_spend": "of as many customers by last year's spend",
     "growth_vs_decile": "later spend of growth / of the same tenths of last year's spend",
 }
 COMPARED = (
@@ -81,7 +85,11 @@ COMPARED = (
     ("score", "naive_score"),
     ("total_error", "their_total_error"),
     ("strategic_share", "strategic_by_spend"),
+    ("margin_share", "margin_by_spend"),
+    ("again_share", "again_by_spend"),
 )
+CAUGHT = {"strategic": "spend", "margin": "margin", "again": "bought_again"}  # `<key>_share` and its outcome
+DRAWS = 1000  # bootstrap samples of customers
 ALONE = ("rmse", "gini", "growth_vs_decile")
 ALPHA = 0.2  # of 80 % intervals
 
@@ -92,7 +100,7 @@ def interval_score(low, high, actual):
 
 
 def measure(engine, cut, until, policy) -> dict:
-    """Everything of one origin."""
+    """Everything of one origin; `picked` has what is needed to draw its customers anew."""
     days = (pd.Timestamp(until) - pd.Timestamp(cut)).days
     customers = summarise_customers(engine, as_of=cut)
     after = spend_between(engine, after=cut, until=until).reindex(customers.index).fillna(0)
@@ -106,12 +114,19 @@ def measure(engine, cut, until, policy) -> dict:
     learned = scorecard.fit_scorecard(raw[customers["purchases"] > 0], policy, learned_on=cut)
     card = scorecard.score(raw, policy, learned)
     placed = tiers.assign_tiers(card, policy, learned)["tier"].reindex(buyers.index)
+    came = {
+        "spend": later[buyers.index],
+        "bought_again": (after["purchases"] > 0)[buyers.index].astype(float),
+    }
+    if buyers.get("margin_total", pd.Series(dtype=float)).notna().any():
+        by_then = summarise_customers(engine, as_of=until)["margin_total"]
+        came["margin"] = (by_then - buyers["margin_total"])[buyers.index].fillna(0).astype(float)
     return (
         {"days": days, "customers": len(buyers), "champion": selection.champion}
         | judge_total(selection, model, customers, days, later[buyers.index].sum())
         | judge_value(value, buyers, days, later[buyers.index])
         | judge_churn(engine, customers, cut, value, after["purchases"] > 0)
-        | judge_tiers(placed, value, buyers, later[buyers.index])
+        | judge_tiers(placed, value, buyers, pd.DataFrame(came))
     )
 
 
@@ -169,24 +184,27 @@ def judge_churn(engine, customers, cut, value, again) -> dict:
     return row | {"alerted": unusual[repeat].mean(), "raised": found.model.alerts_hold}
 
 
-def judge_tiers(placed, value, buyers, later) -> dict:
-    """Later spend of strategic beside as many customers by one column; of growth beside its like."""
-    spend, chosen = buyers["spend_365d"].astype(float), (placed == "strategic").to_numpy()
-    row = {"strategic_share": later[chosen].sum() / later.sum()}
-    origin = Origin(pd.NaT, pd.NaT, pd.DataFrame(index=later.index), later.to_frame("spend"))
-    sets = chosen.astype(float), pick_as_many(spend, chosen.sum())
-    test = compare_picks([origin], "spend", *([each] for each in sets))
-    row |= {"strategic_p": test["p"] if test["difference"] < 0 else 1.0}
-    for name, by in {"spend": spend, "value": value["value"].reindex(buyers.index).fillna(0)}.items():
-        top = by.sort_values(ascending=False, kind="stable").index[: chosen.sum()]
-        row[f"strategic_by_{name}"] = later[top].sum() / later.sum()
+def judge_tiers(placed, value, buyers, came) -> dict:
+    """What strategic brought later beside as many customers by one column; growth beside its like."""
+    spend, later = buyers["spend_365d"].astype(float), came["spend"]
+    chosen = (placed == "strategic").to_numpy(float)
+    by_spend = pick_as_many(spend, chosen.sum())
+    by_value = pick_as_many(value["value"].reindex(buyers.index).fillna(0), chosen.sum())
+    origin = Origin(pd.NaT, pd.NaT, came, came)
+    test = compare_picks([origin], "spend", [chosen], [by_spend])
+    row = {"strategic_p": test["p"] if test["difference"] < 0 else 1.0}
+    row["strategic_by_value"] = compare_picks([origin], "spend", [chosen], [by_value])["theirs"]
+    for name, outcome in CAUGHT.items():
+        if outcome in came:
+            test = compare_picks([origin], outcome, [chosen], [by_spend])
+            row |= {f"{name}_share": test["ours"], f"{name}_by_spend": test["theirs"]}
     tenths = pd.qcut(spend.rank(method="first"), min(10, len(spend)), labels=False)
     like, growth = later.groupby(tenths).transform("mean"), placed == "growth"
     means = later.groupby(placed).mean()
     row |= {"growth_mean": means.get("growth"), "regular_mean": means.get("regular")}
     if growth.any():
         row["growth_vs_decile"] = later[growth].sum() / max(like[growth].sum(), 1e-9)
-    return row
+    return row | {"picked": came.assign(chosen=chosen, by_spend=by_spend)}
 
 
 def predict_by_bgnbd(buyers, days):
@@ -213,6 +231,32 @@ def compare_over_sets(differences: pd.Series) -> tuple[float, float, float]:
     """Mean difference over data sets and its 95 % interval: 2,000 bootstrap samples of the sets."""
     drawn = np.random.default_rng(0).choice(differences, (2000, len(differences))).mean(axis=1)
     return differences.mean(), *np.quantile(drawn, [0.025, 0.975])
+
+
+def redraw_differences(table: pd.DataFrame, outcome: str) -> tuple[float, float]:
+    """95 % interval of the mean difference over data sets: sets are drawn anew, and in each its customers.
+
+    A customer is drawn with all days of a set on which it was a buyer.
+    """
+    rng, sets = np.random.default_rng(0), []
+    for _name, origins in table.groupby("data"):
+        picks = [picked for picked in origins["picked"] if outcome in picked]
+        if not picks:
+            continue
+        ids = pd.Index(np.unique(np.concatenate([picked.index for picked in picks])))
+        times = rng.poisson(1, (DRAWS, len(ids))).astype(float)
+        days = []
+        for picked in picks:
+            drawn, came = times[:, ids.get_indexer(picked.index)], picked[outcome].to_numpy()
+            sides = picked[["chosen", "by_spend"]].to_numpy()
+            caught = drawn @ (came[:, None] * sides)
+            whole = drawn @ sides if outcome == "bought_again" else (drawn @ came)[:, None]
+            shares = caught / whole
+            days.append(shares[:, 0] - shares[:, 1])
+        sets.append(np.mean(days, axis=0))
+    drawn = np.array(sets)[rng.integers(len(sets), size=(DRAWS, len(sets))), np.arange(DRAWS)[:, None]]
+    low, high = np.quantile(drawn.mean(axis=1), [0.025, 0.975])
+    return low, high
 
 
 def list_histories(folder: Path):
@@ -245,8 +289,12 @@ def main() -> None:
     for name, words in FIGURES.items():
         print(f"| {words} | " + " | ".join(f"{mean:.3f}" for mean in means[name]) + " |")
     for one, other in COMPARED:
-        mean, low, high = compare_over_sets((table[one] - table[other]).groupby(table["data"]).mean())
+        means_of_sets = (table[one] - table[other]).astype(float).groupby(table["data"]).mean().dropna()
+        mean, low, high = compare_over_sets(means_of_sets)
         print(f"{one} - {other}: {mean:+.3f} ({low:+.3f} to {high:+.3f}, bootstrap over data sets)")
+    for name, outcome in CAUGHT.items():
+        low, high = redraw_differences(table, outcome)
+        print(f"{name}_share: {low:+.3f} to {high:+.3f}, bootstrap over data sets and their customers")
     for name in ALONE:
         mean, low, high = compare_over_sets(table[name].astype(float).groupby(table["data"]).mean())
         print(f"{name}: {mean:+.3f} ({low:+.3f} to {high:+.3f}, bootstrap over data sets)")
