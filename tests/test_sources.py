@@ -115,7 +115,7 @@ def test_returns_belong_to_transactions(describe):
     more = (
         "  contacts:\n    path: log.csv\n    returns: paid < 0\n    columns: {customer_id: id, time: day}\n"
     )
-    assert "line 14: returns: only transactions have returns" in complaint(describe(HEAD + PART + more))
+    assert "line 14: returns: only transactions have it" in complaint(describe(HEAD + PART + more))
 
 
 def test_a_missing_file_is_told_with_the_names_that_are_there(describe):

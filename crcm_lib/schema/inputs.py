@@ -12,6 +12,7 @@ INPUTS = {
             "time": Column("time", "local time", "when it happened", True),
             "amount": Column("money", CURRENCY, "what was paid for the line; below zero for a return", True),
             "order_id": text_column("the order or basket"),
+            "return_of": text_column("the order that a return undoes, where it has a number of its own"),
             "product_id": text_column("the product"),
             "category": text_column("the product's category"),
             "quantity": Column("number", "pieces", "how many; below zero for a return"),

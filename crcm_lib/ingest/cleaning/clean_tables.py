@@ -5,6 +5,7 @@ Each input table passes through views of the staging engine, and only its last i
 (repeated records) -> `final_` (returns with the day of their sale).
 """
 
+import itertools
 import os
 import re
 import shutil
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.ingest.cleaning import ledger
+from crcm_lib.ingest.cleaning import gate, ids, ledger
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
 from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
@@ -40,10 +41,12 @@ KNOWN_SINCE = {
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
 }
+BORN = {"customers": ("birthday", "founded")}
 ROW_GROUP = 122_880  # rows of a Parquet row group
-RESULT_TABLES = ("rejects", "row_account", "money_account", "quality", "verdict")
-CHECKED_RECORDS = 10_000  # records of each file that `check_source` reads
+RESULT_TABLES = ("rejects", "row_account", "money_account", "set_aside_limits", "quality", "verdict")
 FAR_DAY = "9999-12-31"
+# What is far beyond the rest: days after it, times its longest gap; how many records that may be, of how many.
+FAR_DAYS, FAR_TIMES, FEW_BEYOND, MANY_BEFORE = 90, 5, 3, 20
 
 
 def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: int | None = None) -> About:
@@ -83,7 +86,7 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
 def check_source(source: Source) -> list[str]:
     """What keeps a source from being read: files, columns, expressions, formats, on the first records."""
     with tempfile.TemporaryDirectory() as draft, open_staging(Path(draft)) as engine:
-        _parts, problems = _prepare_all(engine, source, CHECKED_RECORDS)
+        _parts, problems = _prepare_all(engine, source)
     return problems
 
 
@@ -93,11 +96,23 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
         raise DataError(list_problems(source.path.name, problems))
     for table, prepared in parts.items():
         _validate_all(engine, table, prepared)
-    as_of = as_of or _last_day(engine)
+    problems = [
+        problem
+        for table, prepared in parts.items()
+        for number, part in enumerate(prepared)
+        for problem in ids.find_spoiled(engine, table, number, part)
+    ]
+    later = "after as_of"
+    if not as_of:
+        as_of, later = choose_last_day(engine)
     for table, prepared in parts.items():
-        _apply_table_rules(engine, table, prepared, as_of)
+        _apply_table_rules(engine, table, prepared, as_of, later)
+        problems += gate.find_large_shares(engine, table, prepared)
+    if problems:
+        raise DataError(list_problems(source.path.name, problems))
     _refuse_empty(engine, as_of)
-    rows = {table: _write_clean(engine, table, draft) for table in parts}
+    strangers = _find_strangers(engine, parts)
+    rows = {table: _write_clean(engine, table, draft) for table in parts if table not in strangers}
     first_day = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
     about = About(
         source=source.name,
@@ -112,8 +127,9 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
         "rejects": ledger.list_rejects(engine, list(parts)),
         "row_account": ledger.account_rows(engine, _count_records(parts)),
         "money_account": ledger.account_money(engine, source.currency),
+        "set_aside_limits": pd.concat([gate.list_limits(engine, *item) for item in parts.items()]),
         "quality": ledger.score_quality(engine, source, as_of),
-        "verdict": assess_readiness(engine, list(parts), as_of),
+        "verdict": assess_readiness(engine, list(parts), strangers, as_of),
     }.items():
         tables.write(frame, draft, name)
     tables.write_about(about, draft)
@@ -133,7 +149,7 @@ def _check_day(as_of: str) -> str:
 
 
 def _prepare_all(
-    engine: duckdb.DuckDBPyConnection, source: Source, limit: int = 0
+    engine: duckdb.DuckDBPyConnection, source: Source
 ) -> tuple[dict[str, list[PreparedPart]], list[str]]:
     """All parts by table, and what is wrong with any of them."""
     parts: dict[str, list[PreparedPart]] = {table: [] for table in source.tables}
@@ -141,7 +157,7 @@ def _prepare_all(
     for table, described in source.tables.items():
         for number in range(len(described)):
             try:
-                prepared = prepare(engine, source, table, number, limit)
+                prepared = prepare(engine, source, table, number)
             except DataError as error:
                 problems.append(f"{table}: {error}")
             else:
@@ -170,11 +186,32 @@ def _validate_all(engine: Engine, table: str, parts: list[PreparedPart]) -> None
     engine.execute(f"create view validated_{table} as {' union all by name '.join(selects)}")
 
 
-def _last_day(engine: Engine) -> str:
-    day = engine.execute("""
-        select max(time::date) filter (_rule is null) from validated_transactions
-    """).fetchone()[0]
-    return str(day) if day else FAR_DAY  # no record is usable on any day, which `_refuse_empty` reports
+def choose_last_day(engine: Engine) -> tuple[str, str]:
+    """The last day of the transactions, and the rule that sets later records aside.
+
+    A few records far beyond the rest, such as those of a mistyped year, do not decide what day it is.
+    """
+    days = engine.execute("""
+        select time::date, count(*) from validated_transactions where _rule is null and time is not null
+        group by 1 order by 1
+    """).fetchall()
+    if not days:
+        return FAR_DAY, "after as_of"  # no record is usable on any day, which `_refuse_empty` reports
+    gaps = [(after - before).days for (before, _n), (after, _m) in itertools.pairwise(days)]
+    records, beyond = sum(count for _day, count in days), 0
+    for number in range(len(days) - 1, 0, -1):
+        beyond += days[number][1]
+        if beyond > min(FEW_BEYOND, records / MANY_BEFORE):
+            break
+        if gaps[number - 1] > max(FAR_DAYS, FAR_TIMES * max(gaps[: number - 1], default=0)):
+            return str(days[number - 1][0]), "time far beyond the rest"
+    return str(days[-1][0]), "after as_of"
+
+
+def _find_strangers(engine: Engine, parts: dict[str, list[PreparedPart]]) -> set[str]:
+    """Tables that have no customer in common with the transactions: they say nothing of anybody here."""
+    shared = {table: ids.count_shared(engine, table) for table in parts if table != "transactions"}
+    return {table for table, (own, common) in shared.items() if own >= ids.FEW_IDS and not common}
 
 
 def _refuse_empty(engine: Engine, as_of: str) -> None:
@@ -192,7 +229,7 @@ def _refuse_empty(engine: Engine, as_of: str) -> None:
 
 
 def _apply_table_rules(
-    engine: duckdb.DuckDBPyConnection, table: str, parts: list[PreparedPart], as_of: str
+    engine: duckdb.DuckDBPyConnection, table: str, parts: list[PreparedPart], as_of: str, later: str
 ) -> None:
     """Apply the rules that need the whole table: the day, copies, repeated keys, merged ids, returns."""
     described = engine.execute(f"describe validated_{table}").fetchall()
@@ -200,8 +237,9 @@ def _apply_table_rules(
     event = EVENT_DATE[table]
     is_later = f"{sql_identifier(event)}::date > date {sql_literal(as_of)}" if event in columns else "false"
     replaced = [
-        f"coalesce(_rule, case when {is_later} then 'after as_of' end) as _rule",
+        f"coalesce(_rule, case when {is_later} then {sql_literal(later)} end) as _rule",
         *_empty_unless_known(table, columns, as_of),
+        *_bring_births_back(table, parts, columns, as_of),
     ]
     engine.execute(f"""
         create view dated_{table} as select * replace ({", ".join(replaced)}) from validated_{table}
@@ -226,6 +264,19 @@ def _empty_unless_known(table: str, columns: list[str], as_of: str) -> Iterator[
         if {column, since} <= set(columns):
             is_known = f"{sql_identifier(since)}::date <= date {sql_literal(as_of)}"
             yield f"case when {is_known} then {sql_identifier(column)} end as {sql_identifier(column)}"
+
+
+def _bring_births_back(
+    table: str, parts: list[PreparedPart], columns: list[str], as_of: str
+) -> Iterator[str]:
+    """Days of birth and foundation, none after as_of: a year of two digits is of the century before then."""
+    for column in BORN.get(table, ()):
+        if column in columns:
+            name = sql_identifier(column)
+            short = [str(n) for n, each in enumerate(parts) if "%y" in each.part.format_of(column)]
+            century = f"when _part in ({', '.join(short)}) then ({name} - interval 100 year)::date"
+            is_past = f"when {name} <= date {sql_literal(as_of)} then {name}"
+            yield f"case {is_past} {century if short else ''} end as {name}"
 
 
 def _write_clean(engine: duckdb.DuckDBPyConnection, table: str, draft: Path) -> int:

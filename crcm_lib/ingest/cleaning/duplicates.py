@@ -2,6 +2,7 @@
 
 import duckdb
 
+from crcm_lib.ingest.cleaning.ids import flag_nearly_equal
 from crcm_lib.ingest.cleaning.prepare import PreparedPart
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
 from crcm_lib.schema.engine import Engine
@@ -30,6 +31,7 @@ def flag_duplicates(
         _flag_repeated_keys(engine, table, key, columns)
     if any(prepared.part.id_format != "exact" for prepared in parts):
         _flag_merged_ids(engine, table)
+    flag_nearly_equal(engine, table)
     if not engine.execute("select count(*) from flags").fetchone()[0]:
         engine.execute(f"create view flagged_{table} as from dated_{table}")
         return

@@ -10,7 +10,7 @@ from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
 
 # Rules that set a record aside without doubting one of its values.
-FORM_RULES = ("summary line", "exact duplicate", "repeated key", "after as_of")
+FORM_RULES = ("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
 # The column that dates a record of each input table.
 EVENT_DATE = {
     "transactions": "time",
@@ -153,10 +153,11 @@ def _measure_completeness(engine: Engine, table: str, parts: list[Part]) -> dict
 
 def _measure_validity(engine: Engine, table: str) -> dict:
     breach = f"""
-        (_rule not in ({", ".join(map(sql_literal, FORM_RULES))}) and not starts_with(_rule, 'excluded: '))
+        (_rule not in ({", ".join(map(sql_literal, FORM_RULES))}) and not starts_with(_rule, 'excluded: ')
+            and not starts_with(_rule, 'anonymous: '))
         or (
             _rule is null and len(_remarks) > 0
-            and not list_has_any(_remarks, ['exact duplicate', 'id merged'])
+            and not list_has_any(_remarks, ['exact duplicate', 'id merged', 'id nearly equal to another'])
         )
     """
     return {"table": table, "dimension": "validity", **_count_failing(engine, table, breach)}

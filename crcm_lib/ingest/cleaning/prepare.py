@@ -1,19 +1,30 @@
 """Parts opened: their raw tables and lookups, and every problem that keeps one from being read."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from crcm_lib.errors import unknown_name
+from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.ingest.sources import expressions, formats
-from crcm_lib.ingest.sources.description import File, Part, Source
-from crcm_lib.ingest.sources.expression_sql import ColumnSql, compile_sql, result_kind, sql_identifier
+from crcm_lib.ingest.sources import expressions, numbers, times
+from crcm_lib.ingest.sources.description import File, FillDown, Part, Source
+from crcm_lib.ingest.sources.expression_sql import (
+    ColumnSql,
+    compile_sql,
+    list_texts_as_numbers,
+    number_of_text,
+    result_kind,
+    sql_identifier,
+)
 from crcm_lib.ingest.sources.expressions import ExpressionError, Node
 from crcm_lib.ingest.sources.readers import RawTable, read_raw
+from crcm_lib.ingest.sources.text import find_odd_blanks, is_total_sql
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
+
+MIN_HEADS = 10  # orders of several lines that show that a column stands on the first line only
 
 
 @dataclass
@@ -82,36 +93,93 @@ class PreparedPart:
         sql = f"{sql_identifier(lookup)}.{sql_identifier(name)}"
         return self.lookups[lookup], self.part.lookups[lookup], sql
 
+    def rows_sql(self, columns: Iterable[str]) -> str:
+        """What follows `from` where these columns are to be read: one file, or the part with its lookups."""
+        sources = {self.locate(column)[0].name for column in columns}
+        for name, raw in self.lookups.items():
+            if sources == {raw.name}:
+                return f"{sql_identifier(raw.name)} as {sql_identifier(name)}"
+        joins = "" if sources <= {self.raw.name} else self.joins_sql()
+        return f"{sql_identifier(self.raw.name)} r {joins}"
 
-def prepare(
-    engine: duckdb.DuckDBPyConnection, source: Source, table: str, number: int, limit: int = 0
-) -> PreparedPart:
+    def joins_sql(self) -> str:
+        """A left join for each lookup, in their order: a key may be a column of an earlier one."""
+        joins = []
+        for name, lookup in self.part.lookups.items():
+            if name in self.lookups:
+                pairs = (
+                    f"{self.columns[ours].sql}::varchar = {self.columns[f'{name}.{theirs}'].sql}::varchar"
+                    for ours, theirs in lookup.keys.items()
+                )
+                table = sql_identifier(self.lookups[name].name)
+                joins.append(f"left join {table} as {sql_identifier(name)} on {' and '.join(pairs)}")
+        return " ".join(joins)
+
+    def time_sql(self, column: str, node: Node, *, is_day: bool) -> str:
+        """The SQL of an expression as a local time (or day) for a column of the input table."""
+        form, zones = self.part.format_of(column), ("", self.zones[1]) if is_day else self.zones
+        if times.is_number_form(form):
+            return times.time_sql(compile_sql(node, "number", self.columns), "number", "", form, zones)
+        kind = "time" if form != times.SERIAL else "text"
+        sql_type = self.types.get(node.value, "VARCHAR") if node.kind == "column" else "TIMESTAMP"
+        given = result_kind(node, self.columns) if kind == "time" else "text"
+        return times.time_sql(compile_sql(node, kind, self.columns), given, sql_type, form, zones)
+
+
+def prepare(engine: duckdb.DuckDBPyConnection, source: Source, table: str, number: int) -> PreparedPart:
     """Open a part of an input table and its lookups, and list what is wrong with its columns and formats.
 
     Parameters
     ----------
     number
         The part's place among those of the table.
-    limit
-        Read only so many records of each file; 0: all.
     """
     part, key = source.tables[table][number], f"{table}_{number}"
-    raw = read_raw(engine, part, source, f"raw_{key}", limit)
-    formats.create_number_macro(engine, part, key)
+    raw = _read(engine, part, source, key)
     prepared = PreparedPart(
         table=table,
         part=part,
         raw=raw,
         key=key,
-        columns=formats.list_columns(raw, part, key),
+        columns=numbers.list_columns(raw, part, key, find_odd_blanks(engine, raw.name, raw.columns)),
         types=dict(raw.columns),
         zones=(part.times_in, source.time_zone),
         currency=source.currency,
     )
     for lookup in part.lookups:
         _prepare_lookup(engine, source, prepared, lookup)
-    _find_problems(engine, prepared)
+    if not prepared.problems:
+        _find_problems(engine, prepared)
     return prepared
+
+
+def _read(engine: duckdb.DuckDBPyConnection, file: File, source: Source, key: str) -> RawTable:
+    """The raw table of a file, filled down, and its number macro."""
+    raw = read_raw(engine, file, source, f"raw_{key}")
+    numbers.create_number_macro(engine, file, key)
+    return _fill_down(engine, raw, file.fill_down) if file.fill_down and file.fill_down.columns else raw
+
+
+def _fill_down(engine: Engine, raw: RawTable, fill: FillDown) -> RawTable:
+    """A raw table whose empty fields hold what stands above them; lines of totals stay as they are."""
+    for column in [*fill.columns, *([fill.within] if fill.within else [])]:
+        if column not in raw.columns:
+            raise DataError(f"fill_down: {unknown_name(_('column'), column, raw.columns)}")
+    within = f", {sql_identifier(fill.within)}" if fill.within else ""
+    window = f"(partition by _file{within} order by _record rows unbounded preceding)"
+    texts = [sql_identifier(column) for column, kind in raw.columns.items() if kind == "VARCHAR"]
+    filled = []
+    for column in fill.columns:
+        name = sql_identifier(column)
+        value = f"case when trim({name}) <> '' then {name} end" if name in texts else name
+        above = f"last_value({value} ignore nulls) over {window}"
+        filled.append(f"case when {is_total_sql(texts)} then {name} else {above} end as {name}")
+    table = f"filled_{raw.name}"
+    engine.execute(f"""
+        create table {sql_identifier(table)} as
+        select * replace ({", ".join(filled)}) from {sql_identifier(raw.name)}
+    """)
+    return replace(raw, name=table)
 
 
 def _prepare_lookup(
@@ -119,11 +187,11 @@ def _prepare_lookup(
 ) -> None:
     lookup = prepared.part.lookups[name]
     key = f"{prepared.key}_{name}"
-    raw = read_raw(engine, lookup, source, f"raw_{key}")
-    lookup_keys, part_keys = list(lookup.keys.values()), list(lookup.keys)
+    raw = _read(engine, lookup, source, key)
+    lookup_keys = list(lookup.keys.values())
     for file, keys, columns in (
         ("lookup", lookup_keys, raw.columns),
-        ("file", part_keys, prepared.raw.columns),
+        ("file", list(lookup.keys), prepared.columns),
     ):
         prepared.problems += [
             f"lookups.{name}: {file}: {unknown_name(_('column'), column, columns)}"
@@ -132,18 +200,18 @@ def _prepare_lookup(
         ]
     if prepared.problems:
         return
+    alias, odd = sql_identifier(name), find_odd_blanks(engine, raw.name, raw.columns)
+    columns = numbers.list_columns(raw, lookup, key, odd, alias, f"{name}.")
+    compared = ", ".join(f"{columns[f'{name}.{column}'].sql}::varchar" for column in lookup_keys)
     repeated = engine.execute(f"""
         select count(*) from (
-            select 1 from {sql_identifier(raw.name)}
-            group by {", ".join(f"{sql_identifier(column)}::varchar" for column in lookup_keys)}
-            having count(*) > 1
+            select 1 from {sql_identifier(raw.name)} as {alias} group by {compared} having count(*) > 1
         )
     """).fetchone()[0]
     if repeated:
         problem = _("lookups.{lookup}: {count} keys stand there more than once; a lookup has one row per key")
         prepared.problems.append(problem.format(lookup=name, count=repeated))
-    formats.create_number_macro(engine, lookup, key)
-    prepared.columns |= formats.list_columns(raw, lookup, key, sql_identifier(name), f"{name}.")
+    prepared.columns |= columns
     prepared.lookups[name] = raw
     prepared.types |= {f"{name}.{column}": sql_type for column, sql_type in raw.columns.items()}
 
@@ -153,32 +221,99 @@ def _find_problems(engine: Engine, prepared: PreparedPart) -> None:
     written = [(column, text, required_kind(schema.get(column))) for column, text in part.columns.items()]
     written += [("returns", part.returns, "flag")] if part.returns else []
     written += [(f"exclude.{n + 1}.when", row.when, "flag") for n, row in enumerate(part.exclude)]
+    nodes: dict[str, Node] = {}
     for column, text, kind in written:
         try:
             node = prepared.parse(text)
-            # A flag column may also be filled from words such as yes and no.
-            is_word = column in part.columns and result_kind(node, prepared.columns) == "text"
-            compile_sql(node, "text" if kind == "flag" and is_word else kind, prepared.columns)
-            problems = _find_ambiguous(engine, prepared, column, node, kind)
+            problems = _find_unread(engine, prepared, column, node, kind)
+            nodes[column] = node
         except ExpressionError as error:
             problems = [f"{column}: {error}"]
         prepared.problems += [f"{prepared.table}: {problem}" for problem in problems if problem]
+    if not prepared.problems:
+        _find_heads(engine, prepared, nodes)
 
 
-def _find_ambiguous(engine: Engine, prepared: PreparedPart, column: str, node: Node, kind: str) -> list[str]:
-    """Text that could be read in two ways, in the columns that an expression reads; "" means none."""
-    texts = [name for name in sorted(node.columns()) if prepared.types[name] == "VARCHAR"]
-    if kind == "number":
-        return [formats.check_numbers(engine, *prepared.locate(name), f"{column} ({name})") for name in texts]
-    if kind != "time" or not texts or result_kind(node, prepared.columns) != "text":
-        return []
-    raw, _file, _sql = prepared.locate(texts[0])
-    if {prepared.locate(name)[0].name for name in node.columns()} != {raw.name}:
-        problem = _("{column}: a time is put together from the file or from a lookup, not from both")
-        return [problem.format(column=column)]
-    alias = "r" if raw is prepared.raw else sql_identifier(texts[0].partition(".")[0])
-    sql, form = compile_sql(node, "time", prepared.columns), prepared.part.format_of(column)
-    return [formats.check_times(engine, (raw, alias), sql, form, column)]
+def _find_unread(engine: Engine, prepared: PreparedPart, column: str, node: Node, kind: str) -> list[str]:
+    """Text that is not declared well enough to be read, in what an expression reads; "" means none."""
+    columns, form = prepared.columns, prepared.part.format_of(column)
+    given = result_kind(node, columns)
+    if kind == "time" and given == "number" and not times.is_number_form(form) and form != times.SERIAL:
+        numbers_read = (
+            f"select {compile_sql(node, 'number', columns)} as n from {prepared.rows_sql(node.columns())}"
+        )
+        return [times.describe_number(engine, numbers_read, column)]
+    if kind == "time" and times.is_number_form(form):
+        kind = "number"
+    # A flag column may also be filled from words such as yes and no.
+    is_word = column in prepared.part.columns and given == "text"
+    compile_sql(node, "text" if kind == "flag" and is_word else kind, columns)
+    if kind == "time" and given == "text":
+        time = times.time_sql("t", "text", "", form, prepared.zones)
+        return [times.find_unread(engine, _texts_sql(prepared, node), time, form, column)]
+    problems = []
+    for text in list_texts_as_numbers(node, kind, columns):
+        if not text.columns():
+            continue
+        _raw, file, _sql = prepared.locate(min(text.columns()))
+        reader = number_of_text(Node("column", "t"), {"t": replace(columns[min(text.columns())], sql="t")})
+        name = f"{column} ({', '.join(sorted(text.columns()))})"
+        problems += numbers.find_unread(engine, _texts_sql(prepared, text), reader, file, name)
+    return problems
+
+
+def _texts_sql(prepared: PreparedPart, node: Node) -> str:
+    """The query of the texts that an expression gives, as `t`, without empty ones."""
+    text, names = compile_sql(node, "text", prepared.columns), node.columns()
+    whole = " and ".join(
+        f"{alias}._whole" for alias in sorted({prepared.locate(name)[2].partition(".")[0] for name in names})
+    )
+    return f"select trim({text}) as t from {prepared.rows_sql(names)} where {whole or 'true'} and trim({text}) <> ''"
+
+
+def _find_heads(engine: Engine, prepared: PreparedPart, nodes: dict[str, Node]) -> None:
+    """Columns that are filled on the first line of an order only, where they decide on every line."""
+    order = nodes.get("order_id")
+    if (
+        prepared.part.fill_down
+        or order is None
+        or order.kind != "column"
+        or order.value not in prepared.raw.columns
+    ):
+        return
+    decided = {
+        name
+        for column, node in nodes.items()
+        if required_kind(INPUTS[prepared.table].columns.get(column)) != "number"
+        for name in node.columns()
+    }
+    texts = sorted(name for name in decided - {order.value} if prepared.raw.columns.get(name) == "VARCHAR")
+    if not texts:
+        return
+    filled = ", ".join(
+        f"count(*) filter (n = 1 and orders > 1 and trim({sql_identifier(name)}) <> ''), "
+        f"count(*) filter (n > 1 and trim({sql_identifier(name)}) <> '')"
+        for name in texts
+    )
+    names = ", ".join(f"r.{sql_identifier(name)}" for name in texts)
+    found = engine.execute(f"""
+        with numbered as (
+            select {names}, row_number() over w as n, count(*) over (partition by _file, {sql_identifier(order.value)}) as orders
+            from {sql_identifier(prepared.raw.name)} r where _whole and trim({sql_identifier(order.value)}) <> ''
+            window w as (partition by _file, {sql_identifier(order.value)} order by _record)
+        )
+        select {filled} from numbered
+    """).fetchone()
+    heads = [name for n, name in enumerate(texts) if found[2 * n] >= MIN_HEADS and not found[2 * n + 1]]
+    if heads:
+        problem = _(
+            "{table}: {columns} stand(s) on the first line of an order only, in {count} orders of several lines; "
+            "declare fill_down: {{columns: [{columns}], within: {order}}}, or fill_down: [] if lines without it are meant"
+        )
+        count = max(found[2 * texts.index(name)] for name in heads)
+        prepared.problems.append(
+            problem.format(table=prepared.table, columns=", ".join(heads), count=count, order=order.value)
+        )
 
 
 def required_kind(column: Column | None) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from crcm_lib.ingest.cleaning import ids
+from crcm_lib.ingest.cleaning.ids import Population
 from crcm_lib.ingest.cleaning.ledger import measure_freshness
 from crcm_lib.schema.engine import Engine
 
@@ -44,6 +46,10 @@ class Facts:
         Records of each table of which none is usable.
     attributes
         Columns of the customers table that describe the customers.
+    strangers
+        Ids of each table that has none in common with the transactions.
+    population
+        The ids of the transactions.
     """
 
     customers: int
@@ -57,17 +63,24 @@ class Facts:
     rows: dict[str, int]
     unusable_rows: dict[str, int] = field(default_factory=dict)
     attributes: int = 0
+    strangers: dict[str, int] = field(default_factory=dict)
+    population: Population = field(default_factory=lambda: Population(0, 0, 0, 0, 0))
 
 
-def assess_readiness(engine: Engine, tables: list[str], as_of: str) -> pd.DataFrame:
-    """The table `verdict`: yes, limited or no for every capability, the rule that decided, its numbers."""
-    facts = count_facts(engine, tables, as_of)
+def assess_readiness(engine: Engine, tables: list[str], strangers: set[str], as_of: str) -> pd.DataFrame:
+    """The table `verdict`: yes, limited or no for every capability, the rule that decided, its numbers.
+
+    `strangers` are the tables that have no id in common with the transactions.
+    """
+    facts = count_facts(engine, tables, strangers, as_of)
     rows = [{"capability": capability, **assess(facts)} for capability, assess in CAPABILITIES.items()]
     verdict = pd.DataFrame(rows).reindex(columns=["capability", "verdict", "reason", "subject", *COUNTS])
-    return verdict.astype({"subject": "str"} | dict.fromkeys(COUNTS, "Int64"))
+    return verdict.fillna({"subject": "transactions"}).astype(
+        {"subject": "str"} | dict.fromkeys(COUNTS, "Int64")
+    )
 
 
-def count_facts(engine: Engine, tables: list[str], as_of: str) -> Facts:
+def count_facts(engine: Engine, tables: list[str], strangers: set[str], as_of: str) -> Facts:
     """Count what the readiness depends on; tables that hold no usable record count as absent."""
     customers, repeat_buyers = engine.execute("""
         with purchases as (
@@ -100,9 +113,13 @@ def count_facts(engine: Engine, tables: list[str], as_of: str) -> Facts:
         returns=returns,
         matched_returns=matched_returns,
         columns=frozenset(_columns(engine, "transactions")),
-        rows={table: usable for table, (_records, usable) in counts.items() if usable},
+        rows={
+            table: usable for table, (_records, usable) in counts.items() if usable and table not in strangers
+        },
         unusable_rows={table: records for table, (records, usable) in counts.items() if not usable},
         attributes=_count_attributes(engine) if "customers" in tables else 0,
+        strangers={table: ids.count_shared(engine, table)[0] for table in strangers},
+        population=ids.describe_population(engine),
     )
 
 
@@ -209,12 +226,42 @@ def _table(table: str, enough: int = FEW) -> Callable[[Facts], dict]:
         if table in facts.unusable_rows:
             records = facts.unusable_rows[table]
             return {"verdict": "no", "reason": "no_usable_record", "subject": table, "counted": records}
+        if table in facts.strangers:
+            return _stranger(facts, table)
         return {"verdict": "no", "reason": "no_table", "subject": table}
 
     return assess
 
 
+def _stranger(facts: Facts, table: str) -> dict:
+    own = facts.strangers[table]
+    return {
+        "verdict": "no",
+        "reason": "no_ids_in_common",
+        "subject": table,
+        "counted": own,
+        "related": 0,
+    }
+
+
+def _customer_ids(facts: Facts) -> dict:
+    found = facts.population
+    if found.has_giant:
+        return {
+            "verdict": "limited",
+            "reason": "one_id_of_many_records",
+            "counted": found.largest,
+            "related": found.records,
+        }
+    if found.nearly_equal:
+        counts = {"counted": found.nearly_equal, "related": found.ids}
+        return {"verdict": "limited", "reason": "nearly_equal_ids", **counts}
+    return {"verdict": "yes", "reason": "ids", "counted": found.ids}
+
+
 def _attributes(facts: Facts) -> dict:
+    if "customers" in facts.strangers:
+        return _stranger(facts, "customers")
     if "customers" not in facts.rows:
         return {"verdict": "no", "reason": "no_table", "subject": "customers"}
     described = facts.rows["customers"]
@@ -240,6 +287,7 @@ CAPABILITIES: dict[str, Callable[[Facts], dict]] = {
     "channels": _column("channel"),
     "margin": _column("cost"),
     "discounts": _column("discount"),
+    "customer_ids": _customer_ids,
     "attributes": _attributes,
     "satisfaction": _table("surveys"),
     "service": _table("tickets"),

@@ -6,18 +6,22 @@ required values, values outside the schema's limits.
 """
 
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
-from crcm_lib.ingest.sources import formats
+from crcm_lib.ingest.sources import numbers
 from crcm_lib.ingest.sources.expression_sql import compile_sql, result_kind, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
 from crcm_lib.ingest.sources.readers import RAW_COLUMNS
+from crcm_lib.ingest.sources.text import is_total_sql
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
 
-IDS = ("customer_id", "order_id", "product_id", "invoice_id")
-CONTROL_IN_ID = r"[\x00-\x1f\x7f\x{200b}-\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}\x{feff}]"
+IDS = ("customer_id", "order_id", "product_id", "invoice_id", "return_of")
+# Control characters, and what nobody can see: soft hyphens, joiners, directions, variation selectors, tags.
+CONTROL_IN_ID = (
+    r"[\x00-\x1f\x7f-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180e}\x{200b}-\x{200f}"
+    r"\x{2028}-\x{202e}\x{2060}-\x{206f}\x{3164}\x{fe00}-\x{fe0f}\x{feff}\x{ffa0}\x{fff9}-\x{fffb}\x{e0000}-\x{e0fff}]"
+)
 CONTROL_IN_TEXT = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\x{202a}-\x{202e}\x{2066}-\x{2069}]"
-TOTALS = r"(?i)^\s*(grand total|sub-? ?total|total|sum|合计|小计|总计|共计|合計|小計|總計)\s*[:：]?\s*$"
 TYPES = {
     "text": "varchar",
     "flag": "boolean",
@@ -29,6 +33,11 @@ TYPES = {
 }
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "是")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "否")
+# Days that databases and forms write where none is known.
+PLACEHOLDERS = (
+    *("0001-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
+    *("2099-12-31", "2999-12-31", "9999-12-31"),
+)
 # A record with a pair in the wrong order is set aside if both are required, otherwise remarked upon.
 ORDERED = {
     "contracts": (("start", "end"),),
@@ -61,7 +70,7 @@ def validate(engine: Engine, prepared: PreparedPart) -> str:
         create table {table} as
         with typed as (
             select {", ".join(_typed_columns(prepared))}
-            from {sql_identifier(prepared.raw.name)} r {" ".join(_joins(prepared))}
+            from {sql_identifier(prepared.raw.name)} r {prepared.joins_sql()}
         ),
         signed as (select *, {_kind_sql(prepared) if is_sales else "null"} as _kind from typed)
         select
@@ -75,19 +84,6 @@ def validate(engine: Engine, prepared: PreparedPart) -> str:
     return table
 
 
-def _joins(prepared: PreparedPart) -> list[str]:
-    """A left join for each lookup."""
-    joins = []
-    for name, lookup in prepared.part.lookups.items():
-        alias = sql_identifier(name)
-        keys = " and ".join(
-            f"r.{sql_identifier(ours)}::varchar = {alias}.{sql_identifier(theirs)}::varchar"
-            for ours, theirs in lookup.keys.items()
-        )
-        joins.append(f"left join {sql_identifier(prepared.lookups[name].name)} as {alias} on {keys}")
-    return joins
-
-
 def _remarks_sql(remarks: list[tuple[str, str]]) -> str:
     """The list of remarks; the list is made only where there is one, which saves most of its time."""
     texts = ", ".join(f"case when {test} then {sql_literal(remark)} end" for remark, test in remarks)
@@ -99,20 +95,22 @@ def _remarks_sql(remarks: list[tuple[str, str]]) -> str:
 
 
 def _typed_columns(prepared: PreparedPart) -> list[str]:
-    """Each column typed (`c`), whether its fields are filled (`c?`) or not finite (`c~`), and conditions."""
+    """Each column typed (`c`), and tests: are its fields filled (`c?`), not finite (`c~`), not zero (`c#`)?"""
     part, schema, raw = prepared.part, INPUTS[prepared.table].columns, prepared.raw
     fields = ", ".join(f"r.{sql_identifier(column)}" for column in sorted(raw.columns))
     texts = [f"r.{sql_identifier(column)}" for column, kind in raw.columns.items() if kind == "VARCHAR"]
     sql = [f"r.{column} as {column}" for column in RAW_COLUMNS]
-    sql += [f"hash({fields}) as _hash", f"{_is_total(texts)} as _total"]
+    sql += [f"hash({fields}) as _hash", f"{is_total_sql(texts)} as _total"]
     for column, text in part.columns.items():
         node, spec = prepared.parse(text), schema.get(column, FREE_TEXT)
         sql.append(f"{_typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
         sql.append(f"{_is_filled(prepared, node)} as {sql_identifier(column + '?')}")
         if required_kind(spec) == "number":
-            raw_sql = {name: prepared.locate(name)[2] for name in node.columns()}
-            test = formats.not_finite_sql(node, prepared.types, prepared.columns, raw_sql)
+            test = numbers.not_finite_sql(node, prepared.types, prepared.columns)
             sql.append(f"({test}) as {sql_identifier(column + '~')}")
+        if spec.kind == "money":
+            whole = f"{compile_sql(node, 'number', prepared.columns)} <> 0"
+            sql.append(f"({whole}) as {sql_identifier(column + '#')}")
         if column == "customer_id":
             sql.append(f"{_text_value(prepared, column, node)} as _raw_id")
     sql += [f"{_condition(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
@@ -123,14 +121,6 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
 
 def _condition(prepared: PreparedPart, text: str) -> str:
     return f"coalesce({compile_sql(prepared.parse(text), 'flag', prepared.columns)}, false)"
-
-
-def _is_total(columns: list[str]) -> str:
-    """Whether any text of the record is a word for a total."""
-    tests = " or ".join(
-        f"coalesce(regexp_matches({column}, {sql_literal(TOTALS)}), false)" for column in columns
-    )
-    return f"({tests or 'false'})"
 
 
 def _is_filled(prepared: PreparedPart, node: Node) -> str:
@@ -148,7 +138,7 @@ def _is_filled(prepared: PreparedPart, node: Node) -> str:
 def _text_value(prepared: PreparedPart, column: str, node: Node) -> str:
     """Text as it stands there; of ids also a text that is declared to mean missing."""
     if column in IDS and node.kind == "column" and prepared.types[node.value] == "VARCHAR":
-        return prepared.locate(node.value)[2]
+        return prepared.columns[node.value].exact
     return compile_sql(node, "text", prepared.columns)
 
 
@@ -156,10 +146,7 @@ def _typed_value(prepared: PreparedPart, column: str, node: Node, spec: Column) 
     """An expression as the type that the schema gives the column; null where it cannot be read as that."""
     kind = result_kind(node, prepared.columns)
     if spec.kind in ("time", "day"):
-        sql_type = prepared.types.get(node.value, "VARCHAR") if node.kind == "column" else "TIMESTAMP"
-        zones = prepared.zones if spec.kind == "time" else ("", prepared.zones[1])
-        sql = compile_sql(node, "time", prepared.columns)
-        time = formats.time_sql(sql, kind, sql_type, prepared.part.format_of(column), zones)
+        time = prepared.time_sql(column, node, is_day=spec.kind == "day")
         return f"cast({time} as {TYPES[spec.kind]})"
     if spec.kind == "flag":
         if kind == "flag":
@@ -203,9 +190,16 @@ def _outside_limits(column: str, spec: Column) -> str:
     sql = sql_identifier(column)
     if spec.one_of:
         return f"{sql} not in ({', '.join(map(sql_literal, spec.one_of))})"
+    if spec.kind in ("time", "day"):
+        return _is_placeholder(column)
     tests = [f"{sql} < {spec.at_least}"] if spec.at_least is not None else []
     tests += [f"{sql} > {spec.at_most}"] if spec.at_most is not None else []
     return " or ".join(tests)
+
+
+def _is_placeholder(column: str) -> str:
+    days = ", ".join(f"date {sql_literal(day)}" for day in PLACEHOLDERS)
+    return f"{sql_identifier(column)}::date in ({days})"
 
 
 def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
@@ -218,10 +212,11 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
     ]
     dates = [column for column in required if schema[column].kind in ("time", "day")]
     undated = " and ".join(f"{sql_identifier(column)} is null" for column in dates) or "customer_id is null"
+    anonymous = prepared.part.anonymous
     rules = [
         ("summary line", f"_total and ({undated})"),
         ("wrong field count", "not _whole"),
-        ("customer_id missing", "customer_id is null"),
+        *([] if anonymous else [("customer_id missing", "customer_id is null")]),
         (
             "control character in customer_id",
             f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})",
@@ -241,6 +236,9 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
     if "currency" in columns:
         currency = sql_literal(prepared.currency)
         rules.append(("other currency", f"coalesce(currency, {currency}) <> {currency}"))
+    if anonymous:
+        known = f"customer_id in ({', '.join(map(sql_literal, anonymous.ids))})" if anonymous.ids else "false"
+        rules.append((f"anonymous: {anonymous.reason}", f"customer_id is null or {known}"))
     return rules
 
 
@@ -253,7 +251,8 @@ def _list_value_rules(column: str, spec: Column) -> list[tuple[str, str]]:
     rules.append((f"{column} missing", f"{value} is null and not {filled}"))
     rules.append((f"{column} not readable", f"{value} is null"))
     if test := _outside_limits(column, spec):
-        rules.append((f"{column} not allowed", test))
+        is_day = spec.kind in ("time", "day")
+        rules.append((f"{column} is a placeholder" if is_day else f"{column} not allowed", test))
     return rules
 
 
@@ -271,6 +270,8 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
     schema, remarks = INPUTS[prepared.table].columns, []
     for column in prepared.part.columns:
         spec, sql = schema.get(column, FREE_TEXT), sql_identifier(column)
+        if spec.kind == "money":
+            remarks.append((f"{column} rounds to zero", f"{sql} = 0 and {sql_identifier(column + '#')}"))
         if spec.required:
             continue
         if spec.kind != "text":
@@ -280,7 +281,8 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
             test = f"regexp_matches({sql}, {sql_literal(CONTROL_IN_TEXT)})"
             remarks.append((f"control character in {column}", test))
         if test := _outside_limits(column, spec):
-            remarks.append((f"{column} not allowed", test))
+            is_day = spec.kind in ("time", "day")
+            remarks.append((f"{column} is a placeholder" if is_day else f"{column} not allowed", test))
     remarks += [
         _order_rule(a, b)
         for a, b in _declared_pairs(prepared)

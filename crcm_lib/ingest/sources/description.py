@@ -7,19 +7,30 @@ defines its form; `paths` finds the files, `readers` opens them, `cleaning` vali
 import re
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field, PrivateAttr, field_validator, model_validator
 
 from crcm_lib.config.bands import Strict
 from crcm_lib.config.yaml_loader import SettingsFile, build, read_settings
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.ingest.sources import expressions
+from crcm_lib.ingest.sources import expressions, times
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
 DERIVED = ("day", "purchase_day")  # columns of the schema that cleaning computes
+
+
+Item = TypeVar("Item")
+Words = Annotated[list[Item], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+
+
+class FillDown(Strict):
+    """Columns whose empty fields hold what stands above them; `within` equal values of another column."""
+
+    columns: Words[str] = Field(min_length=1)
+    within: str = ""
 
 
 class File(Strict):
@@ -38,7 +49,21 @@ class File(Strict):
     skip_lines: int = Field(0, ge=0)
     decimal: Literal["", ".", ","] = ""
     thousands: Literal["", ".", ",", " ", "'"] = ""
-    missing: list[str] = Field(default_factory=list)
+    negative: Words[Literal["(1)", "1-", "'-1", "−1"]] = Field(default_factory=list)
+    currency_sign: Words[str] = Field(default_factory=list)
+    number_format: Words[Literal["percent", "full_width", "scientific"]] = Field(default_factory=list)
+    missing: Words[str] = Field(default_factory=list)
+    fill_down: FillDown | None = None
+
+    @property
+    def has_number_forms(self) -> bool:
+        """Whether numbers may be written otherwise than with digits, a sign and the decimal mark."""
+        return bool(self.thousands or self.negative or self.currency_sign or self.number_format)
+
+    @field_validator("fill_down", mode="before")
+    @classmethod
+    def _take_list(cls, value):
+        return {"columns": value} if isinstance(value, str | list) else value
 
     @model_validator(mode="after")
     def _has_one_location(self):
@@ -67,17 +92,47 @@ class Exclusion(Strict):
     reason: str = Field(min_length=1)
 
 
+class Limit(Strict):
+    """How large a share of a part's records a rule may set aside, and why more than usual is right."""
+
+    rule: str = Field(min_length=1)
+    at_most: float = Field(gt=0, le=1)
+    reason: str = Field(min_length=1)
+
+
+class Anonymous(Strict):
+    """Sales that belong to no known customer: without an id, or with one of the `ids` that stand for nobody."""
+
+    ids: Words[str] = Field(default_factory=list)
+    reason: str = Field(min_length=1)
+    at_most: float = Field(gt=0, le=1)
+
+
 class Part(File):
     """One file, or set of files of one form, from which an input table is filled."""
 
     columns: dict[str, str]
     time_format: str | dict[str, str] = ""
     times_in: str = ""
-    lookups: dict[str, Lookup] = Field(default_factory=dict)
+    lookups: dict[Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")], Lookup] = Field(
+        default_factory=dict
+    )
     returns: str = ""
     exclude: list[Exclusion] = Field(default_factory=list)
+    anonymous: Anonymous | None = None
+    limits: list[Limit] = Field(default_factory=list)
     duplicates: Literal["", "keep", "reject"] = ""
     id_format: Literal["exact", "trimmed", "integer"] = "exact"
+
+    @field_validator("time_format")
+    @classmethod
+    def _has_known_codes(cls, value):
+        problems = (
+            times.find_bad_format(form) for form in ([value] if isinstance(value, str) else value.values())
+        )
+        if problem := next(filter(None, problems), ""):
+            raise ValueError(problem)
+        return value
 
     def format_of(self, column: str) -> str:
         """The declared time format of a column of the input table; "" where none is declared."""
@@ -188,8 +243,9 @@ def _check_columns(settings: SettingsFile, place: tuple, part: dict, table: str)
     for column in formats if isinstance(formats, dict) else ():
         if column not in columns:
             settings.note((*place, "time_format", column), unknown_name(_("column"), str(column), columns))
-    if table != "transactions" and part.get("returns"):
-        settings.note((*place, "returns"), _("returns: only transactions have returns"))
+    for key in ("returns", "anonymous"):
+        if table != "transactions" and part.get(key):
+            settings.note((*place, key), _("{key}: only transactions have it").format(key=key))
 
 
 def _check_expressions(settings: SettingsFile, place: tuple, part: dict) -> None:
@@ -218,5 +274,7 @@ def _is_header_name(text: str) -> bool:
 
     Such a name is looked up in the header when the file is read.
     """
+    if called := re.fullmatch(r"([^\W\d][\w ]*)[(（][^()（）']*[)）]", text):  # 金额(元): no function of ours
+        return called[1].strip().lower() not in expressions.FUNCTIONS
     operator = re.search(r"[()*/+]|\b(and|or|not|in|like)\b|-", text)
     return bool(re.fullmatch(r"[\w#%?()/.:& -]+", text)) and not operator

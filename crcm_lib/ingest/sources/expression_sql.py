@@ -6,7 +6,8 @@ from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.expressions import COMPARISONS, FUNCTIONS, ExpressionError, Node
 
-DECIMAL = "decimal(18,6)"
+# Ten decimals hold exchange rates; the product of two such numbers has twenty and is exact up to 10^18.
+NUMBER = "decimal(28,10)"
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,17 @@ class ColumnSql:
         What `sql` gives: text, number, flag or time.
     number
         The SQL of the column as a number.
+    exact
+        The SQL of the column as it stands in the file, without unusual blanks around it.
+    reader
+        The macro that reads text of its file as a number; "" where the file holds no text.
     """
 
     sql: str
     kind: str
     number: str
+    exact: str = ""
+    reader: str = ""
 
 
 def sql_literal(text: str) -> str:
@@ -59,26 +66,59 @@ def result_kind(node: Node, columns: dict[str, ColumnSql]) -> str:
 
 
 def compile_sql(node: Node, kind: str, columns: dict[str, ColumnSql]) -> str:
-    """The SQL of an expression, as text, number (decimal, six places), flag or time.
+    """The SQL of an expression, as text, number (decimal, ten places), flag or time.
+
+    A text that is put together is read as a number in the way of the file that its first column is from.
 
     >>> from crcm_lib.ingest.sources.expressions import parse
     >>> quantity = ColumnSql('"Quantity"', "number", '"Quantity"')
     >>> print(compile_sql(parse("Quantity > 2"), "flag", {"Quantity": quantity}))
-    ("Quantity" > cast('2' as decimal(18,6)))
+    ("Quantity" > cast('2' as decimal(28,10)))
     """
-    sql = _compile(node, kind, columns)
     given = result_kind(node, columns)
-    adapts = node.kind == "column" or (node.kind == "call" and FUNCTIONS[node.value].result == "same")
-    if given == kind or adapts or (kind == "time" and given == "text"):
+    if kind == "number" and given == "text" and not _adapts(node):
+        return number_of_text(node, columns)
+    sql = _compile(node, kind, columns)
+    if given == kind or _adapts(node) or (kind == "time" and given == "text"):
         return sql
     if kind == "text":
         return f"cast({sql} as varchar)"
     raise ExpressionError(_("gives a {given} where a {want} is needed").format(given=given, want=kind))
 
 
+def number_of_text(node: Node, columns: dict[str, ColumnSql]) -> str:
+    """The SQL of a text expression read as a number."""
+    text = _compile(node, "text", columns)
+    readers = (columns[name].reader for name in sorted(node.columns()) if name in columns)
+    reader = next(filter(None, readers), "")
+    return f"{reader}({text})" if reader else f"try_cast({text} as {NUMBER})"
+
+
+def _adapts(node: Node) -> bool:
+    """Whether it gives whatever kind is asked for."""
+    return node.kind == "column" or (node.kind == "call" and FUNCTIONS[node.value].result == "same")
+
+
+def list_texts_as_numbers(node: Node, kind: str, columns: dict[str, ColumnSql]) -> list[Node]:
+    """The parts of an expression that are text and are read as numbers where it is to give `kind`."""
+    given = result_kind(node, columns)
+    if node.kind == "column" or (kind == "number" and given == "text" and not _adapts(node)):
+        return [node] if kind == "number" and given == "text" else []
+    if node.kind == "call":
+        kinds = _argument_kinds(node, kind)
+    elif node.kind in ("and", "or", "not"):
+        kinds = ["flag"] * len(node.parts)
+    elif node.kind in ("like", "in", *COMPARISONS):
+        kinds = [_compared_kind(node, columns)] * len(node.parts)
+    else:
+        kinds = ["number"] * len(node.parts)
+    parts = zip(node.parts, kinds, strict=True)
+    return [found for part, wanted in parts for found in list_texts_as_numbers(part, wanted, columns)]
+
+
 def _compile(node: Node, kind: str, columns: dict[str, ColumnSql]) -> str:
     if node.kind == "number":
-        return f"cast({sql_literal(node.value)} as {DECIMAL})"
+        return f"cast({sql_literal(node.value)} as {NUMBER})"
     if node.kind == "text":
         return sql_literal(node.value)
     if node.kind == "column":
@@ -92,29 +132,39 @@ def _compile(node: Node, kind: str, columns: dict[str, ColumnSql]) -> str:
         return _compile_comparison(node, columns)
     parts = [compile_sql(part, "number", columns) for part in node.parts]
     inner = f"-{parts[0]}" if node.kind == "minus" else f" {node.kind} ".join(parts)
-    return f"try_cast(({inner}) as {DECIMAL})"
+    return f"try(cast(({inner}) as {NUMBER}))"
 
 
 def _compile_call(node: Node, kind: str, columns: dict[str, ColumnSql]) -> str:
-    function = FUNCTIONS[node.value]
-    kinds = function.arguments
+    arguments = [
+        compile_sql(part, wanted, columns)
+        for part, wanted in zip(node.parts, _argument_kinds(node, kind), strict=True)
+    ]
+    if node.value == "coalesce" and kind in ("text", "time"):  # an empty text is no value
+        arguments = [f"nullif(trim({argument}), '')" for argument in arguments]
+    return FUNCTIONS[node.value].sql.format(", ".join(arguments))
+
+
+def _argument_kinds(node: Node, kind: str) -> list[str]:
+    """What kind each argument of a call has to be where the call is to give `kind`."""
+    kinds = FUNCTIONS[node.value].arguments
     if "…" in kinds:
         kinds = (kinds[0],) * len(node.parts)
     same = "text" if kind == "time" else kind
-    arguments = (
-        compile_sql(part, same if wanted == "same" else wanted, columns)
-        for part, wanted in zip(node.parts, kinds, strict=True)
-    )
-    return function.sql.format(", ".join(arguments))
+    return [same if wanted == "same" else wanted for wanted in kinds]
 
 
 def _compile_comparison(node: Node, columns: dict[str, ColumnSql]) -> str:
+    kind = _compared_kind(node, columns)
+    left, *others = (compile_sql(part, kind, columns) for part in node.parts)
+    return f"({left} in ({', '.join(others)}))" if node.kind == "in" else f"({left} {node.kind} {others[0]})"
+
+
+def _compared_kind(node: Node, columns: dict[str, ColumnSql]) -> str:
     """Numbers are compared as numbers, unless a text literal stands among them."""
     has_number = any(result_kind(part, columns) == "number" for part in node.parts)
     has_text = any(part.kind == "text" for part in node.parts)
-    kind = "number" if has_number and not has_text and node.kind != "like" else "text"
-    left, *others = (compile_sql(part, kind, columns) for part in node.parts)
-    return f"({left} in ({', '.join(others)}))" if node.kind == "in" else f"({left} {node.kind} {others[0]})"
+    return "number" if has_number and not has_text and node.kind != "like" else "text"
 
 
 def _compile_column(name: str, kind: str, columns: dict[str, ColumnSql]) -> str:

@@ -29,6 +29,7 @@ TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<text>'(?:[^']|'')*')|(?P<quoted>`[^`]+`)"
     r"|(?P<name>[^\W\d]\w*)|(?P<sign><>|<=|>=|!=|[-+*/=<>(),.]))"
 )
+MAX_DIGITS, MAX_DECIMALS = 18, 10  # of a number
 COMPARISONS = ("=", "<>", "!=", "<", "<=", ">", ">=")
 KEYWORDS = ("and", "or", "not", "in", "like")
 
@@ -209,6 +210,12 @@ class _Parser:
             raise ExpressionError(_("a value is missing before {sign!r}").format(sign=text))
         self.position += 1
         if kind == "number":
+            whole, _point, decimals = text.partition(".")
+            if len(whole) > MAX_DIGITS or len(decimals) > MAX_DECIMALS:
+                problem = _("{number}: at most {whole} digits before the point and {decimals} after it")
+                raise ExpressionError(
+                    problem.format(number=f"{text[:12]}…", whole=MAX_DIGITS, decimals=MAX_DECIMALS)
+                )
             return Node("number", text)
         if kind == "text":
             return Node("text", text[1:-1].replace("''", "'"))

@@ -15,6 +15,9 @@ OF_PEOPLE = {  # reason -> its numbers that count customers
     "customers": ("counted",),
     "repeat_buyers": ("counted",),
     "attributes": ("counted", "needed"),
+    "ids": ("counted",),
+    "nearly_equal_ids": ("counted",),
+    "no_ids_in_common": ("counted",),
 }
 
 
@@ -92,6 +95,19 @@ def _reasons() -> dict[str | tuple[str, str], str]:
         "table": _("{counted:count} {subject}"),
         "no_table": _("not available: no {subject} table"),
         "no_usable_record": _("not available: none of {counted:count} records of {subject} can be used"),
+        "no_ids_in_common": _(
+            "not available: none of the {counted:count} ids of {subject} is in the transactions; compare how "
+            "both write them"
+        ),
+        "ids": _("{counted:count} ids"),
+        "nearly_equal_ids": _(
+            "{counted:count} of {related:count} ids differ from another only in capitals, width, blanks or "
+            "letters that are drawn alike"
+        ),
+        "one_id_of_many_records": _(
+            "one id has {counted:count} of {related:count} records, ten times as many as any other; if it "
+            "stands for many people, exclude it"
+        ),
         "attributes": _("{related:count} attributes of {counted:count} customers; {needed:count} bought"),
     }
 
@@ -120,6 +136,7 @@ def name_capabilities(capabilities: Iterable[str]) -> list[str]:
         "channels": _("channels"),
         "margin": _("margin"),
         "discounts": _("discounts"),
+        "customer_ids": _("customer ids"),
         "attributes": _("attributes"),
         "satisfaction": _("satisfaction"),
         "service": _("service"),
