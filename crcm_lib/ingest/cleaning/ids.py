@@ -154,17 +154,18 @@ def flag_nearly_equal(engine: duckdb.DuckDBPyConnection, table: str) -> None:
     folded = f"translate(nfc_normalize(customer_id), '{WIDE.replace(chr(39), chr(39) * 2)}', {sql_literal(NARROW)})"
     folded = f"lower(trim(translate({folded}, '{CYRILLIC_GREEK}', '{LATIN}'), {sql_literal(BLANKS)}))"
     engine.execute(f"""
-        insert into flags
+        create or replace temp table nearly_equal as
         with ids as (select distinct customer_id from dated_{table} where _rule is null),
-        folded as (select customer_id, {folded} as form from ids),
-        pairs as (
-            select customer_id from folded semi join (
-                select form from folded group by form having count(*) > 1
-            ) using (form)
-        )
-        select _at, null, 'id nearly equal to another' from dated_{table} semi join pairs using (customer_id)
-        where _rule is null
+        folded as (select customer_id, {folded} as form from ids)
+        select customer_id from folded
+        semi join (select form from folded group by form having count(*) > 1) using (form)
     """)
+    if engine.execute("select count(*) from nearly_equal").fetchone()[0]:
+        engine.execute(f"""
+            insert into flags
+            select _at, null, 'id nearly equal to another'
+            from dated_{table} semi join nearly_equal using (customer_id) where _rule is null
+        """)
 
 
 def count_shared(engine: Engine, table: str) -> tuple[int, int]:

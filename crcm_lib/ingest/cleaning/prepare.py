@@ -5,10 +5,11 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from crcm_lib.errors import DataError, unknown_name
+from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.fill_down import fill_down, find_heads
 from crcm_lib.ingest.sources import expressions, numbers, times
-from crcm_lib.ingest.sources.description import File, FillDown, Part, Source
+from crcm_lib.ingest.sources.description import File, Part, Source
 from crcm_lib.ingest.sources.expression_sql import (
     ColumnSql,
     compile_sql,
@@ -19,7 +20,7 @@ from crcm_lib.ingest.sources.expression_sql import (
 )
 from crcm_lib.ingest.sources.expressions import ExpressionError, Node
 from crcm_lib.ingest.sources.readers import RawTable, read_raw
-from crcm_lib.ingest.sources.text import find_odd_blanks, is_total_sql
+from crcm_lib.ingest.sources.text import find_odd_blanks
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
@@ -150,36 +151,30 @@ def prepare(engine: duckdb.DuckDBPyConnection, source: Source, table: str, numbe
         _prepare_lookup(engine, source, prepared, lookup)
     if not prepared.problems:
         _find_problems(engine, prepared)
+    if not prepared.problems and part.fill_down is None:
+        prepared.problems += _find_heads(engine, prepared)
     return prepared
+
+
+def _find_heads(engine: Engine, prepared: PreparedPart) -> list[str]:
+    """Columns that stand on the first line of an order only, where they decide on every line."""
+    written = [
+        text
+        for column, text in prepared.part.columns.items()
+        if required_kind(INPUTS[prepared.table].columns.get(column)) != "number"
+    ]
+    written += [prepared.part.returns] if prepared.part.returns else []
+    written += [row.when for row in prepared.part.exclude]
+    decided = {name for text in written for name in prepared.parse(text).columns()}
+    order = prepared.part.columns.get("order_id", "").strip("`")
+    return [f"{prepared.table}: {problem}" for problem in find_heads(engine, prepared.raw, order, decided)]
 
 
 def _read(engine: duckdb.DuckDBPyConnection, file: File, source: Source, key: str) -> RawTable:
     """The raw table of a file, filled down, and its number macro."""
     raw = read_raw(engine, file, source, f"raw_{key}")
     numbers.create_number_macro(engine, file, key)
-    return _fill_down(engine, raw, file.fill_down) if file.fill_down and file.fill_down.columns else raw
-
-
-def _fill_down(engine: Engine, raw: RawTable, fill: FillDown) -> RawTable:
-    """A raw table whose empty fields hold what stands above them; lines of totals stay as they are."""
-    for column in [*fill.columns, *([fill.within] if fill.within else [])]:
-        if column not in raw.columns:
-            raise DataError(f"fill_down: {unknown_name(_('column'), column, raw.columns)}")
-    within = f", {sql_identifier(fill.within)}" if fill.within else ""
-    window = f"(partition by _file{within} order by _record rows unbounded preceding)"
-    texts = [sql_identifier(column) for column, kind in raw.columns.items() if kind == "VARCHAR"]
-    filled = []
-    for column in fill.columns:
-        name = sql_identifier(column)
-        value = f"case when trim({name}) <> '' then {name} end" if name in texts else name
-        above = f"last_value({value} ignore nulls) over {window}"
-        filled.append(f"case when {is_total_sql(texts)} then {name} else {above} end as {name}")
-    table = f"filled_{raw.name}"
-    engine.execute(f"""
-        create table {sql_identifier(table)} as
-        select * replace ({", ".join(filled)}) from {sql_identifier(raw.name)}
-    """)
-    return replace(raw, name=table)
+    return fill_down(engine, raw, file.fill_down) if file.fill_down and file.fill_down.columns else raw
 
 
 def _prepare_lookup(
@@ -221,21 +216,22 @@ def _find_problems(engine: Engine, prepared: PreparedPart) -> None:
     written = [(column, text, required_kind(schema.get(column))) for column, text in part.columns.items()]
     written += [("returns", part.returns, "flag")] if part.returns else []
     written += [(f"exclude.{n + 1}.when", row.when, "flag") for n, row in enumerate(part.exclude)]
-    nodes: dict[str, Node] = {}
+    read: set[Node] = set()
     for column, text, kind in written:
         try:
-            node = prepared.parse(text)
-            problems = _find_unread(engine, prepared, column, node, kind)
-            nodes[column] = node
+            problems = _find_unread(engine, prepared, column, prepared.parse(text), kind, read)
         except ExpressionError as error:
             problems = [f"{column}: {error}"]
         prepared.problems += [f"{prepared.table}: {problem}" for problem in problems if problem]
-    if not prepared.problems:
-        _find_heads(engine, prepared, nodes)
 
 
-def _find_unread(engine: Engine, prepared: PreparedPart, column: str, node: Node, kind: str) -> list[str]:
-    """Text that is not declared well enough to be read, in what an expression reads; "" means none."""
+def _find_unread(
+    engine: Engine, prepared: PreparedPart, column: str, node: Node, kind: str, read: set[Node]
+) -> list[str]:
+    """Text that is not declared well enough to be read, in what an expression reads; "" means none.
+
+    Texts in `read` were found to be numbers before; those that are found so now are added.
+    """
     columns, form = prepared.columns, prepared.part.format_of(column)
     given = result_kind(node, columns)
     if kind == "time" and given == "number" and not times.is_number_form(form) and form != times.SERIAL:
@@ -253,8 +249,9 @@ def _find_unread(engine: Engine, prepared: PreparedPart, column: str, node: Node
         return [times.find_unread(engine, _texts_sql(prepared, node), time, form, column)]
     problems = []
     for text in list_texts_as_numbers(node, kind, columns):
-        if not text.columns():
+        if text in read or not text.columns():
             continue
+        read.add(text)
         _raw, file, _sql = prepared.locate(min(text.columns()))
         reader = number_of_text(Node("column", "t"), {"t": replace(columns[min(text.columns())], sql="t")})
         name = f"{column} ({', '.join(sorted(text.columns()))})"
@@ -269,51 +266,6 @@ def _texts_sql(prepared: PreparedPart, node: Node) -> str:
         f"{alias}._whole" for alias in sorted({prepared.locate(name)[2].partition(".")[0] for name in names})
     )
     return f"select trim({text}) as t from {prepared.rows_sql(names)} where {whole or 'true'} and trim({text}) <> ''"
-
-
-def _find_heads(engine: Engine, prepared: PreparedPart, nodes: dict[str, Node]) -> None:
-    """Columns that are filled on the first line of an order only, where they decide on every line."""
-    order = nodes.get("order_id")
-    if (
-        prepared.part.fill_down
-        or order is None
-        or order.kind != "column"
-        or order.value not in prepared.raw.columns
-    ):
-        return
-    decided = {
-        name
-        for column, node in nodes.items()
-        if required_kind(INPUTS[prepared.table].columns.get(column)) != "number"
-        for name in node.columns()
-    }
-    texts = sorted(name for name in decided - {order.value} if prepared.raw.columns.get(name) == "VARCHAR")
-    if not texts:
-        return
-    filled = ", ".join(
-        f"count(*) filter (n = 1 and orders > 1 and trim({sql_identifier(name)}) <> ''), "
-        f"count(*) filter (n > 1 and trim({sql_identifier(name)}) <> '')"
-        for name in texts
-    )
-    names = ", ".join(f"r.{sql_identifier(name)}" for name in texts)
-    found = engine.execute(f"""
-        with numbered as (
-            select {names}, row_number() over w as n, count(*) over (partition by _file, {sql_identifier(order.value)}) as orders
-            from {sql_identifier(prepared.raw.name)} r where _whole and trim({sql_identifier(order.value)}) <> ''
-            window w as (partition by _file, {sql_identifier(order.value)} order by _record)
-        )
-        select {filled} from numbered
-    """).fetchone()
-    heads = [name for n, name in enumerate(texts) if found[2 * n] >= MIN_HEADS and not found[2 * n + 1]]
-    if heads:
-        problem = _(
-            "{table}: {columns} stand(s) on the first line of an order only, in {count} orders of several lines; "
-            "declare fill_down: {{columns: [{columns}], within: {order}}}, or fill_down: [] if lines without it are meant"
-        )
-        count = max(found[2 * texts.index(name)] for name in heads)
-        prepared.problems.append(
-            problem.format(table=prepared.table, columns=", ".join(heads), count=count, order=order.value)
-        )
 
 
 def required_kind(column: Column | None) -> str:

@@ -154,7 +154,6 @@ def find_unread(engine: Engine, texts: str, number: str, file: File, column: str
     source = f"({texts})"
     if not file.decimal and (problem := _find_two_meanings(engine, source, file, column)):
         return [problem]
-    filled = engine.execute(f"select count(*) from {source}").fetchone()[0]
     shapes = engine.execute(f"""
         select regexp_replace(regexp_replace(t, '[0-9]', '9', 'g'), '[０-９]', '９', 'g') as shape, count(*)
         from {source} where {number} is null and regexp_matches(t, {sql_literal(SHAPE)})
@@ -165,6 +164,7 @@ def find_unread(engine: Engine, texts: str, number: str, file: File, column: str
         if cures := tuple(_list_cures(shape, file)):
             before, example = counts.get(cures, (0, shape))
             counts[cures] = before + count, example
+    filled = engine.execute(f"select count(*) from {source}").fetchone()[0] if counts else 0
     message = _("{column}: {count} of {filled} numbers ({share}) are written as {shape}; {cure}")
     return [
         message.format(
@@ -228,7 +228,7 @@ def _list_cures(shape: str, file: File) -> Iterator[str]:
     >>> list(_list_cures("(999.99)", File(path="a.csv", decimal=".")))
     ['negative: "(1)"']
     """
-    for name, (pattern, key, word) in SIGN_FORMS.items():
+    for pattern, key, word in SIGN_FORMS.values():
         if re.search(pattern, shape) and word not in getattr(file, key):
             yield f"{key}: {word}" if key == "number_format" else f'{key}: "{word}"'
     bare = shape.translate(str.maketrans(FULL_WIDTH, HALF_WIDTH))
