@@ -88,16 +88,18 @@ def check(
     source: Annotated[str, _source()],
     policy: Annotated[str, _policy()] = "policy.yaml",
     overrides: Annotated[str, _overrides()] = "{}",
+    as_of: Annotated[str, typer.Option(help=_("Last day known, like 2017-12-31."))] = "",
+    out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
 ) -> None:
-    """Check a source and a policy; run nothing."""
+    """Read a source whole, show what is read as what, and check a policy; run nothing."""
     with _honest_exit():
+        from crcm_lib.pipeline.checked_inputs import read_report
         from crcm_lib.pipeline.plan import plan_run
         from crcm_lib.pipeline.settings import RunSettings
+        from crcm_lib.reporting.text.check_report import write_check_report
 
-        plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides))
-        message = _("{path}: {count} table(s): {tables}")
-        names = ", ".join(plan.source.tables)
-        typer.echo(message.format(path=source, count=len(plan.source.tables), tables=names))
+        plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out))
+        typer.echo(write_check_report(read_report(plan.checked)))
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))

@@ -9,7 +9,7 @@ import pytest
 from fixtures.store import GOOD, clean_rows, file_hashes, rules_by_record
 
 from crcm_lib.errors import DataError, UsageError
-from crcm_lib.ingest.cleaning import check_source, clean
+from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.sources import read_source
 from crcm_lib.schema import tables
 

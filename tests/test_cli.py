@@ -200,10 +200,14 @@ def test_a_misspelt_option_is_answered_with_the_nearest(tmp_path):
 
 
 def test_check_says_what_it_found_and_runs_nothing(crcm, shop):
-    done = crcm("check", "--source", shop.source, "--policy", shop.policy)
+    done = crcm("check", "--source", shop.source, "--policy", shop.policy, "--out", shop.out)
     assert done.exit_code == 0
-    assert "1 table(s): transactions" in done.stdout
-    assert not shop.out.exists()
+    assert (
+        "transactions: shop.csv (36); 36 records kept, 2024-01-02 to 2024-03-13; 12 customers" in done.stdout
+    )
+    assert "9999-99-99 → 2024-01-02" in done.stdout
+    assert "K00" not in done.stdout  # the form of an id, not the id
+    assert {path.name for path in shop.out.iterdir()} == {".checked"}
     shop.policy.write_text(shop.policy.read_text().replace("horizon_days", "horizn_days"))
     (shop.folder / "shop.csv").unlink()
     done = crcm("check", "--source", shop.source, "--policy", shop.policy)

@@ -2,7 +2,6 @@
 
 from fixtures.store import COLUMNS, GOOD, clean_rows
 
-from crcm_lib.ingest.cleaning import check_source
 from crcm_lib.schema import tables
 
 
@@ -53,9 +52,3 @@ def test_all_problems_of_all_tables_are_told_at_once(store):
 def test_no_message_shows_a_customers_value(store):
     store.write(["secret-7,01/02/2011,secret,secret"]).part(time_format="")
     assert "secret" not in store.refused()
-
-
-def test_the_check_writes_nothing(store):
-    store.write(GOOD)
-    assert check_source(store.source()) == []
-    assert sorted(path.name for path in store.folder.iterdir()) == ["log.csv", "shop.yaml"]

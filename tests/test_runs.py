@@ -10,10 +10,12 @@ import nbformat
 import pytest
 from filelock import FileLock
 from fixtures.processes import is_running
-from fixtures.shop import read_statuses, write_notebook
+from fixtures.shop import LINES, read_statuses, write_notebook
 
 from crcm_lib.errors import CrcmError, DataError, GateError, LockedError, PolicyError, RunError, UsageError
-from crcm_lib.pipeline import checks, leak_check
+from crcm_lib.ingest.cleaning import clean
+from crcm_lib.pipeline import checked_inputs, checks, leak_check
+from crcm_lib.pipeline.plan import plan_run
 
 WAIT = "import time; time.sleep(60)"
 
@@ -39,7 +41,7 @@ def test_a_run_publishes_everything_under_a_name_that_follows_from_its_content(s
     pages = {"index.html", "01_about.html", "01_about.ipynb", "02_copy.html", "02_copy.ipynb"}
     files = {"about.json", "run.json", "clean/seed.json", "tables/copy.json"}
     assert set(shop.contents()) == pages | files
-    assert {path.name for path in shop.out.iterdir()} == {".lock", "latest", published.name}
+    assert {path.name for path in shop.out.iterdir()} == {".checked", ".lock", "latest", published.name}
     assert checks.verify(published) == []
     record = json.loads((published / "run.json").read_text())
     assert [entry["status"] for entry in record["notebooks"]] == ["completed", "completed"]
@@ -176,7 +178,7 @@ def test_a_second_run_at_once_is_refused_and_a_dead_ones_lock_is_not(shop):
     shop.out.mkdir()
     with FileLock(shop.out / ".lock"), pytest.raises(LockedError, match="another run is at work"):
         shop.run()
-    assert {path.name for path in shop.out.iterdir()} == {".lock"}
+    assert {path.name for path in shop.out.iterdir()} <= {".checked", ".lock"}
     shop.run()
 
 
@@ -275,7 +277,7 @@ def test_a_published_run_that_somebody_changed_is_replaced_by_the_same_run(shop)
     assert checks.verify(published)
     assert shop.run() == published
     assert checks.verify(published) == []
-    assert {path.name for path in shop.out.iterdir()} == {".lock", "latest", published.name}
+    assert {path.name for path in shop.out.iterdir()} == {".checked", ".lock", "latest", published.name}
 
 
 def test_input_that_changes_during_the_run_is_noticed(shop):
@@ -391,3 +393,39 @@ def test_the_machine_does_not_leak_into_the_kernel(real_shop, monkeypatch):
 def test_processes_that_ended_do_not_count_as_running():
     assert is_running(os.getpid())
     assert not is_running(2**22 + 1)
+
+
+def test_a_run_does_not_read_again_what_the_check_has_read(shop, monkeypatch):
+    plan = plan_run(shop.settings())
+    kept = {path.name: path.stat().st_mtime_ns for path in (plan.checked / "clean").iterdir()}
+    assert oct(plan.checked.stat().st_mode)[-3:] == "700"
+    monkeypatch.setattr(checked_inputs, "check", None)  # nobody cleans from here on
+    assert plan_run(shop.settings()).checked == plan.checked
+    assert {path.name: path.stat().st_mtime_ns for path in (plan.checked / "clean").iterdir()} == kept
+    working = shop.folder / "working"
+    working.mkdir()
+    checked_inputs.offer(plan.checked, working)
+    (shop.folder / "shop.csv").unlink()  # what the check has read is all that is needed
+    assert clean(plan.source, working).tables == {"transactions": 36}
+    assert {path.name for path in working.iterdir()} == {"about.json", "clean", "tables"}
+
+
+@pytest.mark.parametrize("change", ["file", "description", "day"])
+def test_what_was_checked_before_a_change_is_of_no_use(shop, change):
+    def count():
+        return json.loads((plan_run(shop.settings(as_of=day)).checked / "check.json").read_text())[0]["kept"]
+
+    day = ""
+    assert count() == 36
+    if change == "file":
+        (shop.folder / "shop.csv").write_text(LINES + "\nK0001,2024-03-14,5.00")
+        assert count() == 37
+    elif change == "description":
+        text = shop.source.read_text("utf-8").replace(
+            "time_format", "exclude: [{when: paid > 20, reason: dear}]\n    time_format"
+        )
+        shop.source.write_text(text)
+        assert count() == 27
+    else:
+        day = "2024-02-29"
+        assert count() == 24

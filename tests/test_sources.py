@@ -5,9 +5,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from fixtures.store import find_problems
 
 from crcm_lib.errors import DataError
-from crcm_lib.ingest.cleaning import check_source
 from crcm_lib.ingest.sources import find_files, read_source
 from crcm_lib.ingest.sources.expression_sql import ColumnSql, compile_sql, sql_identifier
 from crcm_lib.ingest.sources.expressions import ExpressionError, parse
@@ -63,7 +63,7 @@ def test_every_committed_description_is_readable(path):
 
 @pytest.mark.parametrize("name", ["sample", "cdnow", "complete_journey"])
 def test_the_data_that_the_project_carries_pass_the_check(name):
-    assert check_source(read_source(f"data/sources/{name}.yaml")) == []
+    assert find_problems(read_source(f"data/sources/{name}.yaml")) == []
 
 
 def test_all_problems_are_told_at_once_with_their_lines(describe):
@@ -120,7 +120,7 @@ def test_returns_belong_to_transactions(describe):
 
 def test_a_missing_file_is_told_with_the_names_that_are_there(describe):
     path = describe(HEAD + PART.replace("log.csv", "lgo.csv"))
-    assert check_source(read_source(path)) == [
+    assert find_problems(read_source(path)) == [
         "transactions: lgo.csv: no such file; unknown file 'lgo.csv'. Did you mean 'log.csv'? Known: "
         "log.csv, shop.yaml."
     ]
@@ -129,7 +129,7 @@ def test_a_missing_file_is_told_with_the_names_that_are_there(describe):
 @pytest.mark.parametrize("path", ["../../../../etc/passwd", "../../*.csv", "sub/../../../../../etc/hosts"])
 def test_a_path_stays_in_its_place(describe, path):
     described = describe(HEAD + PART.replace("log.csv", path))
-    assert "leads out of the folder" in check_source(read_source(described))[0]
+    assert "leads out of the folder" in find_problems(read_source(described))[0]
 
 
 def test_a_link_does_not_lead_out_either(describe, tmp_path, tmp_path_factory):
@@ -137,7 +137,7 @@ def test_a_link_does_not_lead_out_either(describe, tmp_path, tmp_path_factory):
     outside.write_text("id,day,paid\n1,2024-01-01,5\n")
     (tmp_path / "link.csv").symlink_to(outside)
     described = describe(HEAD + PART.replace("log.csv", "link.csv"))
-    assert "leads out of the folder" in check_source(read_source(described))[0]
+    assert "leads out of the folder" in find_problems(read_source(described))[0]
 
 
 def test_an_absolute_path_that_is_written_out_is_followed(describe, tmp_path_factory):
@@ -150,11 +150,11 @@ def test_an_absolute_path_that_is_written_out_is_followed(describe, tmp_path_fac
 def test_the_folder_for_data_elsewhere_is_named_by_one_variable(describe, tmp_path_factory, monkeypatch):
     source = read_source(describe(HEAD + PART.replace("log.csv", "$CRCM_DATA/far*.csv")))
     monkeypatch.delenv("CRCM_DATA", raising=False)
-    assert "CRCM_DATA is not set" in check_source(source)[0]
+    assert "CRCM_DATA is not set" in find_problems(source)[0]
     outside = tmp_path_factory.mktemp("outside")
     (outside / "far_1.csv").write_text("id,day,paid\n1,2024-01-01,5\n")
     monkeypatch.setenv("CRCM_DATA", str(outside))
-    assert check_source(source) == []
+    assert find_problems(source) == []
 
 
 def test_a_package_is_found_without_importing_it(describe):
@@ -166,18 +166,20 @@ def test_a_package_is_found_without_importing_it(describe):
 
 def test_a_package_that_is_not_there_is_told(describe):
     part = PART.replace("path: log.csv", "package: no_such_package\n    path: log.csv")
-    assert "package 'no_such_package' is not installed" in check_source(read_source(describe(HEAD + part)))[0]
+    assert (
+        "package 'no_such_package' is not installed" in find_problems(read_source(describe(HEAD + part)))[0]
+    )
 
 
 def test_a_wrong_column_is_told_with_the_nearest_one(describe):
     path = describe(HEAD + PART.replace("amount: paid", "amount: payd"))
-    assert check_source(read_source(path)) == [
+    assert find_problems(read_source(path)) == [
         "transactions: amount: unknown column 'payd'. Did you mean 'paid'? Known: day, id, paid."
     ]
 
 
 def test_a_wrong_delimiter_is_told(describe):
-    said = check_source(read_source(describe(HEAD + PART, "id;day;paid\n1;2024-01-01;5\n")))
+    said = find_problems(read_source(describe(HEAD + PART, "id;day;paid\n1;2024-01-01;5\n")))
     assert "The header is one piece with ';' in it; declare delimiter." in said[0]
 
 

@@ -9,10 +9,10 @@ from papermill import inspect_notebook
 from crcm_lib.config.policy import Policy, read_policy
 from crcm_lib.errors import CrcmError, DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.ingest.cleaning import check_source
 from crcm_lib.ingest.sources import Source, read_source
 from crcm_lib.pipeline import checks, previous, schedule
-from crcm_lib.pipeline.evidence import describe, gather_evidence, hash_inputs
+from crcm_lib.pipeline.checked_inputs import check_inputs
+from crcm_lib.pipeline.evidence import describe, gather_evidence
 from crcm_lib.pipeline.files import hash_content, locate, short_path
 from crcm_lib.pipeline.kernel import KERNEL
 from crcm_lib.pipeline.settings import RunSettings, check_parameters
@@ -42,6 +42,7 @@ class Plan:
     policy: Policy
     notebooks: dict[str, Notebook]
     evidence: dict  # all that can change a result, as hashes
+    checked: Path  # what the check of the inputs has read
     previous: Path | None = None  # the earlier run; `choose_previous` finds it
 
     @property
@@ -88,9 +89,10 @@ def plan_run(settings: RunSettings) -> Plan:
     attempt(check_parameters, settings)
     paths = (locate(path) for path in (settings.source, settings.policy, settings.notebooks))
     source_path, policy_path, notebooks_path = paths
-    source, inputs = attempt(read_source, source_path), None
+    source, read = attempt(read_source, source_path), None
     if source is not None:
-        inputs = attempt(_check_inputs, source)
+        if not problems:
+            read = attempt(check_inputs, source, settings.as_of, Path(settings.out).resolve())
         attempt(pseudonymise, [], describe(source))
     attempt(previous.check_given, settings.previous, source, settings.as_of)
     policy = attempt(read_policy, policy_path, settings.overrides)
@@ -100,6 +102,7 @@ def plan_run(settings: RunSettings) -> Plan:
         settings, source=str(source_path), policy=str(policy_path), notebooks=str(notebooks_path)
     )
     contents = {name: notebook.content for name, notebook in notebooks.items()}
+    inputs, checked = read
     return Plan(
         settings=settings,
         out=Path(settings.out).resolve(),
@@ -107,6 +110,7 @@ def plan_run(settings: RunSettings) -> Plan:
         policy=policy,
         notebooks=notebooks,
         evidence=gather_evidence(settings, source, inputs, contents),
+        checked=checked,
     )
 
 
@@ -161,10 +165,3 @@ def read_notebooks(folder: Path) -> dict[str, Notebook]:
         raise UsageError(message.format(folder=short_path(folder)))
     ancestors = schedule.find_ancestors(direct)
     return {name: Notebook(*parts, ancestors=ancestors[name]) for name, parts in contents.items()}
-
-
-def _check_inputs(source: Source) -> list[dict]:
-    """Read the first records of every file, then return the hash of each."""
-    if problems := check_source(source):
-        raise DataError(list_problems(short_path(source.path), problems))
-    return hash_inputs(source)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from crcm_lib.errors import GateError, RunError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import checks, sandbox, schedule
+from crcm_lib.pipeline import checked_inputs, checks, sandbox, schedule
 from crcm_lib.pipeline.execution import Job, Listener, execute
 from crcm_lib.pipeline.files import (
     DATA,
@@ -105,6 +105,8 @@ def _execute_one(plan: Plan, staging: Path, turn: _Turn) -> Stage:
     name, settings, path = turn.name, plan.settings, staging / f"{turn.name}.ipynb"
     started = time.perf_counter()
     folder = sandbox.create_sandbox(staging, name, turn.readable)
+    if not turn.readable:  # the notebook that cleans
+        checked_inputs.offer(plan.checked, folder)
     values = {
         "source": short_path(Path(settings.source)),
         "as_of": settings.as_of,

@@ -23,6 +23,7 @@ from crcm_lib.schema.columns import Table
 from crcm_lib.schema.results import RESULTS
 
 ROOT = Path(__file__).parents[2]
+READY = ".checked"  # in a working folder: clean tables that the check of its run has made
 SCRATCH = Path("data/scratch")
 PANDAS_KINDS = {
     "text": pd.api.types.is_string_dtype,

@@ -1,4 +1,4 @@
 """Raw files -> clean tables + rejects, with every record and every cent accounted for."""
 
-from crcm_lib.ingest.cleaning.clean_tables import check_source as check_source
+from crcm_lib.ingest.cleaning.clean_tables import check as check
 from crcm_lib.ingest.cleaning.clean_tables import clean as clean

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning import gate, ids, ledger
+from crcm_lib.ingest.cleaning.check_report import describe_source
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
 from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
@@ -33,7 +34,7 @@ from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
-from crcm_lib.schema.tables import About
+from crcm_lib.schema.tables import READY, About
 
 # Columns that were not known before the day in another column: they are left empty if it is after as_of.
 KNOWN_SINCE = {
@@ -57,7 +58,7 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
     source
         From `sources.read_source`.
     output_dir
-        The working folder; `clean/`, five result tables and `about.json` are written to it at the end.
+        The working folder; `clean/`, six result tables and `about.json` are written to it at the end.
     as_of
         The last day that is known, `YYYY-MM-DD`; "" for the source's `last_day`, or else the last day in its
         transactions.
@@ -76,21 +77,41 @@ def clean(source: Source, output_dir: str | Path, *, as_of: str = "", threads: i
     day = _check_day(as_of or source.last_day)
     folder = tables.resolve(output_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    if (folder / READY).exists():  # the check of this run has done it
+        _publish(folder / READY, folder)
+        shutil.rmtree(folder / READY)
+        return tables.read_about(folder)
     with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=folder) as draft:
         with open_staging(Path(draft), threads) as engine:
-            about = _clean(engine, source, Path(draft), day)
+            about, _parts = _clean(engine, source, Path(draft), day)
         _publish(Path(draft), folder)
     return about
 
 
-def check_source(source: Source) -> list[str]:
-    """What keeps a source from being read: files, columns, expressions, formats, on the first records."""
-    with tempfile.TemporaryDirectory() as draft, open_staging(Path(draft)) as engine:
-        _parts, problems = _prepare_all(engine, source)
-    return problems
+def check(source: Source, output_dir: str | Path, *, as_of: str = "") -> list[dict]:
+    """Clean a source as `clean` does, and report what was read.
+
+    Returns
+    -------
+    The report, see `check_report.describe_source`.
+
+    Raises
+    ------
+    DataError
+        If the source breaks its contract; nothing is written then.
+    """
+    day = _check_day(as_of or source.last_day)
+    with tempfile.TemporaryDirectory(prefix=".cleaning-", dir=output_dir) as draft:
+        with open_staging(Path(draft)) as engine:
+            _about, parts = _clean(engine, source, Path(draft), day)
+            report = describe_source(engine, parts)
+        _publish(Path(draft), Path(output_dir))
+    return report
 
 
-def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of: str) -> About:
+def _clean(
+    engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of: str
+) -> tuple[About, dict[str, list[PreparedPart]]]:
     parts, problems = _prepare_all(engine, source)
     if problems:
         raise DataError(list_problems(source.path.name, problems))
@@ -133,7 +154,7 @@ def _clean(engine: duckdb.DuckDBPyConnection, source: Source, draft: Path, as_of
     }.items():
         tables.write(frame, draft, name)
     tables.write_about(about, draft)
-    return about
+    return about, parts
 
 
 def _check_day(as_of: str) -> str:

@@ -20,8 +20,11 @@ from crcm_lib.schema.inputs import INPUTS
 
 RECORDS, MONEY = 0.02, 0.01  # shares that any one rule may set aside
 UNREADABLE = 0.001  # of the records, where their money is unknown
-FEW = 2  # records that stop nothing, unless they hold much money: a slip of the pen, not a form
-MUCH_MONEY = 0.1
+FEW = 2  # records that stop nothing: a slip of the pen, not a form
+MUCH_MONEY, MUCH_MORE = (
+    0.1,
+    5,
+)  # unless their share of the money is this, and so many times that of the records
 # Rules that follow from what was asked for: a day, a declared exclusion, a table of one record per key.
 ASKED_FOR = ("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
 ANONYMOUS, EXCLUDED = "anonymous: ", "excluded: "
@@ -105,7 +108,7 @@ def _count_set_aside(engine: Engine, table: str, number: int, prepared: Prepared
 
 
 def _counts(aside: SetAside) -> bool:
-    return aside.records > FEW or aside.money_share > MUCH_MONEY
+    return aside.records > FEW or aside.money_share > max(MUCH_MONEY, MUCH_MORE * aside.share)
 
 
 def _limit_of(aside: SetAside, prepared: PreparedPart) -> float | None:
