@@ -96,7 +96,7 @@ def check(
         from crcm_lib.pipeline.checked_inputs import read_report
         from crcm_lib.pipeline.plan import plan_run
         from crcm_lib.pipeline.settings import RunSettings
-        from crcm_lib.reporting.text.check_report import write_check_report
+        from crcm_lib.reporting.text.checked_tables import write_check_report
 
         plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out))
         typer.echo(write_check_report(read_report(plan.checked)))

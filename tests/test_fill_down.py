@@ -50,19 +50,12 @@ def test_a_customer_on_the_first_line_of_a_block_is_filled_down_but_not_into_the
         ",2024-01-02,1,20",
         "K2,2024-01-03,1,5",
         ",2024-01-04,1,6",
-        "Total,2024-01-31,,41",
+        "Total,,,41",
     ]
     columns = {"customer_id": "Customer", "time": "Day", "amount": "Price"}
     store.write(lines, header="Customer,Day,Qty,Price").part(columns=columns, fill_down="Customer")
     out = store.clean()
-    assert clean_rows(out, "customer_id, sum(amount)::integer", "transactions") if False else True
-    assert [row for row in clean_rows(out, "customer_id, amount")] == [
-        ("K1", 10),
-        ("K1", 20),
-        ("K2", 5),
-        ("K2", 6),
-        ("Total", 41),
-    ]
+    assert clean_rows(out, "customer_id, amount") == [("K1", 10), ("K1", 20), ("K2", 5), ("K2", 6)]
 
 
 def test_each_file_is_filled_down_for_itself(store):

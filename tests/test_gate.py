@@ -1,4 +1,4 @@
-"""What is set aside beyond a limit stops the run, says what form it has, and can be declared with a reason."""
+"""What is set aside beyond a limit stops the run and says what form it has; it is declared with a reason."""
 
 import pytest
 from fixtures.store import COLUMNS, GOOD, clean_rows, find_problems, rules_by_record

@@ -561,6 +561,15 @@ said_only_where(
 said_only_where(
     "records of {subject} can be used", lambda: verdict_of("no_usable_record"), lambda: verdict_of("no_table")
 )
+said_only_where(
+    "is in the transactions; compare how", lambda: verdict_of("no_ids_in_common"), lambda: verdict_of("table")
+)
+said_only_where(
+    "ids differ from another only in", lambda: verdict_of("nearly_equal_ids"), lambda: verdict_of("ids")
+)
+said_only_where(
+    "one id has {counted:count} of", lambda: verdict_of("one_id_of_many_records"), lambda: verdict_of("ids")
+)
 said_only_where("no line is a return", lambda: verdict_of("no_returns"), lambda: verdict_of("returns"))
 said_only_where(
     "ranking by recency, frequency and spend stands in for it",
@@ -1213,6 +1222,8 @@ for name, words in (
 # The check -------------------------------------------------------------------------------------------------
 
 WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
+    "=kept with a remark",
+    "records kept{days}",
     "Bars, customers treated and left out",
     "Columns per week, stacked by role",
     "Columns of customers by score",

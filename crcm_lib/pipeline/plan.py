@@ -7,7 +7,7 @@ import nbformat
 from papermill import inspect_notebook
 
 from crcm_lib.config.policy import Policy, read_policy
-from crcm_lib.errors import CrcmError, DataError, UsageError, list_problems, unknown_name
+from crcm_lib.errors import CrcmError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import Source, read_source
 from crcm_lib.pipeline import checks, previous, schedule

@@ -8,6 +8,7 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import SPEND_DAY, date, days_between
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.summaries import ANONYMOUS, STATES_KEPT
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
 from crcm_lib.reporting.text.numbers import YEAR, fill, write
@@ -210,6 +211,29 @@ def reading(run: dict) -> list[str]:
             "A tier says how much attention a customer deserves and why. It is not a judgement of a person, "
             "and no reason to offer anybody worse terms."
         ),
+    ]
+
+
+def anonymous_sales(folder: Path, run: dict) -> list[str]:
+    """Return a sentence for each declared kind of sales that belong to no known customer."""
+    if not tables.exists(folder, "money_account"):
+        return []
+    account = tables.read(folder, "money_account").query("currency == @currency", local_dict=run)
+    known = account.loc[account["state"].isin(STATES_KEPT), "amount"].sum()
+    sentence = _(
+        "{amount} {currency} more, {share} of all sales, belong to nobody: {reason}. They are revenue, and "
+        "in no customer's numbers and no tier's."
+    )
+    return [
+        fill(
+            sentence,
+            amount=shorten(row.amount),
+            currency=row.currency,
+            share=_share(row.amount / (known + row.amount)),
+            reason=row.state.removeprefix(ANONYMOUS),
+        )
+        for row in account.itertuples()
+        if row.state.startswith(ANONYMOUS) and row.records >= _at_least(run) and row.amount > 0
     ]
 
 

@@ -84,7 +84,7 @@ def render_index(folder: Path, run: dict) -> str:
         pages=listed,
         missing=lacking,
         warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
-        reading=kpis.reading(run),
+        reading=kpis.reading(run) + kpis.anonymous_sales(folder, run),
         facts=kpis.facts(run),
     )
 

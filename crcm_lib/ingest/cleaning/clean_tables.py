@@ -46,7 +46,7 @@ BORN = {"customers": ("birthday", "founded")}
 ROW_GROUP = 122_880  # rows of a Parquet row group
 RESULT_TABLES = ("rejects", "row_account", "money_account", "set_aside_limits", "quality", "verdict")
 FAR_DAY = "9999-12-31"
-# What is far beyond the rest: days after it, times its longest gap; how many records that may be, of how many.
+# What is far beyond the rest: days after it, times its longest gap; how many records may be, of how many.
 FAR_DAYS, FAR_TIMES, FEW_BEYOND, MANY_BEFORE = 90, 5, 3, 20
 
 
@@ -132,8 +132,8 @@ def _clean(
     if problems:
         raise DataError(list_problems(source.path.name, problems))
     _refuse_empty(engine, as_of)
-    strangers = _find_strangers(engine, parts)
-    rows = {table: _write_clean(engine, table, draft) for table in parts if table not in strangers}
+    unrelated = _find_unrelated(engine, parts)
+    rows = {table: _write_clean(engine, table, draft) for table in parts if table not in unrelated}
     first_day = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
     about = About(
         source=source.name,
@@ -150,7 +150,7 @@ def _clean(
         "money_account": ledger.account_money(engine, source.currency),
         "set_aside_limits": pd.concat([gate.list_limits(engine, *item) for item in parts.items()]),
         "quality": ledger.score_quality(engine, source, as_of),
-        "verdict": assess_readiness(engine, list(parts), strangers, as_of),
+        "verdict": assess_readiness(engine, list(parts), unrelated, as_of),
     }.items():
         tables.write(frame, draft, name)
     tables.write_about(about, draft)
@@ -229,7 +229,7 @@ def choose_last_day(engine: Engine) -> tuple[str, str]:
     return str(days[-1][0]), "after as_of"
 
 
-def _find_strangers(engine: Engine, parts: dict[str, list[PreparedPart]]) -> set[str]:
+def _find_unrelated(engine: Engine, parts: dict[str, list[PreparedPart]]) -> set[str]:
     """Tables that have no customer in common with the transactions: they say nothing of anybody here."""
     shared = {table: ids.count_shared(engine, table) for table in parts if table != "transactions"}
     return {table for table, (own, common) in shared.items() if own >= ids.FEW_IDS and not common}

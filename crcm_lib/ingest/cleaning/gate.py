@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
+from crcm_lib.ingest.cleaning.summaries import ANONYMOUS
 from crcm_lib.ingest.sources.expression_sql import (
     compile_sql,
     list_texts_as_numbers,
@@ -27,7 +28,7 @@ MUCH_MONEY, MUCH_MORE = (
 )  # unless their share of the money is this, and so many times that of the records
 # Rules that follow from what was asked for: a day, a declared exclusion, a table of one record per key.
 ASKED_FOR = ("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
-ANONYMOUS, EXCLUDED = "anonymous: ", "excluded: "
+EXCLUDED = "excluded: "
 COPY, COPY_KEPT = "exact duplicate", "exact duplicate kept"
 MAX_FORMS = 3  # that a message names
 
@@ -98,7 +99,9 @@ def _count_set_aside(engine: Engine, table: str, number: int, prepared: Prepared
     if table == "transactions" and not prepared.part.duplicates:  # whether copies count twice is not declared
         rule = f"coalesce(_rule, case when list_contains(_remarks, '{COPY}') then '{COPY_KEPT}' end)"
     rows = engine.execute(f"""
-        select {rule} as rule, count(*), coalesce(sum({amount}), 0)::double, arg_min(_file, _at), arg_min(_record, _at)
+        select
+            {rule} as rule, count(*), coalesce(sum({amount}), 0)::double,
+            arg_min(_file, _at), arg_min(_record, _at)
         from final_{table} where _part = {number} group by rule order by 2 desc, 1
     """).fetchall()
     records, money = sum(row[1] for row in rows), sum(row[2] for row in rows)
@@ -127,8 +130,8 @@ def _limit_of(aside: SetAside, prepared: PreparedPart) -> float | None:
 
 def _describe(engine: Engine, prepared: PreparedPart, aside: SetAside, limit: float) -> str:
     problem = _(
-        "{table}: {rule}: {count} of {all} records ({share}){money}, above the limit of {limit}; the first is "
-        "record {record} of {file}{forms}. {cure}"
+        "{table}: {rule}: {count} of {all} records ({share}){money}, above the limit of {limit}; the first "
+        "is record {record} of {file}{forms}. {cure}"
     )
     money = _(" with {share} of the money").format(share=f"{aside.money_share:.1%}")
     return problem.format(
@@ -162,7 +165,8 @@ def _describe_cure(aside: SetAside) -> str:
         "control character in customer_id": _("If blanks surround the ids, declare id_format: trimmed"),
     }
     general = _(
-        "Mend it, exclude it with a reason, or raise the limit: limits: [{{rule: {rule}, at_most: {most}, reason: …}}]"
+        "Mend it, exclude it with a reason, or raise the limit: "
+        "limits: [{{rule: {rule}, at_most: {most}, reason: …}}]"
     )
     if aside.rule.startswith(ANONYMOUS):
         general = _("Raise at_most to {most} if that is right")
@@ -179,6 +183,9 @@ def _describe_forms(engine: Engine, prepared: PreparedPart, rule: str) -> str:
         required_kind(INPUTS[prepared.table].columns.get(column)),
     )
     texts = list_texts_as_numbers(node, kind, prepared.columns) if kind == "number" else [node]
+    failing = (
+        f"select _at from {sql_identifier(f'validated_{prepared.key}')} where _rule = {sql_literal(rule)}"
+    )
     counts: dict[str, int] = {}
     for text in texts:
         if result_kind(text, prepared.columns) != "text":
@@ -187,7 +194,7 @@ def _describe_forms(engine: Engine, prepared: PreparedPart, rule: str) -> str:
         rows = engine.execute(f"""
             select {mask_sql(f"trim({sql})")} as form, count(*)
             from {sql_identifier(prepared.raw.name)} r {prepared.joins_sql()}
-            where r._at in (select _at from {sql_identifier(f"validated_{prepared.key}")} where _rule = {sql_literal(rule)})
+            where r._at in ({failing})
             group by all order by 2 desc, 1 limit {MAX_FORMS}
         """).fetchall()
         counts |= {form: count for form, count in rows if form}

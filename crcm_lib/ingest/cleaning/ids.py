@@ -53,7 +53,7 @@ class Population:
     largest, second
         Records of the id with most of them, and of the next.
     nearly_equal
-        Ids that differ from another only in capitals, width, blanks, accents put together or look-alike letters.
+        Ids that differ from another only in capitals, width, blanks, accents or letters drawn alike.
     """
 
     records: int
@@ -69,7 +69,7 @@ class Population:
 
 
 def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) -> list[str]:
-    """Ids that a spreadsheet has damaged, and an id for nobody that many records share; what to do about them."""
+    """Ids that a spreadsheet has damaged, and an id for nobody that many records have; what to do."""
     folded = f"lower(trim(customer_id, {sql_literal(BLANKS)}))"
     ids = f"""
         (select customer_id, count(*) as n from validated_{table}
@@ -86,8 +86,8 @@ def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) 
     problems = []
     if scientific:
         problem = _(
-            "{column}: {count} id(s) are in scientific notation ({shape}): a spreadsheet has lost their last digits, "
-            "and several customers have become one. Export them again as text"
+            "{column}: {count} id(s) are in scientific notation ({shape}): a spreadsheet has lost their last "
+            "digits, and several customers have become one. Export them again as text"
         )
         problems.append(problem.format(column=column, count=scientific, shape=mask(example)))
     if rounded == long_ids > 2:
@@ -101,15 +101,16 @@ def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) 
             with ids as (select *, lead(n, 1, 0) over (order by n desc, customer_id) as next from {ids})
             select customer_id, n from ids
             where n > {NOBODY_SHARE} * {records or 0} and n > 2 and (
-                {folded} in {NOBODY} or (regexp_matches({folded}, {sql_literal(NOBODY_FORM)}) and n > 2 * next)
+                {folded} in {NOBODY}
+                or (regexp_matches({folded}, {sql_literal(NOBODY_FORM)}) and n > 2 * next)
             )
             order by n desc, customer_id
         """).fetchall()
         limit = max((limit.at_most for limit in prepared.part.limits if limit.rule == SHARED_ID), default=0)
         problem = _(
-            "{column}: {count} of {records} records ({share}) have the id {word!r}, which often stands for nobody. "
-            "If it does, declare anonymous: {{ids: [{word!r}], reason: …, at_most: {most}}}; if it is one customer, "
-            "limits: [{{rule: {rule}, at_most: {most}, reason: …}}]"
+            "{column}: {count} of {records} records ({share}) have the id {word!r}, which often stands for "
+            "nobody. If it does, declare anonymous: {{ids: [{word!r}], reason: …, at_most: {most}}}; if it "
+            "is one customer, limits: [{{rule: {rule}, at_most: {most}, reason: …}}]"
         )
         problems += [
             problem.format(
@@ -151,8 +152,8 @@ def describe_population(engine: Engine) -> Population:
 
 def flag_nearly_equal(engine: duckdb.DuckDBPyConnection, table: str) -> None:
     """Flag the records of ids that differ from another only in ways that people do not see."""
-    folded = f"translate(nfc_normalize(customer_id), '{WIDE.replace(chr(39), chr(39) * 2)}', {sql_literal(NARROW)})"
-    folded = f"lower(trim(translate({folded}, '{CYRILLIC_GREEK}', '{LATIN}'), {sql_literal(BLANKS)}))"
+    alike, seen = sql_literal(WIDE + CYRILLIC_GREEK), sql_literal(NARROW + LATIN)
+    folded = f"lower(trim(translate(nfc_normalize(customer_id), {alike}, {seen}), {sql_literal(BLANKS)}))"
     engine.execute(f"""
         create or replace temp table nearly_equal as
         with ids as (select distinct customer_id from dated_{table} where _rule is null),

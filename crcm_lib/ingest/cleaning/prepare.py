@@ -8,7 +8,7 @@ import duckdb
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.fill_down import fill_down, find_heads
-from crcm_lib.ingest.sources import expressions, numbers, times
+from crcm_lib.ingest.sources import expressions, number_formats, time_formats
 from crcm_lib.ingest.sources.description import File, Part, Source
 from crcm_lib.ingest.sources.expression_sql import (
     ColumnSql,
@@ -119,12 +119,12 @@ class PreparedPart:
     def time_sql(self, column: str, node: Node, *, is_day: bool) -> str:
         """The SQL of an expression as a local time (or day) for a column of the input table."""
         form, zones = self.part.format_of(column), ("", self.zones[1]) if is_day else self.zones
-        if times.is_number_form(form):
-            return times.time_sql(compile_sql(node, "number", self.columns), "number", "", form, zones)
-        kind = "time" if form != times.SERIAL else "text"
+        if time_formats.is_number_form(form):
+            return time_formats.time_sql(compile_sql(node, "number", self.columns), "number", "", form, zones)
+        kind = "time" if form != time_formats.SERIAL else "text"
         sql_type = self.types.get(node.value, "VARCHAR") if node.kind == "column" else "TIMESTAMP"
         given = result_kind(node, self.columns) if kind == "time" else "text"
-        return times.time_sql(compile_sql(node, kind, self.columns), given, sql_type, form, zones)
+        return time_formats.time_sql(compile_sql(node, kind, self.columns), given, sql_type, form, zones)
 
 
 def prepare(engine: duckdb.DuckDBPyConnection, source: Source, table: str, number: int) -> PreparedPart:
@@ -142,7 +142,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, source: Source, table: str, numbe
         part=part,
         raw=raw,
         key=key,
-        columns=numbers.list_columns(raw, part, key, find_odd_blanks(engine, raw.name, raw.columns)),
+        columns=number_formats.list_columns(raw, part, key, find_odd_blanks(engine, raw.name, raw.columns)),
         types=dict(raw.columns),
         zones=(part.times_in, source.time_zone),
         currency=source.currency,
@@ -173,7 +173,7 @@ def _find_heads(engine: Engine, prepared: PreparedPart) -> list[str]:
 def _read(engine: duckdb.DuckDBPyConnection, file: File, source: Source, key: str) -> RawTable:
     """The raw table of a file, filled down, and its number macro."""
     raw = read_raw(engine, file, source, f"raw_{key}")
-    numbers.create_number_macro(engine, file, key)
+    number_formats.create_number_macro(engine, file, key)
     return fill_down(engine, raw, file.fill_down) if file.fill_down and file.fill_down.columns else raw
 
 
@@ -196,7 +196,7 @@ def _prepare_lookup(
     if prepared.problems:
         return
     alias, odd = sql_identifier(name), find_odd_blanks(engine, raw.name, raw.columns)
-    columns = numbers.list_columns(raw, lookup, key, odd, alias, f"{name}.")
+    columns = number_formats.list_columns(raw, lookup, key, odd, alias, f"{name}.")
     compared = ", ".join(f"{columns[f'{name}.{column}'].sql}::varchar" for column in lookup_keys)
     repeated = engine.execute(f"""
         select count(*) from (
@@ -234,19 +234,20 @@ def _find_unread(
     """
     columns, form = prepared.columns, prepared.part.format_of(column)
     given = result_kind(node, columns)
-    if kind == "time" and given == "number" and not times.is_number_form(form) and form != times.SERIAL:
+    counts_time = time_formats.is_number_form(form)
+    if kind == "time" and given == "number" and not counts_time and form != time_formats.SERIAL:
         numbers_read = (
             f"select {compile_sql(node, 'number', columns)} as n from {prepared.rows_sql(node.columns())}"
         )
-        return [times.describe_number(engine, numbers_read, column)]
-    if kind == "time" and times.is_number_form(form):
+        return [time_formats.describe_number(engine, numbers_read, column)]
+    if kind == "time" and counts_time:
         kind = "number"
     # A flag column may also be filled from words such as yes and no.
     is_word = column in prepared.part.columns and given == "text"
     compile_sql(node, "text" if kind == "flag" and is_word else kind, columns)
     if kind == "time" and given == "text":
-        time = times.time_sql("t", "text", "", form, prepared.zones)
-        return [times.find_unread(engine, _texts_sql(prepared, node), time, form, column)]
+        time = time_formats.time_sql("t", "text", "", form, prepared.zones)
+        return [time_formats.find_unread(engine, _texts_sql(prepared, node), time, form, column)]
     problems = []
     for text in list_texts_as_numbers(node, kind, columns):
         if text in read or not text.columns():
@@ -255,7 +256,7 @@ def _find_unread(
         _raw, file, _sql = prepared.locate(min(text.columns()))
         reader = number_of_text(Node("column", "t"), {"t": replace(columns[min(text.columns())], sql="t")})
         name = f"{column} ({', '.join(sorted(text.columns()))})"
-        problems += numbers.find_unread(engine, _texts_sql(prepared, text), reader, file, name)
+        problems += number_formats.find_unread(engine, _texts_sql(prepared, text), reader, file, name)
     return problems
 
 
@@ -265,7 +266,8 @@ def _texts_sql(prepared: PreparedPart, node: Node) -> str:
     whole = " and ".join(
         f"{alias}._whole" for alias in sorted({prepared.locate(name)[2].partition(".")[0] for name in names})
     )
-    return f"select trim({text}) as t from {prepared.rows_sql(names)} where {whole or 'true'} and trim({text}) <> ''"
+    filled = f"{whole or 'true'} and trim({text}) <> ''"
+    return f"select trim({text}) as t from {prepared.rows_sql(names)} where {filled}"
 
 
 def required_kind(column: Column | None) -> str:

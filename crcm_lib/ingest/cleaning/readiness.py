@@ -46,7 +46,7 @@ class Facts:
         Records of each table of which none is usable.
     attributes
         Columns of the customers table that describe the customers.
-    strangers
+    unrelated
         Ids of each table that has none in common with the transactions.
     population
         The ids of the transactions.
@@ -63,16 +63,16 @@ class Facts:
     rows: dict[str, int]
     unusable_rows: dict[str, int] = field(default_factory=dict)
     attributes: int = 0
-    strangers: dict[str, int] = field(default_factory=dict)
+    unrelated: dict[str, int] = field(default_factory=dict)
     population: Population = field(default_factory=lambda: Population(0, 0, 0, 0, 0))
 
 
-def assess_readiness(engine: Engine, tables: list[str], strangers: set[str], as_of: str) -> pd.DataFrame:
+def assess_readiness(engine: Engine, tables: list[str], unrelated: set[str], as_of: str) -> pd.DataFrame:
     """The table `verdict`: yes, limited or no for every capability, the rule that decided, its numbers.
 
-    `strangers` are the tables that have no id in common with the transactions.
+    `unrelated` are the tables that have no id in common with the transactions.
     """
-    facts = count_facts(engine, tables, strangers, as_of)
+    facts = count_facts(engine, tables, unrelated, as_of)
     rows = [{"capability": capability, **assess(facts)} for capability, assess in CAPABILITIES.items()]
     verdict = pd.DataFrame(rows).reindex(columns=["capability", "verdict", "reason", "subject", *COUNTS])
     return verdict.fillna({"subject": "transactions"}).astype(
@@ -80,7 +80,7 @@ def assess_readiness(engine: Engine, tables: list[str], strangers: set[str], as_
     )
 
 
-def count_facts(engine: Engine, tables: list[str], strangers: set[str], as_of: str) -> Facts:
+def count_facts(engine: Engine, tables: list[str], unrelated: set[str], as_of: str) -> Facts:
     """Count what the readiness depends on; tables that hold no usable record count as absent."""
     customers, repeat_buyers = engine.execute("""
         with purchases as (
@@ -114,11 +114,11 @@ def count_facts(engine: Engine, tables: list[str], strangers: set[str], as_of: s
         matched_returns=matched_returns,
         columns=frozenset(_columns(engine, "transactions")),
         rows={
-            table: usable for table, (_records, usable) in counts.items() if usable and table not in strangers
+            table: usable for table, (_records, usable) in counts.items() if usable and table not in unrelated
         },
         unusable_rows={table: records for table, (records, usable) in counts.items() if not usable},
         attributes=_count_attributes(engine) if "customers" in tables else 0,
-        strangers={table: ids.count_shared(engine, table)[0] for table in strangers},
+        unrelated={table: ids.count_shared(engine, table)[0] for table in unrelated},
         population=ids.describe_population(engine),
     )
 
@@ -226,15 +226,15 @@ def _table(table: str, enough: int = FEW) -> Callable[[Facts], dict]:
         if table in facts.unusable_rows:
             records = facts.unusable_rows[table]
             return {"verdict": "no", "reason": "no_usable_record", "subject": table, "counted": records}
-        if table in facts.strangers:
-            return _stranger(facts, table)
+        if table in facts.unrelated:
+            return _unrelated(facts, table)
         return {"verdict": "no", "reason": "no_table", "subject": table}
 
     return assess
 
 
-def _stranger(facts: Facts, table: str) -> dict:
-    own = facts.strangers[table]
+def _unrelated(facts: Facts, table: str) -> dict:
+    own = facts.unrelated[table]
     return {
         "verdict": "no",
         "reason": "no_ids_in_common",
@@ -260,8 +260,8 @@ def _customer_ids(facts: Facts) -> dict:
 
 
 def _attributes(facts: Facts) -> dict:
-    if "customers" in facts.strangers:
-        return _stranger(facts, "customers")
+    if "customers" in facts.unrelated:
+        return _unrelated(facts, "customers")
     if "customers" not in facts.rows:
         return {"verdict": "no", "reason": "no_table", "subject": "customers"}
     described = facts.rows["customers"]

@@ -6,7 +6,7 @@ required values, values outside the schema's limits.
 """
 
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
-from crcm_lib.ingest.sources import numbers
+from crcm_lib.ingest.sources import number_formats
 from crcm_lib.ingest.sources.expression_sql import compile_sql, result_kind, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
 from crcm_lib.ingest.sources.readers import RAW_COLUMNS
@@ -95,7 +95,7 @@ def _remarks_sql(remarks: list[tuple[str, str]]) -> str:
 
 
 def _typed_columns(prepared: PreparedPart) -> list[str]:
-    """Each column typed (`c`), and tests: are its fields filled (`c?`), not finite (`c~`), not zero (`c#`)?"""
+    """Each column typed (`c`), and tests: is it filled (`c?`), not finite (`c~`), not zero (`c#`)?"""
     part, schema, raw = prepared.part, INPUTS[prepared.table].columns, prepared.raw
     fields = ", ".join(f"r.{sql_identifier(column)}" for column in sorted(raw.columns))
     texts = [f"r.{sql_identifier(column)}" for column, kind in raw.columns.items() if kind == "VARCHAR"]
@@ -106,7 +106,7 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
         sql.append(f"{_typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
         sql.append(f"{_is_filled(prepared, node)} as {sql_identifier(column + '?')}")
         if required_kind(spec) == "number":
-            test = numbers.not_finite_sql(node, prepared.types, prepared.columns)
+            test = number_formats.not_finite_sql(node, prepared.types, prepared.columns)
             sql.append(f"({test}) as {sql_identifier(column + '~')}")
         if spec.kind == "money":
             whole = f"{compile_sql(node, 'number', prepared.columns)} <> 0"

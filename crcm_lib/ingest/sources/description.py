@@ -15,7 +15,7 @@ from crcm_lib.config.bands import Strict
 from crcm_lib.config.yaml_loader import SettingsFile, build, read_settings
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.ingest.sources import expressions, times
+from crcm_lib.ingest.sources import expressions, time_formats
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
@@ -29,7 +29,7 @@ Words = Annotated[list[Item], BeforeValidator(lambda value: [value] if isinstanc
 class FillDown(Strict):
     """Columns whose empty fields hold what stands above them; `within` equal values of another column."""
 
-    columns: Words[str] = Field(min_length=1)
+    columns: Words[str]
     within: str = ""
 
 
@@ -101,7 +101,7 @@ class Limit(Strict):
 
 
 class Anonymous(Strict):
-    """Sales that belong to no known customer: without an id, or with one of the `ids` that stand for nobody."""
+    """Sales that belong to no known customer: without an id, or with one of `ids`, which stand for nobody."""
 
     ids: Words[str] = Field(default_factory=list)
     reason: str = Field(min_length=1)
@@ -127,9 +127,8 @@ class Part(File):
     @field_validator("time_format")
     @classmethod
     def _has_known_codes(cls, value):
-        problems = (
-            times.find_bad_format(form) for form in ([value] if isinstance(value, str) else value.values())
-        )
+        forms = [value] if isinstance(value, str) else value.values()
+        problems = (time_formats.find_bad_format(form) for form in forms)
         if problem := next(filter(None, problems), ""):
             raise ValueError(problem)
         return value

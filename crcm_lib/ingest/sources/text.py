@@ -25,7 +25,7 @@ def strip_sql(sql: str) -> str:
 
 
 def find_odd_blanks(engine: Engine, table: str, columns: dict[str, str]) -> set[str]:
-    """The text columns of a raw table, given with their types, in which a blank occurs that `trim` leaves alone."""
+    """The text columns of a raw table, given with their types, that hold a blank other than the usual one."""
     texts = [column for column, kind in columns.items() if kind == "VARCHAR"]
     tests = [
         " or ".join(f"contains({sql_identifier(column)}, {sql_literal(blank)})" for blank in ODD_BLANKS)

@@ -7,6 +7,7 @@ def explain_no_rows(table: str) -> str:
     """Why a table that a page shows has no rows."""
     sentences = {
         "set_aside": _("Every record was kept."),
+        "limits": _("The description raises no limit of what may be set aside."),
         "remarks": _("No record was kept with a remark."),
         "lacking": _("Nothing that this table can hold is lacking."),
         "places": _("The data name no region, city or channel."),

@@ -91,7 +91,8 @@ def create_number_macro(engine: Engine, file: File, key: str) -> None:
     if file.has_number_forms:
         bare = sql_identifier(f"bare_{key}")
         engine.execute(f"create or replace macro {bare}(t) as {_bare_sql('t', file)}")
-        branches += f" when regexp_matches({bare}(t), {sql_literal(_pattern(file))}) then {_parsed_sql(f'{bare}(t)', file)}"
+        is_number = f"regexp_matches({bare}(t), {sql_literal(_pattern(file))})"
+        branches += f" when {is_number} then {_parsed_sql(f'{bare}(t)', file)}"
     engine.execute(f"create or replace macro {name}(t) as case {branches} end")
 
 
@@ -212,9 +213,8 @@ def _count_candidates(engine: Engine, source: str, filled: int) -> str:
         rf"^[^0-9]*([0-9]{{1,3}}(\{group}[0-9]{{3}})+|[0-9]+)(\{mark}[0-9]*)?[^0-9]*$"
         for mark, group in pairs
     ]
-    counts = engine.execute(
-        f"select {', '.join(f'count(*) filter (regexp_matches(t, {sql_literal(body)}))' for body in bodies)} from {source}"
-    ).fetchone()
+    tests = ", ".join(f"count(*) filter (regexp_matches(t, {sql_literal(body)}))" for body in bodies)
+    counts = engine.execute(f"select {tests} from {source}").fetchone()
     cure = _('decimal: "{mark}", thousands: "{group}" reads {count} of {filled}')
     return "; ".join(
         cure.format(mark=mark, group=group, count=count, filled=filled)

@@ -87,7 +87,8 @@ def time_sql(sql: str, kind: str, sql_type: str, form: str, zones: tuple[str, st
         days = f"try_cast({text} as double)"
         serial = f"(timestamp '1899-12-30' + to_milliseconds(cast(round({days} * 86400000) as bigint)))"
         return f"""
-            case when regexp_matches({text}, {sql_literal(SERIAL_NUMBER)}) then {_to_company_zone(serial, zones)}
+            case when regexp_matches({text}, {sql_literal(SERIAL_NUMBER)})
+                 then {_to_company_zone(serial, zones)}
                  else {_iso_sql(text, zones)} end"""
     if not form:
         return _iso_sql(text, zones)
