@@ -8,10 +8,13 @@ from pathlib import Path
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import File, Source
+from crcm_lib.ingest.sources.encodings import describe_delimiter
 from crcm_lib.schema.tables import ROOT
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}  # what the end of a file's name declares
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".parquet", ".xlsx")
+MAX_PATH, MAX_NAME = 4_000, 255  # bytes of a path, of one of its parts
+SHOWN = 80  # characters of a path in a message
 DATA_FOLDER = "$CRCM_DATA/"
 
 
@@ -23,6 +26,7 @@ def find_files(file: File, source: Source) -> list[Path]:
     DataError
         If nothing is there, or a path leads out of its folder.
     """
+    _refuse_long(file.path or file.database)
     folder, pattern = _split_path(file, source)
     allowed = [folder.resolve()]
     if not file.package and not file.path.startswith(DATA_FOLDER):
@@ -39,6 +43,14 @@ def find_files(file: File, source: Source) -> list[Path]:
     if not paths:
         raise DataError(_describe_missing(folder, pattern, file))
     return paths
+
+
+def _refuse_long(path: str) -> None:
+    """Refuse what no operating system takes for a path."""
+    longest = max(len(part.encode()) for part in path.split("/"))
+    if len(path.encode()) > MAX_PATH or longest > MAX_NAME or "\0" in path:
+        problem = _("{path}…: is no path; it has {count} characters or a character that no path has")
+        raise DataError(problem.format(path=path[:SHOWN].replace("\0", ""), count=len(path)))
 
 
 def _split_path(file: File, source: Source) -> tuple[Path, str]:
@@ -90,13 +102,28 @@ def _package_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def delimiter_of(file: File, path: Path) -> str:
-    """The delimiter that is declared, by key or by the end of the file's name; nothing is guessed."""
+def delimiter_of(file: File, path: Path, required: bool = True) -> str:
+    """The delimiter that is declared, by key or by the end of the file's name; nothing is guessed.
+
+    Parameters
+    ----------
+    required
+        Refuse a file whose delimiter is not declared; otherwise it is "".
+
+    Raises
+    ------
+    DataError
+        If the kind of file is unknown, or the delimiter is none.
+    """
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         problem = _("{file}: {suffix!r} is not a known kind of file. Known: {known}.")
         raise DataError(problem.format(file=path.name, suffix=path.suffix, known=", ".join(SUFFIXES)))
+    if described := describe_delimiter(file.delimiter):
+        raise DataError(f"{path.name}: {described}")
     if delimiter := file.delimiter or DELIMITERS.get(suffix, ""):
         return {"tab": "\t", "whitespace": " "}.get(delimiter, delimiter)
+    if not required:
+        return ""
     problem = _('{file}: declare its delimiter (for example ",", "tab" or "whitespace")')
     raise DataError(problem.format(file=path.name))
