@@ -245,13 +245,12 @@ def is_regular(block: bytes, delimiter: str) -> bool:
     if len(mark) != 1:
         return False
     signs = np.frombuffer(b"\n" + block + b"\n", np.uint8)
-    returns = np.flatnonzero(signs == ord("\r"))
-    if not (signs[returns + 1] == ord("\n")).all():
+    if block.count(b"\r") != block.count(b"\r\n"):
         return False
     quotes = np.flatnonzero(signs == ord('"'))
     if len(quotes) % 2:
         return False
     # Inside of quotes a doubled one closes and opens at once, so that each second one opens.
-    edges = np.frombuffer(mark + b'\r\n"', np.uint8)
-    before, after = signs[quotes[0::2] - 1], signs[quotes[1::2] + 1]
-    return bool(np.isin(before, edges).all() and np.isin(after, edges).all())
+    is_edge = np.zeros(256, bool)
+    is_edge[list(mark + b'\r\n"')] = True
+    return bool(is_edge[signs[quotes[0::2] - 1]].all() and is_edge[signs[quotes[1::2] + 1]].all())
