@@ -10,10 +10,14 @@ from typing import Any, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from crcm_lib.config.yaml_limits import MAX_CHARACTERS, find_excess
 from crcm_lib.errors import list_problems, unknown_name
 from crcm_lib.i18n import _
 
-MAX_CHARACTERS = 1_000_000  # a settings file is read by people
+SHOWN = 60  # characters of a given value in a message
+MAX_BITS = 256  # of a whole number
+TEXT, MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+KEY_TAGS = {TEXT, *(f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float"))}
 LEADING_ZERO = re.compile(r"[-+]?0[0-9_]+")
 BOOLEAN_WORDS = {"yes", "no", "on", "off", "y", "n"}
 Model = TypeVar("Model", bound=BaseModel)
@@ -95,43 +99,72 @@ def read_settings(path: str | Path) -> SettingsFile:
     reader = YAML(typ="safe", pure=True)
     reader.allow_duplicate_keys = True
     try:
-        root = reader.compose(text)
-        if root is not None:
-            _walk(root, (), settings, set())
-            settings.content = reader.constructor.construct_document(root)
+        if excess := find_excess(text):
+            settings.problems.append(excess)
+        elif (root := reader.compose(text)) is not None:
+            _walk(root, (), settings, YAML(typ="safe", pure=True).constructor)
+            settings.content = _unshare(reader.constructor.construct_document(root))
     except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
-        settings.problems.append(
-            (line, _("not YAML: {why}").format(why=getattr(error, "problem", None) or _("unreadable")))
-        )
+        settings.problems.append(_describe_syntax(error, text))
     return settings
 
 
-def _walk(node: Any, where: Place, settings: SettingsFile, seen: set[int]) -> None:
+def _describe_syntax(error: Exception, text: str) -> tuple[int, str]:
+    """The line and the words of what is not YAML."""
+    mark, position = getattr(error, "problem_mark", None), getattr(error, "position", None)
+    if mark is None and position is not None:
+        return text.count("\n", 0, position) + 1, _("not YAML: a character that no YAML file may hold")
+    problem = _("not YAML: {why}").format(why=getattr(error, "problem", None) or _("unreadable"))
+    return (mark.line + 1 if mark else 1), problem
+
+
+def _unshare(content: Any) -> Any:
+    """The content without shared entries: what changes one use of an alias must not change the others."""
+    if isinstance(content, dict):
+        return {key: _unshare(value) for key, value in content.items()}
+    return [_unshare(value) for value in content] if isinstance(content, list) else content
+
+
+def _walk(node: Any, where: Place, settings: SettingsFile, constructor: Any) -> None:
+    """Note lines and traps of a node and all within it; what an alias names is noted at each use."""
     settings.lines.setdefault(where, node.start_mark.line + 1)
-    if id(node) in seen:
-        settings.note(where, _("an alias (*name); write the entry out"))
-        return
-    seen.add(id(node))
     if isinstance(node.value, str):
-        _check_scalar(node, where, settings)
+        _check_scalar(node, where, settings, constructor)
     elif node.id == "sequence":
         for n, item in enumerate(node.value):
-            _walk(item, (*where, n), settings, seen)
+            _walk(item, (*where, n), settings, constructor)
     else:
-        first: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in first:
-                problem = _("{key!r} is given twice; first on line {line}")
-                settings.problems.append((line, problem.format(key=name, line=first[name])))
-            first.setdefault(name, line)
-            settings.lines[(*where, name)] = line
-            _walk(value, (*where, name), settings, seen)
+        _walk_mapping(node, where, settings, constructor)
 
 
-def _check_scalar(node: Any, where: Place, settings: SettingsFile) -> None:
+def _walk_mapping(node: Any, where: Place, settings: SettingsFile, constructor: Any) -> None:
+    first: dict[str, int] = {}
+    for key, value in list(node.value):
+        line = key.start_mark.line + 1
+        if key.id != "scalar":
+            settings.problems.append((line, _("a key that is a list or a mapping; a key is a word")))
+            node.value.remove((key, value))
+            continue
+        if key.tag == MERGE:  # its entries count where the mapping has none of its own
+            for merged in value.value if value.id == "sequence" else [value]:
+                _walk(merged, where, settings, constructor)
+            continue
+        if key.tag not in KEY_TAGS:
+            key.tag = TEXT
+        name = str(key.value)
+        if name in first:
+            problem = _("{key!r} is given twice; first on line {line}")
+            settings.problems.append((line, problem.format(key=name, line=first[name])))
+        first.setdefault(name, line)
+        settings.lines[(*where, name)] = line
+        _walk(value, (*where, name), settings, constructor)
+
+
+def _check_scalar(node: Any, where: Place, settings: SettingsFile, constructor: Any) -> None:
+    if node.tag != TEXT and not _can_be_made(node, constructor):
+        problem = _("{value} is no day and no number that can be read; mend it, or write it in quotes")
+        settings.note(where, problem, value=node.value[:SHOWN])
+        node.tag = TEXT  # so that the rest of the file can be checked
     if node.style is not None:
         return
     if node.value.lower() in BOOLEAN_WORDS:
@@ -144,6 +177,15 @@ def _check_scalar(node: Any, where: Place, settings: SettingsFile) -> None:
             '{value} has a leading zero, octal to some readers; leave the zero out or write "{value}"'
         )
         settings.note(where, problem, value=node.value)
+
+
+def _can_be_made(node: Any, constructor: Any) -> bool:
+    """Whether a value is none of: an impossible day, a number of hundreds of digits."""
+    try:
+        value = constructor.construct_object(node)
+    except (ValueError, OverflowError):
+        return False
+    return not isinstance(value, int) or value.bit_length() <= MAX_BITS
 
 
 def build(settings: SettingsFile, model: type[Model]) -> Model | None:
@@ -164,6 +206,8 @@ def _in_words(problem: ErrorDetails, where: Place, model: type[BaseModel]) -> st
     if problem["type"] == "missing":
         return _("{name}: missing").format(name=name)
     given = problem.get("input")
+    if isinstance(given, str) and len(given) > SHOWN:
+        given = given[:SHOWN] + "…"
     shown = "" if isinstance(given, dict | list) else _(", not {given!r}").format(given=given)
     wanted = problem["msg"].removeprefix("Value error, ").removeprefix("Input ")
     return f"{name}: {wanted}{shown}"
