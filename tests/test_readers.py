@@ -1,11 +1,15 @@
 """What is read from text files, workbooks, Parquet files and databases, and what cannot be."""
 
+import sqlite3
+from contextlib import closing
 from decimal import Decimal
 
 import duckdb
 import pandas as pd
 import pytest
 from fixtures.store import COLUMNS, GOOD, clean_rows, rules_by_record
+
+from crcm_lib.ingest.sources.databases import run_query
 
 
 def test_whitespace_text_is_read_by_its_columns(store):
@@ -53,13 +57,36 @@ def test_a_workbook_is_read_cell_by_cell(store):
     ]
 
 
-def test_a_database_is_asked_one_question(store):
-    with duckdb.connect(str(store.folder / "base.duckdb")) as base:
-        base.execute(
-            "create table log as select 7 as id, date '2024-01-05' as \"when\", 'mug' as item, 4.50 as price"
-        )
-    store.part(path="", database="base.duckdb", query="select * from log;")
-    assert clean_rows(store.clean(), "customer_id, amount") == [("7", Decimal("4.5"))]
+@pytest.fixture(params=["duckdb", "sqlite"])
+def base(request, store):
+    """A function that makes a database file by some statements; gives its name."""
+
+    def create(*statements: str) -> str:
+        path = store.folder / f"base.{request.param}"
+        connect = duckdb.connect if request.param == "duckdb" else sqlite3.connect
+        with closing(connect(str(path))) as database:
+            for statement in statements:
+                database.execute(statement)
+            database.commit()
+        return path.name
+
+    return create
+
+
+ONE_LOG = """
+    create table log as
+    select 7 as id, '2024-01-05' as "when", 'mug' as item, 4.50 as price, null as note
+"""
+
+
+@pytest.mark.parametrize(
+    "query", ["select * from log;", "with x as (select * from log) select * from x -- all"]
+)
+def test_a_database_is_asked_one_question(store, base, query):
+    store.part(path="", database=base(ONE_LOG), query=query)
+    assert clean_rows(store.clean(), "customer_id, day::varchar, amount") == [
+        ("7", "2024-01-05", Decimal("4.5"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -67,18 +94,88 @@ def test_a_database_is_asked_one_question(store):
     [
         ("drop table log", "should be one SELECT"),
         ("select 1; select 2", "should be one SELECT"),
-        ("copy log to '{folder}/x.csv'", "should be one SELECT"),
-        ("attach '{folder}/x.duckdb'", "should be one SELECT"),
-        ("from read_csv('{folder}/log.csv')", "the query fails"),
+        ("insert into log select * from log returning id", "should be one SELECT"),
+        ("attach '{folder}/x.base' as x", "should be one SELECT"),
+        ("pragma user_version", "should be one SELECT"),
+        ("vacuum", "should be one SELECT"),
+        ("-- nothing", "should be one SELECT"),
+        ("select load_extension('{folder}/x')", "the query"),
+        ("select * from read_csv('{folder}/log.csv')", "the query fails"),
         ("selct", "the query fails"),
+        ("select nobody from log", "the query fails"),
+        ("select cast(item as blob) as item, 1 as id from log where item = 'mug", "the query fails"),
     ],
 )
-def test_a_database_is_asked_nothing_else(store, query, message):
-    with duckdb.connect(str(store.folder / "base.duckdb")) as base:
-        base.execute("create table log as select 7 as id")
-    store.write(GOOD).part(path="", database="base.duckdb", query=query.format(folder=store.folder))
+def test_a_database_is_asked_nothing_else(store, base, query, message):
+    name = base(ONE_LOG)
+    store.write(GOOD).part(path="", database=name, query=query.format(folder=store.folder))
+    before = (store.folder / name).read_bytes()
     assert message in store.refused()
-    assert not (store.folder / "x.csv").exists()
+    assert (store.folder / name).read_bytes() == before
+    assert not (store.folder / "x.base").exists()
+
+
+def test_values_of_a_database_become_their_exact_text(store, base):
+    """Whole and decimal numbers, doubles in their shortest form, no value; more rows than a batch has."""
+    query = """
+        with recursive n(i) as (select 0 union all select i + 1 from n where i < 60000)
+        select 1152921504606846976 + i as id, cast(0.1 as double) + 0.2 as price, null as note, 'é' as item
+        from n
+    """
+    header, read = run_query(store.folder / base(ONE_LOG), query)
+    rows = [list(row.values()) for table in read for row in table.to_pylist()]
+    assert header == ["id", "price", "note", "item"]
+    assert rows[-1] == [True, "1152921504606906976", "0.30000000000000004", "", "é"]
+    assert len(rows) == 60001
+
+
+def test_a_database_takes_no_memory_for_rows_that_are_not_asked_for(base, store):
+    query = """
+        with recursive n(i) as (select 0 union all select i + 1 from n where i < 1000000000000)
+        select i from n
+    """
+    if (name := base(ONE_LOG)).endswith("duckdb"):
+        query = "select range as i from range(1000000000000)"
+    _header, read = run_query(store.folder / name, query)
+    assert len(next(read)) > 1000
+    read.close()
+
+
+def test_two_columns_of_one_name_are_refused(store):
+    with closing(sqlite3.connect(store.folder / "base.sqlite")) as database:
+        database.execute(ONE_LOG)
+    store.part(path="", database="base.sqlite", query="select id, price as id from log")
+    assert "repeated or empty: 'id'. Name each column in the query" in store.refused()
+
+
+def test_binary_values_of_a_database_are_refused(store):
+    with closing(sqlite3.connect(store.folder / "base.sqlite")) as database:
+        database.execute(ONE_LOG)
+    store.part(path="", database="base.sqlite", query="select x'00ff' as id from log")
+    assert "the query gives binary values; cast them as text" in store.refused()
+
+
+def test_changes_that_a_database_holds_beside_its_file_are_not_passed_over(store):
+    with closing(sqlite3.connect(store.folder / "base.sqlite")) as database:
+        database.execute("pragma journal_mode = wal")
+        database.execute(ONE_LOG)
+        database.commit()
+        store.part(path="", database="base.sqlite", query="select * from log")
+        assert "base.sqlite-wal holds changes that are not in it yet" in store.refused()
+    assert clean_rows(store.clean("again"), "count(*)") == [(1,)]
+
+
+def test_a_database_file_is_known_by_its_content(store):
+    store.write(GOOD, "base.sqlite").part(path="", database="base.sqlite", query="select 1")
+    assert "base.sqlite: is neither a SQLite nor a DuckDB file" in store.refused()
+
+
+def test_a_damaged_database_is_refused_in_words(store, base):
+    name = base(ONE_LOG)
+    content = (store.folder / name).read_bytes()
+    (store.folder / name).write_bytes(content[:600] + b"\xff" * (len(content) - 600))
+    store.part(path="", database=name, query="select * from log")
+    assert "the query fails" in store.refused()
 
 
 def test_parquet_ids_become_their_decimal_text(store):

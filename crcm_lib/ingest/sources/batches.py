@@ -7,9 +7,12 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from crcm_lib.errors import DataError
+from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
 
 BATCH = 50_000  # records in a batch
+MAX_RECORDS = 1_000_000_000  # of a file or query
 
 
 def from_rows(header: list[str], rows: Iterable[list[str]]) -> Iterator[pa.Table]:
@@ -37,6 +40,11 @@ def stage(
     """Write batches of `_whole` and the header's columns to a new table, with the number of each record.
 
     The records are counted from 1; with `limit`, only so many are taken.
+
+    Raises
+    ------
+    DataError
+        What the batches raise, and if there are more than a thousand million records.
     """
     schema = pa.schema([("_record", pa.int64()), ("_whole", pa.bool_()), *((c, pa.string()) for c in header)])
     failures: list[Exception] = []
@@ -48,6 +56,8 @@ def stage(
                 batch = batch.slice(0, limit - records) if limit else batch
                 numbers = np.arange(records + 1, records + 1 + len(batch))
                 records += len(batch)
+                if records > MAX_RECORDS:
+                    raise DataError(_("more than {most} records").format(most=MAX_RECORDS))
                 yield from batch.add_column(0, "_record", pa.array(numbers)).cast(schema).to_batches()
                 if limit and records >= limit:
                     return

@@ -41,18 +41,21 @@ def run_query(path: Path, query: str) -> tuple[list[str], Batches]:
         header, rows = _query_duckdb(path, query)
     else:
         raise DataError(_("{file}: is neither a SQLite nor a DuckDB file").format(file=path.name))
-    headers.check_header(header, path.name)
+    headers.check_header(header, path.name, _("Name each column in the query: `… as name`."))
     return header, rows
 
 
 def _query_duckdb(path: Path, query: str) -> tuple[list[str], Batches]:
-    settings = {"enable_external_access": "false", "lock_configuration": "true", "memory_limit": "1500MB"}
+    settings = {"enable_external_access": "false", "memory_limit": "1500MB"}
     try:
         database = duckdb.connect(str(path), read_only=True, config=settings)
+        database.execute("set TimeZone = 'UTC'")
+        database.execute("set lock_configuration = true")
         statements = duckdb.extract_statements(query)
         if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
             raise DataError(_describe_statements(path))
-        result = database.sql(f"select columns(*)::varchar from ({query.strip().rstrip(';')})")
+        asked = query.rstrip("; \n")  # on lines of its own, as a comment at its end ends with its line
+        result = database.sql(f"select columns(*)::varchar from (\n{asked}\n)")
         names = result.columns
     except duckdb.Error as error:
         raise DataError(_describe_failure(path, error)) from None
