@@ -185,6 +185,8 @@ def test_a_name_is_read_without_its_pronunciation(book):
     texts = "<si><t>id</t></si><si><r><t>東</t></r><r><t>京</t></r><rPh><t>トウキョウ</t></rPh></si>"
     names = row(cell("<v>0</v>", "s"))
     assert read(book(names + row(cell("<v>1</v>", "s")), texts=texts))[:2] == (["id"], [["東京"]])
+    inline = cell("<is><t>東京</t><rPh><t>トウキョウ</t></rPh></is>", "inlineStr")
+    assert read(book(HEAD + row(inline)))[1] == [["東京", ""]]
 
 
 BLOCKS = [["id", "when", "item", "price"]] + [
@@ -204,6 +206,11 @@ def test_merged_records_stop_the_run_and_name_the_range_and_the_cure(store):
 def test_merged_cells_that_leave_no_cell_of_a_record_empty_are_none_of_our_concern(store, merged):
     save(store, BLOCKS, lambda sheet: sheet.merge_cells(merged) if merged != "A1:D1" else None)
     assert len(read(store.folder / "log.xlsx")[1]) == 4
+
+
+def test_a_merged_title_above_the_header_covers_no_record(store):
+    save(store, [["Sales"], [None], *BLOCKS], lambda sheet: sheet.merge_cells("A1:D2"))
+    assert len(read(store.folder / "log.xlsx", skip_lines=2)[1]) == 4
 
 
 def test_a_merged_head_cell_over_two_rows_is_not_passed_over(store):

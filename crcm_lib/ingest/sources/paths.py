@@ -9,6 +9,7 @@ from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import File, Source
 from crcm_lib.ingest.sources.encodings import describe_delimiter
+from crcm_lib.ingest.sources.postgres import is_postgres, take_snapshot
 from crcm_lib.schema.tables import ROOT
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}  # what the end of a file's name declares
@@ -21,11 +22,15 @@ DATA_FOLDER = "$CRCM_DATA/"
 def find_files(file: File, source: Source) -> list[Path]:
     """The paths of a `File`, sorted; confined to the description's folder, the project, the package.
 
+    What a PostgreSQL server is asked stands in a file of this run's own.
+
     Raises
     ------
     DataError
-        If nothing is there, or a path leads out of its folder.
+        If nothing is there, a path leads out of its folder, or a server does not answer.
     """
+    if is_postgres(file.database):
+        return [take_snapshot(file.database, file.query)]
     _refuse_long(file.path or file.database)
     folder, pattern = _split_path(file, source)
     allowed = [folder.resolve()]

@@ -21,6 +21,7 @@ from crcm_lib.ingest.sources.encodings import refuse_wrong_encoding
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.ingest.sources.headers import MAX_COLUMNS, RAW_COLUMNS
 from crcm_lib.ingest.sources.paths import find_files
+from crcm_lib.ingest.sources.postgres import is_postgres
 from crcm_lib.ingest.sources.text_files import TextFile
 from crcm_lib.ingest.sources.workbooks import Worksheet
 from crcm_lib.schema.engine import Engine
@@ -115,6 +116,8 @@ def _read_file(
     if path.stat().st_size == 0:
         raise DataError(_("{file}: empty; it has not even a header").format(file=path.name))
     suffix = path.suffix.lower()
+    if is_postgres(file.database):
+        file = File(path=path.name)  # a snapshot of the database, as text
     if file.database:
         header, rows = databases.run_query(path, file.query)
         batches.stage(engine, table, header, rows, limit)
