@@ -104,8 +104,7 @@ def test_numbers_where_times_are_needed_are_told_with_the_days_they_would_be(sto
     path = store.folder / "log.parquet"
     duckdb.sql("select '7' as id, 1704067200 as when, 'mug' as item, 1 as price").write_parquet(str(path))
     message = store.part(path="log.parquet").refused()
-    assert "unix (2024-01-01 … 2024-01-01)" in message
-    assert "unix_ms" not in message
+    assert message.endswith("Plausible: unix (2024-01-01 … 2024-01-01)")
 
 
 @pytest.mark.parametrize(("form", "code"), [("%Q", "%Q"), ("%Y-%m-%", "%"), ("dd/mm/yyyy", "no time format")])

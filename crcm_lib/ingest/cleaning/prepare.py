@@ -19,6 +19,7 @@ from crcm_lib.ingest.sources.expression_sql import (
     sql_identifier,
 )
 from crcm_lib.ingest.sources.expressions import ExpressionError, Node
+from crcm_lib.ingest.sources.headers import safe_names
 from crcm_lib.ingest.sources.readers import RawTable, read_raw
 from crcm_lib.ingest.sources.text import find_odd_blanks
 from crcm_lib.schema.columns import Column
@@ -84,7 +85,7 @@ class PreparedPart:
         header = list(self.raw.columns)
         mark = next((mark for mark in ",;\t|" if len(header) == 1 and mark in header[0]), "")
         hint = _(" The header is one piece with {mark!r} in it; declare delimiter.").format(mark=mark)
-        return unknown_name(_("column"), column, self.columns) + (hint if mark else "")
+        return unknown_name(_("column"), column, safe_names(self.columns, header)) + (hint if mark else "")
 
     def locate(self, column: str) -> tuple[RawTable, File, str]:
         """Where a column comes from: its raw table, how that is written, and the column's name in SQL."""

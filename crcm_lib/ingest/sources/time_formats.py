@@ -198,6 +198,9 @@ def describe_number(engine: Engine, numbers: str, column: str) -> str:
         for n, form in enumerate(units)
         if all("1971" < str(day) < "2150" for day in found[2 * n : 2 * n + 2])
     ]
-    problem = _("{column}: numbers where times are needed; as time_format they could be {known}. Declare it.")
-    known = ", ".join(plausible) or _("none of unix (seconds since 1970), unix_ms, excel (days since 1900)")
+    problem = _(
+        "{column}: numbers where times are needed; declare time_format: unix (seconds since 1970), unix_ms "
+        "(milliseconds) or excel (days since 1900). Plausible: {known}"
+    )
+    known = ", ".join(plausible) or _("none of them")
     return problem.format(column=column, known=known)

@@ -192,7 +192,7 @@ class Worksheet:
     def _describe_merged(self) -> Iterator[str]:
         from openpyxl.utils import range_boundaries
 
-        filled = set(getattr(self.file, "fill_down", ()))
+        filled = set(self.file.fill_down.columns if self.file.fill_down else ())
         header = self.header
         first = self._header_row + (1 if self.file.header else 0)
         ranges, columns = [], set()
