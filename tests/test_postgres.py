@@ -4,6 +4,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,6 +14,7 @@ import pytest
 from fixtures.store import clean_rows, rules_by_record
 
 from crcm_lib.ingest.sources import postgres
+from crcm_lib.schema import snapshots
 
 psycopg = pytest.importorskip("psycopg")
 PASSWORD = "geheim-7731"
@@ -63,7 +65,7 @@ def server():
 def ask(server, store, monkeypatch, tmp_path):
     """A function that makes the database of the test, and describes a source that asks it a question."""
     monkeypatch.setenv("PGPASSWORD", PASSWORD)
-    monkeypatch.setenv(postgres.FOLDER, str(tmp_path / "snapshots"))
+    monkeypatch.setenv(snapshots.VARIABLE, str(tmp_path / "snapshots"))
     (tmp_path / "snapshots").mkdir()
 
     def describe(query: str, *statements: str, database: str = ""):
@@ -135,7 +137,7 @@ def test_a_server_is_asked_one_question_and_says_what_is_wrong_with_it(ask, serv
     assert PASSWORD not in message
     with psycopg.connect(server) as connection:
         assert connection.execute("select count(*) from log").fetchone() == (1,)
-    assert list(Path(os.environ[postgres.FOLDER]).iterdir()) == []
+    assert list(Path(os.environ[snapshots.VARIABLE]).iterdir()) == []
 
 
 def test_a_wrong_password_is_refused_in_words(ask, monkeypatch):
@@ -166,7 +168,7 @@ def test_a_connection_that_is_lost_is_said_and_leaves_nothing(ask, server):
     message = store.refused()
     ending.join()
     assert "no connection, or it was lost" in message
-    assert list(Path(os.environ[postgres.FOLDER]).iterdir()) == []
+    assert list(Path(os.environ[snapshots.VARIABLE]).iterdir()) == []
 
 
 def test_one_moment_is_read_once_for_a_run(ask, server):
@@ -175,7 +177,7 @@ def test_one_moment_is_read_once_for_a_run(ask, server):
     with psycopg.connect(server) as connection:
         connection.execute("insert into log values ('8', '2024-01-05', 'mug', 1)")
     assert clean_rows(store.clean("again"), "count(*)") == [(1,)]
-    (snapshot,) = Path(os.environ[postgres.FOLDER]).iterdir()
+    (snapshot,) = Path(os.environ[snapshots.VARIABLE]).iterdir()
     assert snapshot.stat().st_mode & 0o077 == 0
     snapshot.unlink()
     assert clean_rows(store.clean("later"), "count(*)") == [(2,)]
@@ -200,3 +202,23 @@ def test_a_password_in_the_description_is_refused_and_not_printed(store, databas
     message = store.part(path="", database=database, query="select 1").refused()
     assert "take the password out of the description" in message
     assert PASSWORD not in message
+
+
+def test_snapshots_last_as_long_as_a_run_and_its_processes(monkeypatch):
+    monkeypatch.delenv(snapshots.VARIABLE, raising=False)
+    with snapshots.keep_snapshots() as folder:
+        (folder / "shop.csv").write_text("id")
+        with snapshots.keep_snapshots() as inner:
+            assert inner == snapshots.snapshot_folder() == folder
+        command = [
+            sys.executable,
+            "-c",
+            "from crcm_lib.schema import snapshots as s; print(s.snapshot_folder())",
+        ]
+        assert subprocess.run(command, capture_output=True, text=True).stdout.strip() == str(folder)
+        assert folder.stat().st_mode & 0o077 == 0
+        assert folder.is_dir()
+    assert not folder.exists()
+    alone = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    assert alone != str(folder)
+    assert not Path(alone).exists()

@@ -18,6 +18,7 @@ from crcm_lib.errors import CrcmError, RunError
 from crcm_lib.i18n import _
 from crcm_lib.pipeline.kernel_server import KernelServer
 from crcm_lib.pipeline.settings import RunSettings
+from crcm_lib.schema.snapshots import keep_snapshots
 
 if TYPE_CHECKING:
     from crcm_lib.pipeline.plan import Plan
@@ -43,7 +44,8 @@ def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: 
         2 usage, policy or parameter; 3 the input breaks its contract; 4 a notebook failed; 5 another run
         holds the lock; 6 a gate refused. The earlier report is untouched, byte by byte.
     """
-    with KernelServer(PICTURES) as server:  # it imports what notebooks need, this process what runs need
+    # Kernels import what notebooks need while this process imports what runs need.
+    with keep_snapshots(), KernelServer(PICTURES) as server:
         from crcm_lib.pipeline.plan import plan_run
 
         return _execute(plan_run(settings), server, listener)

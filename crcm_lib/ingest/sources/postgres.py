@@ -1,15 +1,11 @@
 """One SELECT on a PostgreSQL database -> a text file that holds what the database held at one moment.
 
-The file is made once for a run, so that what is checked, hashed and read is the same; notebooks' kernels find
-it by an environment variable. The password is never written: it comes from the environment (`PGPASSWORD`,
-`PGPASSFILE`) or from a service file.
+The file is made once for a run, so that what is checked, hashed and read is the same. The password is never
+written: it comes from the environment (`PGPASSWORD`, `PGPASSFILE`) or from a service file.
 """
 
-import atexit
 import hashlib
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,9 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.databases import without_values
+from crcm_lib.schema.snapshots import snapshot_folder
 
 SCHEMES = ("postgresql://", "postgres://")
-FOLDER = "CRCM_SNAPSHOTS"  # the variable that names the folder of the snapshots of this run
 CONNECT_SECONDS, QUERY_SECONDS = 10, 1800
 # Every value in its exact and unambiguous text, whatever the server's or the role's settings.
 SETTINGS = {
@@ -57,7 +53,7 @@ def take_snapshot(database: str, query: str) -> Path:
     """
     name = _refuse_password(database)
     content = hashlib.sha256(f"{database}\0{query}".encode()).hexdigest()
-    path = _snapshot_folder() / f"{name}-{content[:12]}.csv"
+    path = snapshot_folder() / f"{name}-{content[:12]}.csv"
     if not path.exists():
         draft = path.with_suffix(f".{os.getpid()}")
         try:
@@ -86,21 +82,6 @@ def _refuse_password(database: str) -> str:
         )
     name = address.path.strip("/") or keys.get("dbname") or keys.get("service") or ""
     return "".join(sign if sign.isalnum() else "_" for sign in name)[:40] or "postgresql"
-
-
-def _snapshot_folder() -> Path:
-    """The folder of this run's snapshots; who makes it removes it."""
-    named = os.environ.get(FOLDER, "")
-    if not named or not Path(named).is_dir():
-        named = tempfile.mkdtemp(prefix="crcm-snapshots-")  # for the owner only
-        os.environ[FOLDER] = named
-        atexit.register(_remove_own, named, os.getpid())
-    return Path(named)
-
-
-def _remove_own(folder: str, process: int) -> None:
-    if os.getpid() == process:  # not in a process that was forked from it
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _copy(database: str, query: str, path: Path) -> None:
