@@ -18,7 +18,7 @@ def describe_source(engine: Engine, parts: dict[str, list[PreparedPart]]) -> lis
     Returns
     -------
     Per table: `table`, `files` (records of each), `kept`, `first` and `last` day, `ids` and how many of them
-    are in the transactions (`shared`), `set_aside` and `remarks` (rule and records, most first), and `parts`:
+    are in the transactions (`shared`), `notes` on the files, `set_aside` and `remarks` (rule and records, most first), and `parts`:
     per part the `columns` with `ours`, `theirs`, how many records of the kept are `filled`, and `examples`,
     pairs of the form in the file and what was read: days and times as they are, all else as a form.
     """
@@ -47,6 +47,7 @@ def _describe_table(engine: Engine, table: str, parts: list[PreparedPart]) -> di
         "shared": shared,
         "set_aside": _count(engine, f"select _rule as rule from final_{table} where _rule is not null"),
         "remarks": _count(engine, f"select unnest(_remarks) as rule from final_{table} where _rule is null"),
+        "notes": [note for prepared in parts for note in prepared.raw.remarks],
         "parts": [_describe_part(engine, number, prepared) for number, prepared in enumerate(parts)],
     }
 

@@ -145,7 +145,7 @@ def _describe(engine: Engine, prepared: PreparedPart, aside: SetAside, limit: fl
         record=aside.record,
         file=aside.file,
         forms=_describe_forms(engine, prepared, aside.rule),
-        cure=_describe_cure(aside),
+        cure=" ".join([*(f"{note}." for note in prepared.raw.remarks), _describe_cure(aside)]),
     )
 
 

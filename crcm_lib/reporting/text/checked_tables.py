@@ -28,6 +28,7 @@ def _write_table(table: dict) -> Iterator[str]:
                 raw if raw == read else f"{raw} → {read}" for raw, read in column["examples"]
             )
             yield f"  {column['ours']:<16} {_shorten(column['theirs']):<{WIDTH}} {share:>7}  {examples}"
+    yield from (f"  {note}" for note in table["notes"])
     for words, key in ((_("set aside"), "set_aside"), (_("kept with a remark"), "remarks")):
         if table[key]:
             yield f"  {words}: " + "; ".join(f"{rule} ({count:,})" for rule, count in table[key])
