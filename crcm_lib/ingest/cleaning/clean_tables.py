@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.ingest.cleaning import gate, ids, ledger
+from crcm_lib.ingest.cleaning import consents, gate, ids, ledger
 from crcm_lib.ingest.cleaning.check_report import describe_source
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
 from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
@@ -42,6 +42,7 @@ KNOWN_SINCE = {
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
 }
+KEPT_ALWAYS = ("transactions", "consents")  # whatever ids they have in common
 BORN = {"customers": ("birthday", "founded")}
 ROW_GROUP = 122_880  # rows of a Parquet row group
 RESULT_TABLES = ("rejects", "row_account", "money_account", "set_aside_limits", "quality", "verdict")
@@ -126,11 +127,12 @@ def _clean(
     later = "after as_of"
     if not as_of:
         as_of, later = choose_last_day(engine)
-    for table, prepared in parts.items():
+    for table, prepared in sorted(parts.items(), key=lambda item: item[0] == "consents"):  # these come last
         _apply_table_rules(engine, table, prepared, as_of, later)
         problems += gate.find_large_shares(engine, table, prepared)
     if problems:
         raise DataError(list_problems(source.path.name, problems))
+    not_profiled = consents.set_aside_not_profiled(engine, list(parts)) if "consents" in parts else 0
     _refuse_empty(engine, as_of)
     unrelated = _find_unrelated(engine, parts)
     rows = {table: _write_clean(engine, table, draft) for table in parts if table not in unrelated}
@@ -144,6 +146,8 @@ def _clean(
         synthetic=source.synthetic,
         tables={table: count for table, count in rows.items() if count},
     )
+    for name, query in consents.describe_not_profiled(not_profiled).items():
+        _write_parquet(engine, query, draft / "clean" / f"{name}.parquet")
     for name, frame in {
         "rejects": ledger.list_rejects(engine, list(parts)),
         "row_account": ledger.account_rows(engine, _count_records(parts)),
@@ -231,7 +235,7 @@ def choose_last_day(engine: Engine) -> tuple[str, str]:
 
 def _find_unrelated(engine: Engine, parts: dict[str, list[PreparedPart]]) -> set[str]:
     """Tables that have no customer in common with the transactions: they say nothing of anybody here."""
-    shared = {table: ids.count_shared(engine, table) for table in parts if table != "transactions"}
+    shared = {table: ids.count_shared(engine, table) for table in parts if table not in KEPT_ALWAYS}
     return {table for table, (own, common) in shared.items() if own >= ids.FEW_IDS and not common}
 
 
@@ -257,13 +261,14 @@ def _apply_table_rules(
     columns = [row[0] for row in described if not row[0].startswith("_")]
     event = EVENT_DATE[table]
     is_later = f"{sql_identifier(event)}::date > date {sql_literal(as_of)}" if event in columns else "false"
+    given = consents.fold_consents(engine) if table == "consents" else f"validated_{table}"
     replaced = [
         f"coalesce(_rule, case when {is_later} then {sql_literal(later)} end) as _rule",
         *_empty_unless_known(table, columns, as_of),
         *_bring_births_back(table, parts, columns, as_of),
     ]
     engine.execute(f"""
-        create view dated_{table} as select * replace ({", ".join(replaced)}) from validated_{table}
+        create view dated_{table} as select * replace ({", ".join(replaced)}) from {given}
     """)
     flag_duplicates(engine, table, parts, columns)
     if table != "transactions":
@@ -301,10 +306,13 @@ def _bring_births_back(
 
 
 def _write_clean(engine: duckdb.DuckDBPyConnection, table: str, draft: Path) -> int:
-    """Write a clean table; one without a usable record is not written. Returns the number of records."""
+    """Write a clean table; returns the number of records. One without a usable record is not written.
+
+    Consents are: nobody having consented is not the same as nobody having been asked.
+    """
     usable = f"from final_{table} where _rule is null"
     rows = engine.execute(f"select count(*) {usable}").fetchone()[0]
-    if rows:
+    if rows or table == "consents":
         described = {row[0] for row in engine.execute(f"describe final_{table}").fetchall()}
         declared = [column for column in INPUTS[table].columns if column in described]
         extra = sorted(c for c in described - set(declared) if not c.startswith("_"))

@@ -5,12 +5,16 @@ from datetime import date
 
 import pandas as pd
 
+from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
 from crcm_lib.ingest.sources.description import Part, Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
 
 # Rules that set a record aside without doubting one of its values.
-FORM_RULES = ("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
+FORM_RULES = (
+    *("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest"),
+    NOT_PROFILED,
+)
 # The column that dates a record of each input table.
 EVENT_DATE = {
     "transactions": "time",

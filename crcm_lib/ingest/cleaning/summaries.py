@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
 from crcm_lib.schema.engine import Engine
 
 STATES_KEPT = ("sales", "returns matched", "returns unmatched")  # of the money account
@@ -34,7 +35,7 @@ def is_balanced(money_account: pd.DataFrame) -> bool:
     return totals.equals(parts)
 
 
-def summarise_money(money_account: pd.DataFrame, *, at_least: int) -> pd.DataFrame:
+def summarise_money(money_account: pd.DataFrame, *, at_least: int, not_profiled: int = 0) -> pd.DataFrame:
     """The money account without amounts that could be those of one customer.
 
     Parameters
@@ -42,17 +43,22 @@ def summarise_money(money_account: pd.DataFrame, *, at_least: int) -> pd.DataFra
     at_least
         Rules with fewer records are added up (state `pooled`), with further ones until they have so many
         records. An amount over fewer records is missing, and the total that would give it away too.
+    not_profiled
+        How many customers object to profiling: fewer than `at_least` have no amount either.
 
     Returns
     -------
     `currency`, `state` (read, kept, then the rules, most records first), `rules` (how many a row adds up),
     `records`, `amount`.
     """
-    parts = [_summarise_currency(part, at_least) for _currency, part in money_account.groupby("currency")]
+    hidden = {NOT_PROFILED} if not_profiled < at_least else set()
+    parts = [
+        _summarise_currency(part, at_least, hidden) for _currency, part in money_account.groupby("currency")
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
-def _summarise_currency(account: pd.DataFrame, at_least: int) -> pd.DataFrame:
+def _summarise_currency(account: pd.DataFrame, at_least: int, few_customers: set[str]) -> pd.DataFrame:
     by_state = account.set_index("state").assign(rules=1)
     aside = by_state.drop(["read", *STATES_KEPT], errors="ignore").sort_values("records", kind="stable")
     few = int((aside["records"] < at_least).sum())
@@ -66,7 +72,7 @@ def _summarise_currency(account: pd.DataFrame, at_least: int) -> pd.DataFrame:
         rows.append(pooled.assign(currency=account["currency"].iloc[0]).set_axis([state]))
     summary = pd.concat(rows).rename_axis("state").reset_index()
     summary = summary.astype({"records": "int64", "rules": "int64"})
-    is_small = summary["records"].between(1, at_least - 1)
+    is_small = summary["records"].between(1, at_least - 1) | summary["state"].isin(few_customers)
     hidden = is_small | (is_small.any() & (summary["state"] == "read"))
     summary["amount"] = summary["amount"].mask(hidden)
     return summary[["currency", "state", "rules", "records", "amount"]]
