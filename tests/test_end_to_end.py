@@ -69,6 +69,18 @@ def test_no_page_and_no_notebook_shows_a_customer(sample_run):
     assert leak_check.find_leaks(sample_run, ids) == []
 
 
+def test_who_objects_to_profiling_is_in_no_table_of_the_run(sample_run):
+    asked = pd.read_csv(ROOT / "data/sample/consents.csv", dtype="str").query("purpose == 'profiling'")
+    last = asked.sort_values("date").groupby("customer_id")["status"].last()
+    sold = pd.read_csv(ROOT / "data/sample/transactions.csv", dtype="str", usecols=["customer_id"])
+    objecting = set(last.index[last == "refused"])
+    assert len(objecting & set(sold["customer_id"])) > 10
+    for path in [*sample_run.glob("clean/*.parquet"), *sample_run.glob("tables/*.parquet")]:
+        texts = pd.read_parquet(path).select_dtypes(["object", "str"])
+        assert not texts.isin(objecting).to_numpy().any(), path.name
+    assert "object to profiling" in (sample_run / "index.html").read_text("utf-8")
+
+
 TINY = {
     "one day": "All purchases are of one day",
     "two customers": "Fewer than 5 customers have bought",

@@ -700,10 +700,16 @@ def test_what_is_compared_and_why_is_said(earlier, same_policy, said):
 def test_the_history_of_tiers_grows_by_a_day_and_names_earlier_runs():
     first = tier_moves.extend_history(placed(["key", "watch"], [80, 20]), "2025-03-31")
     second = tier_moves.extend_history(placed(["watch"] * 3, [20] * 3), "2025-06-30", first, "shop-a")
-    third = check(tier_moves.extend_history(placed(["key"], [90]), DAY, second, "shop-b"), "tier_history")
-    assert third.groupby("day")["run"].agg(["first", "size"]).to_numpy().tolist() == [
+    third = tier_moves.extend_history(placed(["key"] * 3, [90] * 3), DAY, second, "shop-b")
+    assert check(third, "tier_history").groupby("day")["run"].agg(["first", "size"]).to_numpy().tolist() == [
         ["shop-a", 2],
         ["shop-b", 3],
-        ["", 1],
+        ["", 3],
     ]
     assert third.set_index("customer_id").loc["K000", "tier"].to_list() == ["key", "watch", "key"]
+
+
+def test_the_history_of_who_has_no_tier_any_more_is_not_carried_on():
+    first = tier_moves.extend_history(placed(["key", "watch"], [80, 20]), "2025-03-31")
+    second = tier_moves.extend_history(placed(["key"], [90]), DAY, first, "shop-a")
+    assert set(second["customer_id"]) == {"K000"}

@@ -110,6 +110,21 @@ said_only_where(
     lambda: actions.caption_consents(CONSENTS),
 )
 said_only_where(
+    "ids of the table are of no customer",
+    lambda: actions.caption_consents(CONSENTS, 3),
+    lambda: actions.caption_consents(CONSENTS, 0),
+)
+said_only_where(
+    "object to profiling: they are in no score",
+    lambda: data_quality.caption_money(9, at_least=5),
+    lambda: data_quality.caption_money(0, at_least=5),
+)
+said_only_where(
+    "fewer than {least} customers",
+    lambda: data_quality.describe_not_profiled(4, at_least=5),
+    lambda: data_quality.describe_not_profiled(5, at_least=5),
+)
+said_only_where(
     "objections unknown",
     lambda: actions.write_consents(OBJECTS.assign(consent="unknown"))["consent"].item(),
     lambda: actions.write_consents(OBJECTS.assign(consent="may_be_approached"))["consent"].item(),
@@ -1224,6 +1239,7 @@ for name, words in (
 WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
     "=kept with a remark",
     "records kept{days}",
+    "Money read, kept and set aside",
     "Bars, customers treated and left out",
     "Columns per week, stacked by role",
     "Columns of customers by score",

@@ -19,7 +19,7 @@ from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.satisfaction import answers, service
 from crcm_lib.reporting import kpis
-from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import ROOT
 
 GOLDEN = ROOT / "data" / "sample" / "golden"
@@ -39,6 +39,9 @@ def calls() -> list[Call]:
     first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
     decision_inputs.derive(engine, as_of=DAY)
     decision_inputs.find_consents(engine, as_of=DAY)
+    decision_inputs.count_unmatched_consents(engine)
+    objecting = open_frames(not_profiled=pd.DataFrame({"customers": [9], "day": [DAY]}))
+    assert decision_inputs.count_not_profiled(RecordingEngine(objecting, calls)) == 9
     decision_inputs.find_arms(engine, as_of=DAY)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)

@@ -232,7 +232,7 @@ def _check_playbook(settings: SettingsFile) -> None:
             problem = _("{name!r} pulls the price lever: say terms: true")
             settings.note((*at, "lever"), problem, name=row.get("name"))
     if rows and sum(row.get("standard") is True for _at, row in rows) != 1:
-        problem = _("exactly one action must say standard: true; who refuses profiling gets it")
+        problem = _("exactly one action must say standard: true; who refuses marketing gets it")
         settings.note(("playbook",), problem)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
+from crcm_lib.privacy.consent_words import read_purpose
 
 BASES = ("value", "spend_expected", "value_at_risk")
 SITUATION = {  # what is taken from which table
@@ -229,9 +230,11 @@ def _open_to_persons(action: Action, as_of: Day) -> bool:
 
 
 def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
+    """Who refuses a channel, which the policy may write in any of its names."""
     if consents is None:
         return set()
-    refused = (consents["purpose"] == purpose) & (consents["status"] == "refused")
+    known = read_purpose(purpose) or purpose
+    refused = (consents["purpose"] == known) & (consents["status"] == "refused")
     return set(consents.loc[refused, "customer_id"])
 
 

@@ -57,7 +57,9 @@ def choose_past(
 def extend_history(
     tiers: pd.DataFrame, day: Day, earlier: pd.DataFrame | None = None, run: str = ""
 ) -> pd.DataFrame:
-    """The table `tier_history`: this day's tiers after those of earlier runs.
+    """The table `tier_history`: this day's tiers after those of earlier runs, of who has a tier today.
+
+    Whoever has none objects to profiling by now, or was deleted: an earlier tier is not carried on.
 
     Parameters
     ----------
@@ -70,6 +72,7 @@ def extend_history(
     """
     ours = tiers[["tier", "score"]].assign(day=pd.Timestamp(day), run="").reset_index()
     if earlier is not None:
+        earlier = earlier[earlier["customer_id"].isin(tiers.index)]
         ours = pd.concat([earlier.assign(run=earlier["run"].replace("", run)), ours], ignore_index=True)
     return ours[["customer_id", "day", "run", "tier", "score"]]
 

@@ -6,6 +6,7 @@ Nothing dated after `as_of` counts: an invoice paid later is still open, a later
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date, days_between
+from crcm_lib.privacy.consent_words import find_latest, match_ids
 from crcm_lib.schema.engine import Engine, has
 
 PAYMENTS = """
@@ -23,6 +24,10 @@ LATEST = """
         select max(date) from {table} as later
         where later.customer_id = given.customer_id and later.{what} = given.{what} and date <= {day})
     group by customer_id, {what} order by customer_id, {what}"""
+CONSENTS = """
+    select customer_id, purpose, status, max(date) as date from consents
+    where date is null or date <= {day}
+    group by customer_id, purpose, status, case when date is null then 1 else 0 end"""
 ARMS = """
     select customer_id, action, arm, start, max("end") as "end"
     from assignments where start <= {day}
@@ -60,14 +65,29 @@ def derive(engine: Engine, *, as_of) -> dict[str, pd.DataFrame]:
 def find_consents(engine: Engine, *, as_of) -> pd.DataFrame | None:
     """Each customer's latest consent per purpose: `customer_id`, `purpose`, `status`; None without the table.
 
-    Where several were given on one day and one of them is refused, it is refused.
+    See `consent_words.find_latest`: it fails closed.
     """
     if not has(engine, "consents"):
         return None
-    status = """
-        case when count(case when status = 'refused' then 1 end) > 0 then 'refused' else max(status) end
-            as status"""
-    return _ask(engine, LATEST, as_of, table="consents", what="purpose", value=status)
+    records = _ask(engine, CONSENTS, as_of)
+    return find_latest(records, _list_customers(engine, records))
+
+
+def count_unmatched_consents(engine: Engine) -> int:
+    """How many ids of the consents are of nobody who is a customer or a prospect."""
+    if not has(engine, "consents"):
+        return 0
+    given = engine.execute("select distinct customer_id from consents").df()
+    matched = match_ids(given["customer_id"], _list_customers(engine, given))
+    return len(given) - matched["given"].nunique()
+
+
+def count_not_profiled(engine: Engine) -> int:
+    """How many customers object to profiling; they stand in no table."""
+    if not has(engine, "not_profiled"):
+        return 0
+    (count,) = engine.execute("select customers from not_profiled").fetchone() or (0,)
+    return int(count)
 
 
 def find_arms(engine: Engine, *, as_of) -> pd.DataFrame:
@@ -76,6 +96,16 @@ def find_arms(engine: Engine, *, as_of) -> pd.DataFrame:
         return pd.DataFrame(columns=["customer_id", "action", "arm", "start", "end"])
     arms = _ask(engine, ARMS, as_of)
     return arms.assign(start=pd.to_datetime(arms["start"]), end=pd.to_datetime(arms["end"]))
+
+
+def _list_customers(engine: Engine, consents: pd.DataFrame) -> pd.Series:
+    """The ids of all customers and prospects; those of the consents where there is no other table."""
+    tables = [table for table in ("transactions", "customers") if has(engine, table)]
+    if not tables:
+        return consents["customer_id"]
+    return engine.execute(" union ".join(f"select customer_id from {table}" for table in tables)).df()[
+        "customer_id"
+    ]
 
 
 def _ask(engine: Engine, query: str, as_of, **parts: str) -> pd.DataFrame:

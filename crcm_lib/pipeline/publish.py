@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from crcm_lib.errors import GateError, list_problems
+from crcm_lib.features import decision_inputs
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import checks, files, leak_check
 from crcm_lib.pipeline.evidence import check_unchanged
@@ -20,6 +21,7 @@ from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
 from crcm_lib.pipeline.stages import Stage
 from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
+from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.inputs import INPUTS
 
 
@@ -84,6 +86,7 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             for stage in done
         ],
         "warnings": _list_warnings(staging, policy.privacy.min_cell),
+        "not_profiled": _describe_not_profiled(staging, policy.privacy.min_cell),
         "not_available": [name for name in INPUTS if name not in present],
     }
 
@@ -93,6 +96,12 @@ def _list_warnings(folder: Path, min_cell: int) -> list[str]:
     if not tables.exists(folder, "verdict"):
         return []
     return data_quality.list_warnings(tables.read(folder, "verdict"), at_least=min_cell)
+
+
+def _describe_not_profiled(folder: Path, min_cell: int) -> str:
+    """Say how many customers object to profiling; "" where none does."""
+    count = decision_inputs.count_not_profiled(open_engine(folder))
+    return data_quality.describe_not_profiled(count, at_least=min_cell)
 
 
 def publish(plan: Plan, staging: Path, run_id: str) -> Path:

@@ -113,14 +113,20 @@ def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
     if not has(engine, "transactions"):
         return None, None, 0
     end = tables.read_about(folder).day
+    not_profiled = ""
+    if has(engine, "daily_not_profiled"):  # their money is revenue all the same
+        not_profiled = " union all select amount, day, day, day from daily_not_profiled"
     year_ago, two_years_ago = (date(end - pd.Timedelta(days=years * YEAR)) for years in (1, 2))
     return engine.execute(f"""
+        with lines as (
+            select amount, day, purchase_day, cast(day as date) as first from transactions{not_profiled}
+        )
         select
             cast(sum(case when {SPEND_DAY} > {year_ago} then amount end) as double),
             cast(sum(case when {SPEND_DAY} <= {year_ago} and {SPEND_DAY} > {two_years_ago} then amount end)
                 as double),
-            {days_between("cast(min(day) as date)", date(end))} + 1
-        from transactions
+            {days_between("min(first)", date(end))} + 1
+        from lines
         where day <= {date(end)}
     """).fetchone()
 
@@ -250,6 +256,7 @@ def facts(run: dict) -> list[tuple[str, str]]:
         (_("policy's goal"), policy.get("goal")),
         (_("policy's version"), policy.get("version")),
         (_("policy to be reviewed by"), policy.get("review_by")),
+        (_("not profiled"), run.get("not_profiled")),
         (_("parameters"), ", ".join(parameters)),
         (_("evidence"), _("run.json, beside this page, has the hashes of inputs, policy, code and results.")),
     ]

@@ -165,8 +165,15 @@ INPUTS = {
         "01_data_cleaning",
         {
             "customer_id": ID,
-            "purpose": text_column("profiling, marketing or a channel", True),
-            "status": text_column("granted or refused", True, ("granted", "refused")),
+            "purpose": text_column(
+                "profiling, marketing, a channel or all; in other words too (E-Mail, 营销), see `privacy/consent_words.py`",
+                True,
+            ),
+            "status": text_column(
+                "granted or refused, in other words too; any that is unknown counts as refused",
+                True,
+                ("granted", "refused"),
+            ),
             "date": Column("day", "date", "when", True),
         },
     ),

@@ -23,16 +23,24 @@ def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.replace({"subject_type": kinds, "consent": words})
 
 
-def caption_consents(consents: pd.DataFrame | None) -> str:
-    """How many customers' latest word is known, or that nobody's is."""
+def caption_consents(consents: pd.DataFrame | None, unmatched: int = 0) -> str:
+    """How many customers' latest word is known, or that nobody's is.
+
+    Parameters
+    ----------
+    unmatched
+        How many ids of the table are of no customer.
+    """
     if consents is None:
         return _(
             "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
         )
     refused = consents[consents["status"] == "refused"]
     words = _("Latest word of {customers:count} customers; {refused:count} refuse something")
+    if unmatched:
+        words += _("; {unmatched:count} ids of the table are of no customer")
     known = consents["customer_id"].nunique()
-    return fill(words, customers=known, refused=refused["customer_id"].nunique())
+    return fill(words, customers=known, refused=refused["customer_id"].nunique(), unmatched=unmatched)
 
 
 def tabulate_playbook(policy: Policy) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
 from crcm_lib.ingest.cleaning.summaries import POOLED, STATES_KEPT
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
@@ -196,6 +197,8 @@ def name_states(money: pd.DataFrame) -> pd.Series:
 def _name_state(row: dict) -> str:
     if row["state"] in ("read", *STATES_KEPT):
         return row["state"]
+    if row["state"] == NOT_PROFILED:
+        return _("revenue of customers who object to profiling")
     rule = fill(_("{rules:count} other reasons"), **row) if row["state"] == POOLED else row["state"]
     return fill(_("set aside: {rule}"), rule=rule)
 
@@ -231,6 +234,23 @@ def describe_months(months: pd.DataFrame) -> str:
     if months["partial"].iloc[-1]:
         words += _(" The last month is not over.")
     return fill(words, parts=fill_rows("{month:%Y-%m}: {lines:count}", months))
+
+
+def describe_not_profiled(customers: int, *, at_least: int) -> str:
+    """How many customers object to profiling, and what that means; "" where none does."""
+    if not customers:
+        return ""
+    count = _("{n:count} customers") if customers >= at_least else _("fewer than {least} customers")
+    words = _(
+        "{count} object to profiling: they are in no score, group, tier, list or model; their money counts"
+    )
+    return fill(words, count=fill(count, n=customers, least=at_least))
+
+
+def caption_money(not_profiled: int, *, at_least: int) -> str:
+    """What the table of money shows, and who is in no other."""
+    objecting = describe_not_profiled(not_profiled, at_least=at_least)
+    return ". ".join(filter(None, [_("Money read, kept and set aside"), objecting]))
 
 
 def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quality: pd.DataFrame) -> Takeaway:
