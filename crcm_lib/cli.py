@@ -96,9 +96,12 @@ def check(
         from crcm_lib.pipeline.checked_inputs import read_report
         from crcm_lib.pipeline.plan import plan_run
         from crcm_lib.pipeline.settings import RunSettings
+        from crcm_lib.pipeline.temporary import own_folder
         from crcm_lib.reporting.text.checked_tables import write_check_report
 
-        plan = plan_run(RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out))
+        with own_folder():
+            settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
+            plan = plan_run(settings)
         typer.echo(write_check_report(read_report(plan.checked)))
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
@@ -176,8 +179,11 @@ def _seed():
 @contextmanager
 def _honest_exit(log_json: bool = False) -> Iterator[None]:
     """Turn our own errors into words and their exit code; anything else is a bug and keeps its traceback."""
+    from crcm_lib.pipeline import faults
+
     try:
-        yield
+        with faults.in_words():
+            yield
     except CrcmError as error:
         typer.echo(str(error), err=True)
         if log_json:

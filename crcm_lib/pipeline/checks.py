@@ -14,6 +14,12 @@ from crcm_lib.schema.results import RESULTS
 
 SCHEMA_VERSION = 1  # of run.json
 
+# `get_ipython().system` and `os.system` are as silent as `!`; `platform.system` asks for a name.
+SHELL = re.compile(
+    r"^\s*(?:!|%%|%sx\b|%system\b)|=\s*!"
+    r"|(?<!platform)\.(?:system|getoutput|popen|run_cell_magic|run_line_magic)\b"
+)
+
 # A thread that fails leaves its cell's status untouched; its traceback on stderr does not.
 HIDDEN_FAILURES = ("Traceback (most recent call last)", "Exception in thread", "Exception ignored in")
 
@@ -54,7 +60,7 @@ def find_bad_tables(folder: Path, name: str) -> list[str]:
 
 
 def find_shell_lines(notebook: nbformat.NotebookNode, name: str) -> list[str]:
-    """List lines whose failure nobody would notice: `!command` and cell magics."""
+    """List lines whose failure nobody would notice: `!command`, cell magics, calls of a shell."""
     return [
         _("{name}.ipynb: {line!r} is a shell line; its failure would go unnoticed. Use the library.").format(
             name=name, line=line.strip()[:40]
@@ -62,7 +68,7 @@ def find_shell_lines(notebook: nbformat.NotebookNode, name: str) -> list[str]:
         for cell in notebook.cells
         if cell.cell_type == "code"
         for line in cell.source.splitlines()
-        if re.match(r"\s*(!|%%|%sx\b|%system\b)", line)
+        if SHELL.search(line)
     ]
 
 

@@ -15,7 +15,7 @@ from papermill.execute import execute_notebook
 from crcm_lib import errors
 from crcm_lib.i18n import _
 from crcm_lib.pipeline.files import save_atomically
-from crcm_lib.pipeline.kernel import KERNEL, Kernel
+from crcm_lib.pipeline.kernel import KERNEL, MAX_OUTPUT, Kernel, OutputError
 
 Listener = Callable[[dict], None]
 
@@ -143,6 +143,9 @@ def execute(job: Job, kernel: Kernel) -> nbformat.NotebookNode:
         if kind is errors.DataError and "source" not in job.parameters:
             kind = errors.RunError  # not the raw input's fault: a notebook before wrote a bad table
         raise kind(_where(job, f"{error.ename}: {_safe(error)}")) from None
+    except OutputError:
+        message = _("more than {size:,} characters of output, stopped. Print less; write a table instead.")
+        raise errors.RunError(_where(job, message.format(size=MAX_OUTPUT))) from None
     except CellTimeoutError:
         message = _("longer than {seconds} s, stopped. Raise --cell-timeout, or give it less data.")
         raise errors.RunError(_where(job, message.format(seconds=job.cell_timeout))) from None

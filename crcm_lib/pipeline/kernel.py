@@ -7,7 +7,6 @@ Python for every notebook, which then imports for two seconds; ours are forked f
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Mapping
@@ -20,24 +19,48 @@ from jupyter_core.utils import run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NotebookExecutionManager
 
-from crcm_lib.errors import RunError
 from crcm_lib.pipeline.kernel_server import KernelServer
+from crcm_lib.pipeline.temporary import OwnedFolder
 
 KERNEL = "python3"
+LONGEST_BASE = 60  # characters; the path of a socket has 107 at most
+OUTPUT_TIMEOUT = 60  # seconds from the end of a cell until the last of its output is here
+MAX_OUTPUT = 5_000_000  # characters of a cell's output: no page could show more
 START_TIMEOUT = 120  # seconds; a kernel starts in 0.2, a loaded machine takes longer
+
+
+class OutputError(Exception):
+    """A cell wrote more than `MAX_OUTPUT` characters."""
 
 
 class Client(PapermillNotebookClient):
     """Executes cells until one fails in any way, and marks the cell that was running then as failed."""
 
+    output_size = 0
+
+    def process_message(self, msg, cell, cell_index):
+        """Take an output of the running cell, unless there is too much of it."""
+        content = msg["content"]
+        self.output_size += len(content.get("text") or "")
+        self.output_size += sum(
+            len(value) for value in content.get("data", {}).values() if isinstance(value, str)
+        )
+        if self.output_size > MAX_OUTPUT:
+            self.task_poll_for_reply.cancel()  # it waits for the end of the cell, which may never come
+            return None
+        return super().process_message(msg, cell, cell_index)
+
     def papermill_execute_cells(self):
         """Execute every cell in its order and raise what the first failing one raises."""
         for number, cell in enumerate(self.nb.cells):
             self.nb_man.cell_start(cell, number)
+            self.output_size = 0
             try:
                 self.execute_cell(cell, number)
             except BaseException:
                 self.nb_man.cell_exception(cell, number)
+                if self.output_size > MAX_OUTPUT:
+                    raise OutputError from None
                 raise
             self.nb_man.cell_complete(cell, number)
 
@@ -66,7 +89,8 @@ class Kernel:
 
     def __init__(self, server: KernelServer, cwd: Path, variables: Mapping[str, str] | None = None):
         base = tempfile.gettempdir()
-        self.home = Path(tempfile.mkdtemp(prefix="crcm-", dir=base if len(base) < 60 else "/tmp"))
+        self.folder = OwnedFolder(Path(base if len(base) < LONGEST_BASE else "/tmp"))
+        self.home = self.folder.path
         self.manager = AsyncKernelManager(
             kernel_name=KERNEL,
             transport="ipc",
@@ -83,8 +107,8 @@ class Kernel:
                 cwd=str(cwd),
                 env={"IPYTHONDIR": str(self.home)} | dict(variables or {}),
             )
-        except RunError:
-            shutil.rmtree(self.home)
+        except BaseException:
+            self.folder.remove()
             raise
         self.process = self.manager.provisioner.process
         self.stopped = False
@@ -97,6 +121,8 @@ class Kernel:
             timeout=cell_timeout,
             startup_timeout=START_TIMEOUT,
             kernel_name=KERNEL,
+            iopub_timeout=OUTPUT_TIMEOUT,
+            force_raise_errors=True,  # whatever a tag says
             record_timing=False,
             log=_silent_log(),
         )
@@ -109,7 +135,7 @@ class Kernel:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.process.pid, signal.SIGKILL)  # a kernel leads its own process group
         self.process.wait()
-        shutil.rmtree(self.home, ignore_errors=True)
+        self.folder.remove()
 
 
 def _silent_log() -> logging.Logger:

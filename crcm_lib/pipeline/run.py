@@ -7,24 +7,24 @@ included. Nor do they have honest statuses after a dead kernel (`execution`), fo
 notebook read and wrote (`sandbox`), or a swap of the report in one step (`publish`).
 """
 
-import errno
-import os
+import contextlib
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from crcm_lib.errors import CrcmError, RunError
+from crcm_lib.errors import CrcmError
 from crcm_lib.i18n import _
+from crcm_lib.pipeline import faults
 from crcm_lib.pipeline.kernel_server import KernelServer
-from crcm_lib.pipeline.settings import RunSettings
+from crcm_lib.pipeline.settings import RunSettings, check_out
+from crcm_lib.pipeline.temporary import own_folder
 from crcm_lib.schema.snapshots import keep_snapshots
 
 if TYPE_CHECKING:
     from crcm_lib.pipeline.plan import Plan
 
 PICTURES = {"CRCM_PICTURES": "svg"}  # a report holds them at any size, stored notebooks as PNG
-CANNOT_WRITE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: None) -> Path:
@@ -44,25 +44,35 @@ def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: 
         2 usage, policy or parameter; 3 the input breaks its contract; 4 a notebook failed; 5 another run
         holds the lock; 6 a gate refused. The earlier report is untouched, byte by byte.
     """
-    # Kernels import what notebooks need while this process imports what runs need.
-    with keep_snapshots(), KernelServer(PICTURES) as server:
+    out = Path(settings.out).resolve()
+    with (
+        faults.in_words(out),
+        own_folder(),
+        keep_snapshots(),
+        KernelServer(PICTURES) as server,  # it imports what notebooks need, this process what runs need
+        contextlib.ExitStack() as stack,
+    ):
+        from crcm_lib.pipeline import reports_folder
         from crcm_lib.pipeline.plan import plan_run
 
-        return _execute(plan_run(settings), server, listener)
+        stack.enter_context(reports_folder.exit_on_signal())
+        # Before the inputs are hashed, which takes long; a plan that fails makes no folder of its own.
+        if is_early := out.is_dir() and not check_out(settings):
+            stack.enter_context(reports_folder.locked(out))
+        plan = plan_run(settings)
+        if not is_early:
+            stack.enter_context(reports_folder.locked(out))
+        return _execute(plan, server, listener)
 
 
 def _execute(plan: "Plan", server: KernelServer, listener: Callable[[dict], None]) -> Path:
-    """Execute a plan in a folder of its own, and publish that."""
+    """Execute a plan in a folder of its own, and publish that; the reports folder is locked."""
     from crcm_lib.pipeline import reports_folder
     from crcm_lib.pipeline.files import short_path
     from crcm_lib.pipeline.publish import finish, publish
     from crcm_lib.pipeline.stages import count_cells, execute_all
 
-    with (
-        reports_folder.locked(plan.out),
-        reports_folder.private_umask() as mask,
-        reports_folder.exit_on_signal(),
-    ):
+    with reports_folder.private_umask() as mask:
         earlier = reports_folder.list_earlier(plan.out) if plan.settings.resume else []
         staging = Path(tempfile.mkdtemp(prefix=f"{reports_folder.STAGING}{plan.key}-", dir=plan.out))
         listener(
@@ -86,8 +96,7 @@ def _explain(error: BaseException, plan: "Plan", partial: Path) -> BaseException
     """Add to an error of ours where its partial work is kept; any other error stays as it is."""
     from crcm_lib.pipeline.files import short_path
 
-    if isinstance(error, OSError) and error.errno in CANNOT_WRITE:
-        error = RunError(f"{short_path(plan.out)}: {os.strerror(error.errno)}")
+    error = faults.explain(error, plan.out) or error
     if not isinstance(error, CrcmError):
         return error
     message = _("Everything up to there is in {folder}.").format(folder=short_path(partial))

@@ -37,7 +37,7 @@ class RunSettings:
 
 def check_parameters(settings: RunSettings) -> None:
     """Refuse parameters that no run can have, all of them at once (UsageError)."""
-    problems = [*_check_out(settings)]
+    problems = check_out(settings)
     if settings.as_of and not _is_day(settings.as_of):
         message = _(
             "--as-of {day!r}: write a day like 2017-12-31, or leave it out for the last day in the data"
@@ -53,13 +53,22 @@ def check_parameters(settings: RunSettings) -> None:
         raise UsageError(list_problems(_("parameters"), problems))
 
 
-def _check_out(settings: RunSettings) -> Iterator[str]:
+def check_out(settings: RunSettings) -> list[str]:
+    """List why nothing can be published in the reports folder."""
+    return [*_find_obstacles(settings)]
+
+
+def _find_obstacles(settings: RunSettings) -> Iterator[str]:
     out = Path(settings.out).resolve()
     nearest = next(place for place in [out, *out.parents] if place.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         yield _("--out {out}: cannot be written to").format(out=settings.out)
     if (out / "latest").exists() and not (out / "latest").is_symlink():
         message = _("--out {out}: holds a file or folder `latest` that is no link of ours; move it")
+        yield message.format(out=settings.out)
+    lock = out / ".lock"
+    if lock.is_symlink() or (lock.exists() and not lock.is_file()):
+        message = _("--out {out}: holds a folder or link `.lock` that is no file of ours; move it")
         yield message.format(out=settings.out)
 
 
