@@ -113,15 +113,17 @@ def verify(
 ) -> None:
     """Prove that a published run is complete and unchanged."""
     with _honest_exit():
+        from crcm_lib.pipeline import seal
         from crcm_lib.pipeline.checks import verify as find_problems
         from crcm_lib.pipeline.plan import locate
 
         folder = locate(run).resolve()
         if problems := find_problems(folder):
             raise GateError(list_problems(run, problems))
-        files = len(json.loads((folder / "run.json").read_text("utf-8"))["artefacts"])
-        message = _("{run}: complete; {count} files are as they were published")
-        typer.echo(message.format(run=folder.name, count=files))
+        record = json.loads((folder / "run.json").read_text("utf-8"))
+        message = _("{run}: complete; {count} files are as they were published; {seal}")
+        count = len(record["artefacts"])
+        typer.echo(message.format(run=folder.name, count=count, seal=seal.describe(record)))
 
 
 def sample(

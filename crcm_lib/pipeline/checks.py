@@ -1,14 +1,17 @@
 """Completeness: what must hold before a run is published, and what `crcm verify` checks again."""
 
+import contextlib
 import json
+import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
 
-from crcm_lib.errors import DataError
+from crcm_lib.errors import CrcmError, DataError
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import files
+from crcm_lib.pipeline import files, seal
 from crcm_lib.schema import tables
 from crcm_lib.schema.results import RESULTS
 
@@ -73,7 +76,10 @@ def find_shell_lines(notebook: nbformat.NotebookNode, name: str) -> list[str]:
 
 
 def verify(folder: Path) -> list[str]:
-    """List what changed in a published run since run.json was written, and what was never complete."""
+    """List what changed in a published run since run.json was written, and what was never complete.
+
+    `seal.describe` says what an empty list proves.
+    """
     try:
         run = json.loads((folder / "run.json").read_text("utf-8"))
         if (version := run.get("schema_version")) != SCHEMA_VERSION:
@@ -81,27 +87,92 @@ def verify(folder: Path) -> list[str]:
                 "run.json has schema_version {version}; this crcm reads {ours}. Use the crcm that wrote it."
             )
             return [message.format(version=version, ours=SCHEMA_VERSION)]
-        promised, names = run["artefacts"], [notebook["name"] for notebook in run["notebooks"]]
+        names = [notebook["name"] for notebook in run["notebooks"]]
+        problems = [*_compare_files(folder, run, names), *_compare_record(folder, run)]
     except FileNotFoundError:
         return [_("run.json is missing: not a published run")]
     except (ValueError, KeyError, TypeError, AttributeError):
         return [_("run.json cannot be read")]
-    present = {name: files.hash_file(path) for name, path in files.list_artefacts(folder).items()}
-    problems = [_("{name}: missing").format(name=name) for name in promised if name not in present]
-    problems += [
-        _("{name}: not part of the run").format(name=name) for name in present if name not in promised
-    ]
-    problems += [
-        _("{name}: changed since it was published").format(name=name)
-        for name in promised
-        if name in present and present[name] != promised[name]
-    ]
     for name in names:
         try:
-            problems += find_incomplete(nbformat.read(folder / f"{name}.ipynb", as_version=4), name)
+            notebook = nbformat.read(folder / f"{name}.ipynb", as_version=4)
+            problems += find_incomplete(notebook, name)
         except FileNotFoundError:
             problems.append(_("{name}.ipynb: missing").format(name=name))
         except (ValueError, AttributeError, nbformat.ValidationError):
             problems.append(_("{name}.ipynb: cannot be read").format(name=name))
         problems += find_bad_tables(folder, name)
-    return problems
+    return list(dict.fromkeys(problems))
+
+
+def _compare_files(folder: Path, run: dict, names: list[str]) -> Iterator[str]:
+    """Yield what is missing, changed, added, linked, or open to others than the owner."""
+    promised = run["artefacts"] | run.get("stages", {})
+    records = {f"{files.RECORDS}/{name}.json" for name in names}
+    known = {*promised, *records, "run.json"}
+    folders = {parent.as_posix() for name in known for parent in Path(name).parents}
+    present = {path.relative_to(folder).as_posix(): path for path in sorted(folder.rglob("*"))}
+    for name in promised:
+        if name not in present:
+            yield _("{name}: missing").format(name=name)
+        elif not present[name].is_symlink() and files.hash_file(present[name]) != promised[name]:
+            yield _("{name}: changed since it was published").format(name=name)
+    for name, path in present.items():
+        if path.is_symlink():
+            yield _("{name}: a link, where the run has none").format(name=name)
+        elif name not in (folders if path.is_dir() else known):
+            yield _("{name}: not part of the run").format(name=name)
+    for path in files.list_private(folder):
+        if not path.is_symlink() and path.stat().st_mode & 0o077:
+            name = path.relative_to(folder).as_posix()
+            yield _("{name}: others than the owner may read it; run chmod go= on it").format(name=name)
+
+
+def _compare_record(folder: Path, run: dict) -> Iterator[str]:
+    """Yield what run.json says otherwise than the run's own files, its name and its seal."""
+    evidence, key = run["evidence"], files.hash_content(run["evidence"])[:8]
+    if (
+        run["run"] != f"{run['source']}-{run['as_of'] or 'undated'}-{key}"
+        or run["parameters"] != evidence["parameters"]
+    ):
+        yield _("run.json: source, day, parameters or hashes of the inputs are not those of this run")
+    if {notebook["name"] for notebook in run["notebooks"]} != evidence["notebooks"].keys():
+        yield _("run.json: other notebooks than the run had")
+    about = {}
+    with contextlib.suppress(OSError, ValueError):
+        about = json.loads((folder / "about.json").read_text("utf-8"))
+        if any(about.get(name, run[name]) != run[name] for name in ("source", "title", "as_of")):
+            yield _("run.json: another source, title or day than about.json")
+    for notebook in run["notebooks"]:
+        if not _is_its_headline(folder, notebook):
+            message = _("run.json: another headline than {name}.ipynb has")
+            yield message.format(name=notebook["name"])
+    if not _is_its_index(folder, run):
+        yield _("index.html: says something else than run.json")
+    yield from seal.find_problems(run, is_synthetic=about.get("synthetic", False))
+
+
+def _is_its_index(folder: Path, run: dict) -> bool:
+    """Whether index.html is what run.json and the tables give; another release would write it otherwise."""
+    from crcm_lib.pipeline.evidence import hash_code
+    from crcm_lib.reporting import pages
+
+    known = run["evidence"]["code"] == hash_code()
+    if not known or run["evidence"].get("language") != os.environ.get("CRCM_LANGUAGE", "en"):
+        return True
+    summary = {name: value for name, value in run.items() if name not in ("evidence", "artefacts", "stages")}
+    try:
+        return (folder / "index.html").read_text("utf-8") == pages.render_index(folder, summary)
+    except (CrcmError, OSError, ValueError):
+        return True  # a damaged page or table is told elsewhere
+
+
+def _is_its_headline(folder: Path, entry: dict) -> bool:
+    """Whether run.json gives a notebook's own headline; that the notebook is missing is told elsewhere."""
+    from crcm_lib.reporting import pages
+
+    try:
+        notebook = nbformat.read(folder / f"{entry['name']}.ipynb", as_version=4)
+        return pages.headline(notebook) == entry["headline"]
+    except (OSError, ValueError, AttributeError, nbformat.ValidationError):
+        return True

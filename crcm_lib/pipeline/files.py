@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crcm_lib.schema.tables import ROOT
 
+RECORDS = ".stages"  # of the notebooks that a run has executed
 DATA = ("clean", "tables", "models", "exports")  # a run's private folders: they hold rows with ids
 
 
@@ -35,8 +36,12 @@ def hash_content(content) -> str:
     >>> hash_content({"a": 1, "b": 2}) == hash_content({"b": 2, "a": 1})
     True
     """
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def canonical_json(content) -> str:
+    """Return JSON that is the same for equal content, whatever the order of its keys."""
+    return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
 def list_artefacts(folder: Path) -> dict[str, Path]:
@@ -48,6 +53,17 @@ def list_artefacts(folder: Path) -> dict[str, Path]:
         for name, path in sorted(named.items())
         if name != "run.json" and not any(part.startswith(".") for part in Path(name).parts)
     }
+
+
+def list_records(folder: Path) -> dict[str, Path]:
+    """Return the records of a run's stages: path inside the run -> file."""
+    return {path.relative_to(folder).as_posix(): path for path in sorted((folder / RECORDS).glob("*.json"))}
+
+
+def list_private(folder: Path) -> list[Path]:
+    """Return the folders and files of a run that only its owner may read."""
+    tops = [folder / name for name in (*DATA, RECORDS) if (folder / name).exists()]
+    return [path for top in tops for path in [top, *sorted(top.rglob("*"))]]
 
 
 def protect(folder: Path, mask: int) -> None:

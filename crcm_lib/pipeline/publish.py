@@ -15,10 +15,12 @@ from crcm_lib.errors import GateError, list_problems
 from crcm_lib.features import decision_inputs
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import checks, files, leak_check
-from crcm_lib.pipeline.evidence import check_unchanged
+from crcm_lib.pipeline.evidence import check_unchanged, describe
 from crcm_lib.pipeline.plan import Plan
 from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
+from crcm_lib.pipeline.seal import seal
 from crcm_lib.pipeline.stages import Stage
+from crcm_lib.privacy import load_key
 from crcm_lib.reporting.text import data_quality
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
@@ -42,11 +44,13 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
         raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))
     artefacts = {name: files.hash_file(path) for name, path in files.list_artefacts(staging).items()}
-    record = summary | {"evidence": plan.evidence, "artefacts": artefacts}
+    stages = {name: files.hash_file(path) for name, path in files.list_records(staging).items()}
+    record = summary | {"evidence": plan.evidence, "artefacts": artefacts, "stages": stages}
+    record = seal(record, load_key(describe(plan.source)))
     files.save_atomically(json.dumps(record, indent=1, ensure_ascii=False) + "\n", staging / "run.json")
+    files.protect(staging, mask)
     if problems := checks.verify(staging):
         raise GateError(list_problems(run_id, problems))
-    files.protect(staging, mask)
     files.fsync(*staging.rglob("*"), staging)
     return run_id
 

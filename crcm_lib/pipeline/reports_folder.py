@@ -21,12 +21,11 @@ from filelock import FileLock, Timeout
 from crcm_lib.errors import LockedError
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import sandbox
-from crcm_lib.pipeline.files import save_atomically, short_path
+from crcm_lib.pipeline.files import RECORDS, save_atomically, short_path
 from crcm_lib.pipeline.plan import Plan
 from crcm_lib.schema import tables
 
 STAGING, REPLACED = ".staging-", ".replaced-"
-RECORDS = ".stages"  # of the notebooks that a run has executed
 
 
 @contextlib.contextmanager

@@ -24,6 +24,7 @@ from crcm_lib.pipeline import checked_inputs, checks, sandbox, schedule
 from crcm_lib.pipeline.execution import Job, Listener, execute
 from crcm_lib.pipeline.files import (
     DATA,
+    RECORDS,
     hash_content,
     hash_file,
     list_artefacts,
@@ -33,7 +34,7 @@ from crcm_lib.pipeline.files import (
 from crcm_lib.pipeline.kernel import Kernel
 from crcm_lib.pipeline.kernel_server import KernelServer
 from crcm_lib.pipeline.plan import Notebook, Plan
-from crcm_lib.pipeline.reports_folder import RECORDS, read_as_of, replace_paths
+from crcm_lib.pipeline.reports_folder import read_as_of, replace_paths
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,19 @@ def load_key(about: About) -> bytes:
     return _read_key(path)
 
 
+def find_present_key() -> bytes | None:
+    """The secret key, if there is one; none is made."""
+    if named := os.environ.get("CRCM_KEY_FILE"):
+        return _read_key(Path(named))
+    path = ROOT / ".crcm" / "key"
+    return _read_key(path) if path.exists() else None
+
+
+def name_key(key: bytes) -> str:
+    """What tells a key from another, but not the key."""
+    return keyed_hash(key, "with which key")[:DIGITS]
+
+
 def pseudonymise(ids: Iterable[str], about: About) -> list[str]:
     """One pseudonym per id, in order: equal for equal ids and keys, and not reversible without the key.
 
