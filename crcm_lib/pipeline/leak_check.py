@@ -1,4 +1,4 @@
-"""The privacy gate: no raw id, e-mail address or phone number on a page or in an executed notebook."""
+"""The privacy gate: nothing that `privacy.identifiers` finds is on a page or in an executed notebook."""
 
 import json
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 
 from crcm_lib.i18n import _
-from crcm_lib.privacy import find_identifiers
+from crcm_lib.privacy.identifiers import FRACTION, find_identifiers
 
 PSEUDONYM = re.compile(r"\bC-[0-9A-Z]{6,}\b")
 TABLE = re.compile(r"<table.*?</table>", re.S | re.I)
@@ -18,7 +18,6 @@ MACHINERY = re.compile(
     r"<style.*?</style>|<script.*?</script>|<meta[^>]*>|data:[\w/+.-]+;base64,[\w+/=]+", re.S
 )
 SVG_WORDS = re.compile(r"<!--(.*?)-->", re.S)  # matplotlib draws letters as paths, and says them here
-FRACTION = re.compile(r"(?<!\w)(\d+)[.,]\d[\d.,]*")  # 0.00123 does not speak of customer 00123
 
 
 def read_ids(folder: Path) -> set[str]:
@@ -54,8 +53,8 @@ def find_leaks(folder: Path, ids: set[str]) -> list[str]:
 
     Three searches:
 
-    - e-mail addresses, phone numbers, and ids like no number and no word (`is_distinctive`): anywhere, the
-      words of an SVG picture included;
+    - e-mail addresses, numbers of phones, id cards, bank cards, accounts and cars, and ids like no number and
+      no word (`is_distinctive`): anywhere, the words of an SVG picture included;
     - numbers that are ids: where the text says `customer_id: 18287`;
     - every id: a table with a column `customer_id` must hold pseudonyms.
 
@@ -68,14 +67,15 @@ def find_leaks(folder: Path, ids: set[str]) -> list[str]:
     problems = []
     for place, text in texts.items():
         identifiers = find_identifiers(text, distinctive & suspects) if suspects else []
-        named = ids.intersection(NAMED_ID.findall(text))
+        named = ids.intersection(NAMED_ID.findall(FRACTION.sub(r"\1", text)))
         tables = [table for table in TABLE.findall(text) if ID_HEADING.search(table)]
         bare = [table for table in tables if len(PSEUDONYM.findall(table)) < table.count("<tr") - 1]
         if identifiers or named:
             problems.append(
-                _("{place}: {count} raw id(s), e-mail address(es) or phone number(s)").format(
-                    place=place, count=len({*identifiers, *named})
-                )
+                _(
+                    "{place}: {count} raw id(s), e-mail address(es), or numbers of phones, cards, accounts "
+                    "or cars"
+                ).format(place=place, count=len({*identifiers, *named}))
             )
         if bare:
             problems.append(
@@ -88,11 +88,11 @@ def _read_texts(folder: Path) -> Iterator[tuple[str, str]]:
     """Yield place and text of each page and notebook cell, without pictures, styles and decimals."""
     for file in sorted([*folder.glob("*.html"), folder / "about.json"]):
         if file.exists():
-            yield file.name, FRACTION.sub(r"\1", MACHINERY.sub(" ", file.read_text("utf-8")))
+            yield file.name, MACHINERY.sub(" ", file.read_text("utf-8"))
     for file in sorted(folder.glob("*.ipynb")):
         for number, cell in enumerate(json.loads(file.read_text("utf-8"))["cells"], 1):
             where = _("{file}, cell {number} from the top").format(file=file.name, number=number)
-            yield where, FRACTION.sub(r"\1", MACHINERY.sub(" ", _read_cell(cell)))
+            yield where, MACHINERY.sub(" ", _read_cell(cell))
 
 
 def _read_cell(cell: dict) -> str:

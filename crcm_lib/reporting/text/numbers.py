@@ -16,8 +16,8 @@ FORMATS = {
     "count": ",.0f",  # of things
     "units": ",.0f",  # an amount of money, in whole units of the currency
     "cents": ",.2f",  # an amount of money
-    "share": ".1%",  # of 0…1
-    "change": "+.1%",  # relative
+    "share": ",.1%",  # of 0…1
+    "change": "+,.1%",  # relative
     "days": ",.0f",  # a duration
     "number": ",.2f",  # any other
     "points": ",.1f",  # of a score
