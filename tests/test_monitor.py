@@ -417,6 +417,35 @@ def measure(engine, given: pd.DataFrame) -> pd.DataFrame:
     return check(shown, "action_effects")
 
 
+def publish(engine, given: pd.DataFrame) -> pd.DataFrame:
+    waves = outcomes.follow_arms(engine, given, as_of="2025-12-31")
+    return outcomes.hide_small_actions(outcomes.compare_arms(waves, seed=0), waves, at_least=5)
+
+
+def test_the_label_of_an_action_for_few_is_not_shown(shop):
+    few = arms(("T0", "call Ms Zhang of 12 Harbour Road", "treatment"), ("T1", "visit", "treatment"))
+    shown = publish(shop, pd.concat([treat(30, 30), few]))
+    assert set(shown["action"]) == {"call", "small_groups"}
+    assert len(shown) == 4  # one row for each outcome
+    small = shown[shown["action"] == "small_groups"]
+    assert small.drop(columns=["action", "outcome", "verdict"]).isna().all(axis=None)
+    assert "(small groups)" in set(monitoring.write_verdicts(shown)["action"])
+
+
+def test_a_mean_that_one_customer_makes_is_not_shown(shop):
+    shown = publish(shop, treat(30, 30)).set_index("outcome")
+    assert shown.loc["spend", "treated_mean"] > 0
+    shop.execute("update transactions set amount = 90000 where customer_id = 'T3'")
+    giant = publish(shop, treat(30, 30)).set_index("outcome")
+    assert giant.loc["spend", ["treated_mean", "control_mean", "difference", "low", "high"]].isna().all()
+    assert giant.loc["bought_again"].equals(shown.loc["bought_again"])
+    assert giant.attrs["hidden"] > 0
+
+
+def test_without_earlier_actions_there_is_nothing_to_hide(shop):
+    assert publish(shop, arms()).empty
+
+
 def test_without_a_control_group_nothing_is_said_of_an_effect(engine):
     shown = measure(engine, arms(("many", "call", "treatment")))
     assert set(shown["verdict"]) == {"no_controls"}

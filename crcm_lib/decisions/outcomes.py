@@ -10,6 +10,7 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.features.customers import spend_between
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS
 from crcm_lib.permutation import compare_means
+from crcm_lib.privacy import MAX_DOMINANT_SHARE, SMALL_GROUPS
 from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import LEVEL, Comparison, Estimate, compare_shares, holm, student, wilson
 
@@ -226,6 +227,36 @@ def compare_arms(followed: pd.DataFrame, *, seed: int) -> pd.DataFrame:
     ]
     judged = _judge(pd.DataFrame(rows, columns=columns), ["action"], ("higher", "lower"))
     return judged.astype({"treated": "int64", "controls": "int64"})
+
+
+def hide_small_actions(effects: pd.DataFrame, followed: pd.DataFrame, *, at_least: int) -> pd.DataFrame:
+    """The table `action_effects` as people may see it, but for small arms, which `hide_small` hides.
+
+    Parameters
+    ----------
+    effects, followed
+        From `compare_arms` and from `follow_arms`.
+    at_least
+        Actions of fewer customers are one, `SMALL_GROUPS`, without numbers: the label of an action that was
+        taken for hardly anybody can name them. Of spend, the numbers are missing too where one customer
+        brings more than `MAX_DOMINANT_SHARE` of an arm's.
+    """
+    numbers = ["treated", "controls", "treated_mean", "control_mean", *COMPARED, "p_adjusted"]
+    numbers = [name for name in numbers if name in effects]
+    customers = followed.groupby("action")["customer_id"].nunique()
+    few = effects["action"].map(customers).fillna(0) < at_least
+    shown = effects.astype(dict.fromkeys(numbers, "float64"))
+    folded = shown[few].drop_duplicates("outcome").assign(action=SMALL_GROUPS, verdict="too_few")
+    folded[numbers] = np.nan
+    arms = followed.groupby(["action", "arm"])["spend"].agg(["max", "sum"])
+    largest = (arms["max"] / arms["sum"].where(arms["sum"] > 0)).groupby("action").max()
+    dominated = (shown["outcome"] == "spend") & (shown["action"].map(largest) > MAX_DOMINANT_SHARE)
+    money = shown.columns.intersection(["treated_mean", "control_mean", *COMPARED])
+    hidden = int(shown.loc[dominated & ~few, money].notna().to_numpy().sum())
+    shown.loc[dominated, money] = np.nan
+    shown = pd.concat([part for part in (shown[~few], folded) if len(part)] or [shown], ignore_index=True)
+    shown.attrs["hidden"] = hidden
+    return shown
 
 
 def _compare_arms(waves: pd.DataFrame, outcome: str, claims: int, seed: int) -> dict[str, object]:

@@ -7,6 +7,7 @@ import pandas as pd
 from crcm_lib.decisions.outcomes import tier_order_verdict
 from crcm_lib.decisions.tier_moves import Movement
 from crcm_lib.i18n import _
+from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 
@@ -112,7 +113,7 @@ def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
     verdicts = compared["verdict"].replace(_verdicts()).mask(counted, _("within chance once all are counted"))
     p = write_rows(compared, lambda row: write(row["p_adjusted"], "p"))
     words = compared.assign(**written, p_adjusted=p, verdict=verdicts).drop(columns="p")
-    return words.replace({"outcome": outcomes})
+    return words.replace({"outcome": outcomes, "action": {SMALL_GROUPS: _("(small groups)")}})
 
 
 def caption_order(pairs: pd.DataFrame, currency: str) -> str:
