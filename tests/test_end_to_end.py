@@ -81,6 +81,24 @@ def test_who_objects_to_profiling_is_in_no_table_of_the_run(sample_run):
     assert "object to profiling" in (sample_run / "index.html").read_text("utf-8")
 
 
+@pytest.mark.slow
+def test_the_others_results_are_as_if_who_objects_had_never_been_a_customer(sample_run, tmp_path):
+    asked = pd.read_csv(ROOT / "data/sample/consents.csv", dtype="str").query("purpose == 'profiling'")
+    last = asked.sort_values("date").groupby("customer_id")["status"].last()
+    objecting = set(last.index[last == "refused"])
+    for path in (ROOT / "data/sample").glob("*.csv"):
+        first, *lines = path.read_text("utf-8").splitlines(keepends=True)
+        place = first.strip().split(",").index("customer_id")
+        kept = [line for line in lines if line.split(",")[place] not in objecting]
+        (tmp_path / path.name).write_text(first + "".join(kept), "utf-8")
+    description = (ROOT / "data/sources/sample.yaml").read_text("utf-8").replace("../sample/", "")
+    (tmp_path / "sample.yaml").write_text(description, "utf-8")
+    other = run(RunSettings(source=str(tmp_path / "sample.yaml"), out=str(tmp_path / "out")))
+    for path in [*sample_run.glob("tables/*.parquet"), *sample_run.glob("models/*.json")]:
+        if path.stem not in OF_FILES:
+            assert path.read_bytes() == (other / path.parent.name / path.name).read_bytes(), path.name
+
+
 TINY = {
     "one day": "All purchases are of one day",
     "two customers": "Fewer than 5 customers have bought",
