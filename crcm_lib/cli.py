@@ -41,6 +41,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("Run the notebooks on a source and publish their report."))(run)
     app.command(help=_("Check a source and a policy; run nothing."))(check)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
+    app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
     app.command(help=_("Simulate the synthetic company and write its input tables."))(sample)
     app.command(help=_("Execute the committed notebooks again, in place, and renew the golden tables."))(
         refresh
@@ -124,6 +125,27 @@ def verify(
         message = _("{run}: complete; {count} files are as they were published; {seal}")
         count = len(record["artefacts"])
         typer.echo(message.format(run=folder.name, count=count, seal=seal.describe(record)))
+
+
+def purge(
+    older_than: Annotated[
+        int,
+        typer.Option(
+            min=0, help=_("Days between a run's last day and that of the newest run of its source.")
+        ),
+    ],
+    out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
+) -> None:
+    """Remove old runs, and what failed and killed ones left."""
+    with _honest_exit():
+        from crcm_lib.pipeline.purge import purge as remove
+
+        removed = remove(Path(out).resolve(), older_than)
+        for each in removed:
+            message = _("removed {name}: {files} files, {bytes:,} bytes")
+            typer.echo(message.format(name=each.name, files=each.files, bytes=each.bytes))
+        message = _("{out}: {count} folder(s) removed; copies made elsewhere are not known here")
+        typer.echo(message.format(out=out, count=len(removed)))
 
 
 def sample(

@@ -56,7 +56,7 @@ def test_bare_crcm_prints_help_and_loads_nothing_heavy():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert "Usage: crcm" in done.stdout + done.stderr
     assert "loaded: []" in done.stdout
-    for command in ("run", "check", "verify", "sample", "refresh"):
+    for command in ("run", "check", "verify", "purge", "sample", "refresh"):
         assert command in done.stdout + done.stderr
 
 
