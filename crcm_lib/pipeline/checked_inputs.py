@@ -9,6 +9,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from crcm_lib.ingest.cleaning import check
@@ -39,8 +40,7 @@ def check_inputs(source: Source, as_of: str, out: Path) -> tuple[list[dict], Pat
     with contextlib.suppress(OSError):
         if (folder / KEY).read_text("utf-8") == key:
             return inputs, folder
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{source.name}-", dir=folder.parent) as draft:
+    with _made_with_parents(folder.parent), tempfile.TemporaryDirectory(dir=folder.parent) as draft:
         report = check(source, draft, as_of=as_of)
         Path(draft, REPORT).write_text(json.dumps(report, ensure_ascii=False), "utf-8")
         Path(draft, KEY).write_text(key, "utf-8")
@@ -48,6 +48,18 @@ def check_inputs(source: Source, as_of: str, out: Path) -> tuple[list[dict], Pat
         os.rename(draft, folder)
         Path(draft).mkdir()  # so that the temporary folder can be removed
     return inputs, folder
+
+
+@contextlib.contextmanager
+def _made_with_parents(folder: Path) -> Iterator[None]:
+    """A private folder, made with the one above it; both go again if they stay empty."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+            folder.parent.rmdir()
 
 
 def read_report(folder: Path) -> list[dict]:

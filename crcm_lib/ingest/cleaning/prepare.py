@@ -85,7 +85,9 @@ class PreparedPart:
         header = list(self.raw.columns)
         mark = next((mark for mark in ",;\t|" if len(header) == 1 and mark in header[0]), "")
         hint = _(" The header is one piece with {mark!r} in it; declare delimiter.").format(mark=mark)
-        return unknown_name(_("column"), column, safe_names(self.columns, header)) + (hint if mark else self.raw.hint and f" {self.raw.hint}")
+        return unknown_name(_("column"), column, safe_names(self.columns, header)) + (
+            hint if mark else self.raw.hint and f" {self.raw.hint}"
+        )
 
     def locate(self, column: str) -> tuple[RawTable, File, str]:
         """Where a column comes from: its raw table, how that is written, and the column's name in SQL."""
