@@ -142,6 +142,20 @@ def test_a_record_in_the_place_of_the_header_is_never_printed(store):
     assert "Xiaoming" not in said
 
 
+@pytest.mark.parametrize("mark", [",", ";", "\t", " "])
+def test_a_record_in_the_place_of_the_header_is_not_listed_as_columns(store, mark):
+    record = mark.join(["CANARY7731", "2024-03-05", "Xiaoming", "12.50"])
+    said = store.write([record.replace("31", "32")], header=record).refused()
+    assert "unknown column 'id'" in said
+    assert "The first line seems to be a record: declare `header: false` and `names: [...]`" in said
+    assert not any(value in said for value in ("CANARY", "7731", "Xiaoming", "12.50", "2024"))
+
+
+def test_an_unknown_column_is_told_with_the_line_of_the_header(store):
+    said = store.write(["id,when,item,price", *GOOD], header="Sales of January").refused()
+    assert "Known: Sales of January. Line 2 seems to be the header: `skip_lines: 1`." in said
+
+
 @pytest.mark.parametrize(
     ("header", "shown"),
     [

@@ -3,10 +3,11 @@
 from collections.abc import Collection
 from dataclasses import replace
 
-from crcm_lib.errors import DataError, unknown_name
+from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import FillDown
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
+from crcm_lib.ingest.sources.headers import describe_unknown_column
 from crcm_lib.ingest.sources.readers import RawTable
 from crcm_lib.ingest.sources.text import is_total_sql
 from crcm_lib.schema.engine import Engine
@@ -18,7 +19,7 @@ def fill_down(engine: Engine, raw: RawTable, fill: FillDown) -> RawTable:
     """A raw table whose empty fields hold what stands above them; lines of totals stay as they are."""
     for column in [*fill.columns, *([fill.within] if fill.within else [])]:
         if column not in raw.columns:
-            raise DataError(f"fill_down: {unknown_name(_('column'), column, raw.columns)}")
+            raise DataError(f"fill_down: {describe_unknown_column(column, raw.columns, raw.hint)}")
     within = f", {sql_identifier(fill.within)}" if fill.within else ""
     window = f"(partition by _file{within} order by _record rows unbounded preceding)"
     texts = [sql_identifier(column) for column, kind in raw.columns.items() if kind == "VARCHAR"]

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 
 import duckdb
 
-from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.fill_down import fill_down, find_heads
 from crcm_lib.ingest.sources import expressions, number_formats, time_formats
@@ -19,7 +18,7 @@ from crcm_lib.ingest.sources.expression_sql import (
     sql_identifier,
 )
 from crcm_lib.ingest.sources.expressions import ExpressionError, Node
-from crcm_lib.ingest.sources.headers import safe_names
+from crcm_lib.ingest.sources.headers import describe_unknown_column
 from crcm_lib.ingest.sources.readers import RawTable, read_raw
 from crcm_lib.ingest.sources.text import find_odd_blanks
 from crcm_lib.schema.columns import Column
@@ -85,9 +84,8 @@ class PreparedPart:
         header = list(self.raw.columns)
         mark = next((mark for mark in ",;\t|" if len(header) == 1 and mark in header[0]), "")
         hint = _(" The header is one piece with {mark!r} in it; declare delimiter.").format(mark=mark)
-        return unknown_name(_("column"), column, safe_names(self.columns, header)) + (
-            hint if mark else self.raw.hint and f" {self.raw.hint}"
-        )
+        said = describe_unknown_column(column, self.columns, self.raw.hint)
+        return said + (hint if mark else "")
 
     def locate(self, column: str) -> tuple[RawTable, File, str]:
         """Where a column comes from: its raw table, how that is written, and the column's name in SQL."""
@@ -192,7 +190,7 @@ def _prepare_lookup(
         ("file", list(lookup.keys), prepared.columns),
     ):
         prepared.problems += [
-            f"lookups.{name}: {file}: {unknown_name(_('column'), column, columns)}"
+            f"lookups.{name}: {file}: {describe_unknown_column(column, columns)}"
             for column in keys
             if column not in columns
         ]

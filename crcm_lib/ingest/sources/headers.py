@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from crcm_lib.errors import DataError
+from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.description import File
 
@@ -112,7 +112,26 @@ def safe_names(names: Iterable[str], header: Iterable[str] = ()) -> list[str]:
 
 def is_record(header: Iterable[str]) -> bool:
     """Whether a header holds values, so that it is the first record of a file without a header."""
-    return any(_is_value(name) for name in header)
+    header = list(header)
+    marks = r"[,;|\t]" if len(header) > 1 else r"[,;|\s]"  # one name alone may be a line that was not split
+    return any(_is_value(piece) for name in header for piece in re.split(marks, name))
+
+
+def describe_unknown_column(column: str, columns: Iterable[str], hint: str = "") -> str:
+    """Say that a file has no such column, which it has, and where its header may be; no value is printed.
+
+    Parameters
+    ----------
+    columns
+        The columns of the file.
+    hint
+        From `read_header`.
+    """
+    columns = list(columns)
+    said = [unknown_name(_("column"), column, safe_names(columns))]
+    if is_record(columns):
+        said.append(_("The first line seems to be a record: declare `header: false` and `names: [...]`."))
+    return " ".join([*said, *([hint] if hint else [])])
 
 
 def _is_value(text: str) -> bool:
