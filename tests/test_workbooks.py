@@ -126,6 +126,13 @@ def test_an_error_cell_is_missing_and_is_remarked(store):
     assert remarks == ["log.xlsx: 2 error cells (#DIV/0! 1, #N/A 1) are read as missing, the first at A2"]
 
 
+def test_error_cells_are_named_where_missing_values_stop_the_run(store):
+    rows = [[f"K{n}" if n % 2 else "#N/A", datetime(2024, 1, 5), "mug", 4.5] for n in range(40)]
+    said = save(store, [["id", "when", "item", "price"], *rows]).refused()
+    assert "customer_id missing: 20 of 40 records" in said
+    assert "20 error cells (#N/A 20) are read as missing, the first at A2." in said
+
+
 @pytest.mark.parametrize("kind", ["e", "str"])
 def test_an_error_of_a_formula_is_missing_too(book, kind):
     path = book(HEAD + row(cell("<f>VLOOKUP(1,2,3)</f><v>#N/A</v>", kind), cell("<v>2</v>")))

@@ -145,8 +145,13 @@ def _describe(engine: Engine, prepared: PreparedPart, aside: SetAside, limit: fl
         record=aside.record,
         file=aside.file,
         forms=_describe_forms(engine, prepared, aside.rule),
-        cure=" ".join([*(f"{note}." for note in prepared.raw.remarks), _describe_cure(aside)]),
+        cure=" ".join([*_describe_files(prepared, aside.rule), _describe_cure(aside)]),
     )
+
+
+def _describe_files(prepared: PreparedPart, rule: str) -> list[str]:
+    """What was met in the files that may explain missing values, such as cells that hold errors."""
+    return [f"{remark}." for remark in prepared.raw.remarks] if rule.endswith(" missing") else []
 
 
 def _describe_cure(aside: SetAside) -> str:
