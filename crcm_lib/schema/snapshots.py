@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -13,32 +14,34 @@ VARIABLE = "CRCM_SNAPSHOTS"
 
 @contextmanager
 def keep_snapshots() -> Iterator[Path]:
-    """The folder for this process and those it starts from here on; who makes it removes it at the end."""
-    if (found := _find_folder()) is not None:
-        yield found
+    """Name the folder for this process and those it starts from here on, and remove it at the end.
+
+    It is made when it is first needed, so that a run without a server that is killed leaves nothing behind.
+    """
+    if named := os.environ.get(VARIABLE):
+        yield Path(named)
         return
-    folder = tempfile.mkdtemp(prefix="crcm-snapshots-")  # for the owner only
-    os.environ[VARIABLE] = folder
+    folder = _name_folder()
     try:
-        yield Path(folder)
+        yield folder
     finally:
         del os.environ[VARIABLE]
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def snapshot_folder() -> Path:
-    """The folder; where nobody keeps one, one that lasts as long as this process."""
-    if (found := _find_folder()) is not None:
-        return found
-    folder = tempfile.mkdtemp(prefix="crcm-snapshots-")
-    os.environ[VARIABLE] = folder
-    atexit.register(_remove_own, folder, os.getpid())
-    return Path(folder)
+    """The folder, made if need be; where nobody keeps one, it lasts as long as this process."""
+    if not (named := os.environ.get(VARIABLE)):
+        named = str(_name_folder())
+        atexit.register(_remove_own, named, os.getpid())
+    Path(named).mkdir(mode=0o700, exist_ok=True)  # for the owner only
+    return Path(named)
 
 
-def _find_folder() -> Path | None:
-    named = os.environ.get(VARIABLE, "")
-    return Path(named) if named and Path(named).is_dir() else None
+def _name_folder() -> Path:
+    folder = Path(tempfile.gettempdir()) / f"crcm-snapshots-{secrets.token_hex(8)}"
+    os.environ[VARIABLE] = str(folder)
+    return folder
 
 
 def _remove_own(folder: str, process: int) -> None:
