@@ -1,10 +1,13 @@
 """The accounts of records and money add up, and quality counts what it says."""
 
+from unittest.mock import patch
+
 from fixtures.store import COLUMNS, GOOD, HEADER, Store, clean_rows, rules_by_record
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
+from crcm_lib.ingest.sources import text_files
 from crcm_lib.reporting.text.data_quality import write_counts
 from crcm_lib.schema import tables
 from crcm_lib.schema.inputs import INPUTS
@@ -71,7 +74,8 @@ FIELD = st.one_of(
             "a\nb",
         ]
     ),
-    st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=5),
+    # A NUL character stops the run.
+    st.text(st.characters(codec="utf-8", exclude_categories=("Cs",), exclude_characters="\0"), max_size=5),
 )
 
 
@@ -107,9 +111,9 @@ def as_csv(rows) -> str:
 def test_the_accounts_add_up_and_the_fast_reader_agrees_with_the_exact_one(tmp_path_factory, rows):
     store = Store(tmp_path_factory.mktemp("random"))
     (store.folder / "log.csv").write_text(as_csv(rows), encoding="utf-8", newline="")
-    (store.folder / "other.csv").write_text("a line to skip\n" + as_csv(rows), encoding="utf-8", newline="")
     fast = store.part(decimal=".", number_format="scientific").tolerate(*RULES).clean("fast")
-    exact = store.part(path="other.csv", skip_lines=1).clean("exact")
+    with patch.object(text_files, "parse_regular", return_value=None):
+        exact = store.clean("exact")
     assert clean_rows(fast) == clean_rows(exact)
     assert rules_by_record(fast) == rules_by_record(exact)
     expected = len(GOOD) + sum(1 for row in rows if row != [""])
