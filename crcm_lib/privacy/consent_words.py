@@ -117,33 +117,47 @@ def match_ids(given: Iterable[str], known: Iterable[str]) -> pd.DataFrame:
     `given`, `customer_id`, `is_certain` (it means one customer only), a row per pair; no row for an id that
     means nobody.
     """
-    wanted, customers = pd.Index(given).unique(), pd.Index(known).unique()
+    wanted, customers = _list_unique(given), _list_unique(known)
     pairs = _pair(wanted, customers, _fold_signs)
-    rest = wanted.difference(pd.Index(pairs["given"]))
+    rest = pairs.loc[pairs["customer_id"].isna(), "given"]
+    pairs = pairs.dropna()
     if len(rest):
-        pairs = pd.concat([pairs, _pair(rest, customers, _fold_id)], ignore_index=True)
+        pairs = pd.concat([pairs, _pair(rest, customers, _fold_id).dropna()], ignore_index=True)
     exact = pairs["given"] == pairs["customer_id"]
     alone = ~pairs["given"].duplicated(keep=False)
     return pairs.assign(is_certain=exact | alone)
 
 
-def _pair(given: pd.Index, known: pd.Index, fold: Callable[[str], str]) -> pd.DataFrame:
-    ours = pd.DataFrame({"customer_id": known, "folded": [fold(each) for each in known]}, dtype="str")
-    theirs = pd.DataFrame({"given": given, "folded": [fold(each) for each in given]}, dtype="str")
-    pairs = theirs[theirs["folded"] != ""].merge(ours, on="folded")
-    return pairs[["given", "customer_id"]].reset_index(drop=True)
+def _list_unique(ids: Iterable[str]) -> pd.Series:
+    series = ids if isinstance(ids, pd.Series) else pd.Series(list(ids))
+    return series.astype("str").drop_duplicates().reset_index(drop=True)
 
 
-def _fold_signs(text: str) -> str:
-    if text.isascii() and text.isalnum():
-        return text  # nearly every id; a million of the others take three seconds
+def _pair(given: pd.Series, known: pd.Series, fold: Callable[[pd.Series], pd.Series]) -> pd.DataFrame:
+    """Every `given` with each `customer_id` that is folded to the same; missing where there is none."""
+    theirs = pd.DataFrame({"given": given, "folded": fold(given)})
+    ours = pd.DataFrame({"customer_id": known, "folded": fold(known)})
+    return theirs.merge(ours[ours["folded"] != ""], on="folded", how="left")[["given", "customer_id"]]
+
+
+def _fold_signs(ids: pd.Series) -> pd.Series:
+    """Without width, blanks around and invisible signs; nearly every id stays as it is, and costs nothing."""
+    odd = ids[~ids.str.fullmatch("[A-Za-z0-9]+")]
+    return ids.mask(ids.index.isin(odd.index), odd.map(_fold_sign))
+
+
+def _fold_sign(text: str) -> str:
     signs = unicodedata.normalize("NFKC", text)
     return "".join(sign for sign in signs if unicodedata.category(sign)[0] != "C").strip()
 
 
-def _fold_id(text: str) -> str:
-    word = fold_word(_fold_signs(text).removesuffix(".0"))
-    return (word.lstrip("0") or "0") if word.isdecimal() else word
+def _fold_id(ids: pd.Series) -> pd.Series:
+    """Without case, blanks, hyphens, other signs, and zeros in front of a number or a fraction of zero."""
+    signs = _fold_signs(ids).str.removesuffix(".0")
+    odd = signs[~signs.str.fullmatch("[A-Za-z0-9]+")]
+    words = signs.str.lower().mask(signs.index.isin(odd.index), odd.map(fold_word))
+    numbers = words.str.fullmatch("0+[0-9]+")
+    return words.mask(numbers, words.str.lstrip("0").replace("", "0"))
 
 
 def find_latest(records: pd.DataFrame, known: Iterable[str]) -> pd.DataFrame:
@@ -168,12 +182,10 @@ def find_latest(records: pd.DataFrame, known: Iterable[str]) -> pd.DataFrame:
         match_ids(records["customer_id"], known), on="given"
     )
     granted = (matched["status"] == "granted") & matched["date"].notna()
-    matched = matched[~granted | matched["is_certain"]].assign(granted=granted)
-    everything = tuple(purpose for purpose in PURPOSES if purpose != EVERYTHING)
-    meanings = matched["purpose"].map(lambda purpose: (purpose,) if purpose in everything else everything)
-    refused = matched["purpose"].map(lambda purpose: AMBIGUOUS.get(purpose, ()))
-    matched["purpose"] = meanings.where(matched["granted"] | (refused.str.len() == 0), refused)
-    each = matched.explode("purpose")
+    matched = matched.assign(granted=granted)[~granted | matched["is_certain"]]
+    matched["purpose"] = matched["purpose"].where(matched["purpose"].isin([*PURPOSES]), EVERYTHING)
+    each = matched.merge(_list_meanings(), on=["purpose", "granted"]).drop(columns="purpose")
+    each = each.rename(columns={"meaning": "purpose"})
     day = pd.to_datetime(each["date"]).astype("datetime64[us]").fillna(pd.Timestamp("9999-12-31"))
     keys = [each["customer_id"], each["purpose"]]
     never = pd.Timestamp("0001-01-01")
@@ -185,3 +197,14 @@ def find_latest(records: pd.DataFrame, known: Iterable[str]) -> pd.DataFrame:
     )
     status = (latest["granted"] > latest["refused"]).map({True: "granted", False: "refused"})
     return status.rename("status").reset_index().astype("str")
+
+
+def _list_meanings() -> pd.DataFrame:
+    """What a grant or a refusal of each word speaks of: `purpose`, `granted`, `meaning`."""
+    single = tuple(purpose for purpose in PURPOSES if purpose != EVERYTHING)
+    rows = []
+    for purpose in PURPOSES:
+        own = single if purpose == EVERYTHING else (purpose,)
+        rows += [(purpose, True, meaning) for meaning in own]
+        rows += [(purpose, False, meaning) for meaning in AMBIGUOUS.get(purpose, own)]
+    return pd.DataFrame(rows, columns=["purpose", "granted", "meaning"])
