@@ -163,7 +163,7 @@ def _is_its_index(folder: Path, run: dict) -> bool:
     summary = {name: value for name, value in run.items() if name not in ("evidence", "artefacts", "stages")}
     try:
         return (folder / "index.html").read_text("utf-8") == pages.render_index(folder, summary)
-    except (CrcmError, OSError, ValueError):
+    except (CrcmError, OSError, ValueError, KeyError, TypeError):
         return True  # a damaged page or table is told elsewhere
 
 
