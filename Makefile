@@ -39,8 +39,13 @@ bench: $(READY)  ## measure against the peers; prints ratios
 lint: $(READY)  ## check style, formatting, doors between rooms, types, links of the documentation
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(BIN)/mypy && $(BUILD_DOCS)
 
-lock: $(READY)  ## compile requirements.lock and environment.yml from pyproject.toml
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q -o requirements.lock
+postgres: $(READY)  ## install the client of PostgreSQL sources
+	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --require-hashes -r requirements-postgres.lock
+
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
+lock: $(READY)  ## compile requirements.lock, requirements-postgres.lock and environment.yml from pyproject.toml
+	$(COMPILE) pyproject.toml $(foreach extra,lab samples docs dev,--extra $(extra)) -o requirements.lock
+	sed -nE 's/^postgres = \["(.*)"\]$$/\1/p' pyproject.toml | $(COMPILE) - -c requirements.lock -o requirements-postgres.lock
 	{ printf 'name: crcm\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
 	sed -nE 's/^([a-z0-9].*==[^\\]*[^\\ ]) *\\?$$/      - "\1"/p' requirements.lock; echo '      - "-e ."'; } > environment.yml
 
@@ -53,4 +58,4 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-.PHONY: help report test test-slow lab sample docs worlds bench lint lock
+.PHONY: help report test test-slow postgres lab sample docs worlds bench lint lock
