@@ -116,3 +116,9 @@ def test_a_wrong_currency_is_a_gate_too(store):
     store.part(columns=COLUMNS | {"currency": "item"})
     message = store.write([line.replace("mug", "USD" if n % 5 else "EUR") for n, line in enumerate(SALES)])
     assert "Convert them with a rate in the expression" in message.refused()
+
+
+def test_a_line_of_totals_makes_no_share_smaller(store):
+    total = sum(float(line.split(",")[3]) for line in SALES)
+    message = store.write([*spoil(SALES, range(3), id=""), f"Total,,,{total}"]).refused()
+    assert "customer_id missing: 3 of 200 records (1.5%) with 1." in message

@@ -18,7 +18,7 @@ def describe_source(engine: Engine, parts: dict[str, list[PreparedPart]]) -> lis
     Returns
     -------
     Per table: `table`, `files` (records of each), `kept`, `first` and `last` day, `ids` and how many of them
-    are in the transactions (`shared`), `notes` on the files, `set_aside` and `remarks` (rule and records), and
+    are in the transactions (`shared`), `notes` on the files, `set_aside` and `remarks` (rule, records), and
     `parts`: per part the `columns` with `ours`, `theirs`, how many records of the kept are `filled`, and
     `examples`, pairs of the form in the file and what was read: days as they are, all else as a form.
     """

@@ -27,7 +27,8 @@ MUCH_MONEY, MUCH_MORE = (
     5,
 )  # unless their share of the money is this, and so many times that of the records
 # Rules that follow from what was asked for: a day, a declared exclusion, a table of one record per key.
-ASKED_FOR = ("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
+TOTAL = "summary line"
+ASKED_FOR = ("exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
 EXCLUDED = "excluded: "
 COPY, COPY_KEPT = "exact duplicate", "exact duplicate kept"
 MAX_FORMS = 3  # that a message names
@@ -104,6 +105,7 @@ def _count_set_aside(engine: Engine, table: str, number: int, prepared: Prepared
             arg_min(_file, _at), arg_min(_record, _at)
         from final_{table} where _part = {number} group by rule order by 2 desc, 1
     """).fetchall()
+    rows = [row for row in rows if row[0] != TOTAL]  # its amount is that of other records
     records, money = sum(row[1] for row in rows), sum(row[2] for row in rows)
     for name, count, amount_aside, file, record in rows:
         if name is not None:
