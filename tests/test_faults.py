@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from crcm_lib.errors import LockedError, RunError, UsageError
-from crcm_lib.pipeline import checks, faults, kernel, plan, temporary
+from crcm_lib.pipeline import checked_inputs, checks, faults, kernel, temporary
 
 
 @pytest.fixture
@@ -53,6 +53,7 @@ def test_a_limit_on_the_size_of_files_stops_a_check_in_words(shop, temporary_fol
     limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))  # noqa: E731
     code = "import sys; from crcm_lib.cli import main; sys.argv[0] = 'crcm'; main()"
     command = [sys.executable, "-B", "-c", code, "check", "--source", str(shop.source)]
+    command += ["--out", str(shop.out)]
     ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limit)
     assert (ended.returncode, ended.stdout) == (4, "")
     assert "File too large" in ended.stderr
@@ -87,7 +88,7 @@ def test_the_lock_is_tried_before_the_inputs_are_hashed(shop, monkeypatch):
     def fail(*_arguments):
         raise AssertionError("hashed")
 
-    monkeypatch.setattr(plan, "hash_inputs", fail)
+    monkeypatch.setattr(checked_inputs, "hash_inputs", fail)
     shop.out.mkdir()
     with FileLock(shop.out / ".lock"), pytest.raises(LockedError):
         shop.run()

@@ -111,4 +111,7 @@ def test_a_table_that_shares_no_id_lights_up_nothing(store):
 
 def test_an_error_of_a_spreadsheet_is_no_customer(store):
     lines = sales([f"K{n}" for n in range(20)]) + sales(["#N/A"], each=6)
-    assert any("'#N/A'" in problem for problem in find_problems(store.write(lines).source()))
+    problems = find_problems(store.write(lines).source())
+    assert problems[0].startswith("transactions: error value in customer_id: 6 of 66 records")
+    out = store.write([*lines[:60], "#REF!,2024-05-05,mug,5"]).clean()
+    assert rules_by_record(out) == {61: "error value in customer_id"}

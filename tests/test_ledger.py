@@ -14,13 +14,14 @@ from crcm_lib.schema.inputs import INPUTS
 
 
 def test_other_currencies_are_set_aside_and_accounted_for(store):
-    store.part(columns=COLUMNS | {"currency": "item"}).tolerate("other currency")
+    store.part(columns=COLUMNS | {"currency": "item"}).tolerate("other currency", "currency missing")
     out = store.write(["7,2024-01-05,EUR,4", "7,2024-01-05,USD,5", "7,2024-01-05,,6"]).clean()
-    assert rules_by_record(out) == {2: "other currency"}
+    assert rules_by_record(out) == {2: "other currency", 3: "currency missing"}
     money = tables.read(out, "money_account").set_index(["currency", "state"])["amount"]
     assert money.to_dict() == {
         ("EUR", "read"): 10,
-        ("EUR", "sales"): 10,
+        ("EUR", "sales"): 4,
+        ("EUR", "currency missing"): 6,
         ("USD", "read"): 5,
         ("USD", "other currency"): 5,
     }

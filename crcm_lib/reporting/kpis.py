@@ -134,7 +134,7 @@ def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
 def _value(folder: Path, run: dict) -> Card | None:
     if not tables.exists(folder, "value"):
         return None
-    value = tables.read(folder, "value")["value"]
+    value = tables.read(folder, "value")["value"].dropna()
     if value.empty:
         return None
     policy = run.get("policy") or {}
@@ -174,7 +174,7 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
         return None
     scored = tables.read(folder, "tiers")
     source, column, what = ("value", "value", _("predicted value"))
-    if not tables.exists(folder, "value") or tables.read(folder, "value").empty:
+    if not tables.exists(folder, "value") or tables.read(folder, "value")["value"].isna().all():
         source, column, what = ("customer_features", "spend_total", _("spend"))
     money = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
     by_tier = scored.assign(money=money).groupby("tier")

@@ -242,9 +242,14 @@ RESULTS = {
             "p_alive": share_column(
                 "probability of still being a customer; empty for one-time buyers, of whom nothing is seen"
             ),
-            "expected_purchases": Column("number", "purchase days", "over the horizon", True, 0),
-            "expected_spend_per_purchase": money_column("expected spend per purchase day", True, 0),
-            "spend_expected": money_column("over the horizon, not discounted", True, 0),
+            "expected_purchases": Column(
+                "number",
+                "purchase days",
+                "over the horizon; empty, with all else, where none can be predicted",
+                at_least=0,
+            ),
+            "expected_spend_per_purchase": money_column("expected spend per purchase day", at_least=0),
+            "spend_expected": money_column("over the horizon, not discounted", at_least=0),
             "spend_low": money_column(
                 "lower end of the range that spend falls into with 80 % probability", at_least=0
             ),
@@ -253,7 +258,7 @@ RESULTS = {
                 "spend_expected of a customer who is certainly still there today", at_least=0
             ),
             "value": money_column(
-                "over the horizon, discounted; margin where cost or a margin rate is known", True, 0
+                "over the horizon, discounted; margin where cost or a margin rate is known", at_least=0
             ),
             "growth_expected": Column(
                 "number",
@@ -262,7 +267,7 @@ RESULTS = {
                 at_least=-1,
                 at_most=1,
             ),
-            "model": text_column("which model said so", True),
+            "model": text_column("which model said so"),
         },
     ),
     "value_past": Table(

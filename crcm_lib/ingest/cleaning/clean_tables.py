@@ -5,6 +5,7 @@ Each input table passes through views of the staging engine, and only its last i
 (repeated records) -> `final_` (returns with the day of their sale).
 """
 
+import contextlib
 import itertools
 import os
 import re
@@ -30,6 +31,7 @@ from crcm_lib.ingest.cleaning.returns import match_returns
 from crcm_lib.ingest.cleaning.validate import validate
 from crcm_lib.ingest.sources.description import Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
+from crcm_lib.ingest.sources.paths import find_files
 from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine
@@ -173,12 +175,27 @@ def _check_day(as_of: str) -> str:
         raise UsageError(problem.format(given=as_of)) from None
 
 
+def confine(engine: Engine, source: Source) -> None:
+    """Let the engine read the files that are described, and no other."""
+    files = [
+        file for parts in source.tables.values() for part in parts for file in (part, *part.lookups.values())
+    ]
+    paths = []
+    for file in files:
+        with contextlib.suppress(DataError):  # told where the file is read
+            paths += find_files(file, source)
+    listed = ", ".join(sql_literal(str(path)) for path in dict.fromkeys(paths))
+    engine.execute(f"set allowed_paths = [{listed}]")
+    engine.execute("set enable_external_access = false")
+
+
 def _prepare_all(
     engine: duckdb.DuckDBPyConnection, source: Source
 ) -> tuple[dict[str, list[PreparedPart]], list[str]]:
     """All parts by table, and what is wrong with any of them."""
     parts: dict[str, list[PreparedPart]] = {table: [] for table in source.tables}
     problems: list[str] = []
+    confine(engine, source)
     for table, described in source.tables.items():
         for number in range(len(described)):
             try:

@@ -167,6 +167,9 @@ def _describe_cure(aside: SetAside) -> str:
             "Declare duplicates: keep where equal lines are two purchases, reject where they are copies"
         ),
         "wrong field count": _("Check delimiter and quotes"),
+        "currency missing": _(
+            "If they are all in one currency, write coalesce(currency, 'EUR') with its code"
+        ),
         "other currency": _("Convert them with a rate in the expression, or exclude them with a reason"),
         "negative amount that is no return": _("Declare which lines are returns (returns: …)"),
         "control character in customer_id": _("If blanks surround the ids, declare id_format: trimmed"),

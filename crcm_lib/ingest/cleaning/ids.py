@@ -20,7 +20,6 @@ NOBODY = (
         "nil",
         "n/a",
         "na",
-        "#n/a",
         "undefined",
         "unknown",
         "anonymous",

@@ -143,7 +143,7 @@ def _measure_completeness(engine: Engine, table: str, parts: list[Part]) -> dict
         cells += records * len(filled)
         for column, count in zip(part.columns, filled, strict=True):
             gaps[column] = gaps.get(column, 0) + records - count
-    worst = max(gaps, key=gaps.get)
+    worst = max(sorted(gaps), key=gaps.get)
     return {
         "table": table,
         "dimension": "completeness",

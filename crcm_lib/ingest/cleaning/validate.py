@@ -33,6 +33,8 @@ TYPES = {
 }
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "是")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "否")
+# What a spreadsheet writes where a formula has failed.
+ERROR_VALUES = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
 # Days that databases and forms write where none is known.
 PLACEHOLDERS = (
     *("0001-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
@@ -222,6 +224,7 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
             f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})",
         ),
     ]
+    rules.append(("error value in customer_id", f"customer_id in {ERROR_VALUES}"))
     rules += [(f"excluded: {row.reason}", f"_exclude_{n}") for n, row in enumerate(prepared.part.exclude)]
     for column in required:
         rules += _list_value_rules(column, schema[column])
@@ -235,7 +238,7 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
         rules.append(("return without an amount", "_kind = 'return' and amount = 0"))
     if "currency" in columns:
         currency = sql_literal(prepared.currency)
-        rules.append(("other currency", f"coalesce(currency, {currency}) <> {currency}"))
+        rules += [("currency missing", "currency is null"), ("other currency", f"currency <> {currency}")]
     if anonymous:
         known = f"customer_id in ({', '.join(map(sql_literal, anonymous.ids))})" if anonymous.ids else "false"
         rules.append((f"anonymous: {anonymous.reason}", f"customer_id is null or {known}"))

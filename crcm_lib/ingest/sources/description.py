@@ -16,6 +16,7 @@ from crcm_lib.config.yaml_loader import SettingsFile, build, read_settings
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import expressions, time_formats
+from crcm_lib.ingest.sources.encodings import describe_delimiter, describe_encoding
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
@@ -59,6 +60,14 @@ class File(Strict):
     def has_number_forms(self) -> bool:
         """Whether numbers may be written otherwise than with digits, a sign and the decimal mark."""
         return bool(self.thousands or self.negative or self.currency_sign or self.number_format)
+
+    @field_validator("delimiter", "encoding")
+    @classmethod
+    def _can_be_used(cls, value, field):
+        describe = {"delimiter": describe_delimiter, "encoding": describe_encoding}[field.field_name]
+        if problem := describe(value):
+            raise ValueError(problem)
+        return value
 
     @field_validator("fill_down", mode="before")
     @classmethod
