@@ -40,6 +40,8 @@ def build_app() -> typer.Typer:
     app.callback()(_take_version)
     app.command(help=_("Run the notebooks on a source and publish their report."))(run)
     app.command(help=_("Check a source and a policy; run nothing."))(check)
+    app.command(help=_("Draft the description of exported files."))(init)
+    app.command(help=_("Confirm what a drafted description is unsure of."))(confirm)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
     app.command(help=_("Simulate the synthetic company and write its input tables."))(sample)
@@ -107,6 +109,69 @@ def check(
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
+
+
+def init(
+    files: Annotated[list[Path], typer.Argument(help=_("Exported files, like orders.csv items.csv."))],
+    out: Annotated[
+        Path | None, typer.Option(help=_("The description to write; else beside the first file."))
+    ] = None,
+    accept: Annotated[list[str] | None, _accept()] = None,
+    encoding: Annotated[str, typer.Option(help=_("The encoding of files that are not UTF-8."))] = "",
+    force: Annotated[bool, typer.Option("--force", help=_("Replace a description that is there."))] = False,
+) -> None:
+    """Draft the description of exported files, confirm it, and check it."""
+    with _honest_exit():
+        from crcm_lib.ingest.drafting import draft_source, refuse_existing, write_draft
+
+        target = out or files[0].with_suffix(".yaml")
+        refuse_existing(target, force=force)
+        draft = draft_source(files, target, encoding)
+        write_draft(draft, target)
+        typer.echo(_("{path}: drafted").format(path=target))
+        for note in draft.notes:
+            typer.echo(note, err=True)
+        _confirm_and_check(target, accept or [])
+
+
+def confirm(
+    source: Annotated[Path, typer.Argument(help=_("A drafted description, like orders.yaml."))],
+    accept: Annotated[list[str] | None, _accept()] = None,
+) -> None:
+    """Confirm what a drafted description is unsure of, and check it."""
+    with _honest_exit():
+        _confirm_and_check(source, accept or [])
+
+
+def _confirm_and_check(source: Path, accept: list[str]) -> None:
+    """Take what is accepted, ask for the rest on a terminal, and print what a check of the source says."""
+    from crcm_lib.ingest.drafting import confirm, list_unconfirmed
+    from crcm_lib.ingest.sources import read_source
+    from crcm_lib.pipeline.checked_inputs import check_inputs, read_report
+    from crcm_lib.reporting.text.checked_tables import write_check_report
+
+    pairs = [text.partition("=") for text in accept]
+    if accepted := {key: value if mark else None for key, mark, value in pairs}:
+        confirm(source, accepted)
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        for key, entry in list_unconfirmed(source).items():
+            confirm(source, {key: _ask(key, entry)})
+    checked = read_source(source.resolve())
+    _inputs, folder = check_inputs(checked, "", Path("reports").resolve())
+    typer.echo(write_check_report(read_report(folder)))
+    typer.echo(_("Next: crcm run --source {path}").format(path=source))
+
+
+def _ask(key: str, entry: dict) -> str | None:
+    """What is typed for a key; None, by Enter alone, for what is proposed."""
+    proposal = entry.get("proposal")
+    typer.echo(f"{key}: {entry.get('why', '')}")
+    if proposal in (None, ""):
+        return typer.prompt(f"  {key}")
+    typed = typer.prompt(
+        _("  {key} (Enter takes {proposal})").format(key=key, proposal=proposal), "", show_default=False
+    )
+    return typed or None
 
 
 def verify(
@@ -194,6 +259,12 @@ def _policy():
 
 def _overrides():
     return typer.Option(help=_('Policy paths to change, as JSON like {"rfm.bins": 4}.'))
+
+
+def _accept():
+    return typer.Option(
+        "--accept", help=_("KEY=VALUE to take for a line, KEY alone for what is proposed; repeatable.")
+    )
 
 
 def _seed():

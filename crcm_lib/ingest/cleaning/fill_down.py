@@ -38,19 +38,30 @@ def fill_down(engine: Engine, raw: RawTable, fill: FillDown) -> RawTable:
 
 
 def find_heads(engine: Engine, raw: RawTable, order: str, columns: Collection[str]) -> list[str]:
-    """Which of the text columns are filled on the first line of an order only, and what to declare.
+    """Say which of the text columns are filled on the first line of an order only, and what to declare."""
+    heads = count_heads(engine, raw, order, columns)
+    problem = _(
+        "{columns}: filled on the first line of an order only, in {count} orders of several lines; declare "
+        "fill_down: {{columns: [{columns}], within: {order}}}, or fill_down: [] if the blanks are meant"
+    )
+    listed = ", ".join(heads)
+    return [problem.format(columns=listed, count=max(heads.values()), order=order)] if heads else []
+
+
+def count_heads(engine: Engine, raw: RawTable, order: str, columns: Collection[str]) -> dict[str, int]:
+    """The text columns that are filled on the first line of an order only, and in how many orders.
 
     `order` is the column of the order's number; where there is none, nothing can be said.
     """
     texts = sorted(name for name in columns if name != order and raw.columns.get(name) == "VARCHAR")
     if order not in raw.columns or not texts:
-        return []
+        return {}
     table, key = sql_identifier(raw.name), sql_identifier(order)
     blank = ", ".join(f"count(*) filter (coalesce(trim({sql_identifier(name)}), '') = '')" for name in texts)
     blanks = engine.execute(f"select {blank} from {table}").fetchone()
     texts = [name for name, count in zip(texts, blanks, strict=True) if count >= MIN_HEADS]
     if not texts:
-        return []
+        return {}
     filled = ", ".join(
         f"count(*) filter (n = 1 and lines > 1 and trim({sql_identifier(name)}) <> ''), "
         f"count(*) filter (n > 1 and trim({sql_identifier(name)}) <> '')"
@@ -64,14 +75,8 @@ def find_heads(engine: Engine, raw: RawTable, order: str, columns: Collection[st
         )
         select {filled} from numbered
     """).fetchone()
-    heads = {
+    return {
         name: found[2 * n]
         for n, name in enumerate(texts)
         if found[2 * n] >= MIN_HEADS and not found[2 * n + 1]
     }
-    problem = _(
-        "{columns}: filled on the first line of an order only, in {count} orders of several lines; declare "
-        "fill_down: {{columns: [{columns}], within: {order}}}, or fill_down: [] if the blanks are meant"
-    )
-    listed = ", ".join(heads)
-    return [problem.format(columns=listed, count=max(heads.values()), order=order)] if heads else []

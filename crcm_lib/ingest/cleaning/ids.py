@@ -118,7 +118,7 @@ def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) 
                 records=records,
                 share=f"{n / records:.1%}",
                 word=word,
-                most=_round_up(n / records),
+                most=round_up(n / records),
                 rule=SHARED_ID,
             )
             for word, n in shared
@@ -127,10 +127,10 @@ def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) 
     return problems
 
 
-def _round_up(share: float) -> float:
+def round_up(share: float) -> float:
     """A share, rounded up to hundredths.
 
-    >>> _round_up(0.401)
+    >>> round_up(0.401)
     0.41
     """
     return min(1.0, -int(-share * 100 // 1) / 100)

@@ -248,7 +248,7 @@ def _find_unread(
     compile_sql(node, "text" if kind == "flag" and is_word else kind, columns)
     if kind == "time" and given == "text":
         time = time_formats.time_sql("t", "text", "", form, prepared.zones)
-        return [time_formats.find_unread(engine, _texts_sql(prepared, node), time, form, column)]
+        return [time_formats.find_unread(engine, texts_sql(prepared, node), time, form, column)]
     problems = []
     for text in list_texts_as_numbers(node, kind, columns):
         if text in read or not text.columns():
@@ -257,11 +257,11 @@ def _find_unread(
         _raw, file, _sql = prepared.locate(min(text.columns()))
         reader = number_of_text(Node("column", "t"), {"t": replace(columns[min(text.columns())], sql="t")})
         name = f"{column} ({', '.join(sorted(text.columns()))})"
-        problems += number_formats.find_unread(engine, _texts_sql(prepared, text), reader, file, name)
+        problems += number_formats.find_unread(engine, texts_sql(prepared, text), reader, file, name)
     return problems
 
 
-def _texts_sql(prepared: PreparedPart, node: Node) -> str:
+def texts_sql(prepared: PreparedPart, node: Node) -> str:
     """The query of the texts that an expression gives, as `t`, without empty ones."""
     text, names = compile_sql(node, "text", prepared.columns), node.columns()
     whole = " and ".join(

@@ -105,8 +105,8 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
     sql += [f"hash({fields}) as _hash", f"{is_total_sql(texts)} as _total"]
     for column, text in part.columns.items():
         node, spec = prepared.parse(text), schema.get(column, FREE_TEXT)
-        sql.append(f"{_typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
-        sql.append(f"{_is_filled(prepared, node)} as {sql_identifier(column + '?')}")
+        sql.append(f"{typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
+        sql.append(f"{is_filled(prepared, node)} as {sql_identifier(column + '?')}")
         if required_kind(spec) == "number":
             test = number_formats.not_finite_sql(node, prepared.types, prepared.columns)
             sql.append(f"({test}) as {sql_identifier(column + '~')}")
@@ -115,17 +115,18 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
             sql.append(f"({whole}) as {sql_identifier(column + '#')}")
         if column == "customer_id":
             sql.append(f"{_text_value(prepared, column, node)} as _raw_id")
-    sql += [f"{_condition(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
+    sql += [f"{condition_sql(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
     if part.returns:
-        sql.append(f"{_condition(prepared, part.returns)} as _return")
+        sql.append(f"{condition_sql(prepared, part.returns)} as _return")
     return sql
 
 
-def _condition(prepared: PreparedPart, text: str) -> str:
+def condition_sql(prepared: PreparedPart, text: str) -> str:
+    """The SQL of a condition; what cannot be said does not hold."""
     return f"coalesce({compile_sql(prepared.parse(text), 'flag', prepared.columns)}, false)"
 
 
-def _is_filled(prepared: PreparedPart, node: Node) -> str:
+def is_filled(prepared: PreparedPart, node: Node) -> str:
     """Whether all columns that an expression reads hold something."""
     tests = []
     for name in sorted(node.columns()):
@@ -144,7 +145,7 @@ def _text_value(prepared: PreparedPart, column: str, node: Node) -> str:
     return compile_sql(node, "text", prepared.columns)
 
 
-def _typed_value(prepared: PreparedPart, column: str, node: Node, spec: Column) -> str:
+def typed_value(prepared: PreparedPart, column: str, node: Node, spec: Column) -> str:
     """An expression as the type that the schema gives the column; null where it cannot be read as that."""
     kind = result_kind(node, prepared.columns)
     if spec.kind in ("time", "day"):

@@ -5,6 +5,7 @@ defines its form; `paths` finds the files, `readers` opens them, `cleaning` vali
 """
 
 import re
+import shlex
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -20,6 +21,7 @@ from crcm_lib.ingest.sources.encodings import describe_delimiter, describe_encod
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
+TO_CONFIRM = "to_confirm"  # the key under which a draft lists what it is unsure of
 DERIVED = ("day", "purchase_day")  # columns of the schema that cleaning computes
 
 
@@ -177,11 +179,13 @@ def read_source(path: str | Path) -> Source:
     ------
     DataError
         Listing every problem with its line: duplicate or unknown keys (with the nearest known one), wrong
-        kinds, unknown tables or columns, missing required columns, unreadable expressions.
+        kinds, unknown tables or columns, missing required columns, unreadable expressions. If it is a draft
+        of which something is still to be confirmed: what, why, and the command that confirms it.
     """
     file = resolve(path)
     settings = read_settings(file)
     if isinstance(settings.content, dict):
+        _refuse_unconfirmed(settings)
         _wrap_single_parts(settings)
         _check_tables(settings)
     elif not settings.problems:
@@ -191,6 +195,28 @@ def read_source(path: str | Path) -> Source:
         raise DataError(settings.report())
     source._path = file
     return source
+
+
+def _refuse_unconfirmed(settings: SettingsFile) -> None:
+    """Stop at a draft of which something is unsure; its other lines are not judged before."""
+    waiting = settings.content.pop(TO_CONFIRM, None)
+    if not waiting:
+        return
+    problem = _("{key}: to be confirmed: {proposal} ({why}). `crcm confirm {path} --accept {argument}`")
+    for key, entry in waiting.items() if isinstance(waiting, dict) else ():
+        proposal, why = (entry.get("proposal"), entry.get("why")) if isinstance(entry, dict) else (entry, "")
+        argument = shlex.quote(f"{key}={proposal}" if isinstance(proposal, str) and proposal else key)
+        said = problem.format(
+            key=key,
+            proposal=proposal if proposal not in (None, "") else _("nothing is proposed"),
+            why=why,
+            path=settings.path.name,
+            argument=argument if proposal not in (None, "") else f"{key}=VALUE",
+        )
+        settings.note((TO_CONFIRM, key), said)
+    if not isinstance(waiting, dict):
+        settings.note((TO_CONFIRM,), _("to_confirm: should be a mapping, as crcm init writes it"))
+    raise DataError(settings.report())
 
 
 def _wrap_single_parts(settings: SettingsFile) -> None:

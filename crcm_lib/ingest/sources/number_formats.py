@@ -41,7 +41,8 @@ SIGN_FORMS = {  # form: what it looks like, and the key and word of the descript
     "scientific": ("[0-9][eE][+-]?[0-9]+$", "number_format", "scientific"),
 }
 MAX_SHAPES = 1000
-MIXED = "mixed"
+Cure = tuple[str, str]  # a key of the description and its value
+MIXED = ("", "")  # two conventions in one column: no line of a description reads them
 
 
 def list_columns(
@@ -155,16 +156,7 @@ def find_unread(engine: Engine, texts: str, number: str, file: File, column: str
     source = f"({texts})"
     if not file.decimal and (problem := _find_two_meanings(engine, source, file, column)):
         return [problem]
-    shapes = engine.execute(f"""
-        select regexp_replace(regexp_replace(t, '[0-9]', '9', 'g'), '[０-９]', '９', 'g') as shape, count(*)
-        from {source} where {number} is null and regexp_matches(t, {sql_literal(SHAPE)})
-        group by all order by 2 desc, 1 limit {MAX_SHAPES}
-    """).fetchall()
-    counts: dict[tuple[str, ...], tuple[int, str]] = {}
-    for shape, count in shapes:
-        if cures := tuple(_list_cures(shape, file)):
-            before, example = counts.get(cures, (0, shape))
-            counts[cures] = before + count, example
+    counts = count_unread(engine, source, number, file)
     filled = engine.execute(f"select count(*) from {source}").fetchone()[0] if counts else 0
     message = _("{column}: {count} of {filled} numbers ({share}) are written as {shape}; {cure}")
     return [
@@ -178,6 +170,26 @@ def find_unread(engine: Engine, texts: str, number: str, file: File, column: str
         )
         for cures, (count, shape) in counts.items()
     ]
+
+
+def count_unread(
+    engine: Engine, source: str, number: str, file: File
+) -> dict[tuple[Cure, ...], tuple[int, str]]:
+    """By what would read them, the numbers that are not read: how many, and the form of one.
+
+    `source` is a query or table of texts `t`, `number` the SQL that reads one.
+    """
+    shapes = engine.execute(f"""
+        select regexp_replace(regexp_replace(t, '[0-9]', '9', 'g'), '[０-９]', '９', 'g') as shape, count(*)
+        from {source} where {number} is null and regexp_matches(t, {sql_literal(SHAPE)})
+        group by all order by 2 desc, 1 limit {MAX_SHAPES}
+    """).fetchall()
+    counts: dict[tuple[Cure, ...], tuple[int, str]] = {}
+    for shape, count in shapes:
+        if cures := tuple(_list_cures(shape, file)):
+            before, example = counts.get(cures, (0, shape))
+            counts[cures] = before + count, example
+    return counts
 
 
 def _find_two_meanings(engine: Engine, source: str, file: File, column: str) -> str:
@@ -222,44 +234,47 @@ def _count_candidates(engine: Engine, source: str, filled: int) -> str:
     )
 
 
-def _list_cures(shape: str, file: File) -> Iterator[str]:
-    """The lines of the description that would read numbers of a shape; none where it is no number.
+def _list_cures(shape: str, file: File) -> Iterator[Cure]:
+    """What in a description would read numbers of a shape; nothing where it is no number.
 
     >>> list(_list_cures("(999.99)", File(path="a.csv", decimal=".")))
-    ['negative: "(1)"']
+    [('negative', '(1)')]
     """
     for pattern, key, word in SIGN_FORMS.values():
         if re.search(pattern, shape) and word not in getattr(file, key):
-            yield f"{key}: {word}" if key == "number_format" else f'{key}: "{word}"'
+            yield key, word
     bare = shape.translate(str.maketrans(FULL_WIDTH, HALF_WIDTH))
     body = re.search(BODY, bare)[0]
     for sign in dict.fromkeys(re.findall(SIGNS, re.sub("[eE][-+]?[0-9]+", "", bare.replace(body, " ", 1)))):
         if sign not in file.currency_sign:
-            yield f'currency_sign: "{sign}"'
+            yield "currency_sign", sign
     yield from _list_mark_cures(body, file)
 
 
-def _list_mark_cures(body: str, file: File) -> Iterator[str]:
+def _list_mark_cures(body: str, file: File) -> Iterator[Cure]:
     """What the marks within a number's digits ask for."""
     marks = re.sub("[^.,]", "", body)
     for group, pattern in (("'", "['’]"), (" ", f"[{BLANKS}]")):
         if re.search(f"9{pattern}9", body) and file.thousands != group:
-            yield f"""thousands: "{group}" """.strip()
+            yield "thousands", group
     decimal, thousands = file.decimal or ".", {".": ",", ",": "."}
     if len(set(marks)) == 2:
         if marks[-1] != decimal:
-            yield MIXED if file.decimal else f'decimal: "{marks[-1]}"'
+            yield MIXED if file.decimal else ("decimal", marks[-1])
         if file.thousands != marks[0]:
-            yield f'thousands: "{marks[0]}"'
+            yield "thousands", marks[0]
     elif marks and marks[0] != decimal and file.thousands != marks[0]:
         grouped = re.fullmatch(f"9{{1,3}}([{marks[0]}]999)+", body)
-        yield f'thousands: "{thousands[decimal]}"' if grouped else MIXED
+        yield ("thousands", thousands[decimal]) if grouped else MIXED
     elif marks and marks[0] == decimal and len(marks) > 1:
         yield MIXED
 
 
-def _describe_cures(cures: tuple[str, ...]) -> str:
-    lines = [cure for cure in cures if cure != MIXED]
+def _describe_cures(cures: tuple[Cure, ...]) -> str:
+    lines = [
+        f"{key}: {word}" if key == "number_format" else f'{key}: "{word}"'
+        for key, word in (cure for cure in cures if cure != MIXED)
+    ]
     mixed = _("the column mixes two conventions; correct these or put them into a file of their own")
     declare = _("declare {lines}").format(lines=", ".join(lines))
     return "; ".join(([declare] if lines else []) + ([mixed] if MIXED in cures else []))

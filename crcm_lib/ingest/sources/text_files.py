@@ -39,6 +39,8 @@ class TextFile:
         The names of its columns.
     hint
         Which line seems to be the header instead; "" if none does.
+    first
+        The first records, the header before all, each with the number of its line.
 
     Raises
     ------
@@ -52,8 +54,8 @@ class TextFile:
             self.delimiter, self._skipped = self._read_separator(lines.read(80).partition("\n")[0])
         with self._open() as lines:
             lines.skip(self._skipped)
-            first = list(itertools.islice(self._records(lines), headers.FIRST_RECORDS))
-        self.header, self.hint = headers.read_header(first, file, path.name)
+            self.first = list(itertools.islice(self._records(lines), headers.FIRST_RECORDS))
+        self.header, self.hint = headers.read_header(self.first, file, path.name)
 
     def batches(self) -> Iterator[pa.Table]:
         """The records after the header, as `batches.stage` takes them."""

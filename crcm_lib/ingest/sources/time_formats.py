@@ -145,7 +145,7 @@ def find_unread(engine: Engine, texts: str, time: str, form: str, column: str) -
     if fitting == filled or not filled:
         return ""
     misfits = f"select distinct t from ({texts}) where {time} is null order by t limit {MAX_TEXTS}"
-    others = list(_count_fitting(engine, misfits, form))
+    others = list(count_fitting(engine, misfits, form))
     if fitting and (not others or (form and filled - fitting <= TOLERATED * filled)):
         return ""
     most = max((count for _form, count in others), default=0)
@@ -164,7 +164,7 @@ def find_unread(engine: Engine, texts: str, time: str, form: str, column: str) -
     )
 
 
-def _count_fitting(engine: Engine, texts: str, form: str) -> Iterator[tuple[str, int]]:
+def count_fitting(engine: Engine, texts: str, form: str) -> Iterator[tuple[str, int]]:
     """The usual formats that read any of the texts, with how many they read."""
     tests = {
         other: f"year(try_strptime(t, {sql_literal(other)})) between 1900 and 2199"

@@ -94,6 +94,8 @@ class Worksheet:
         The names of its columns.
     hint
         Which line seems to be the header instead; "" if none does.
+    first
+        The first rows, the header before all, each with its number.
 
     Raises
     ------
@@ -108,9 +110,9 @@ class Worksheet:
         self._uncalculated, self._remarks = False, list[str]()
         self._beyond = 0
         self._rows = self._read()
-        self._first = list(itertools.islice(self._rows, headers.FIRST_RECORDS))
-        self.header, self.hint = headers.read_header(self._first, file, path.name)
-        self._header_row = self._first[0][0]
+        self.first = list(itertools.islice(self._rows, headers.FIRST_RECORDS))
+        self.header, self.hint = headers.read_header(self.first, file, path.name)
+        self._header_row = self.first[0][0]
 
     def batches(self) -> Iterator[pa.Table]:
         """The records after the header, as `batches.stage` takes them."""
@@ -119,7 +121,7 @@ class Worksheet:
     def _fit_rows(self) -> Iterator[list[str]]:
         """The rows as wide as the header: an empty cell at the end of a row is not stored."""
         width = len(self.header)
-        for number, row in itertools.chain(self._first, self._rows):
+        for number, row in itertools.chain(self.first, self._rows):
             if number > self._header_row or not self.file.header:
                 self._beyond += len(row) > width
                 yield (row + [""] * (width - len(row)))[:width]
@@ -494,6 +496,13 @@ def _list_members(archive: zipfile.ZipFile, path: Path) -> dict[str, str]:
         problem = _("{file}: unpacks to {size} bytes; {most} at most")
         raise DataError(problem.format(file=path.name, size=size, most=MAX_UNPACKED))
     return {name.replace("\\", "/").lower(): name for name in archive.namelist()}
+
+
+def list_sheets(path: Path) -> list[str]:
+    """The names of a workbook's sheets that are not hidden."""
+    with _in_words(path), zipfile.ZipFile(path) as archive:
+        book = _read_book(archive, _list_members(archive, path), path.name)
+    return [name for name in book.sheets if name not in book.hidden]
 
 
 def _member(members: dict[str, str], part: str) -> str | None:
