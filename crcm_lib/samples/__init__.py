@@ -100,7 +100,7 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
     (folder / "truth").mkdir(parents=True, exist_ok=True)
     tables = simulate(seed, customers, days)
     texts = {name: _to_csv(table) for name, table in tables.items()}
-    spoilt, log = defects.spoil({name: texts[name] for name in INPUTS})
+    spoilt, log = defects.spoil({name: texts[name] for name in INPUTS if name in texts})
     for name, text in spoilt.items():
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     (folder / "truth" / "mess.csv").write_text(_to_csv(log), encoding="utf-8", newline="")

@@ -177,4 +177,64 @@ INPUTS = {
             "date": Column("day", "date", "when", True),
         },
     ),
+    "opportunities": Table(
+        "a possible sale that is followed",
+        (),
+        "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "opened": Column("day", "date", "when it was opened", True),
+            "stage": text_column("stage on the day of the export; empty where it closed after as_of", True),
+            "amount": Column("money", CURRENCY, "what it would bring"),
+            "closed": Column("day", "date", "when it was won or lost; empty while open"),
+            "lost_reason": text_column("why it was lost"),
+            "probability": Column("number", "0…1", "chance of winning it, as judged", at_least=0, at_most=1),
+        },
+    ),
+    "measures": Table(
+        "something counted of a customer on a day",
+        (),
+        "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "day": Column("day", "date", "when", True),
+            "name": text_column("what was counted: usage, logins, assets, web visits …", True),
+            "value": Column("number", "as counted", "how much", True),
+        },
+    ),
+    "acquisition": Table(
+        "what a channel cost in a month; of no customer",
+        (),
+        "01_data_cleaning",
+        {
+            "channel": text_column("the channel", True),
+            "month": Column("day", "date", "a day of the month", True),
+            "cost": Column("money", CURRENCY, "what winning customers by it cost", True, at_least=0),
+        },
+    ),
+    "referrals": Table(
+        "a recommendation",
+        (),
+        "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "referred_id": text_column("the id of the customer who was recommended", True),
+            "date": Column("day", "date", "when", True),
+        },
+    ),
+    "defaults": Table(
+        "an amount that was not paid",
+        (),
+        "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "date": Column("day", "date", "when it was given up", True),
+            "amount": Column("money", CURRENCY, "what was not paid", True, at_least=0),
+        },
+    ),
 }
+
+
+def names_customers(table: str) -> bool:
+    """Whether the rows of an input table belong to customers."""
+    return "customer_id" in INPUTS[table].columns

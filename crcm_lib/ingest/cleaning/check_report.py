@@ -6,7 +6,7 @@ from crcm_lib.ingest.cleaning.prepare import PreparedPart
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
 from crcm_lib.ingest.sources.text import mask
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.inputs import INPUTS, names_customers
 
 EXAMPLES = 3  # records shown of each part
 MOST_RULES = 6  # that are listed for a table
@@ -32,7 +32,7 @@ def _describe_table(engine: Engine, table: str, parts: list[PreparedPart]) -> di
     kept, first, last = engine.execute(
         f"select count(*), min({day})::varchar, max({day})::varchar from final_{table} where _rule is null"
     ).fetchone()
-    own, shared = ids.count_shared(engine, table)
+    own, shared = ids.count_shared(engine, table) if names_customers(table) else (0, 0)
     files: dict[str, int] = {}
     for prepared in parts:
         for file, records in prepared.raw.records.items():

@@ -35,7 +35,7 @@ from crcm_lib.ingest.sources.paths import find_files
 from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.inputs import INPUTS, names_customers
 from crcm_lib.schema.tables import READY, About
 
 # Columns that were not known before the day in another column: they are left empty if it is after as_of.
@@ -43,7 +43,10 @@ KNOWN_SINCE = {
     "tickets": {"responded": "responded", "resolved": "resolved", "satisfaction": "resolved"},
     "invoices": {"paid": "paid"},
     "contracts": {"renewed": "end"},
+    "opportunities": {"closed": "closed", "lost_reason": "closed"},
 }
+# Columns that say what is so on the day of the export: empty if that changed after as_of, on the day named.
+UNCHANGED_UNTIL = {"opportunities": {"stage": "closed"}}
 KEPT_ALWAYS = ("transactions", "consents")  # whatever ids they have in common
 BORN = {"customers": ("birthday", "founded")}
 ROW_GROUP = 122_880  # rows of a Parquet row group
@@ -123,6 +126,7 @@ def _clean(
     problems = [
         problem
         for table, prepared in parts.items()
+        if names_customers(table)
         for number, part in enumerate(prepared)
         for problem in ids.find_spoiled(engine, table, number, part)
     ]
@@ -134,9 +138,10 @@ def _clean(
         problems += gate.find_large_shares(engine, table, prepared)
     if problems:
         raise DataError(list_problems(source.path.name, problems))
-    not_profiled = consents.set_aside_not_profiled(engine, list(parts)) if "consents" in parts else 0
+    personal = [table for table in parts if names_customers(table)]
+    not_profiled = consents.set_aside_not_profiled(engine, personal) if "consents" in parts else 0
     _refuse_empty(engine, as_of)
-    unrelated = _find_unrelated(engine, parts)
+    unrelated = _find_unrelated(engine, personal)
     rows = {table: _write_clean(engine, table, draft) for table in parts if table not in unrelated}
     first_day = engine.execute("select min(day) from final_transactions where _rule is null").fetchone()[0]
     about = About(
@@ -250,9 +255,9 @@ def choose_last_day(engine: Engine) -> tuple[str, str]:
     return str(days[-1][0]), "after as_of"
 
 
-def _find_unrelated(engine: Engine, parts: dict[str, list[PreparedPart]]) -> set[str]:
+def _find_unrelated(engine: Engine, personal: list[str]) -> set[str]:
     """Tables that have no customer in common with the transactions: they say nothing of anybody here."""
-    shared = {table: ids.count_shared(engine, table) for table in parts if table not in KEPT_ALWAYS}
+    shared = {table: ids.count_shared(engine, table) for table in personal if table not in KEPT_ALWAYS}
     return {table for table, (own, common) in shared.items() if own >= ids.FEW_IDS and not common}
 
 
@@ -307,6 +312,10 @@ def _empty_unless_known(table: str, columns: list[str], as_of: str) -> Iterator[
         if {column, since} <= set(columns):
             is_known = f"{sql_identifier(since)}::date <= date {sql_literal(as_of)}"
             yield f"case when {is_known} then {sql_identifier(column)} end as {sql_identifier(column)}"
+    for column, until in UNCHANGED_UNTIL.get(table, {}).items():
+        if {column, until} <= set(columns):
+            is_changed = f"coalesce({sql_identifier(until)}::date > date {sql_literal(as_of)}, false)"
+            yield f"case when not {is_changed} then {sql_identifier(column)} end as {sql_identifier(column)}"
 
 
 def _bring_births_back(

@@ -100,12 +100,19 @@ def set_aside_not_profiled(engine: duckdb.DuckDBPyConnection, tables: list[str])
         engine.execute(f"alter view final_{table} rename to everybody_{table}")
         engine.execute(f"""
             create view final_{table} as
-            select e.* replace (
-                coalesce(_rule, case when o.customer_id is not null then {rule} end) as _rule
+            select * replace (
+                coalesce(_rule, case when {_is_one_of_them(engine, table)} then {rule} end) as _rule
             )
-            from everybody_{table} e left join not_profiled o using (customer_id)
+            from everybody_{table}
         """)
     return len(objects)
+
+
+def _is_one_of_them(engine: duckdb.DuckDBPyConnection, table: str) -> str:
+    """The SQL of: does a record name a customer who objects, in any of its columns?"""
+    there = {row[0] for row in engine.execute(f"describe everybody_{table}").fetchall()}
+    named = [column for column in ("customer_id", "referred_id") if column in there]
+    return " or ".join(f"{column} in (select customer_id from not_profiled)" for column in named)
 
 
 def describe_not_profiled(customers: int) -> dict[str, str]:

@@ -6,7 +6,7 @@ from crcm_lib.ingest.cleaning.ids import flag_nearly_equal
 from crcm_lib.ingest.cleaning.prepare import PreparedPart
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.inputs import INPUTS, names_customers
 
 # Equal lines of a receipt may be two equal purchases; in every other table a copy is a copy.
 COPIES_KEPT = ("transactions",)
@@ -29,9 +29,10 @@ def flag_duplicates(
         _flag_copies(engine, table, number, prepared)
     if key := INPUTS[table].key:
         _flag_repeated_keys(engine, table, key, columns)
-    if any(prepared.part.id_format != "exact" for prepared in parts):
-        _flag_merged_ids(engine, table)
-    flag_nearly_equal(engine, table)
+    if names_customers(table):
+        if any(prepared.part.id_format != "exact" for prepared in parts):
+            _flag_merged_ids(engine, table)
+        flag_nearly_equal(engine, table)
     if not engine.execute("select count(*) from flags").fetchone()[0]:
         engine.execute(f"create view flagged_{table} as from dated_{table}")
         return

@@ -27,6 +27,11 @@ EVENT_DATE = {
     "judgements": "date",
     "assignments": "start",
     "consents": "date",
+    "opportunities": "opened",
+    "measures": "day",
+    "acquisition": "month",
+    "referrals": "date",
+    "defaults": "date",
     "customers": "signup",
 }
 USUAL_GAP_QUANTILE = 0.99

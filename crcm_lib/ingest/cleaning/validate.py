@@ -13,9 +13,9 @@ from crcm_lib.ingest.sources.readers import RAW_COLUMNS
 from crcm_lib.ingest.sources.text import is_total_sql
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.inputs import INPUTS, names_customers
 
-IDS = ("customer_id", "order_id", "product_id", "invoice_id", "return_of")
+IDS = ("customer_id", "order_id", "product_id", "invoice_id", "return_of", "referred_id")
 # Control characters, and what nobody can see: soft hyphens, joiners, directions, variation selectors, tags.
 CONTROL_IN_ID = (
     r"[\x00-\x1f\x7f-\x{9f}\x{ad}\x{34f}\x{61c}\x{115f}\x{1160}\x{17b4}\x{17b5}\x{180b}-\x{180e}\x{200b}-\x{200f}"
@@ -46,6 +46,7 @@ ORDERED = {
     "assignments": (("start", "end"),),
     "invoices": (("issued", "due"), ("issued", "paid")),
     "tickets": (("opened", "responded"), ("opened", "resolved")),
+    "opportunities": (("opened", "closed"),),
 }
 FREE_TEXT = Column("text", "", "")  # what a column is that the schema does not declare
 ID_FORMATS = {
@@ -115,6 +116,8 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
             sql.append(f"({whole}) as {sql_identifier(column + '#')}")
         if column == "customer_id":
             sql.append(f"{_text_value(prepared, column, node)} as _raw_id")
+    if not names_customers(prepared.table):
+        sql.append("null as _raw_id")
     sql += [f"{condition_sql(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
     if part.returns:
         sql.append(f"{condition_sql(prepared, part.returns)} as _return")
@@ -219,13 +222,12 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
     rules = [
         ("summary line", f"_total and ({undated})"),
         ("wrong field count", "not _whole"),
-        *([] if anonymous else [("customer_id missing", "customer_id is null")]),
-        (
-            "control character in customer_id",
-            f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})",
-        ),
     ]
-    rules.append(("error value in customer_id", f"customer_id in {ERROR_VALUES}"))
+    if names_customers(prepared.table):
+        rules += [] if anonymous else [("customer_id missing", "customer_id is null")]
+        control = f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})"
+        rules.append(("control character in customer_id", control))
+        rules.append(("error value in customer_id", f"customer_id in {ERROR_VALUES}"))
     rules += [(f"excluded: {row.reason}", f"_exclude_{n}") for n, row in enumerate(prepared.part.exclude)]
     for column in required:
         rules += _list_value_rules(column, schema[column])

@@ -287,4 +287,5 @@ def _list_unused(draft: PartDraft, prepared: PreparedPart) -> None:
 
 def list_required(table: str) -> list[str]:
     """The columns without which a part of an input table cannot be."""
-    return [name for name, spec in INPUTS[table].columns.items() if spec.required and name not in DERIVED]
+    derived = DERIVED.get(table, ())
+    return [name for name, spec in INPUTS[table].columns.items() if spec.required and name not in derived]

@@ -11,7 +11,7 @@ from crcm_lib.ingest.drafting.recipe_files import (
     write_expression,
     write_first,
 )
-from crcm_lib.schema.inputs import INPUTS
+from crcm_lib.schema.inputs import names_customers
 
 
 def draft_parts(matches: list[Match]) -> list[PartDraft]:
@@ -48,7 +48,7 @@ def _draft_part(
         if role in others and (key := _find_key(pairs, match, others[role])):
             lookups[role] = others[role].export.keys | {"key": key}
     names = {role: fields for role, fields in names.items() if not role or role in lookups}
-    wanted = {"customer_id": [customer.get(match.role, "")]} if _has_customer(recipe.table) else {}
+    wanted = {"customer_id": [customer.get(match.role, "")]} if names_customers(recipe.table) else {}
     written = {column: write_first(list(texts), names) for column, texts in (wanted | recipe.columns).items()}
     columns = {column: text for column, text in written.items() if text}
     if {*list_required(recipe.table), *recipe.needs} - columns.keys():
@@ -72,10 +72,6 @@ def _draft_part(
         why = _("by its name only")
         draft.unsure |= {column: Proposal(text, why) for column, text in columns.items()}
     return draft
-
-
-def _has_customer(table: str) -> bool:
-    return "customer_id" in INPUTS[table].columns
 
 
 def _find_key(pairs: list[dict[str, str]], match: Match, other: Match) -> dict[str, str]:

@@ -22,7 +22,7 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
 TO_CONFIRM = "to_confirm"  # the key under which a draft lists what it is unsure of
-DERIVED = ("day", "purchase_day")  # columns of the schema that cleaning computes
+DERIVED = {"transactions": ("day", "purchase_day")}  # columns of the schema that cleaning computes
 
 
 Item = TypeVar("Item")
@@ -264,7 +264,7 @@ def _check_columns(settings: SettingsFile, place: tuple, part: dict, table: str)
     columns, schema = part.get("columns"), INPUTS[table]
     if not isinstance(columns, dict):
         return
-    declared = [column for column in schema.columns if column not in DERIVED]
+    declared = [column for column in schema.columns if column not in DERIVED.get(table, ())]
     for column in columns:
         own_name = schema.open and re.fullmatch(r"[a-z][a-z0-9_]*", str(column))
         if column not in declared and not own_name:

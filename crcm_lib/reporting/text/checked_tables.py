@@ -15,9 +15,10 @@ def write_check_report(tables: list[dict]) -> str:
 def _write_table(table: dict) -> Iterator[str]:
     files = ", ".join(f"{file} ({records:,})" for file, records in table["files"].items())
     days = _(", {first} to {last}").format(**table) if table["first"] else ""
-    head = _("{table}: {files}; {kept:,} records kept{days}; {ids:,} customers")
-    yield head.format(table=table["table"], files=files, kept=table["kept"], days=days, ids=table["ids"])
-    if table["table"] != "transactions":
+    head = _("{table}: {files}; {kept:,} records kept{days}")
+    customers = _("; {ids:,} customers").format(ids=table["ids"]) if table["ids"] else ""
+    yield head.format(table=table["table"], files=files, kept=table["kept"], days=days) + customers
+    if table["table"] != "transactions" and table["ids"]:
         shared = _("  {shared:,} of its {ids:,} ids are in the transactions")
         yield shared.format(shared=table["shared"], ids=table["ids"])
     for part in table["parts"]:
