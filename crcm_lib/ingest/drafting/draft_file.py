@@ -26,7 +26,7 @@ def refuse_existing(target: Path, *, force: bool) -> None:
 def write_draft(draft: SourceDraft, target: Path) -> None:
     """Write a draft; what is unsure stands first."""
     lines = [_("# Drafted by crcm init; what proves a line stands beside it. Every key: data/README.md.")]
-    lines += [f"# {note}" for text in draft.notes for note in text.splitlines()]
+    lines += [_comment(note) for text in draft.notes for note in text.splitlines()]
     if draft.unsure:
         lines.append(
             _("# Nothing runs while a line is left here: crcm confirm {name} --accept KEY=VALUE").format(
@@ -48,7 +48,7 @@ def write_draft(draft: SourceDraft, target: Path) -> None:
 def _write(content: dict[str, Any], place: Place, evidence: dict[Place, str], indent: str) -> Iterator[str]:
     for key, value in content.items():
         here = (*place, key)
-        said = f" # {evidence[here]}" if evidence.get(here) else ""
+        said = f" {_comment(evidence[here])}" if evidence.get(here) else ""
         if isinstance(value, dict) and key not in ("fill_down", "anonymous", "key"):
             yield f"{indent}{key}:{said}"
             yield from _write(value, here, evidence, f"{indent}  ")
@@ -56,11 +56,17 @@ def _write(content: dict[str, Any], place: Place, evidence: dict[Place, str], in
             yield f"{indent}{key}:{said}"
             for number, item in enumerate(value):
                 first, *rest = _write(item, (*here, number), evidence, f"{indent}    ")
-                beside = f" # {evidence[(*here, number)]}" if (*here, number) in evidence else ""
+                proof = evidence.get((*here, number), "")
+                beside = f" {_comment(proof)}" if proof else ""
                 yield f"{indent}  - {first.strip()}{beside}"
                 yield from rest
         else:
             yield f"{indent}{key}: {_flow(value)}{said}"
+
+
+def _comment(text: str) -> str:
+    """A comment on one line, whatever breaks of lines the name of a column holds."""
+    return "# " + " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
 def _flow(value: Any) -> str:
@@ -79,4 +85,8 @@ def _scalar(text: str) -> str:
     ('Order Date', '"no"', '"a: b"', '"12"')
     """
     is_plain = PLAIN.fullmatch(text) and text.lower() not in (*BOOLEAN_WORDS, "true", "false", "null")
-    return text if is_plain and not text.endswith(" ") else json.dumps(text, ensure_ascii=False)
+    if is_plain and not text.endswith(" "):
+        return text
+    return "".join(
+        sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in json.dumps(text, ensure_ascii=False)
+    )

@@ -127,6 +127,8 @@ def _choose(engine: Engine, table: str, readers: list[str], filled: int) -> tupl
 def find_time_form(engine: Engine, texts: str, zones: tuple[str, str]) -> Form:
     """The time format with which the texts `t` of a query are times, "" for ISO 8601; see `Form`."""
     table, filled = keep_texts(engine, texts)
+    if _count_read(engine, table, _time_sql("", zones)) == filled:
+        return Form("", filled, filled)  # what is ISO 8601 is nothing else
     sample = f"select t from {table} order by t limit {SAMPLED}"
     likely = dict(time_formats.count_fitting(engine, sample, ""))
     most = max(likely.values(), default=0)

@@ -11,7 +11,7 @@ from crcm_lib.ingest.cleaning import ids
 from crcm_lib.ingest.cleaning.fill_down import count_heads, fill_down
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare, required_kind, texts_sql
 from crcm_lib.ingest.cleaning.validate import FREE_TEXT, condition_sql, is_filled, typed_value
-from crcm_lib.ingest.drafting.field_forms import find_number_form, find_time_form
+from crcm_lib.ingest.drafting.field_forms import Form, find_number_form, find_time_form
 from crcm_lib.ingest.drafting.recipe_files import Match
 from crcm_lib.ingest.sources import number_formats
 from crcm_lib.ingest.sources.description import DERIVED, File, FillDown, Source
@@ -153,6 +153,7 @@ def _find_numbers(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared:
 
 def _find_times(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared: PreparedPart) -> None:
     formats: dict[str, str] = {}
+    found: dict[str, Form] = {}
     schema = INPUTS[draft.table].columns
     for column, text in draft.keys["columns"].items():
         if column not in schema or schema[column].kind not in ("time", "day"):
@@ -161,7 +162,9 @@ def _find_times(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared: P
         if node.kind == "column" and prepared.types.get(node.value, "").startswith(("TIMESTAMP", "DATE")):
             continue
         texts = texts_sql(prepared, node)
-        form = find_time_form(engine, texts, ("", "UTC"))
+        if texts not in found:
+            found[texts] = find_time_form(engine, texts, ("", "UTC"))
+        form = found[texts]
         if form.value:
             formats[column] = form.value
             read = _("{read:,} of {filled:,} read").format(read=form.read, filled=form.filled)

@@ -4,7 +4,8 @@ import re
 import unicodedata
 
 # A currency in brackets behind the name of an amount is no part of the name; 万元 is, it changes the scale.
-UNIT = re.compile(r"[(（\[]\s*([A-Z]{3}|元|人民币|[€£$¥￥₹₩])\s*[)）\]]\s*$")
+CODES = "EUR|USD|GBP|CNY|RMB|JPY|INR|CHF|CAD|AUD|NZD|HKD|TWD|SGD|KRW|SEK|NOK|DKK|PLN|CZK|BRL|MXN|TRY|ZAR"
+UNIT = re.compile(rf"[(（\[]\s*({CODES}|元|人民币|[€£$¥￥₹₩])\s*[)）\]]\s*$", re.IGNORECASE)
 
 
 def fold(name: str) -> str:
@@ -34,4 +35,4 @@ def unit_of(name: str) -> str:
     ('EUR', '')
     """
     found = UNIT.search(name.strip())
-    return found[1] if found else ""
+    return found[1].upper().replace("RMB", "CNY") if found else ""

@@ -20,7 +20,7 @@ def draft_part(engine: duckdb.DuckDBPyConnection, export: Export, source: Source
     file = File.model_validate(export.keys | {"path": str(export.path.resolve())})
     raw = read_raw(engine, file, source, "unknown")
     times, numbers = [], []
-    for name in raw.columns:
+    for name in (name for name in raw.columns if "`" not in name):
         column = f"trim({sql_identifier(name)}::varchar)"
         texts = f"select {column} as t from {sql_identifier(raw.name)} where {column} <> ''"
         form = find_time_form(engine, texts, ("", "UTC"))
@@ -30,7 +30,7 @@ def draft_part(engine: duckdb.DuckDBPyConnection, export: Export, source: Source
         form = find_number_form(engine, texts, file)
         if form.filled and form.read == form.filled:
             numbers.append(name)
-    others = [name for name in raw.columns if name not in times and name not in numbers]
+    others = [name for name in raw.columns if "`" not in name and name not in (*times, *numbers)]
     columns, unsure = {}, {}
     for column, choices in (("customer_id", others), ("time", times), ("amount", numbers)):
         if len(choices) == 1:

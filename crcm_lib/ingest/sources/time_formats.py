@@ -32,6 +32,16 @@ CLOCK_FORMATS = (
     *("", " %H:%M", " %H:%M:%S", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p", ", %I:%M %p", ", %H:%M"),
     *(" %H:%M:%S.%f", " %H:%M:%S %z", "%H%M%S", " %H时%M分%S秒"),
 )
+# A text with 9 for each digit and a for letters; three hundred formats at once are slow, few have an outline.
+OUTLINE_SQL = r"regexp_replace(regexp_replace(t, '[0-9]', '9', 'g'), '\p{L}+', 'a', 'g')"
+OUTLINES = {
+    "Y": "9{4}",
+    "b": "a",
+    "B": "a",
+    "p": "a",
+    "f": "9+",
+    "z": "[-+:9a]+",
+}  # any other: one or two digits
 MAX_SUGGESTIONS = 4
 MAX_TEXTS = 10_000  # distinct texts on which formats are tried
 TOLERATED = (
@@ -166,10 +176,11 @@ def find_unread(engine: Engine, texts: str, time: str, form: str, column: str) -
 
 def count_fitting(engine: Engine, texts: str, form: str) -> Iterator[tuple[str, int]]:
     """The usual formats that read any of the texts, with how many they read."""
+    outlines = {row[0] for row in engine.execute(f"select distinct {OUTLINE_SQL} from ({texts})").fetchall()}
     tests = {
         other: f"year(try_strptime(t, {sql_literal(other)})) between 1900 and 2199"
         for other in (day + clock for day in DAY_FORMATS for clock in CLOCK_FORMATS)
-        if other != form
+        if other != form and any(map(_outline_of(other).fullmatch, outlines))
     }
     tests[SERIAL] = f"regexp_matches(t, {sql_literal(SERIAL_NUMBER)})"
     tests["unix"] = "regexp_matches(t, '^1[0-9]{9}([.][0-9]+)?$')"
@@ -177,6 +188,21 @@ def count_fitting(engine: Engine, texts: str, form: str) -> Iterator[tuple[str, 
     counts = ", ".join(f"count(*) filter ({test})" for test in tests.values())
     counted = engine.execute(f"select {counts} from ({texts})").fetchone()
     return ((other, count) for other, count in zip(tests, counted, strict=True) if count)
+
+
+def _outline_of(form: str) -> re.Pattern[str]:
+    """The outlines that texts of a format have.
+
+    >>> bool(_outline_of("%d. %B %Y").fullmatch("99. a 9999"))
+    True
+    """
+    pieces = re.findall(r"%([a-zA-Z])|([^\W\d_]+)|( )|(.)", form)
+    return re.compile(
+        "".join(
+            OUTLINES.get(code, "9{1,2}") if code else "a" if word else " *" if blank else re.escape(sign)
+            for code, word, blank, sign in pieces
+        )
+    )
 
 
 def describe_number(engine: Engine, numbers: str, column: str) -> str:
