@@ -307,6 +307,28 @@ def test_files_without_sales_are_refused_with_what_they_were_taken_for(tmp_path)
     assert "accounts.csv: Zoho CRM, accounts; columns known: Record Id, Account Name" in str(caught.value)
 
 
+def test_what_is_looked_up_stands_in_one_file(tmp_path):
+    written = WRITERS["taobao"](tmp_path, Layout())
+    twice = tmp_path / "ExportOrderList2.csv"
+    twice.write_bytes(written.files[0].read_bytes() + b"\r\n")
+    with pytest.raises(DataError, match="ExportOrderList.csv, ExportOrderList2.csv: Export"):
+        draft_source([*written.files, twice], tmp_path / "shop.yaml")
+
+
+def test_the_encoding_of_a_lookup_is_confirmed_too(tmp_path):
+    written = WRITERS["taobao"](tmp_path, Layout(api=True))
+    drafted = draft_source(written.files, tmp_path / "shop.yaml")
+    assert "transactions.lookups.orders.encoding" in drafted.unsure
+    assert (
+        draft(written.files, tmp_path / "shop.yaml", {}).tables["transactions"][0].lookups["orders"].encoding
+    )
+
+
+def test_a_bracket_in_the_name_of_a_file_is_no_pattern(tmp_path):
+    drafted = waiting_for([HEADER, "K1,2025-01-01,5.25"], tmp_path, name="sales [2025].csv")
+    assert drafted.content["tables"]["transactions"]["path"] == "sales [[]2025].csv"
+
+
 def test_all_problems_of_all_files_are_told_at_once(tmp_path):
     (tmp_path / "empty.csv").touch()
     (tmp_path / "photo.png").write_bytes(b"x")

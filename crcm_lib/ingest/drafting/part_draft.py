@@ -169,7 +169,7 @@ def _find_times(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared: P
             formats[column] = form.value
             read = _("{read:,} of {filled:,} read").format(read=form.read, filled=form.filled)
             draft.evidence[("time_format", column)] = read
-        if form.others or (form.filled and form.read < form.filled * 0.98):
+        if form.others or form.read < form.filled:
             listed = [(form.value or "ISO 8601", form.read), *form.others]
             counts = ", ".join(f'"{other}" ({count:,} of {form.filled:,})' for other, count in listed)
             why = _("{column} fits {counts}").format(column=column, counts=counts)

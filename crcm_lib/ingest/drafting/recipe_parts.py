@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
-from crcm_lib.ingest.drafting.part_draft import PartDraft, Proposal, list_required
+from crcm_lib.ingest.drafting.part_draft import PartDraft, Place, Proposal, list_required
 from crcm_lib.ingest.drafting.recipe_files import (
     FillDownRecipe,
     Match,
@@ -42,6 +43,8 @@ def _draft_part(
 ) -> PartDraft | None:
     """A part by its recipe; None where a column that it cannot do without is not there."""
     others = {other.role: other for other in own if other.role in recipe.lookups}
+    for role in others:
+        _refuse_several([other.export.label for other in own if other.role == role], match)
     names = {"": match.names} | {role: other.names for role, other in others.items()}
     lookups = {}
     for role, pairs in recipe.lookups.items():
@@ -64,14 +67,32 @@ def _draft_part(
     if exclude := [{"when": when, "reason": reason} for when, reason in rows if when]:
         keys["exclude"] = exclude
     draft = PartDraft(recipe.table, match, keys, lookups={role: others[role] for role in lookups})
-    draft.evidence = {(key,): proof for key, proof in match.export.evidence.items()}
-    if match.export.candidates:
-        why = _("every byte fits {fitting}").format(fitting=", ".join(match.export.candidates))
-        draft.unsure["encoding"] = Proposal(keys["encoding"], why)
+    _say_how_written(draft, (), match)
+    for role, other in draft.lookups.items():
+        _say_how_written(draft, ("lookups", role), other)
     if match.recipe.generic:
         why = _("by its name only")
         draft.unsure |= {column: Proposal(text, why) for column, text in columns.items()}
     return draft
+
+
+def _refuse_several(files: list[str], match: Match) -> None:
+    """A lookup has one file, or several under one pattern, which nobody has named here."""
+    if len(files) > 1:
+        problem = _(
+            "{names}: {file} is looked up in several files; put them into one, or give their pattern as the "
+            "path of a description of your own"
+        )
+        raise DataError(problem.format(names=", ".join(files), file=match.export.label))
+
+
+def _say_how_written(draft: PartDraft, place: Place, match: Match) -> None:
+    """Put down what proves how a file is written, and what does not."""
+    draft.evidence |= {(*place, key): proof for key, proof in match.export.evidence.items()}
+    if match.export.candidates:
+        why = _("every byte fits {fitting}").format(fitting=", ".join(match.export.candidates))
+        key = ".".join((*map(str, place), "encoding"))
+        draft.unsure[key] = Proposal(match.export.keys["encoding"], why)
 
 
 def _find_key(pairs: list[dict[str, str]], match: Match, other: Match) -> dict[str, str]:

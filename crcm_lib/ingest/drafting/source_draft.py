@@ -1,5 +1,6 @@
 """Exported files -> a drafted description, its evidence, and a list of what is unsure."""
 
+import glob
 import os
 import re
 import tempfile
@@ -147,8 +148,8 @@ def locate_beside(path: Path, target: Path) -> str:
     """How a description names a file: relative to itself where it may, otherwise by the absolute path."""
     path, folder, root = path.resolve(), target.resolve().parent, ROOT.resolve()
     if path.is_relative_to(folder) or (path.is_relative_to(root) and folder.is_relative_to(root)):
-        return Path(os.path.relpath(path, folder)).as_posix()
-    return path.as_posix()
+        path = Path(os.path.relpath(path, folder))
+    return glob.escape(path.as_posix())  # a bracket in a name is no pattern
 
 
 def _assemble(drafts: list[PartDraft], target: Path) -> SourceDraft:
