@@ -263,6 +263,38 @@ def test_orders_filled_on_their_first_line_only_are_proposed_to_be_filled_down(t
     }
 
 
+@pytest.mark.parametrize(
+    ("ids", "form"),
+    [
+        (["17850.0", "17851"], "integer"),
+        (["K1 ", "K2"], "trimmed"),
+        (["17850", "K1"], None),
+        (["1.5", "2.0"], None),
+    ],
+)
+def test_ids_that_a_spreadsheet_has_spoilt_are_put_right(ids, form, tmp_path):
+    drafted = waiting_for([HEADER, *(f"{each},2025-01-01,5.25" for each in ids)], tmp_path)
+    assert drafted.content["tables"]["transactions"].get("id_format") == form
+
+
+def test_a_line_that_names_the_delimiter_and_a_parquet_file_are_taken_as_they_are(tmp_path):
+    drafted = waiting_for(["sep=;", HEADER.replace(",", ";"), "K1;2025-01-01;5,25"], tmp_path)
+    part = drafted.content["tables"]["transactions"]
+    assert not {"delimiter", "skip_lines"} & part.keys()
+    assert part["decimal"] == ","
+    sales = "select 'K1' as customer_id, timestamp '2025-01-01' as order_date, 5.25 as amount"
+    duckdb.execute(f"copy ({sales}) to '{tmp_path}/sales.parquet'")
+    drafted = draft_source([tmp_path / "sales.parquet"], tmp_path / "shop.yaml")
+    assert drafted.evidence[("tables", "transactions", "columns", "time")] == "1 of 1 read"
+
+
+def test_a_file_that_has_no_place_is_named(tmp_path):
+    written = WRITERS["fxiaoke"](tmp_path, Layout())
+    drafted = draft_source(written.files, tmp_path / "shop.yaml")
+    said = "联系人.xlsx: 纷享销客 CRM, contacts; no table takes it, or columns that one needs are missing"
+    assert drafted.notes == [said]
+
+
 def test_sales_without_a_customer_are_proposed_to_be_of_nobody(tmp_path):
     rows = [f"{'' if n % 4 else 'K1'},2025-01-01,{n}.25" for n in range(40)]
     drafted = waiting_for([HEADER, *rows], tmp_path)

@@ -76,6 +76,7 @@ def find_forms(engine: duckdb.DuckDBPyConnection, draft: PartDraft, source: Sour
     _find_heads(engine, draft, prepared)
     _find_numbers(engine, draft, prepared)
     _find_times(engine, draft, prepared)
+    _find_id_form(engine, draft, prepared)
     _count_columns(engine, draft, prepared)
     _count_exclusions(engine, draft, prepared)
     if draft.table == "transactions":
@@ -189,6 +190,26 @@ def _list_offsets(engine: duckdb.DuckDBPyConnection, texts: str) -> list[str]:
         from ({texts}) group by 1 having o <> '' order by 2 desc, 1 limit 4
     """).fetchall()
     return [offset for offset, _count in rows]
+
+
+def _find_id_form(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared: PreparedPart) -> None:
+    """Ids that a spreadsheet has made decimal numbers, or that have blanks around them."""
+    node = prepared.parse(draft.keys["columns"].get("customer_id", "''"))
+    if node.kind != "column" or prepared.types[node.value] != "VARCHAR":
+        return
+    exact = prepared.columns[node.value].exact
+    filled, whole, decimal, blank = engine.execute(f"""
+        select count(*), count(*) filter (regexp_matches(trim(t), '^[0-9]+([.]0+)?$')),
+            count(*) filter (regexp_matches(trim(t), '^[0-9]+[.]0+$')), count(*) filter (t <> trim(t))
+        from (select {exact} as t from {prepared.rows_sql(node.columns())}) where trim(t) <> ''
+    """).fetchone()
+    if decimal and whole == filled:
+        draft.keys["id_format"], said = "integer", _("{count:,} of {filled:,} end in .0, all are whole")
+        draft.evidence[("id_format",)] = said.format(count=decimal, filled=filled)
+    elif blank:
+        draft.keys["id_format"], said = "trimmed", _("{count:,} of {filled:,} have blanks around them")
+        draft.evidence[("id_format",)] = said.format(count=blank, filled=filled)
+    prepared.part = prepared.part.model_copy(update={"id_format": draft.keys.get("id_format", "exact")})
 
 
 def _count_columns(engine: duckdb.DuckDBPyConnection, draft: PartDraft, prepared: PreparedPart) -> None:

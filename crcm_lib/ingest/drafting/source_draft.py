@@ -83,6 +83,7 @@ def draft_source(paths: Sequence[Path], target: Path, encoding: str = "") -> Sou
         with tempfile.TemporaryDirectory(prefix="crcm-init-") as folder, open_staging(Path(folder)) as engine:
             drafts = [unknown_shape.draft_part(engine, unknown.pop(), _provisional_source(target))]
     notes += [_describe_unknown(export) for export in unknown]
+    notes += _list_unused(drafts, [match for _export, match in matches if match])
     drafts, said = _read_parts(drafts, target)
     draft = _assemble(drafts, target)
     draft.notes = notes + said
@@ -103,6 +104,17 @@ def _describe_no_sales(matches: list[tuple[Export, Match | None]]) -> str:
             )
     head = _("no file holds sales: who, when, how much. Give the file of orders or invoices too")
     return list_problems(head, lines)
+
+
+def _list_unused(drafts: list[PartDraft], matches: list[Match]) -> list[str]:
+    """The files that are recognised and yet read by no part."""
+    used = {match.export.label for draft in drafts for match in (draft.match, *draft.lookups.values())}
+    said = _("{file}: {title}, {role}; no table takes it, or columns that one needs are missing")
+    return [
+        said.format(file=match.export.label, title=match.recipe.title, role=match.role)
+        for match in matches
+        if match.export.label not in used
+    ]
 
 
 def _describe_unknown(export: Export) -> str:
