@@ -111,7 +111,7 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
         if required_kind(spec) == "number":
             test = number_formats.not_finite_sql(node, prepared.types, prepared.columns)
             sql.append(f"({test}) as {sql_identifier(column + '~')}")
-        if spec.kind == "money":
+        if spec.kind == "money" and spec.required:
             whole = f"{compile_sql(node, 'number', prepared.columns)} <> 0"
             sql.append(f"({whole}) as {sql_identifier(column + '#')}")
         if column == "customer_id":
@@ -276,7 +276,7 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
     schema, remarks = INPUTS[prepared.table].columns, []
     for column in prepared.part.columns:
         spec, sql = schema.get(column, FREE_TEXT), sql_identifier(column)
-        if spec.kind == "money":
+        if spec.kind == "money" and spec.required:
             remarks.append((f"{column} rounds to zero", f"{sql} = 0 and {sql_identifier(column + '#')}"))
         if spec.required:
             continue
