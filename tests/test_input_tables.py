@@ -2,11 +2,15 @@
 
 import json
 
+import pandas as pd
 import pytest
 from fixtures.store import COLUMNS, clean_rows, rules_by_record
 
+from crcm_lib.features.decision_inputs import derive
+from crcm_lib.features.relationship_signs import summarise_signs
 from crcm_lib.ingest.cleaning import check
 from crcm_lib.schema import tables
+from crcm_lib.schema.engine import open_frames
 
 SALES = [f"K{n % 20},2024-{1 + n % 6:02d}-{1 + n % 28:02d},mug,{10 + n % 7}.50" for n in range(120)]
 RECORDS = {
@@ -77,3 +81,12 @@ def test_who_objects_to_profiling_is_in_no_recommendation_either(shop):
     about = json.loads((out / "about.json").read_text())["tables"]
     assert "referrals" not in about
     assert about["acquisition"] == 1
+
+
+def test_optional_columns_may_be_absent_from_invoices_and_contracts():
+    days = pd.to_datetime(["2024-01-01", "2024-02-01"])
+    invoices = pd.DataFrame({"customer_id": ["K1"] * 2, "issued": days, "due": days, "amount": 5.0})
+    contracts = pd.DataFrame({"customer_id": ["K1"] * 2, "start": days, "end": days})
+    engine = open_frames(invoices=invoices, contracts=contracts)
+    assert list(summarise_signs(engine, as_of="2024-03-01")) == ["contract_days_left"]
+    assert not {"payments", "renewals"} & derive(engine, as_of="2024-03-01").keys()

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import date, days_between
 from crcm_lib.privacy.consent_words import find_latest, match_ids
-from crcm_lib.schema.engine import Engine, has
+from crcm_lib.schema.engine import Engine, columns_of, has
 
 PAYMENTS = """
     select customer_id,
@@ -47,12 +47,12 @@ def derive(engine: Engine, *, as_of) -> dict[str, pd.DataFrame]:
     - `judgements`: the latest judgement (0…100) per indicator; several on its day are averaged
     """
     derived = {}
-    if has(engine, "invoices"):
+    if "paid" in columns_of(engine, "invoices"):
         day = date(pd.Timestamp(as_of))
         days_late = days_between("due", f"least(coalesce(paid, {day}), {day})")
         payments = _ask(engine, PAYMENTS, as_of, days_late=days_late)
         derived["payments"] = payments.set_index("customer_id").sort_index()
-    if has(engine, "contracts"):
+    if "renewed" in columns_of(engine, "contracts"):
         derived["renewals"] = _ask(engine, RENEWALS, as_of).set_index("customer_id").sort_index()
     if has(engine, "judgements"):
         judged = _ask(

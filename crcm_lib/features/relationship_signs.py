@@ -47,6 +47,8 @@ def summarise_signs(engine: Engine, *, as_of) -> pd.DataFrame:
         "days_left": days_between(day, 'cast(max("end") as date)'),
     }
     queries = {"contacts": CONTACTS, "surveys": ANSWERS, "invoices": PAYMENTS, "contracts": CONTRACTS}
+    if "paid" not in columns_of(engine, "invoices"):  # without it nobody knows what is still open
+        del queries["invoices"]
     if "kind" in columns_of(engine, "tickets"):
         queries = {"tickets": COMPLAINTS} | queries
     frames = []
