@@ -14,7 +14,7 @@ from pathlib import Path
 
 from crcm_lib.ingest.cleaning import check
 from crcm_lib.ingest.sources import Source
-from crcm_lib.pipeline.evidence import hash_code, hash_inputs, installed_versions
+from crcm_lib.pipeline.evidence import describe_forgotten, hash_code, hash_inputs, installed_versions
 from crcm_lib.pipeline.files import hash_content, hash_file
 from crcm_lib.schema.tables import READY
 
@@ -35,7 +35,8 @@ def check_inputs(source: Source, as_of: str, out: Path) -> tuple[list[dict], Pat
         If the source breaks its contract.
     """
     inputs = hash_inputs(source)
-    key = hash_content([hash_file(source.path), inputs, as_of, hash_code(), installed_versions()])
+    depends = [hash_file(source.path), inputs, describe_forgotten(source), as_of]
+    key = hash_content([*depends, hash_code(), installed_versions()])
     folder = out / FOLDER / source.name
     with contextlib.suppress(OSError):
         if (folder / KEY).read_text("utf-8") == key:

@@ -13,7 +13,8 @@ from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import Source, find_files
 from crcm_lib.pipeline.files import hash_content, hash_file
 from crcm_lib.pipeline.settings import RunSettings
-from crcm_lib.privacy import pseudonymise
+from crcm_lib.privacy import pseudonymise, read_forgotten
+from crcm_lib.privacy.forgotten import Forgotten
 from crcm_lib.schema.tables import ROOT, About
 
 
@@ -34,6 +35,7 @@ def gather_evidence(
         "python": platform.python_version(),
         "versions": installed_versions(),
         "pseudonyms": find_key(source),
+        "forgotten": describe_forgotten(source),
         "language": os.environ.get("CRCM_LANGUAGE", "en"),
         "notebooks": {name: hash_notebook(content) for name, content in notebooks.items()},
     }
@@ -63,6 +65,12 @@ def describe(source: Source) -> About:
 def find_key(source: Source) -> str:
     """Return what tells the key of the source's pseudonyms from another, but not the key."""
     return pseudonymise(["with which key"], describe(source))[0]
+
+
+def describe_forgotten(source: Source) -> dict:
+    """Return how many customers are forgotten and the hash of their list; none where nobody is real."""
+    forgotten = Forgotten() if source.synthetic else read_forgotten()
+    return {"customers": len(forgotten.hashes), "sha256": forgotten.fingerprint()}
 
 
 def hash_inputs(source: Source) -> list[dict]:

@@ -1,5 +1,6 @@
 """What people may see of persons: pseudonyms for ids, no small cells, and a search for raw identifiers."""
 
+from crcm_lib.privacy.forgotten import read_forgotten
 from crcm_lib.privacy.identifiers import find_identifiers
 from crcm_lib.privacy.pseudonyms import keyed_hash, load_key, make_private, pseudonymise
 from crcm_lib.privacy.suppression import (
@@ -21,4 +22,5 @@ __all__ = [
     "load_key",
     "make_private",
     "pseudonymise",
+    "read_forgotten",
 ]

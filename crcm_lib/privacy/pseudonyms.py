@@ -26,20 +26,21 @@ def load_key(about: About) -> bytes:
     """
     if about.synthetic:
         return DEMO_KEY
-    if named := os.environ.get("CRCM_KEY_FILE"):
-        return _read_key(Path(named))
-    path = ROOT / ".crcm" / "key"
-    if not path.exists():
+    path = key_path()
+    if not path.exists() and not os.environ.get("CRCM_KEY_FILE"):
         _make_key(path)
     return _read_key(path)
 
 
+def key_path() -> Path:
+    """Where the secret key is, or would be."""
+    return Path(os.environ.get("CRCM_KEY_FILE") or ROOT / ".crcm" / "key")
+
+
 def find_present_key() -> bytes | None:
     """The secret key, if there is one; none is made."""
-    if named := os.environ.get("CRCM_KEY_FILE"):
-        return _read_key(Path(named))
-    path = ROOT / ".crcm" / "key"
-    return _read_key(path) if path.exists() else None
+    path = key_path()
+    return _read_key(path) if path.exists() or os.environ.get("CRCM_KEY_FILE") else None
 
 
 def name_key(key: bytes) -> str:
@@ -64,11 +65,16 @@ def pseudonymise(ids: Iterable[str], about: About) -> list[str]:
     key, customers = load_key(about), pd.Series(list(ids), dtype="str")
     if gaps := int(customers.isna().sum()):
         raise ValueError(f"{gaps} of {len(customers)} ids are missing; a missing id has no pseudonym.")
-    pseudonyms = {id_: f"C-{keyed_hash(key, id_)[:DIGITS].upper()}" for id_ in customers.unique()}
+    pseudonyms = {id_: make_pseudonym(key, id_) for id_ in customers.unique()}
     if shared := len(pseudonyms) - len(set(pseudonyms.values())):
         problem = _("{count} pseudonym(s) stand for two customers. Use another key (CRCM_KEY_FILE).")
         raise GateError(problem.format(count=shared))
     return [pseudonyms[id_] for id_ in customers]
+
+
+def make_pseudonym(key: bytes, id_: str) -> str:
+    """The pseudonym of one id under a key."""
+    return f"C-{keyed_hash(key, id_)[:DIGITS].upper()}"
 
 
 def keyed_hash(key: bytes, text: str) -> str:

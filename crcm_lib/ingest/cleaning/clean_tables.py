@@ -24,6 +24,7 @@ from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning import consents, gate, ids, ledger
 from crcm_lib.ingest.cleaning.check_report import describe_source
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
+from crcm_lib.ingest.cleaning.forgotten_records import set_aside_forgotten
 from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
 from crcm_lib.ingest.cleaning.readiness import assess_readiness
@@ -123,6 +124,8 @@ def _clean(
         raise DataError(list_problems(source.path.name, problems))
     for table, prepared in parts.items():
         _validate_all(engine, table, prepared)
+    if not source.synthetic:  # nobody in it is real
+        set_aside_forgotten(engine, parts)
     problems = [
         problem
         for table, prepared in parts.items()

@@ -12,6 +12,7 @@ import pandas as pd
 
 from crcm_lib.errors import DataError, list_problems
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.ingest.sources.expression_sql import sql_literal
 from crcm_lib.privacy.consent_words import EVERYTHING, find_latest, match_ids, read_answer, read_purpose
 from crcm_lib.schema.engine import Engine
@@ -27,7 +28,7 @@ UNREADABLE = {  # part of a record: the test that it cannot be read
     "date": "(date is null or coalesce(starts_with(_rule, 'date '), false))",
 }
 MAX_UNREADABLE = 0.5  # of the records; beyond that the description is wrong, not the records
-NOBODY = ("customer_id missing", "summary line")  # rules of records that name nobody
+NOBODY = ("customer_id missing", "summary line", FORGOTTEN)  # rules of records that name nobody
 
 
 def fold_consents(engine: duckdb.DuckDBPyConnection) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from crcm_lib.i18n import _
+from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
 from crcm_lib.ingest.cleaning.summaries import ANONYMOUS
 from crcm_lib.ingest.sources.expression_sql import (
@@ -22,13 +23,11 @@ from crcm_lib.schema.inputs import INPUTS
 RECORDS, MONEY = 0.02, 0.01  # shares that any one rule may set aside
 UNREADABLE = 0.001  # of the records, where their money is unknown
 FEW = 2  # records that stop nothing: a slip of the pen, not a form
-MUCH_MONEY, MUCH_MORE = (
-    0.1,
-    5,
-)  # unless their share of the money is this, and so many times that of the records
-# Rules that follow from what was asked for: a day, a declared exclusion, a table of one record per key.
+# unless their share of the money is this, and so many times that of the records
+MUCH_MONEY, MUCH_MORE = 0.1, 5
 TOTAL = "summary line"
-ASKED_FOR = ("exact duplicate", "repeated key", "after as_of", "time far beyond the rest")
+# Rules that follow from what was asked for: a day, an exclusion, one record per key, to forget somebody.
+ASKED_FOR = ("exact duplicate", "repeated key", "after as_of", "time far beyond the rest", FORGOTTEN)
 EXCLUDED = "excluded: "
 COPY, COPY_KEPT = "exact duplicate", "exact duplicate kept"
 MAX_FORMS = 3  # that a message names

@@ -6,6 +6,7 @@ from datetime import date
 import pandas as pd
 
 from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
+from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.ingest.sources.description import Part, Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
@@ -143,7 +144,8 @@ def _measure_completeness(engine: Engine, table: str, parts: list[Part]) -> dict
     for number, part in enumerate(parts):
         counts = ", ".join(f"count({sql_identifier(column)})" for column in part.columns)
         records, *filled = engine.execute(f"""
-            select count(*), {counts} from final_{table} where _part = {number}
+            select count(*), {counts} from final_{table}
+            where _part = {number} and _rule is distinct from '{FORGOTTEN}'
         """).fetchone()
         cells += records * len(filled)
         for column, count in zip(part.columns, filled, strict=True):
@@ -181,6 +183,7 @@ def _count_failing(engine: Engine, table: str, condition: str) -> dict:
     """How many records fulfil a condition that they should not, of how many; the share of the others."""
     records, failing = engine.execute(f"""
         select count(*), count(*) filter ({condition}) from final_{table}
+        where _rule is distinct from '{FORGOTTEN}'
     """).fetchone()
     return {"score": 1 - failing / max(records, 1), "counted": records, "failing": failing}
 

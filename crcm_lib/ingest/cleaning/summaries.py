@@ -3,6 +3,7 @@
 import pandas as pd
 
 from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
+from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.schema.engine import Engine
 
 STATES_KEPT = ("sales", "returns matched", "returns unmatched")  # of the money account
@@ -15,12 +16,17 @@ def count_rules(rejects: pd.DataFrame, severity: str) -> pd.DataFrame:
 
     Returns
     -------
-    `table`, `rule`, `records`, and as an example to look up the first `file` and the first `record` in it.
+    `table`, `rule`, `records`, and as an example to look up the first `file` and the first `record` in it; of
+    the forgotten there is no example.
     """
     chosen = rejects[rejects["severity"] == severity].sort_values(["table", "rule", "file", "record"])
     counts = chosen.groupby(["table", "rule"], as_index=False).agg(
         records=("record", "size"), file=("file", "first"), record=("record", "first")
     )
+    is_forgotten = counts["rule"] == FORGOTTEN
+    if is_forgotten.any():
+        counts["file"] = counts["file"].mask(is_forgotten)
+        counts["record"] = counts["record"].astype("Int64").mask(is_forgotten)
     counts = counts.sort_values(["records", "table", "rule"], ascending=[False, True, True])
     return counts.reset_index(drop=True)
 
@@ -44,14 +50,15 @@ def summarise_money(money_account: pd.DataFrame, *, at_least: int, not_profiled:
         Rules with fewer records are added up (state `pooled`), with further ones until they have so many
         records. An amount over fewer records is missing, and the total that would give it away too.
     not_profiled
-        How many customers object to profiling: fewer than `at_least` have no amount either.
+        How many customers object to profiling: fewer than `at_least` have no amount either. The forgotten
+        never have one.
 
     Returns
     -------
     `currency`, `state` (read, kept, then the rules, most records first), `rules` (how many a row adds up),
     `records`, `amount`.
     """
-    hidden = {NOT_PROFILED} if not_profiled < at_least else set()
+    hidden = {FORGOTTEN, NOT_PROFILED} if not_profiled < at_least else {FORGOTTEN}
     parts = [
         _summarise_currency(part, at_least, hidden) for _currency, part in money_account.groupby("currency")
     ]
