@@ -9,13 +9,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from crcm_lib import __version__
-from crcm_lib.errors import CrcmError, GateError, list_problems
+from crcm_lib.errors import CrcmError, GateError, UsageError, list_problems
 from crcm_lib.i18n import _
 
 
@@ -44,6 +45,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("Confirm what a drafted description is unsure of."))(confirm)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
+    app.command(help=_("Forget customers: in every run, and whenever their records come again."))(forget)
     app.command(help=_("Simulate the synthetic company and write its input tables."))(sample)
     app.command(help=_("Execute the committed notebooks again, in place, and renew the golden tables."))(
         refresh
@@ -211,6 +213,29 @@ def purge(
             typer.echo(message.format(name=each.name, files=each.files, bytes=each.bytes))
         message = _("{out}: {count} folder(s) removed; copies made elsewhere are not known here")
         typer.echo(message.format(out=out, count=len(removed)))
+
+
+def forget(
+    customers: Annotated[
+        list[str] | None,
+        typer.Argument(help=_("Their ids, exactly as in the data; none: those forgotten before.")),
+    ] = None,
+    out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help=_("Show what would go; change nothing."))
+    ] = False,
+) -> None:
+    """Forget customers: in every run, and whenever their records come again."""
+    with _honest_exit():
+        from crcm_lib.pipeline import forget as work
+
+        folder, ids = Path(out).resolve(), customers or []
+        day = date.today().isoformat()
+        search = work.find(folder, ids) if dry_run else work.forget(folder, ids, day=day)
+        for line in work.describe(search, is_done=not dry_run):
+            typer.echo(line)
+        if search.nowhere:
+            raise UsageError(work.describe_nowhere(search, is_done=not dry_run))
 
 
 def sample(

@@ -95,6 +95,8 @@ def plan_run(settings: RunSettings) -> Plan:
             read = attempt(check_inputs, source, settings.as_of, Path(settings.out).resolve())
         attempt(pseudonymise, [], describe(source))
     attempt(previous.check_given, settings.previous, source, settings.as_of)
+    if source is not None:
+        attempt(previous.check_forgotten, source, Path(settings.out).resolve())
     policy = attempt(read_policy, policy_path, settings.overrides)
     notebooks = attempt(read_notebooks, notebooks_path)
     raise_together(problems)

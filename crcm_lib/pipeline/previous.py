@@ -10,9 +10,10 @@ from crcm_lib.errors import CrcmError, UsageError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import Source
 from crcm_lib.pipeline import checks
-from crcm_lib.pipeline.evidence import find_key
+from crcm_lib.pipeline.evidence import describe_forgotten, find_key
 from crcm_lib.pipeline.files import locate, short_path
 from crcm_lib.pipeline.settings import NO_RUN
+from crcm_lib.privacy.forgotten import list_path
 from crcm_lib.schema import tables
 
 
@@ -36,6 +37,30 @@ def check_given(given: str, source: Source | None, as_of: str) -> None:
         problems += _find_differences(record, source, as_of)
     if problems:
         raise UsageError(list_problems(f"--previous {given}", problems))
+
+
+def check_forgotten(source: Source, out: Path) -> None:
+    """Refuse to run without the list of the forgotten that runs of this source or key knew.
+
+    Raises
+    ------
+    UsageError
+        If the list has fewer than they knew; the others would come back.
+    """
+    known = 0
+    for path in out.glob("[!.]*/run.json"):
+        record = _read_record(path.parent)
+        if record and (
+            record["source"] == source.name or record["evidence"].get("pseudonyms") == find_key(source)
+        ):
+            since = sum(each["customers"] for each in record.get("forgotten", []))
+            known = max(known, since, record["evidence"].get("forgotten", {}).get("customers", 0))
+    if (listed := describe_forgotten(source)["customers"]) < known:
+        problem = _(
+            "{path}: {listed} forgotten customers, but a run knows of {known}; without their list they would "
+            "come back. Put it back beside the key that it was made with"
+        )
+        raise UsageError(problem.format(path=list_path(), listed=listed, known=known))
 
 
 def choose(given: str, source: Source, evidence: dict, as_of: str, out: Path) -> Path | None:

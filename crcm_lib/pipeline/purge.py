@@ -48,7 +48,7 @@ def purge(out: Path, older_than: int) -> list[Removed]:
     if not out.is_dir():
         raise UsageError(_("--out {out}: there is no such folder").format(out=short_path(out)))
     with locked(out):
-        removed = [_remove(out, path) for path in [*_list_old(out, older_than), *_list_leftovers(out)]]
+        removed = [_remove(out, path) for path in [*_list_old(out, older_than), *list_leftovers(out)]]
         if (out / "failed").is_dir() and not any((out / "failed").iterdir()):
             (out / "failed").rmdir()
     remove_stale(Path(tempfile.gettempdir()))
@@ -71,7 +71,8 @@ def _list_old(out: Path, older_than: int) -> Iterator[Path]:
         yield from (path for path, day in runs.items() if day < limit and path != latest)
 
 
-def _list_leftovers(out: Path) -> Iterator[Path]:
+def list_leftovers(out: Path) -> Iterator[Path]:
+    """The folders of killed and failed runs."""
     for pattern in (f"{STAGING}*", f"{REPLACED}*", "failed/*"):
         yield from (path for path in sorted(out.glob(pattern)) if path.is_dir() and not path.is_symlink())
 

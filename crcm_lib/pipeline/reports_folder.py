@@ -2,9 +2,10 @@
 
 reports/
   latest -> <run>        swapped in one step (`publish`)
-  <run>/                 published, never touched again
+  <run>/                 published, never touched again but to forget a customer
   failed/<run>/          the last failed run of a source until it succeeds, for the analyst and --resume
   .staging-<key>-…/      at work, or left by a killed run
+  .rewritten-<run>/      a published run without somebody who is forgotten, about to take its place
   .lock                  held by the run at work
 """
 
@@ -21,11 +22,11 @@ from filelock import FileLock, Timeout
 from crcm_lib.errors import LockedError
 from crcm_lib.i18n import _
 from crcm_lib.pipeline import sandbox
-from crcm_lib.pipeline.files import RECORDS, save_atomically, short_path
+from crcm_lib.pipeline.files import RECORDS, fsync, save_atomically, short_path
 from crcm_lib.pipeline.plan import Plan
 from crcm_lib.schema import tables
 
-STAGING, REPLACED = ".staging-", ".replaced-"
+STAGING, REPLACED, REWRITTEN = ".staging-", ".replaced-", ".rewritten-"
 
 
 @contextlib.contextmanager
@@ -39,9 +40,30 @@ def locked(out: Path) -> Iterator[None]:
         message = _("{out}: another run is at work here. Wait for it, or give another --out.")
         raise LockedError(message.format(out=short_path(out))) from None
     try:
+        _finish_replacing(out)
         yield
     finally:
         lock.release()
+
+
+def replace_run(out: Path, name: str) -> None:
+    """Let `.rewritten-<run>`, which is finished, take the place of a run; the run that it was is deleted."""
+    fsync(out)
+    replaced = out / f"{REPLACED}{name}"
+    os.rename(out / name, replaced)
+    os.rename(out / f"{REWRITTEN}{name}", out / name)
+    fsync(out)
+    shutil.rmtree(replaced)
+
+
+def _finish_replacing(out: Path) -> None:
+    """Finish what a killed process began: a run that has no place any more was about to be replaced."""
+    for rewritten in out.glob(f"{REWRITTEN}*"):
+        run = out / rewritten.name.removeprefix(REWRITTEN)
+        if run.exists():
+            shutil.rmtree(rewritten)  # half written, perhaps
+        else:
+            os.rename(rewritten, run)
 
 
 @contextlib.contextmanager
