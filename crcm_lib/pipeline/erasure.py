@@ -75,7 +75,7 @@ def list_ids(folder: Path) -> Iterator[str]:
                 yield from pc.unique(_as_text(pq.read_table(path, columns=[ID])[ID])).drop_null().to_pylist()
         except (OSError, pa.ArrowInvalid):
             continue
-    for path in sorted(folder.rglob("*.csv")):
+    for path in sorted(folder.rglob("*.[ct]sv")):
         header, rows, _dialect = _read_csv(path)
         if ID in header:
             yield from {row[header.index(ID)] for row in rows if len(row) > header.index(ID)}
@@ -83,7 +83,7 @@ def list_ids(folder: Path) -> Iterator[str]:
 
 def _erase_parquet(path: Path, traces: Traces) -> Erased | None:
     table = pq.read_table(path)
-    texts = [field.name for field in table.schema if _is_text(field.type)]
+    texts = [field.name for field in table.schema if field.name == ID or _is_text(field.type)]
     goes = pa.chunked_array([pa.array([False] * len(table), pa.bool_())])
     for name in texts:
         wanted = traces.ids | traces.words if name == ID else traces.words
@@ -201,7 +201,7 @@ def _erase_lines(text: str, words: frozenset[str]) -> str:
 def _erase_json(path: Path, traces: Traces) -> Erased | None:
     content = json.loads(path.read_text("utf-8"))
     text, pruned = (
-        json.dumps(each, indent=2, ensure_ascii=False) for each in (content, _prune(content, traces.words))
+        json.dumps(each, indent=2, ensure_ascii=False) for each in (content, _prune(content, traces))
     )
     if pruned == text and not _count(text, traces.pseudonyms):
         return None
@@ -210,18 +210,19 @@ def _erase_json(path: Path, traces: Traces) -> Erased | None:
     )
 
 
-def _prune(node, words: frozenset[str]):
-    """JSON without the keys, the items and the records of a list that are or name one of the words."""
+def _prune(node, traces: Traces):
+    """JSON without the keys, the items and the records of a list that are or name one of them."""
     if isinstance(node, dict):
-        return {key: _prune(value, words) for key, value in node.items() if key not in words}
+        return {key: _prune(value, traces) for key, value in node.items() if key not in traces.words}
     if isinstance(node, list):
-        return [_prune(each, words) for each in node if not _names(each, words)]
+        return [_prune(each, traces) for each in node if not _names(each, traces)]
     return node
 
 
-def _names(node, words: frozenset[str]) -> bool:
+def _names(node, traces: Traces) -> bool:
     values = node.values() if isinstance(node, dict) else [node]
-    return any(isinstance(value, str) and value in words for value in values)
+    is_theirs = isinstance(node, dict) and str(node.get(ID)) in traces.ids
+    return is_theirs or any(isinstance(value, str) and value in traces.words for value in values)
 
 
 def _erase_csv(path: Path, traces: Traces) -> Erased | None:
@@ -250,13 +251,14 @@ def _read_csv(path: Path) -> tuple[list[str], list[list[str]], type[csv.Dialect]
 
 
 def _erase_other(path: Path, traces: Traces) -> Erased | None:
-    """Text without the words; of any other file nobody can say what is in it."""
+    """Text without the lines that hold a word; of any other file nobody can say what is in it."""
     try:
         text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError:
         return Erased(None) if path.parent.name in DATA else None
-    text, places = _sub(text, traces.words)
-    return Erased(text.encode(), places=places) if places else None
+    lines = text.splitlines(keepends=True)
+    kept = [line for line in lines if not _sub(line, traces.words)[1]]
+    return Erased("".join(kept).encode(), len(lines) - len(kept)) if len(kept) < len(lines) else None
 
 
 def _sub(text: str, words: frozenset[str]) -> tuple[str, int]:
@@ -280,4 +282,5 @@ FORMS: dict[str, Callable[[Path, Traces], Erased | None]] = {
     ".html": _erase_page,
     ".json": _erase_json,
     ".csv": _erase_csv,
+    ".tsv": _erase_csv,
 }
