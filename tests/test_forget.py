@@ -531,3 +531,15 @@ def test_of_a_table_go_rows_in_any_encoding_and_an_empty_one_stays(tmp_path):
         assert erasure.erase(tmp_path / "a.parquet", TRACES) is None
     pd.DataFrame({"customer_id": [7, 8], "n": [7, 7]}).to_parquet(tmp_path / "b.parquet")  # numbers, by hand
     assert erasure.erase(tmp_path / "b.parquet", TRACES).rows == 1
+
+
+def test_whom_they_were_referred_by_forgets_them_and_costs_of_a_channel_are_nobodys(listed):
+    store = listed("K1", "K2").write(SALES)
+    store.write(["K1,K4,2024-01-05", "K3,K2,2024-01-05", "K3,K4,2024-01-06"], "r.csv", "by,who,day")
+    columns = {"customer_id": "by", "referred_id": "who", "date": "day"}
+    store.part("referrals", path="r.csv", columns=columns)
+    store.write(["fairs,2024-01-01,90"], "a.csv", "channel,month,cost")
+    spent = {"channel": "channel", "month": "month", "cost": "cost"}
+    out = store.part("acquisition", path="a.csv", columns=spent).clean()
+    assert clean_rows(out, "customer_id, referred_id", "referrals") == [("K3", "K4")]
+    assert len(clean_rows(out, table="acquisition")) == 1

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from crcm_lib.pipeline.files import DATA
 from crcm_lib.pipeline.leak_check import is_distinctive
+from crcm_lib.schema.inputs import CUSTOMER_IDS
 
 REMOVED = "(forgotten)"  # in place of a word
 ID = "customer_id"
@@ -70,9 +71,10 @@ def list_ids(folder: Path) -> Iterator[str]:
     """Every customer id in the Parquet and CSV files of a folder, file by file; damaged ones have none."""
     for path in sorted(folder.rglob("*.parquet")):
         try:
-            schema = pq.read_schema(path)
-            if ID in schema.names:
-                yield from pc.unique(_as_text(pq.read_table(path, columns=[ID])[ID])).drop_null().to_pylist()
+            for name in CUSTOMER_IDS:
+                if name in pq.read_schema(path).names:
+                    ids = _as_text(pq.read_table(path, columns=[name])[name])
+                    yield from pc.unique(ids).drop_null().to_pylist()
         except (OSError, pa.ArrowInvalid):
             continue
     for path in sorted(folder.rglob("*.[ct]sv")):
@@ -83,10 +85,10 @@ def list_ids(folder: Path) -> Iterator[str]:
 
 def _erase_parquet(path: Path, traces: Traces) -> Erased | None:
     table = pq.read_table(path)
-    texts = [field.name for field in table.schema if field.name == ID or _is_text(field.type)]
+    texts = [field.name for field in table.schema if field.name in CUSTOMER_IDS or _is_text(field.type)]
     goes = pa.chunked_array([pa.array([False] * len(table), pa.bool_())])
     for name in texts:
-        wanted = traces.ids | traces.words if name == ID else traces.words
+        wanted = traces.ids | traces.words if name in CUSTOMER_IDS else traces.words
         column = _as_text(table[name])
         goes = pc.or_(goes, pc.is_in(column, value_set=pa.array(sorted(wanted), column.type)))
     kept, places = table.filter(pc.invert(goes)), 0

@@ -9,6 +9,7 @@ import duckdb
 
 from crcm_lib.i18n import _
 from crcm_lib.privacy.identifiers import FRACTION, find_identifiers
+from crcm_lib.schema.inputs import CUSTOMER_IDS
 
 PSEUDONYM = re.compile(r"\bC-[0-9A-Z]{6,}\b")
 TABLE = re.compile(r"<table.*?</table>", re.S | re.I)
@@ -26,9 +27,10 @@ def read_ids(folder: Path) -> set[str]:
     engine = duckdb.connect()
     for file in sorted((folder / "clean").glob("*.parquet")):
         columns = engine.execute("select name from parquet_schema(?)", [str(file)]).fetchall()
-        if ("customer_id",) in columns:
-            rows = engine.execute("select distinct customer_id::varchar from read_parquet(?)", [str(file)])
-            ids.update(value for (value,) in rows.fetchall() if value)
+        for name in CUSTOMER_IDS:
+            if (name,) in columns:
+                rows = engine.execute(f"select distinct {name}::varchar from read_parquet(?)", [str(file)])
+                ids.update(value for (value,) in rows.fetchall() if value)
     return ids
 
 

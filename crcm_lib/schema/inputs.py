@@ -235,6 +235,9 @@ INPUTS = {
 }
 
 
+CUSTOMER_IDS = ("customer_id", "referred_id")  # the columns that hold a customer's id
+
+
 def names_customers(table: str) -> bool:
     """Whether the rows of an input table belong to customers."""
     return "customer_id" in INPUTS[table].columns

@@ -10,6 +10,7 @@ from crcm_lib.ingest.sources.expression_sql import sql_identifier
 from crcm_lib.privacy import read_forgotten
 from crcm_lib.privacy.consent_words import match_ids
 from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.inputs import CUSTOMER_IDS
 
 FORGOTTEN = "forgotten"  # the rule
 
@@ -40,8 +41,11 @@ def set_aside_forgotten(engine: duckdb.DuckDBPyConnection, parts: dict[str, list
 
 def _list_ids(engine: Engine, table: str) -> set[str]:
     """Every id of a table, as in the file and as it was read."""
+    columns = _id_columns(engine, f"validated_{table}")
+    if not columns:
+        return set()
     rows = engine.execute(f"""
-        select distinct unnest([customer_id, _raw_id]) as id from validated_{table}
+        select distinct unnest([{", ".join(columns)}]) as id from validated_{table}
     """).fetchall()
     return {id_ for (id_,) in rows if id_ is not None}
 
@@ -51,7 +55,13 @@ def _set_aside(engine: duckdb.DuckDBPyConnection, parts: list[PreparedPart], ids
     engine.execute("create or replace temp table forgotten_ids as from texts")
     engine.unregister("texts")
     for part in parts:
-        engine.execute(f"""
-            update {sql_identifier(f"validated_{part.key}")} set _rule = '{FORGOTTEN}'
-            where customer_id in (from forgotten_ids) or _raw_id in (from forgotten_ids)
-        """)
+        table = sql_identifier(f"validated_{part.key}")
+        if columns := _id_columns(engine, table):
+            theirs = " or ".join(f"{column} in (from forgotten_ids)" for column in columns)
+            engine.execute(f"update {table} set _rule = '{FORGOTTEN}' where {theirs}")
+
+
+def _id_columns(engine: Engine, table: str) -> list[str]:
+    """The columns of a table that hold ids of customers; none where its rows belong to nobody."""
+    there = {row[0] for row in engine.execute(f"describe {table}").fetchall()}
+    return [column for column in (*CUSTOMER_IDS, "_raw_id") if column in there]

@@ -117,7 +117,7 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
         if column == "customer_id":
             sql.append(f"{_text_value(prepared, column, node)} as _raw_id")
     if not names_customers(prepared.table):
-        sql.append("null as _raw_id")
+        sql.append("null::varchar as _raw_id")
     sql += [f"{condition_sql(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
     if part.returns:
         sql.append(f"{condition_sql(prepared, part.returns)} as _return")
