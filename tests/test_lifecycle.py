@@ -280,6 +280,7 @@ def test_the_day_of_entry(days, as_of, stage, day):
     assert entered(*days, as_of=as_of) == (stage, day)
 
 
+@pytest.mark.slow
 def test_entries_are_the_days_on_which_the_stage_changes_when_every_day_is_asked():
     """By the same windows: the first day of the last run of days in one stage."""
     days = [0, 20, 45, 100, 200, 210, 500, 530]

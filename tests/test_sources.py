@@ -61,7 +61,9 @@ def test_every_committed_description_is_readable(path):
     assert read_source(path).name == path.stem
 
 
-@pytest.mark.parametrize("name", ["sample", "cdnow", "complete_journey"])
+@pytest.mark.parametrize(
+    "name", ["sample", "cdnow", pytest.param("complete_journey", marks=pytest.mark.slow)]
+)
 def test_the_data_that_the_project_carries_pass_the_check(name):
     assert find_problems(read_source(f"data/sources/{name}.yaml")) == []
 
