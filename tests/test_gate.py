@@ -122,3 +122,19 @@ def test_a_line_of_totals_makes_no_share_smaller(store):
     total = sum(float(line.split(",")[3]) for line in SALES)
     message = store.write([*spoil(SALES, range(3), id=""), f"Total,,,{total}"]).refused()
     assert "customer_id missing: 3 of 200 records (1.5%) with 1." in message
+
+
+def test_files_put_one_after_the_other_have_several_headers(store):
+    out = store.write([*SALES[:9], "id,when,item,price", *SALES[9:]]).clean()
+    assert rules_by_record(out) == {10: "repeated header"}
+    assert tables.read(out, "quality").query("dimension == 'validity'")["score"].item() == 1
+
+
+def test_a_kind_that_is_neither_sale_nor_return_is_asked_about(store):
+    lines = [line.replace("mug", "Refund" if n % 10 == 0 else "SALE") for n, line in enumerate(SALES)]
+    store.part(columns=COLUMNS | {"kind": "item"})
+    message = store.write(lines).refused()
+    assert "kind not allowed: 20 of 200 records" in message
+    assert "Declare which lines are returns" in message
+    out = store.part(returns="item = 'Refund'").clean()
+    assert {row[0] for row in clean_rows(out, "kind")} == {"sale", "return"}

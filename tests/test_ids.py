@@ -73,7 +73,9 @@ def test_one_id_with_most_records_is_told(store):
 
 
 @pytest.mark.parametrize(
-    "twin", ["k1", "K1 ", "Ｋ1", "\u041a1", " K1"], ids=["case", "blank", "width", "cyrillic", "leading"]
+    "twin",
+    ["k1", "K1 ", "Ｋ1", "\u041a1", " K1", "K1.0"],
+    ids=["case", "blank", "width", "cyrillic", "leading", "decimal"],
 )
 def test_ids_that_people_cannot_tell_apart_are_listed(store, twin):
     out = store.write([*sales(["K1", "K2", "K3"]), f"{twin},2024-05-05,mug,5"]).clean()

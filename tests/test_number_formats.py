@@ -5,6 +5,7 @@ from decimal import Decimal
 import pytest
 from fixtures.store import COLUMNS, GOOD, clean_rows, rules_by_record
 
+from crcm_lib.errors import DataError
 from crcm_lib.ingest.sources.expressions import ExpressionError, parse
 
 FORMS = [  # as it stands in the file, what is declared beside the decimal point, what it is
@@ -40,6 +41,30 @@ def test_a_form_stops_the_run_until_it_is_declared(store, text, declared, number
     out = store.part(**declared).clean()
     assert dict(clean_rows(out, "customer_id, amount"))["9"] == Decimal(number)
     assert dict(clean_rows(out, "customer_id, amount"))["00123"] == 5  # plain numbers are read as before
+
+
+def test_numbers_grouped_as_in_india_are_read(store):
+    store.part(decimal=".", thousands=",").write(
+        ['7,2024-01-05,mug,"1,23,456.50"', '8,2024-01-05,mug,"12,345.00"']
+    )
+    assert clean_rows(store.clean(), "amount") == [(Decimal("123456.5"),), (12345,)]
+
+
+def test_amounts_under_the_signs_of_several_currencies_are_no_column(store):
+    store.part(decimal=".").write(["7,2024-01-05,mug,¥12.50", "8,2024-01-05,mug,$9.90"])
+    assert "signs of several currencies ($, ¥)" in store.refused()
+    with pytest.raises(DataError, match="signs of several currencies"):
+        store.part(currency_sign=["¥", "$"]).source()
+    assert (
+        len(
+            clean_rows(
+                store.write(["7,2024-01-05,mug,€1", "8,2024-01-05,mug,EUR 2"])
+                .part(currency_sign=["€", "EUR"])
+                .clean()
+            )
+        )
+        == 2
+    )
 
 
 def test_only_the_large_orders_hold_the_mark(store):

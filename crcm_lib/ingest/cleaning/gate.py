@@ -27,7 +27,14 @@ FEW = 2  # records that stop nothing: a slip of the pen, not a form
 MUCH_MONEY, MUCH_MORE = 0.1, 5
 TOTAL = "summary line"
 # Rules that follow from what was asked for: a day, an exclusion, one record per key, to forget somebody.
-ASKED_FOR = ("exact duplicate", "repeated key", "after as_of", "time far beyond the rest", FORGOTTEN)
+ASKED_FOR = (
+    "repeated header",
+    "exact duplicate",
+    "repeated key",
+    "after as_of",
+    "time far beyond the rest",
+    FORGOTTEN,
+)
 EXCLUDED = "excluded: "
 COPY, COPY_KEPT = "exact duplicate", "exact duplicate kept"
 MAX_FORMS = 3  # that a message names
@@ -170,6 +177,7 @@ def _describe_cure(aside: SetAside) -> str:
             "If they are all in one currency, write coalesce(currency, 'EUR') with its code"
         ),
         "other currency": _("Convert them with a rate in the expression, or exclude them with a reason"),
+        "kind not allowed": _("Declare which lines are returns (returns: …), in place of kind"),
         "negative amount that is no return": _("Declare which lines are returns (returns: …)"),
         "control character in customer_id": _("If blanks surround the ids, declare id_format: trimmed"),
     }

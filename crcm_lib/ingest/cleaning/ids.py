@@ -25,6 +25,19 @@ NOBODY = (
         "anonymous",
         "guest",
         "walk-in",
+        "walk-in customer",
+        "cash sale",
+        "counter sale",
+        "guest customer",
+        "guest checkout",
+        "default customer",
+        "one-time customer",
+        "laufkundschaft",
+        "barverkauf",
+        "现金客户",
+        "门店散客",
+        "默认客户",
+        "匿名用户",
     ),
     *("walkin", "walk in", "cash", "cash customer", "no customer", "test"),
     *("散客", "游客", "匿名", "未知", "无", "零售客户", "非会员"),
@@ -52,7 +65,8 @@ class Population:
     largest, second
         Records of the id with most of them, and of the next.
     nearly_equal
-        Ids that differ from another only in capitals, width, blanks, accents or letters drawn alike.
+        Ids that differ from another only in leading zeros, a final .0, capitals, width, blanks, accents or
+        letters drawn alike.
     """
 
     records: int
@@ -153,6 +167,7 @@ def flag_nearly_equal(engine: duckdb.DuckDBPyConnection, table: str) -> None:
     """Flag the records of ids that differ from another only in ways that people do not see."""
     alike, seen = sql_literal(WIDE + CYRILLIC_GREEK), sql_literal(NARROW + LATIN)
     folded = f"lower(trim(translate(nfc_normalize(customer_id), {alike}, {seen}), {sql_literal(BLANKS)}))"
+    folded = f"regexp_replace(regexp_replace({folded}, '^0+([0-9])', '\\1'), '[.]0+$', '')"
     engine.execute(f"""
         create or replace temp table nearly_equal as
         with ids as (select distinct customer_id from dated_{table} where _rule is null),

@@ -13,7 +13,14 @@ from crcm_lib.schema.engine import Engine
 
 # Rules that set a record aside without doubting one of its values.
 FORM_RULES = (
-    *("summary line", "exact duplicate", "repeated key", "after as_of", "time far beyond the rest"),
+    *(
+        "repeated header",
+        "summary line",
+        "exact duplicate",
+        "repeated key",
+        "after as_of",
+        "time far beyond the rest",
+    ),
     NOT_PROFILED,
 )
 # The column that dates a record of each input table.

@@ -104,6 +104,7 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
     texts = [f"r.{sql_identifier(column)}" for column, kind in raw.columns.items() if kind == "VARCHAR"]
     sql = [f"r.{column} as {column}" for column in RAW_COLUMNS]
     sql += [f"hash({fields}) as _hash", f"{is_total_sql(texts)} as _total"]
+    sql.append(f"{_is_header(raw.columns)} as _header")
     for column, text in part.columns.items():
         node, spec = prepared.parse(text), schema.get(column, FREE_TEXT)
         sql.append(f"{typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
@@ -167,6 +168,9 @@ def typed_value(prepared: PreparedPart, column: str, node: Node, spec: Column) -
     return f"case when trim({text}) <> '' then {text} end" if column in IDS else f"nullif(trim({text}), '')"
 
 
+KIND = "lower(trim(kind))"
+
+
 def _kind_sql(prepared: PreparedPart) -> str:
     """Sale or return: as declared, or by the sign of the amount."""
     if prepared.part.returns:
@@ -174,7 +178,7 @@ def _kind_sql(prepared: PreparedPart) -> str:
     by_sign = "case when amount < 0 then 'return' else 'sale' end"
     if "kind" not in prepared.part.columns:
         return by_sign
-    return f"coalesce(case when kind in ('sale', 'return') then kind end, {by_sign})"
+    return f"coalesce(case when {KIND} in ('sale', 'return') then {KIND} end, {by_sign})"
 
 
 def _usable_value(prepared: PreparedPart, column: str) -> str:
@@ -203,6 +207,13 @@ def _outside_limits(column: str, spec: Column) -> str:
     return " or ".join(tests)
 
 
+def _is_header(columns: dict[str, str]) -> str:
+    """Whether a record is the header once more, as where files were put one after the other."""
+    texts = [column for column, kind in columns.items() if kind == "VARCHAR"][:3]
+    tests = " and ".join(f"r.{sql_identifier(column)} = {sql_literal(column)}" for column in texts)
+    return f"coalesce({tests}, false)" if len(texts) > 1 else "false"
+
+
 def _is_placeholder(column: str) -> str:
     days = ", ".join(f"date {sql_literal(day)}" for day in PLACEHOLDERS)
     return f"{sql_identifier(column)}::date in ({days})"
@@ -220,6 +231,7 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
     undated = " and ".join(f"{sql_identifier(column)} is null" for column in dates) or "customer_id is null"
     anonymous = prepared.part.anonymous
     rules = [
+        ("repeated header", "_header"),
         ("summary line", f"_total and ({undated})"),
         ("wrong field count", "not _whole"),
     ]
@@ -236,6 +248,8 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
         for column in dates
     ]
     rules += [_order_rule(a, b) for a, b in _declared_pairs(prepared) if a in required and b in required]
+    if "kind" in columns and prepared.table == "transactions" and not prepared.part.returns:
+        rules.append(("kind not allowed", f"{KIND} not in ('sale', 'return')"))
     if prepared.table == "transactions":
         rules.append(("negative amount that is no return", "_kind = 'sale' and amount < 0"))
         rules.append(("return without an amount", "_kind = 'return' and amount = 0"))
@@ -278,7 +292,7 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
         spec, sql = schema.get(column, FREE_TEXT), sql_identifier(column)
         if spec.kind == "money" and spec.required:
             remarks.append((f"{column} rounds to zero", f"{sql} = 0 and {sql_identifier(column + '#')}"))
-        if spec.required:
+        if spec.required or (column == "kind" and prepared.table == "transactions"):
             continue
         if spec.kind != "text":
             filled = sql_identifier(column + "?")

@@ -17,6 +17,7 @@ from crcm_lib.config.yaml_loader import SettingsFile, build, read_settings
 from crcm_lib.errors import DataError, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import expressions, time_formats
+from crcm_lib.ingest.sources.currency_signs import may_be_one
 from crcm_lib.ingest.sources.encodings import describe_delimiter, describe_encoding
 from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
@@ -62,6 +63,13 @@ class File(Strict):
     def has_number_forms(self) -> bool:
         """Whether numbers may be written otherwise than with digits, a sign and the decimal mark."""
         return bool(self.thousands or self.negative or self.currency_sign or self.number_format)
+
+    @field_validator("currency_sign")
+    @classmethod
+    def _is_one_currency(cls, value):
+        if not may_be_one(value):
+            raise ValueError(_("signs of several currencies; one column of amounts has one"))
+        return value
 
     @field_validator("delimiter", "encoding")
     @classmethod

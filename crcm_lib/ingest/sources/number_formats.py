@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 
 from crcm_lib.i18n import _
+from crcm_lib.ingest.sources.currency_signs import may_be_one
 from crcm_lib.ingest.sources.description import File
 from crcm_lib.ingest.sources.expression_sql import NUMBER, ColumnSql, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
@@ -100,7 +101,9 @@ def create_number_macro(engine: Engine, file: File, key: str) -> None:
 def _pattern(file: File) -> str:
     """What is a number once signs and marks of currency are taken off."""
     mark, group = file.decimal or ".", GROUP_MARKS[file.thousands]
-    digits = rf"([0-9]+|[0-9]{{1,3}}({group}[0-9]{{3}})+)" if group else "[0-9]+"
+    # In groups of three, or as in India of two before the last three: 1,23,456.
+    in_groups = rf"[0-9]{{1,3}}({group}[0-9]{{3}})+|[0-9]{{1,2}}({group}[0-9]{{2}})+{group}[0-9]{{3}}"
+    digits = f"([0-9]+|{in_groups})" if group else "[0-9]+"
     exponent = "([eE][+-]?[0-9]{1,3})?" if "scientific" in file.number_format else ""
     percent = f"[{BLANKS}]*%?" if "percent" in file.number_format else ""
     return rf"^[+-]?({digits}(\{mark}[0-9]*)?|\{mark}[0-9]+){exponent}{percent}$"
@@ -159,7 +162,14 @@ def find_unread(engine: Engine, texts: str, number: str, file: File, column: str
     counts = count_unread(engine, source, number, file)
     filled = engine.execute(f"select count(*) from {source}").fetchone()[0] if counts else 0
     message = _("{column}: {count} of {filled} numbers ({share}) are written as {shape}; {cure}")
-    return [
+    signs = {word for cures in counts for key, word in cures if key == "currency_sign"} | {
+        *file.currency_sign
+    }
+    several = _(
+        "{column}: signs of several currencies ({signs}); read each with a column of its own, and its code"
+    )
+    mixed = [] if may_be_one(signs) else [several.format(column=column, signs=", ".join(sorted(signs)))]
+    return mixed + [
         message.format(
             column=column,
             count=count,
@@ -264,7 +274,8 @@ def _list_mark_cures(body: str, file: File) -> Iterator[Cure]:
         if file.thousands != marks[0]:
             yield "thousands", marks[0]
     elif marks and marks[0] != decimal and file.thousands != marks[0]:
-        grouped = re.fullmatch(f"9{{1,3}}([{marks[0]}]999)+", body)
+        mark = f"[{marks[0]}]"
+        grouped = re.fullmatch(f"9{{1,3}}({mark}999)+|9{{1,2}}({mark}99)+{mark}999", body)
         yield ("thousands", thousands[decimal]) if grouped else MIXED
     elif marks and marks[0] == decimal and len(marks) > 1:
         yield MIXED

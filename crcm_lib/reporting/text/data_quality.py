@@ -102,8 +102,8 @@ def _reasons() -> dict[str | tuple[str, str], str]:
         ),
         "ids": _("{counted:count} ids"),
         "nearly_equal_ids": _(
-            "{counted:count} of {related:count} ids differ from another only in capitals, width, blanks or "
-            "letters that are drawn alike"
+            "{counted:count} of {related:count} ids differ from another only in leading zeros, capitals, "
+            "width, blanks or letters that are drawn alike"
         ),
         "one_id_of_many_records": _(
             "one id has {counted:count} of {related:count} records, ten times as many as any other; if it "

@@ -74,7 +74,9 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
 
 def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
     """`count_causes` with words where no cause was stated, and for those of few customers."""
-    named = causes["cause"].astype("object").fillna(_("not stated")).replace(SMALL_GROUPS, _("(small groups)"))
+    named = (
+        causes["cause"].astype("object").fillna(_("not stated")).replace(SMALL_GROUPS, _("(small groups)"))
+    )
     return causes.assign(cause=named.astype("str"))
 
 
