@@ -184,10 +184,9 @@ def _check_day(as_of: str) -> str:
 
 
 def confine(engine: Engine, source: Source) -> None:
-    """Let the engine read the files that are described, and no other."""
-    files = [
-        file for parts in source.tables.values() for part in parts for file in (part, *part.lookups.values())
-    ]
+    """Let the engine read the files that are described, and no other; databases are not read by it."""
+    parts = [part for parts in source.tables.values() for part in parts]
+    files = [file for part in parts for file in (part, *part.lookups.values()) if not file.database]
     paths = []
     for file in files:
         with contextlib.suppress(DataError):  # told where the file is read
