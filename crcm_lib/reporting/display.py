@@ -242,7 +242,8 @@ def _is_numeric(values: pd.Series) -> bool:
 
 def _cell(shown: str, raw: Any, number: bool) -> str:
     if number and pd.notna(raw):
-        return f'<td class=num data-value="{float(raw):.7g}">{html.escape(shown)}</td>'
+        digits = 6 if abs(raw) >= 1 else 4  # what it is sorted by; further ones differ between processors
+        return f'<td class=num data-value="{float(raw):.{digits}g}">{html.escape(shown)}</td>'
     unbroken = "-" in shown and " " not in shown and len(shown) <= WHOLE  # a day, a pseudonym
     kind = "num" if number else "whole" if unbroken else "long" if len(shown) > LONG else ""
     return f"<td{f' class={kind}' if kind else ''}>{html.escape(shown)}</td>"
