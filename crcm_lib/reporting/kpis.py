@@ -8,7 +8,8 @@ import pandas as pd
 
 from crcm_lib.features.customer_sql import SPEND_DAY, date, days_between
 from crcm_lib.i18n import _
-from crcm_lib.ingest.cleaning.summaries import ANONYMOUS, STATES_KEPT
+from crcm_lib.ingest.cleaning.summaries import STATES_KEPT
+from crcm_lib.ingest.sources.description import ANONYMOUS
 from crcm_lib.privacy import LARGEST_SHARE, hide_small
 from crcm_lib.reporting.text.data_quality import list_limits
 from crcm_lib.reporting.text.numbers import YEAR, fill, write

@@ -13,6 +13,7 @@ import pandas as pd
 from crcm_lib.errors import DataError, list_problems
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
+from crcm_lib.ingest.sources.description import EXCLUDED
 from crcm_lib.ingest.sources.expression_sql import sql_literal
 from crcm_lib.privacy.consent_words import EVERYTHING, find_latest, match_ids, read_answer, read_purpose
 from crcm_lib.schema.engine import Engine
@@ -28,7 +29,10 @@ UNREADABLE = {  # part of a record: the test that it cannot be read
     "date": "(date is null or coalesce(starts_with(_rule, 'date '), false))",
 }
 MAX_UNREADABLE = 0.5  # of the records; beyond that the description is wrong, not the records
-NOBODY = ("customer_id missing", "summary line", FORGOTTEN)  # rules of records that name nobody
+NOBODY = (
+    *("customer_id missing", "error value in customer_id", "repeated header", "summary line"),
+    FORGOTTEN,
+)  # rules of records that name nobody
 
 
 def fold_consents(engine: duckdb.DuckDBPyConnection) -> str:
@@ -57,7 +61,7 @@ def fold_consents(engine: duckdb.DuckDBPyConnection) -> str:
         create view folded_consents as
         with meant as (
             select c.*, p.meaning as _purpose, s.meaning as _status,
-                _rule in ({_list_sql(NOBODY)}) or starts_with(_rule, 'excluded: ') as _names_nobody,
+                _rule in ({_list_sql(NOBODY)}) or starts_with(_rule, '{EXCLUDED}') as _names_nobody,
                 list_filter([{", ".join(_reason_sql(part, test) for part, test in UNREADABLE.items())}],
                     lambda x: x is not null) as _reasons,
                 case when m.word is null then [{sql_literal(UNMATCHED)}] else [] end as _match

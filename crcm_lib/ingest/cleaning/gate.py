@@ -7,8 +7,10 @@ import pandas as pd
 
 from crcm_lib.i18n import _
 from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
+from crcm_lib.ingest.cleaning.ids import round_up
+from crcm_lib.ingest.cleaning.ledger import FORM_RULES
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
-from crcm_lib.ingest.cleaning.summaries import ANONYMOUS
+from crcm_lib.ingest.sources.description import ANONYMOUS, EXCLUDED
 from crcm_lib.ingest.sources.expression_sql import (
     compile_sql,
     list_texts_as_numbers,
@@ -26,16 +28,8 @@ FEW = 2  # records that stop nothing: a slip of the pen, not a form
 # unless their share of the money is this, and so many times that of the records
 MUCH_MONEY, MUCH_MORE = 0.1, 5
 TOTAL = "summary line"
-# Rules that follow from what was asked for: a day, an exclusion, one record per key, to forget somebody.
-ASKED_FOR = (
-    "repeated header",
-    "exact duplicate",
-    "repeated key",
-    "after as_of",
-    "time far beyond the rest",
-    FORGOTTEN,
-)
-EXCLUDED = "excluded: "
+# Rules that follow from what was asked for: a day, one record per key, to forget somebody.
+ASKED_FOR = (*FORM_RULES, FORGOTTEN)
 COPY, COPY_KEPT = "exact duplicate", "exact duplicate kept"
 MAX_FORMS = 3  # that a message names
 
@@ -86,14 +80,13 @@ def list_limits(engine: Engine, table: str, parts: list[PreparedPart]) -> pd.Dat
     """
     rows = []
     for number, prepared in enumerate(parts):
-        found = {aside.rule: aside for aside in _count_set_aside(engine, table, number, prepared)}
-        declared = [(limit.rule, limit.at_most, limit.reason) for limit in prepared.part.limits]
-        if anonymous := prepared.part.anonymous:
-            declared.append((f"{ANONYMOUS}{anonymous.reason}", anonymous.at_most, anonymous.reason))
-        for rule, at_most, reason in declared:
-            aside = found.get(rule)
+        raised = prepared.part.raised_limits
+        asides = _count_set_aside(engine, table, number, prepared) if raised else ()
+        found = {aside.rule: aside for aside in asides}
+        for limit in raised:
+            aside = found.get(limit.rule)
             shares = (aside.records, aside.share, aside.money_share) if aside else (0, 0.0, 0.0)
-            rows.append((table, rule, *shares, at_most, reason))
+            rows.append((table, limit.rule, *shares, limit.at_most, limit.reason))
     columns = ["table", "rule", "records", "share", "money_share", "at_most", "reason"]
     texts = dict.fromkeys(["table", "rule", "reason"], "str")
     numbers = {"records": "int64"} | dict.fromkeys(["share", "money_share", "at_most"], "float64")
@@ -124,11 +117,9 @@ def _counts(aside: SetAside) -> bool:
 
 def _limit_of(aside: SetAside, prepared: PreparedPart) -> float | None:
     """The share that a rule may set aside; None for any."""
-    declared = {limit.rule: limit.at_most for limit in prepared.part.limits}
-    if aside.rule in declared:
-        return declared[aside.rule]
-    if aside.rule.startswith(ANONYMOUS) and prepared.part.anonymous:
-        return prepared.part.anonymous.at_most
+    for raised in prepared.part.raised_limits:
+        if raised.rule == aside.rule:
+            return raised.at_most
     if aside.rule in ASKED_FOR or aside.rule.startswith(EXCLUDED):
         return None
     if aside.rule == "amount not readable":
@@ -163,7 +154,7 @@ def _describe_files(prepared: PreparedPart, rule: str) -> list[str]:
 
 
 def _describe_cure(aside: SetAside) -> str:
-    most = min(1.0, round(aside.largest_share + 0.005, 2))
+    most = round_up(aside.largest_share)
     cures = {
         "customer_id missing": _(
             "If the field is filled on the first line of a group only, declare fill_down: [column]; if these "

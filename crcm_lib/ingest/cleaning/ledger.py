@@ -7,21 +7,14 @@ import pandas as pd
 
 from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
 from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
-from crcm_lib.ingest.sources.description import Part, Source
+from crcm_lib.ingest.sources.description import ANONYMOUS, EXCLUDED, Part, Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
 
 # Rules that set a record aside without doubting one of its values.
 FORM_RULES = (
-    *(
-        "repeated header",
-        "summary line",
-        "exact duplicate",
-        "repeated key",
-        "after as_of",
-        "time far beyond the rest",
-    ),
-    NOT_PROFILED,
+    *("repeated header", "summary line", "exact duplicate", "repeated key"),
+    *("after as_of", "time far beyond the rest", NOT_PROFILED),
 )
 # The column that dates a record of each input table.
 EVENT_DATE = {
@@ -171,8 +164,8 @@ def _measure_completeness(engine: Engine, table: str, parts: list[Part]) -> dict
 
 def _measure_validity(engine: Engine, table: str) -> dict:
     breach = f"""
-        (_rule not in ({", ".join(map(sql_literal, FORM_RULES))}) and not starts_with(_rule, 'excluded: ')
-            and not starts_with(_rule, 'anonymous: '))
+        (_rule not in ({", ".join(map(sql_literal, FORM_RULES))}) and not starts_with(_rule, '{EXCLUDED}')
+            and not starts_with(_rule, '{ANONYMOUS}'))
         or (
             _rule is null and len(_remarks) > 0
             and not list_has_any(_remarks, ['exact duplicate', 'id merged', 'id nearly equal to another'])

@@ -75,9 +75,7 @@ def assess_readiness(engine: Engine, tables: list[str], unrelated: set[str], as_
     facts = count_facts(engine, tables, unrelated, as_of)
     rows = [{"capability": capability, **assess(facts)} for capability, assess in CAPABILITIES.items()]
     verdict = pd.DataFrame(rows).reindex(columns=["capability", "verdict", "reason", "subject", *COUNTS])
-    return verdict.fillna({"subject": "transactions"}).astype(
-        {"subject": "str"} | dict.fromkeys(COUNTS, "Int64")
-    )
+    return verdict.astype({"subject": "str"} | dict.fromkeys(COUNTS, "Int64"))
 
 
 def count_facts(engine: Engine, tables: list[str], unrelated: set[str], as_of: str) -> Facts:

@@ -7,7 +7,6 @@ from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.schema.engine import Engine
 
 STATES_KEPT = ("sales", "returns matched", "returns unmatched")  # of the money account
-ANONYMOUS = "anonymous: "  # what the state of sales of nobody begins with
 POOLED = "pooled"  # the state of rules that stand together because each has few records
 
 

@@ -10,7 +10,7 @@ from crcm_lib.ingest.sources import number_formats
 from crcm_lib.ingest.sources.expression_sql import compile_sql, result_kind, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
 from crcm_lib.ingest.sources.readers import RAW_COLUMNS
-from crcm_lib.ingest.sources.text import is_total_sql
+from crcm_lib.ingest.sources.text import ERROR_VALUES, is_total_sql
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS, names_customers
@@ -33,8 +33,6 @@ TYPES = {
 }
 TRUE_WORDS = ("true", "t", "yes", "y", "1", "是")
 FALSE_WORDS = ("false", "f", "no", "n", "0", "否")
-# What a spreadsheet writes where a formula has failed.
-ERROR_VALUES = ("#N/A", "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NULL!", "#NUM!")
 # Days that databases and forms write where none is known.
 PLACEHOLDERS = (
     *("0001-01-01", "1601-01-01", "1753-01-01", "1899-12-30", "1899-12-31", "1900-01-01", "1970-01-01"),
@@ -240,7 +238,7 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
         control = f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})"
         rules.append(("control character in customer_id", control))
         rules.append(("error value in customer_id", f"customer_id in {ERROR_VALUES}"))
-    rules += [(f"excluded: {row.reason}", f"_exclude_{n}") for n, row in enumerate(prepared.part.exclude)]
+    rules += [(row.rule, f"_exclude_{n}") for n, row in enumerate(prepared.part.exclude)]
     for column in required:
         rules += _list_value_rules(column, schema[column])
     rules += [
@@ -258,8 +256,14 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
         rules += [("currency missing", "currency is null"), ("other currency", f"currency <> {currency}")]
     if anonymous:
         known = f"customer_id in ({', '.join(map(sql_literal, anonymous.ids))})" if anonymous.ids else "false"
-        rules.append((f"anonymous: {anonymous.reason}", f"customer_id is null or {known}"))
+        rules.append((anonymous.rule, f"customer_id is null or {known}"))
     return rules
+
+
+def _name_breach(column: str, spec: Column) -> str:
+    """The rule that a value outside the schema's limits breaks."""
+    words = "is a placeholder" if spec.kind in ("time", "day") else "not allowed"
+    return f"{column} {words}"
 
 
 def _list_value_rules(column: str, spec: Column) -> list[tuple[str, str]]:
@@ -271,8 +275,7 @@ def _list_value_rules(column: str, spec: Column) -> list[tuple[str, str]]:
     rules.append((f"{column} missing", f"{value} is null and not {filled}"))
     rules.append((f"{column} not readable", f"{value} is null"))
     if test := _outside_limits(column, spec):
-        is_day = spec.kind in ("time", "day")
-        rules.append((f"{column} is a placeholder" if is_day else f"{column} not allowed", test))
+        rules.append((_name_breach(column, spec), test))
     return rules
 
 
@@ -301,8 +304,7 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
             test = f"regexp_matches({sql}, {sql_literal(CONTROL_IN_TEXT)})"
             remarks.append((f"control character in {column}", test))
         if test := _outside_limits(column, spec):
-            is_day = spec.kind in ("time", "day")
-            remarks.append((f"{column} is a placeholder" if is_day else f"{column} not allowed", test))
+            remarks.append((_name_breach(column, spec), test))
     remarks += [
         _order_rule(a, b)
         for a, b in _declared_pairs(prepared)

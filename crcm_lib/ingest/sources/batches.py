@@ -35,11 +35,10 @@ def stage(
     table: str,
     header: list[str],
     batches: Iterable[pa.Table],
-    limit: int = 0,
 ) -> None:
     """Write batches of `_whole` and the header's columns to a new table, with the number of each record.
 
-    The records are counted from 1; with `limit`, only so many are taken.
+    The records are counted from 1.
 
     Raises
     ------
@@ -53,14 +52,11 @@ def stage(
         records = 0
         try:
             for batch in batches:
-                batch = batch.slice(0, limit - records) if limit else batch
                 numbers = np.arange(records + 1, records + 1 + len(batch))
                 records += len(batch)
                 if records > MAX_RECORDS:
                     raise DataError(_("more than {most} records").format(most=MAX_RECORDS))
                 yield from batch.add_column(0, "_record", pa.array(numbers)).cast(schema).to_batches()
-                if limit and records >= limit:
-                    return
         except Exception as error:  # the engine would make words of its own of it
             failures.append(error)
             raise

@@ -23,6 +23,8 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import resolve
 
 TO_CONFIRM = "to_confirm"  # the key under which a draft lists what it is unsure of
+# What the rules of declared exclusions and of sales of nobody begin with; the reason follows.
+EXCLUDED, ANONYMOUS = "excluded: ", "anonymous: "
 DERIVED = {"transactions": ("day", "purchase_day")}  # columns of the schema that cleaning computes
 
 
@@ -110,6 +112,11 @@ class Exclusion(Strict):
     when: str
     reason: str = Field(min_length=1)
 
+    @property
+    def rule(self) -> str:
+        """The rule that sets them aside."""
+        return f"{EXCLUDED}{self.reason}"
+
 
 class Limit(Strict):
     """How large a share of a part's records a rule may set aside, and why more than usual is right."""
@@ -125,6 +132,11 @@ class Anonymous(Strict):
     ids: Words[str] = Field(default_factory=list)
     reason: str = Field(min_length=1)
     at_most: float = Field(gt=0, le=1)
+
+    @property
+    def rule(self) -> str:
+        """The rule that sets them aside."""
+        return f"{ANONYMOUS}{self.reason}"
 
 
 class Part(File):
@@ -142,6 +154,11 @@ class Part(File):
     limits: list[Limit] = Field(default_factory=list)
     duplicates: Literal["", "keep", "reject"] = ""
     id_format: Literal["exact", "trimmed", "integer"] = "exact"
+
+    @property
+    def raised_limits(self) -> list["Limit | Anonymous"]:
+        """The limits of what may be set aside that are declared, each with its rule and reason."""
+        return [*self.limits, *filter(None, [self.anonymous])]
 
     @field_validator("time_format")
     @classmethod

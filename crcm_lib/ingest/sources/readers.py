@@ -52,10 +52,8 @@ class RawTable:
     hint: str = ""
 
 
-def read_raw(
-    engine: duckdb.DuckDBPyConnection, file: File, source: Source, table: str, limit: int = 0
-) -> RawTable:
-    """Make the raw table `table` of a `File`; with `limit`, of the first records at each path only."""
+def read_raw(engine: duckdb.DuckDBPyConnection, file: File, source: Source, table: str) -> RawTable:
+    """Make the raw table `table` of a `File`."""
     paths = find_files(file, source)
     _refuse_equal(paths)
     labels = _label_paths(paths)
@@ -63,7 +61,7 @@ def read_raw(
     for number, path in enumerate(paths):
         piece = f"{table}_{number}"
         try:
-            said, proposed = _read_file(engine, file, path, piece, limit)
+            said, proposed = _read_file(engine, file, path, piece)
         except OSError as error:
             problem = _("{file}: cannot be read: {why}")
             raise DataError(problem.format(file=labels[path], why=error.strerror)) from None
@@ -110,7 +108,7 @@ def _refuse_equal(paths: list[Path]) -> None:
 
 
 def _read_file(
-    engine: duckdb.DuckDBPyConnection, file: File, path: Path, table: str, limit: int
+    engine: duckdb.DuckDBPyConnection, file: File, path: Path, table: str
 ) -> tuple[list[str], str]:
     """Stage one file; what should be said of it, and which line seems to be its header instead."""
     if path.stat().st_size == 0:
@@ -120,29 +118,28 @@ def _read_file(
         file = File(path=path.name)  # a snapshot of the database, as text
     if file.database:
         header, rows = databases.run_query(path, file.query)
-        batches.stage(engine, table, header, rows, limit)
+        batches.stage(engine, table, header, rows)
     elif suffix == ".parquet":
-        _read_parquet(engine, path, table, limit)
+        _read_parquet(engine, path, table)
     elif suffix == ".xlsx":
         sheet = Worksheet(path, file)
-        batches.stage(engine, table, sheet.header, sheet.batches(), limit)
+        batches.stage(engine, table, sheet.header, sheet.batches())
         return sheet.close(), sheet.hint
     else:
         refuse_wrong_encoding(file.encoding, path)
         text = TextFile(path, file)
-        batches.stage(engine, table, text.header, text.batches(), limit)
+        batches.stage(engine, table, text.header, text.batches())
         return [], text.hint
     return [], ""
 
 
-def _read_parquet(engine: Engine, path: Path, table: str, limit: int) -> None:
+def _read_parquet(engine: Engine, path: Path, table: str) -> None:
     view = sql_identifier(table)
     try:
         engine.execute(f"""
             create view {view} as
             select file_row_number + 1 as _record, true as _whole, * exclude (file_row_number)
             from read_parquet({sql_literal(str(path))}, file_row_number=true)
-            {f"limit {limit}" if limit else ""}
         """)
         names = [row[0] for row in engine.execute(f"describe {view}").fetchall()]
     except duckdb.Error as error:

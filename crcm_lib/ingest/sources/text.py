@@ -10,6 +10,11 @@ ODD_BLANKS = "\t\u00a0\u2007\u2009\u202f\u3000"
 BLANKS = f" {ODD_BLANKS}"
 
 
+# What a spreadsheet writes where a formula has failed.
+ERROR_VALUES = (
+    *("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"),
+    *("#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#PYTHON!"),
+)
 TOTALS = r"(?i)^\s*(grand total|sub-? ?total|total|sum|合计|小计|总计|共计|合計|小計|總計)\s*[:：]?\s*$"
 
 

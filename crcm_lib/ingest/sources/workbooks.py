@@ -26,6 +26,7 @@ from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources import batches, headers
 from crcm_lib.ingest.sources.description import File
+from crcm_lib.ingest.sources.text import ERROR_VALUES
 
 MAX_UNPACKED = 2**31  # bytes of all parts
 MAX_PART = 2**26  # bytes of a part other than a sheet and the shared texts
@@ -36,9 +37,7 @@ BLOCK = 1 << 16  # bytes unpacked at a time
 MAX_TAG = 1 << 20  # bytes of a tag
 EXACT = 10**15  # a number cell holds 15 significant digits
 MAX_LISTED = 5
-COMMON_ERRORS = ("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA")
-NEWER_ERRORS = ("#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#PYTHON!")
-ERRORS = frozenset((*COMMON_ERRORS, *NEWER_ERRORS))
+ERRORS = frozenset(ERROR_VALUES)
 # Number formats without a code of their own in the file that are days or times: 14-22 and 45-47 everywhere,
 # the others where Excel is Chinese, Japanese, Korean or Thai.
 DATE_FORMATS = {*range(14, 23), *range(27, 37), 45, 47, *range(50, 59), *range(71, 77), *range(78, 82)}
