@@ -158,6 +158,15 @@ def test_the_picture_says_direction_and_ratio_of_what_is_beyond_chance(written):
     assert words.endswith("Too small to tell: 1 groups.")
 
 
+def test_four_fifths_are_of_the_shares_that_are_shown(written):
+    age = written[written["label"] == "age: 60 and over"]
+    shown = text.write_audit(age.assign(share=0.25, others_share=0.3))
+    assert shown["ratio"].round(2).item() == 0.83
+    assert shown["remark"].item().startswith("within chance")
+    shown = text.write_audit(age.assign(share=0.2, others_share=0.3, finding="alike", p=0.5))
+    assert shown["remark"].item() == "below four fifths, yet within chance"
+
+
 def test_without_any_difference_none_is_named(written):
     words = text.describe_audit(written.assign(finding="alike"))
     assert "everyone else: none. More: none. Below four fifths" in words
@@ -166,7 +175,7 @@ def test_without_any_difference_none_is_named(written):
 
 @pytest.mark.parametrize("finding", ["alike", "too_small"])
 def test_a_p_that_counting_makes_chance_is_called_so(written, finding):
-    east = written.assign(finding=finding, p=0.03)
+    east = written.assign(finding=finding, p=0.03, share=0.3, others_share=0.3)
     assert set(text.write_audit(east)["remark"]) == {"within chance once all groups are counted"}
     assert "within chance once all groups are counted" not in set(
         text.write_audit(east.assign(p=0.06))["remark"]

@@ -5,6 +5,7 @@ import pytest
 import scipy.stats
 
 from crcm_lib.models import satisfaction as service
+from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.text import satisfaction as text
 from crcm_lib.schema import tables
 
@@ -230,7 +231,13 @@ def test_causes_of_complaints_come_most_frequent_first():
     causes = service.count_causes(listed(more), at_least=1)
     assert causes["cause"].to_list() == ["late", "broken"]
     assert causes["tickets"].to_list() == [2, 1]
-    assert causes["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
+    assert text.write_causes(causes)["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
+
+
+def test_a_month_is_told_when_it_is_over():
+    asked = SURVEYS[SURVEYS["instrument"] == "nps"].assign(time=at(*["2024-06-05"] * 4))
+    assert service.trend_by_month(engine_with(surveys=asked), as_of="2024-06-29").empty
+    assert len(service.trend_by_month(engine_with(surveys=asked), as_of="2024-06-30")) == 1
 
 
 def test_a_customer_counts_once_a_month():
@@ -306,8 +313,11 @@ def test_many_complaints_of_one_customer_do_not_make_a_leading_cause():
 
 
 def say_leading(leading):
-    promoters, csat = service.net_promoter_score(NOBODY), service.mean_answer(NOBODY)
-    return text.describe_satisfaction((promoters, csat), pd.DataFrame(), leading, []).markdown
+    return text.describe_satisfaction(measures(NOBODY, NOBODY), pd.DataFrame(), leading, []).markdown
+
+
+def measures(nps, csat):
+    return hide_small(text.tabulate_measures(service.net_promoter_score(nps), service.mean_answer(csat)))
 
 
 # In words
@@ -321,13 +331,12 @@ def test_only_the_table_that_is_missing_is_said_to_be():
 def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
     waits = service.measure_waits(engine, as_of=AS_OF)
     leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF), at_least=1)
-    silent = service.mean_answer(NOBODY)
-    answers = service.net_promoter_score(pd.Series([10.0] * 8 + [3.0] * 2)), silent
+    answers = measures(pd.Series([10.0] * 8 + [3.0] * 2), NOBODY)
     words = text.describe_satisfaction(answers, waits, leading, [], at_least=1).markdown
     assert "NPS is **60**" in words
     assert "until resolution" in words
     assert "broken and late have 1 each: no cause leads." in words
-    nobody, none = (service.net_promoter_score(NOBODY), silent), {"causes": []}
+    nobody, none = measures(NOBODY, NOBODY), {"causes": []}
     words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["surveys"]).markdown
     assert words == "Not available: no surveys table."
     words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["tickets", "surveys"]).markdown
@@ -343,7 +352,7 @@ def test_answers_to_csat_alone_are_said_and_count_as_answers():
         {"purchases": [2, 1, 1], "spend_total": 10.0, "days_since_last": 5.0}, index=["a", "c", "d"]
     )
     assert service.measure_coverage(table, buyers)["customers"].to_list() == [2, 1]
-    answers = service.net_promoter_score(NOBODY), service.mean_answer(pd.Series([4.0, 5, 3, 4, 4]))
+    answers = measures(NOBODY, pd.Series([4.0, 5, 3, 4, 4]))
     words = text.describe_satisfaction(answers, pd.DataFrame(), {"causes": []}, []).markdown
     assert words.startswith("Mean satisfaction is **4.0** of 5 (95 % between 3.1 and 4.9; 5 customers")
 
@@ -356,7 +365,7 @@ def test_marks_for_tickets_are_read_where_there_are_no_surveys():
 
 
 def test_of_few_answers_nothing_is_said(engine):
-    few = service.net_promoter_score(pd.Series([10.0] * 4)), service.mean_answer(pd.Series([5.0] * 4))
+    few = measures(pd.Series([10.0] * 4), pd.Series([5.0] * 4))
     waits = service.measure_waits(engine, as_of=AS_OF)
     leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF))
     assert text.describe_satisfaction(few, waits, leading, []).markdown.startswith("Too few")

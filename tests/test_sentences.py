@@ -12,7 +12,7 @@ from types import SimpleNamespace as Facts
 import numpy as np
 import pandas as pd
 import pytest
-from test_display import html_of
+from test_display import AUDIENCE, html_of
 from test_strategy import PEOPLE, PLAN, describe, left_undone, power_of
 
 from crcm_lib.config.policy import read_policy
@@ -27,6 +27,7 @@ from crcm_lib.models.profitability import WhaleCurve
 from crcm_lib.models.reasons import Reason
 from crcm_lib.models.rfm import SegmentMoves
 from crcm_lib.models.subscriptions.sbg import Retention
+from crcm_lib.privacy import hide_small
 from crcm_lib.reporting import display
 from crcm_lib.reporting.text import (
     actions,
@@ -252,8 +253,15 @@ def verdict(name: str) -> str:
     return classification.write_rules(rule(name), POLICY)["verdict"].item()
 
 
+def rounded_table(rounded: bool) -> str:
+    cells = pd.DataFrame({"region": ["N"], "customers": [5]})
+    cells.attrs = {"rounded": rounded}
+    return display.frame_to_text(cells, AUDIENCE)
+
+
 def audit(finding: str, p: float = 0.5) -> pd.DataFrame:
-    row = {"attribute": "age", "group": "under_30", "share": 0.2, "others_share": 0.3, "ratio": 0.7}
+    share = 0.3 if finding == "alike" else 0.2
+    row = {"attribute": "age", "group": "under_30", "share": share, "others_share": 0.3}
     return classification.write_audit(pd.DataFrame([row | {"finding": finding, "p": p, "p_adjusted": 0.5}]))
 
 
@@ -686,6 +694,11 @@ said_only_where(
     lambda: numbers.describe_hidden(0, at_least=5),
 )
 said_only_where(
+    "Counts are rounded to multiples of",
+    lambda: rounded_table(True),
+    lambda: rounded_table(False),
+)
+said_only_where(
     "last year's spend", lambda: numbers.name_year_spend(365), lambda: numbers.name_year_spend(364)
 )
 said_only_where(
@@ -865,14 +878,15 @@ said_only_where(
 WAITS = pd.DataFrame({"step": ["resolution"], "tickets": [9], "p50_hours": [4.0], "p90_hours": [9.0]})
 MONTHS = pd.DataFrame({"measure": ["nps"], "score": [9.0], "low": [1.0], "high": [20.0]})
 BY_GROUP = MONTHS.assign(group="all buyers", customers=9)
-CAUSES = pd.DataFrame({"cause": ["late"], "tickets": [9], "cumulative_share": [1.0]})
+CAUSES = pd.DataFrame({"cause": ["late"], "tickets": [9], "share": [1.0], "cumulative_share": [1.0]})
 
 
 def satisfied(nps: int = 0, csat: int = 0, waits=WAITS, missing=(), causes=()) -> str:
     score = {"low": 1.0, "high": 9.0}
-    answers = {"nps": 5.0, "answers": nps} | score, {"mean": 4.0, "answers": csat} | score
+    answered = {"nps": 5.0, "answers": nps} | score, {"mean": 4.0, "answers": csat} | score
+    measures = hide_small(satisfaction.tabulate_measures(*answered))
     leading = {"causes": list(causes), "p_value": 0.5, "tickets": 9, "complaints": 20}
-    return satisfaction.describe_satisfaction(answers, waits, leading, list(missing)).markdown
+    return satisfaction.describe_satisfaction(measures, waits, leading, list(missing)).markdown
 
 
 def leading(p_value: float, *causes: str) -> str:
@@ -908,7 +922,7 @@ said_only_where("each: no cause leads", lambda: leading(0.9, "late", "lost"), la
 said_only_where(
     "no more beyond the next cause than chance", lambda: leading(0.05, "late"), lambda: leading(0.04, "late")
 )
-said_only_where("=NPS is **{nps:count}** (95 %", lambda: satisfied(nps=5), lambda: satisfied(nps=4))
+said_only_where("=NPS is **{value:count}** (95 %", lambda: satisfied(nps=5), lambda: satisfied(nps=4))
 said_only_where("Mean satisfaction is", lambda: satisfied(csat=5), lambda: satisfied(nps=5, csat=5))
 said_only_where(
     "Half of the tickets take", lambda: satisfied(), lambda: satisfied(waits=WAITS.assign(tickets=4))

@@ -3,6 +3,7 @@
 from crcm_lib.privacy.forgotten import read_forgotten
 from crcm_lib.privacy.identifiers import find_identifiers
 from crcm_lib.privacy.pseudonyms import keyed_hash, load_key, make_private, pseudonymise
+from crcm_lib.privacy.rounding import round_cells, round_count
 from crcm_lib.privacy.suppression import (
     LARGEST_SHARE,
     MAX_DOMINANT_SHARE,
@@ -23,4 +24,6 @@ __all__ = [
     "make_private",
     "pseudonymise",
     "read_forgotten",
+    "round_cells",
+    "round_count",
 ]

@@ -229,11 +229,13 @@ def _flat(name: Any) -> str:
 
 
 def _remarks(frame: pd.DataFrame, audience: Audience) -> str:
-    """How many rows are not shown, and how many numbers are hidden."""
+    """How many rows are not shown, how many numbers are hidden, and how the rest are rounded."""
     more = len(frame) - MAX_ROWS
     rest = numbers.fill(_("… and {more:count} more rows"), more=more) if more > 0 else ""
     hidden = frame.attrs.get("hidden", 0) + count_hidden(frame, hide_small_rows(frame, audience.min_cell))
-    return " ".join(filter(None, [rest, numbers.describe_hidden(hidden, at_least=audience.min_cell)]))
+    rounded = numbers.describe_rounded(audience.min_cell) if frame.attrs.get("rounded") else ""
+    hides = numbers.describe_hidden(hidden, at_least=audience.min_cell)
+    return " ".join(filter(None, [rest, hides, rounded]))
 
 
 def _is_numeric(values: pd.Series) -> bool:

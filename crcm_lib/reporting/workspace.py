@@ -6,7 +6,7 @@ by hand with one notebook reaches the next one.
 
 import ast
 import filecmp
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,12 +17,12 @@ import pandas as pd
 from crcm_lib.config.policy import Policy, read_policy
 from crcm_lib.errors import DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.privacy import count_hidden, hide_small, pseudonymise
+from crcm_lib.privacy import count_hidden, hide_small, pseudonymise, round_cells, round_count
 from crcm_lib.reporting import display
 from crcm_lib.reporting.charts.style import set_house_style
 from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.schema import tables
-from crcm_lib.schema.engine import Engine, open_engine
+from crcm_lib.schema.engine import Engine, columns_of, open_engine
 from crcm_lib.schema.results import RESULTS
 
 
@@ -104,6 +104,32 @@ class Workspace:
         hidden = groups.attrs.get("hidden", 0) + count_hidden(groups, published)
         published.attrs = {**groups.attrs, "hidden": hidden}
         return published
+
+    def round(
+        self, cells: pd.DataFrame, counts: Sequence[str] = ("customers",), **ranges: float | pd.Series
+    ) -> pd.DataFrame:
+        """Cells crossed with an attribute, a label or an answer of persons; see `privacy.round_cells`.
+
+        Small ones have been hidden before. Where the frame is shown, a line below it says how it is rounded.
+        Those of a company all of whose customers are companies stay as they are.
+        """
+        if not self.has_persons:
+            return cells
+        rounded = round_cells(cells, self.about, base=self.min_cell, counts=counts, ranges=ranges)
+        rounded.attrs = {**cells.attrs, "rounded": True}
+        return rounded
+
+    def round_count(self, count: int) -> int:
+        """A number that a sentence says of such a cell, as `round` shows it in a table."""
+        return round_count(count, self.about, base=self.min_cell) if self.has_persons else count
+
+    @cached_property
+    def has_persons(self) -> bool:
+        """Whether any customer is a natural person, or may be one."""
+        if "subject_type" not in columns_of(self.engine, "customers"):
+            return True
+        persons = "select count(*) from customers where coalesce(subject_type, 'person') <> 'company'"
+        return bool(self.engine.execute(persons).fetchall()[0][0])
 
     def counts(self, frame: pd.DataFrame, rows: str, columns: str) -> pd.DataFrame:
         """How many customers have each pair of values; cells that are or betray a small one are missing."""

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from crcm_lib.features.customer_sql import end_of
+from crcm_lib.models.satisfaction.answers import REACH as REACH
 from crcm_lib.models.satisfaction.answers import answers_per_customer
 from crcm_lib.models.satisfaction.answers import compare_groups as compare_groups
 from crcm_lib.models.satisfaction.answers import count_off_scale as count_off_scale

@@ -9,6 +9,7 @@ from crcm_lib.stats import Z_95, student
 
 SCALES = {"nps": (0, 10), "csat": (1, 5), "ces": (1, 7)}
 PROMOTER, DETRACTOR = 9, 6
+REACH = {"nps": 200, "csat": 4}  # divided by the number of answers: what one of them can change
 
 
 def net_promoter_score(answers: pd.Series) -> dict[str, float]:
@@ -77,7 +78,7 @@ def measure_coverage(satisfaction: pd.DataFrame, buyers: pd.DataFrame) -> pd.Dat
 
 
 def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
-    """NPS and mean csat per month with intervals; a customer's latest answer of the month counts.
+    """NPS and mean csat per month that is over, with intervals; a customer's latest answer of it counts.
 
     Columns: month, measure (nps, csat), score, low, high, customers.
     """
@@ -89,7 +90,7 @@ def trend_by_month(engine: Engine, *, as_of) -> pd.DataFrame:
             select date_trunc('month', time) as month, instrument, score, row_number() over (
                 partition by customer_id, instrument, date_trunc('month', time)
                 order by time desc, score) as nth
-            from surveys where time < {end_of(as_of)} and {_on_scale("nps", "csat")}) as answers
+            from surveys where time < {_running_month(as_of)} and {_on_scale("nps", "csat")}) as answers
         where nth = 1 order by month, instrument, score""").df()
     rows = []
     for (month, instrument), part in answers.groupby(["month", "instrument"]):
@@ -135,6 +136,12 @@ def answers_per_customer(engine: Engine, until: str) -> pd.DataFrame:
         .set_index("customer_id")
     )
     return frame if asked else frame.drop(columns="nps")
+
+
+def _running_month(as_of) -> str:
+    """SQL: the start of the first month that is not over on `as_of`."""
+    running = (pd.Timestamp(as_of) + pd.Timedelta(days=1)).to_period("M")
+    return f"timestamp '{running.start_time:%Y-%m-%d %H:%M:%S}'"
 
 
 def _on_scale(*instruments: str) -> str:

@@ -79,7 +79,7 @@ def count_causes(causes: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
 
     Returns
     -------
-    Columns: cause (missing where none was given), tickets, customers, share, cumulative_share.
+    Columns: cause (missing where none was given), tickets, customers, share of all complaints.
     """
     customers = causes.groupby("cause", dropna=False)["customer_id"].transform("nunique")
     folded = causes.assign(cause=causes["cause"].mask(customers < at_least, SMALL_GROUPS))
@@ -87,8 +87,7 @@ def count_causes(causes: pd.DataFrame, *, at_least: int = 5) -> pd.DataFrame:
     counts = by_cause.agg(tickets=("tickets", "sum"), customers=("customer_id", "nunique")).reset_index()
     last = counts["cause"] == SMALL_GROUPS
     counts = counts.assign(last=last).sort_values(["last", "tickets", "cause"], ascending=[True, False, True])
-    share = counts["tickets"] / counts["tickets"].sum()
-    counts = counts.assign(share=share, cumulative_share=share.cumsum())
+    counts = counts.assign(share=counts["tickets"] / counts["tickets"].sum())
     return counts.drop(columns="last").reset_index(drop=True)
 
 

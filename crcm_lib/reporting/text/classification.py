@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 
+import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.fairness import FOUR_FIFTHS
 from crcm_lib.decisions.next_tier import find_changes
 from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
 from crcm_lib.i18n import _
@@ -176,7 +178,14 @@ def describe_sensitivity(changes: pd.DataFrame) -> str:
 
 
 def write_audit(audit: pd.DataFrame) -> pd.DataFrame:
-    """`audit_tiers` with words for groups that are ids, a `label` of attribute and group, and a `remark`."""
+    """`audit_tiers` with words for groups that are ids, a `label` of attribute and group, and a `remark`.
+
+    The `ratio`, and whether it is below four fifths, are those of the shares that are shown.
+    """
+    ratio = (audit["share"] / audit["others_share"].where(audit["others_share"] > 0)).round(9)
+    below = np.where(ratio < FOUR_FIFTHS, "below_four_fifths", "alike")
+    by_ratio = audit["finding"].isin(["below_four_fifths", "alike"])
+    audit = audit.assign(ratio=ratio, finding=audit["finding"].mask(by_ratio, below))
     group = name_groups(audit["group"]).astype("str")
     beside = audit["finding"].isin(["alike", "too_small"]) & (audit["p"] <= LEVEL)
     remark = (

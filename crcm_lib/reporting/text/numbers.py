@@ -132,3 +132,12 @@ def describe_hidden(hidden: int, *, at_least: int) -> str:
         "dominating customer, or because others could be computed from them."
     )
     return fill(words, hidden=hidden, at_least=at_least)
+
+
+def describe_rounded(base: int) -> str:
+    """How `privacy.round_cells` rounded a table."""
+    words = _(
+        "Counts are rounded to multiples of {base}, up or down at random, and other numbers to about what "
+        "one large customer makes of them, so that two reports subtracted tell of nobody."
+    )
+    return fill(words, base=base)

@@ -73,11 +73,14 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
 
 
 def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
-    """`count_causes` with words where no cause was stated, and for those of few customers."""
+    """`count_causes` with words where no cause was stated or few customers did, and the running share."""
     named = (
         causes["cause"].astype("object").fillna(_("not stated")).replace(SMALL_GROUPS, _("(small groups)"))
     )
-    return causes.assign(cause=named.astype("str"))
+    tickets, share = causes["tickets"], causes["share"]
+    if tickets.notna().all():
+        share = tickets.astype("float64") / tickets.sum()  # so that what is shown adds up to the whole
+    return causes.assign(cause=named.astype("str"), share=share, cumulative_share=share.cumsum())
 
 
 def describe_causes(causes: pd.DataFrame, why: str) -> str:
@@ -114,7 +117,7 @@ def write_leading_causes(leading: Mapping) -> str:
 
 
 def describe_satisfaction(
-    answers: tuple[Mapping, Mapping],
+    measures: pd.DataFrame,
     waits: pd.DataFrame,
     leading: Mapping,
     missing: list[str],
@@ -125,8 +128,9 @@ def describe_satisfaction(
 
     Parameters
     ----------
-    answers
-        From `net_promoter_score` and `mean_answer`; the mean is said where there are too few NPS answers.
+    measures
+        From `tabulate_measures`, small cells hidden and rounded as shown; the mean is said where there are
+        too few NPS answers.
     waits, leading, missing
         From `measure_waits`, `find_leading_causes` and `list_missing`.
     at_least
@@ -135,20 +139,20 @@ def describe_satisfaction(
     absent = _(" and ").join(fill(_("no {table} table"), table=table) for table in missing)
     words = [fill(_("Not available: {absent}."), absent=absent)] if missing else []
     values: dict[str, object] = {}
-    promoters, csat = answers
-    if promoters["answers"] >= at_least:
+    nps, csat = measures.to_dict("records")
+    if pd.notna(nps["value"]):
         words.append(
             _(
-                "NPS is **{nps:count}** (95 % between {low:count} and {high:count}; {answers:count} "
+                "NPS is **{value:count}** (95 % between {low:count} and {high:count}; {customers:count} "
                 "customers answered, the silent ones may think otherwise)."
             )
         )
-        values |= promoters
-    elif csat["answers"] >= at_least:
+        values |= nps
+    elif pd.notna(csat["value"]):
         words.append(
             _(
-                "Mean satisfaction is **{mean:points}** of 5 (95 % between {low:points} and {high:points}; "
-                "{answers:count} customers answered, the silent ones may think otherwise)."
+                "Mean satisfaction is **{value:points}** of 5 (95 % between {low:points} and {high:points}; "
+                "{customers:count} customers answered, the silent ones may think otherwise)."
             )
         )
         values |= csat
