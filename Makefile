@@ -44,7 +44,7 @@ postgres: $(READY)  ## install the client of PostgreSQL sources
 
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -q
 lock: $(READY)  ## compile requirements.lock, requirements-postgres.lock and environment.yml from pyproject.toml
-	$(COMPILE) pyproject.toml $(foreach extra,lab samples docs dev,--extra $(extra)) -o requirements.lock
+	$(COMPILE) pyproject.toml $(foreach extra,lab encrypt samples docs dev,--extra $(extra)) -o requirements.lock
 	sed -nE 's/^postgres = \["(.*)"\]$$/\1/p' pyproject.toml | $(COMPILE) - -c requirements.lock -o requirements-postgres.lock
 	{ printf 'name: crcm\nchannels: [conda-forge]\ndependencies:\n  - python=3.11\n  - pip\n  - pip:\n'; \
 	sed -nE 's/^([a-z0-9].*==[^\\]*[^\\ ]) *\\?$$/      - "\1"/p' requirements.lock; echo '      - "-e ."'; } > environment.yml

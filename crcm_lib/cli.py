@@ -6,6 +6,7 @@ Annotations are evaluated when Typer reads them, in `build_app`; so help is in t
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -43,6 +44,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("Check a source and a policy; run nothing."))(check)
     app.command(help=_("Draft the description of exported files."))(init)
     app.command(help=_("Confirm what a drafted description is unsure of."))(confirm)
+    app.command(help=_("Save the lists of a role or an owner: workbook, CSV and calendar."))(export)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
     app.command(help=_("Forget customers: in every run, and whenever their records come again."))(forget)
@@ -174,6 +176,29 @@ def _ask(key: str, entry: dict) -> str | None:
         _("  {key} (Enter takes {proposal})").format(key=key, proposal=proposal), "", show_default=False
     )
     return typed or None
+
+
+def export(
+    run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))],
+    to: Annotated[Path, typer.Option(help=_("Folder to save in."))],
+    whose: Annotated[str, typer.Option("--for", help=_("A role, an owner of customers, or all."))] = "all",
+    encrypt: Annotated[
+        bool,
+        typer.Option("--encrypt", help=_("Workbooks only, with a password (or CRCM_EXPORT_PASSWORD).")),
+    ] = False,
+) -> None:
+    """Save the lists of a role or an owner: workbook, CSV and calendar."""
+    with _honest_exit():
+        from crcm_lib.pipeline.plan import locate
+        from crcm_lib.reporting.exports import save_lists
+
+        password = ""
+        if encrypt:
+            password = os.environ.get("CRCM_EXPORT_PASSWORD") or typer.prompt(
+                _("Password"), hide_input=True, confirmation_prompt=True
+            )
+        for path in save_lists(locate(run).resolve(), whose, to, password):
+            typer.echo(path)
 
 
 def verify(

@@ -38,7 +38,7 @@ import pandas as pd
 from crcm_lib.privacy import pseudonymise
 from crcm_lib.schema import tables
 out = Path(output_dir)
-for name in ("tables", "models", "exports"):
+for name in ("tables", "models", "private"):
     (out / name).mkdir(exist_ok=True)
 sales = pd.read_parquet(Path(input_dir, "clean", "transactions.parquet"))
 spend = sales.groupby("customer_id", as_index=False)["amount"].sum().astype({"amount": float})
@@ -47,8 +47,8 @@ friend = spend["customer_id"].min()
 spend["note"] = ["friend of " + friend if id_[1:] == "0003" else "none" for id_ in spend["customer_id"]]
 spend.to_parquet(out / "tables" / "spend.parquet", index=False)
 (out / "models" / "best.json").write_text(spend.drop(columns="note").to_json(orient="records"))
-spend.to_csv(out / "exports" / "call.csv", sep=";", index=False)
-(out / "exports" / "call.xlsx").write_bytes(bytes(range(256)) + friend.encode())
+spend.to_csv(out / "private" / "call.csv", sep=";", index=False)
+(out / "private" / "call.xlsx").write_bytes(bytes(range(256)) + friend.encode())
 total = f"{len(spend)} customers, {spend['amount'].sum():.2f} in all" """
 PRINT = "print(spend[['shown', 'amount']].to_string())\ntotal"
 KILLED_AT = {
@@ -145,11 +145,11 @@ def test_no_byte_of_the_forgotten_is_left_and_everybody_else_is(shop):
     pd.testing.assert_frame_equal(left.drop(columns="note"), spend.drop(index=[*GONE]).drop(columns="note"))
     assert left.loc[STAYS, "note"] == "friend of (forgotten)"
     assert (
-        len(pd.read_csv(run / "exports/call.csv", sep=";"))
+        len(pd.read_csv(run / "private/call.csv", sep=";"))
         == len(json.loads((run / "models/best.json").read_text()))
         == 10
     )
-    assert not (run / "exports/call.xlsx").exists()  # nobody can say what is in it
+    assert not (run / "private/call.xlsx").exists()  # nobody can say what is in it
     assert found.found[0].rows == 2 * 3 + 2 + 2  # of clean sales, spend and the list of calls
 
 
@@ -511,7 +511,7 @@ def test_of_a_notebook_go_rows_lines_and_pictures(tmp_path):
     ],
 )
 def test_of_data_go_records_and_words_but_no_number_that_is_like_an_id(tmp_path, name, content, left):
-    path = tmp_path / "exports" / name
+    path = tmp_path / "private" / name
     path.parent.mkdir()
     path.write_bytes(content.encode())
     erased = erasure.erase(path, TRACES).content.decode()

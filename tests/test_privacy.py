@@ -346,9 +346,9 @@ def test_pseudonyms_are_not_mistaken_for_ids():
 
 
 def test_private_means_for_the_owner_only(tmp_path):
-    (tmp_path / "exports").mkdir()
-    (tmp_path / "exports" / "actions.csv").write_text("x")
+    (tmp_path / "private").mkdir()
+    (tmp_path / "private" / "actions.csv").write_text("x")
     make_private(tmp_path)
-    modes = {stat.S_IMODE(path.stat().st_mode) for path in [tmp_path, tmp_path / "exports"]}
+    modes = {stat.S_IMODE(path.stat().st_mode) for path in [tmp_path, tmp_path / "private"]}
     assert modes == {0o700}
-    assert stat.S_IMODE((tmp_path / "exports" / "actions.csv").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "private" / "actions.csv").stat().st_mode) == 0o600

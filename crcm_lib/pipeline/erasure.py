@@ -59,7 +59,7 @@ class Erased:
 def erase(path: Path, traces: Traces) -> Erased | None:
     """A file of a run without the traces; None if it has none.
 
-    A file among the exports that is neither Parquet, CSV, JSON nor text goes whole.
+    A file of a private folder that is neither Parquet, CSV, JSON nor text goes whole.
     """
     rewrite = FORMS.get(path.suffix)
     if rewrite is None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from crcm_lib.schema.tables import ROOT
 
 RECORDS = ".stages"  # of the notebooks that a run has executed
-DATA = ("clean", "tables", "models", "exports")  # a run's private folders: they hold rows with ids
+DATA = ("clean", "tables", "models", "private")  # a run's private folders: they hold rows with ids
 
 
 def locate(path: str) -> Path:

@@ -11,6 +11,7 @@ from crcm_lib.i18n import _
 from crcm_lib.pipeline import checks, erasure, files, seal
 from crcm_lib.pipeline.reports_folder import REWRITTEN, replace_run
 from crcm_lib.privacy.pseudonyms import make_pseudonym
+from crcm_lib.reporting import exports
 
 TOMBSTONE = "forgotten"  # in run.json: how many customers, on which day
 
@@ -18,9 +19,10 @@ TOMBSTONE = "forgotten"  # in run.json: how many customers, on which day
 def erase_files(folder: Path, traces: erasure.Traces) -> Iterator[tuple[Path, erasure.Erased]]:
     """Each file of a folder that holds a trace, with what is left of it.
 
-    Tables come last: who is searched for is known by them, should this be killed half way.
+    Tables come last: who is searched for is known by them, should this be killed half way. Lists are left
+    out: they are made anew from the tasks.
     """
-    artefacts = files.list_artefacts(folder).values()
+    artefacts = [path for path in files.list_artefacts(folder).values() if not exports.is_list(path)]
     for path in sorted(artefacts, key=lambda path: (path.suffix in (".parquet", ".csv"), path)):
         try:
             erased = erasure.erase(path, traces)
@@ -67,6 +69,8 @@ def rewrite(folder: Path, traces: erasure.Traces) -> None:
             path.unlink()
         else:
             _save(erased.content, path)
+    if (folder / exports.EXPORTS).exists():
+        exports.write_lists(folder)
 
 
 def _save(content: str | bytes, path: Path) -> None:

@@ -1,0 +1,16 @@
+"""Lists for those who work: per role and per owner a workbook, a CSV file and a calendar, with real ids.
+
+All of them are made from one table of tasks, `tasks.csv`, and lie in a run's private folder.
+"""
+
+from crcm_lib.reporting.exports.lists import (
+    ALL,
+    EXPORTS,
+    is_list,
+    read_tasks,
+    save_lists,
+    write_exports,
+    write_lists,
+)
+
+__all__ = ["ALL", "EXPORTS", "is_list", "read_tasks", "save_lists", "write_exports", "write_lists"]

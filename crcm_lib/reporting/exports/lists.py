@@ -1,0 +1,185 @@
+"""Which lists there are, and their files."""
+
+import csv
+import io
+import os
+import re
+from pathlib import Path
+
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.errors import UsageError, unknown_name
+from crcm_lib.i18n import _
+from crcm_lib.reporting.exports.calendar_files import write_calendar
+from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
+from crcm_lib.reporting.exports.workbook_files import write_workbook
+from crcm_lib.schema import tables
+
+EXPORTS = "private/exports"  # in a run
+TASKS = "tasks.csv"
+ALL = "all"
+FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')  # in names of files
+WEEK = 7  # days after as_of
+BOM = "\ufeff"  # by which Excel knows UTF-8
+FORMULA = re.compile(r"^[=+\-@\t\r]")
+
+
+def write_exports(folder: Path, policy: Policy) -> None:
+    """Write the tasks of a run's plan, and the lists made from them, into its private folder."""
+    if not tables.exists(folder, "actions"):
+        return
+    target = folder / EXPORTS
+    target.mkdir(parents=True, exist_ok=True)
+    (target / TASKS).write_bytes(write_csv(list_tasks(folder, policy)))
+    write_lists(folder)
+
+
+def write_lists(folder: Path) -> None:
+    """Write every list of a run anew from its tasks: one of each role, and one of each owner of customers."""
+    target, about, tasks = folder / EXPORTS, tables.read_about(folder), read_tasks(folder)
+    for path in target.iterdir():
+        if path.name != TASKS:
+            path.unlink()  # and not overwritten: a copy of the run may share the file
+    for column, stems in STEMS.items():
+        for name, stem in stems(list_names(tasks, column)).items():
+            for suffix, content in write_files(tasks[tasks[column] == name], name, about).items():
+                (target / f"{stem}{suffix}").write_bytes(content)
+
+
+def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[Path]:
+    """Save the lists of a role, an owner, or `ALL` of a run in a folder, under the names of who works by them.
+
+    Parameters
+    ----------
+    folder
+        A published run.
+    wanted
+        A role of the policy, an owner of customers, or `ALL`.
+    to
+        The folder to save in; made if need be, for its owner only.
+    password
+        Where given, workbooks alone are saved, encrypted as Excel does it: the other files cannot be.
+
+    Returns
+    -------
+    The files, private to their owner (0600).
+
+    Raises
+    ------
+    UsageError
+        If nobody of that name has a list.
+    """
+    if not (folder / EXPORTS / TASKS).exists():
+        raise UsageError(
+            _("{run}: has no lists; it planned nothing, or is of an earlier release").format(run=folder.name)
+        )
+    tasks, about = read_tasks(folder), tables.read_about(folder)
+    lists = {name: tasks[tasks[column] == name] for column in STEMS for name in list_names(tasks, column)}
+    if wanted not in (ALL, *lists):
+        raise UsageError(unknown_name("list", wanted, [ALL, *lists]))
+    to.mkdir(mode=0o700, parents=True, exist_ok=True)
+    saved = []
+    for name in lists if wanted == ALL else [wanted]:
+        contents = write_files(lists[name], name, about)
+        if password:
+            contents = {".xlsx": encrypt(contents[".xlsx"], password)}
+        for suffix, content in contents.items():
+            path = to / f"{FORBIDDEN.sub('_', name)}{suffix}"
+            path.unlink(missing_ok=True)
+            with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+                file.write(content)
+            saved.append(path)
+    return saved
+
+
+def encrypt(workbook: bytes, password: str) -> bytes:
+    """A workbook that asks for the password when Excel opens it (ECMA-376 agile encryption, AES-256)."""
+    try:
+        from msoffcrypto.format.ooxml import OOXMLFile
+    except ImportError:
+        raise UsageError(_("Encryption needs the extra package: pip install 'crcm[encrypt]'.")) from None
+    encrypted = io.BytesIO()
+    OOXMLFile(io.BytesIO(workbook)).encrypt(password, encrypted)
+    return encrypted.getvalue()
+
+
+def is_list(path: Path) -> bool:
+    """Whether a file of a run is made from its tasks by `write_lists`."""
+    return path.parent.as_posix().endswith(EXPORTS) and path.name != TASKS
+
+
+def name_roles(roles: list[str]) -> dict[str, str]:
+    """The stem of each role's files: a number, so that no two are alike, and the role.
+
+    >>> name_roles(["key account manager", "大客户经理"])
+    {'key account manager': 'role_01_key_account_manager', '大客户经理': 'role_02_大客户经理'}
+    """
+    named = {role: re.sub(r"\W+", "_", role) for role in roles}
+    return {role: f"role_{number:02d}_{slug}" for number, (role, slug) in enumerate(named.items(), start=1)}
+
+
+def name_owners(owners: list[str]) -> dict[str, str]:
+    """The stem of each owner's files: a number, as an owner may be a name, and run.json lists the files."""
+    return {owner: f"owner_{number:02d}" for number, owner in enumerate(owners, start=1)}
+
+
+STEMS = {"owner_role": name_roles, "owner": name_owners}
+
+
+def list_names(tasks: pd.DataFrame, column: str) -> list[str]:
+    """The roles, or the owners, who have a list, in the order of their numbers."""
+    return sorted(set(tasks[column]) - {""})
+
+
+def write_files(tasks: pd.DataFrame, name: str, about: tables.About) -> dict[str, bytes]:
+    """The files of one list by their suffix: a workbook with this week's tasks first, CSV, and a calendar."""
+    this_week = tasks["day"].notna() & (tasks["day"] <= about.day + pd.Timedelta(days=WEEK))
+    sheets = {_("this week"): tasks[this_week], _("all"): tasks}
+    return {
+        ".xlsx": write_workbook(sheets, COLUMNS, head_columns(about.currency), about.day.to_pydatetime()),
+        ".csv": write_csv(tasks),
+        ".ics": write_calendar(tasks, name, about.day),
+    }
+
+
+def head_columns(currency: str) -> dict[str, str]:
+    """What stands above the columns of a list."""
+    return {
+        "day": _("by"),
+        "owner_role": _("role"),
+        "owner": _("owner"),
+        "customer_id": _("customer"),
+        "tier": _("tier"),
+        "action": _("what to do"),
+        "channel": _("channel"),
+        "occasion": _("time"),
+        "cost": _("cost, {currency}").format(currency=currency),
+        "why": _("why"),
+        "say": _("what to say"),
+    }
+
+
+def write_csv(tasks: pd.DataFrame) -> bytes:
+    """Tasks as CSV in UTF-8 with a byte order mark; no cell begins like a formula."""
+    written = io.StringIO()
+    shown = tasks.assign(
+        day=pd.to_datetime(tasks["day"]).dt.strftime("%Y-%m-%d"), cost=tasks["cost"].round(10)
+    )
+    for name in shown.columns.difference(["day", "cost"]):
+        text = shown[name].astype("str")
+        shown[name] = text.where(~text.str.contains(FORMULA), "'" + text)
+    shown.to_csv(written, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
+    return (BOM + written.getvalue()).encode("utf-8")
+
+
+def read_tasks(folder: Path) -> pd.DataFrame:
+    """The tasks of a run as `list_tasks` made them."""
+    path = folder / EXPORTS / TASKS
+    tasks = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    for name in tasks.columns:
+        tasks[name] = tasks[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
+    return tasks.assign(
+        day=pd.to_datetime(tasks["day"], format="%Y-%m-%d").astype("datetime64[us]"),
+        cost=tasks["cost"].astype("float64"),
+    )

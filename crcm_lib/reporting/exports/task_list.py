@@ -1,0 +1,86 @@
+"""The plan as tasks: one line for each contact and each thing to set up, with why and what to say."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
+from crcm_lib.reporting.text.profile import write_stage_reasons
+from crcm_lib.schema import tables
+from crcm_lib.schema.engine import columns_of, open_engine
+
+COLUMNS = {  # of a task, in the order in which a reader needs them
+    "day": "day",
+    "owner_role": "text",
+    "owner": "text",
+    "customer_id": "text",
+    "tier": "text",
+    "action": "text",
+    "channel": "text",
+    "occasion": "text",
+    "cost": "money",
+    "why": "text",
+    "say": "text",
+}
+
+
+def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
+    """Every task of a run's plan, the standard offer left out.
+
+    Parameters
+    ----------
+    folder
+        A run: its tables `actions`, `calendar`, and where they are there `stages`, `customer_features`, and
+        the clean table `customers` with `owner`.
+    policy
+        Its playbook says why, and what to say.
+
+    Returns
+    -------
+    Columns `COLUMNS`, by day: `day` (missing for what needs no approach and is set up once), `owner` (of the
+    customer; "" where nobody is named), `occasion` ("2 of 3"), `cost` of this one, so that the costs of a
+    customer's action add up to that of the table `actions`; `why` and `say` are sentences. No rows where the
+    run has no plan.
+    """
+    if not tables.exists(folder, "actions"):
+        return pd.DataFrame(columns=list(COLUMNS))
+    actions, calendar = tables.read(folder, "actions"), tables.read(folder, "calendar")
+    playbook = {action.name: action for action in policy.playbook if not action.standard}
+    planned = actions[actions["action"].isin(playbook)]
+    keys = ["customer_id", "action"]
+    dated = planned.merge(calendar[[*keys, "day", "occasion"]], on=keys, how="left")
+    of_action = dated.groupby(keys)["action"].transform("size")
+    once = _("once")
+    words = _("{occasion} of {times}")
+    occasion = [
+        once if times == 1 else words.format(occasion=int(number), times=times)
+        for number, times in zip(dated["occasion"].fillna(1), of_action, strict=True)
+    ]
+    tasks = dated.assign(
+        occasion=occasion,
+        cost=dated["cost"] / of_action,
+        owner=dated["customer_id"].map(_find_owners(folder)).fillna("").astype("str"),
+        why=dated["customer_id"].map(_write_why(folder, dated["customer_id"].unique())).fillna(""),
+        say=dated["action"].map({name: action.because for name, action in playbook.items()}),
+    )
+    return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
+
+
+def _find_owners(folder: Path) -> dict[str, str]:
+    """Who looks after each customer, where the data name anybody."""
+    engine = open_engine(folder)
+    if "owner" not in columns_of(engine, "customers"):
+        return {}
+    named = "select customer_id, owner from customers where owner is not null"
+    return dict(engine.execute(named).fetchall())
+
+
+def _write_why(folder: Path, customers: pd.Index) -> pd.Series:
+    """A sentence per customer: the lifecycle stage and the numbers behind it."""
+    if not tables.exists(folder, "stages"):
+        return pd.Series(dtype="str")
+    stages = tables.read(folder, "stages").reindex(customers).dropna(subset="stage")
+    known = tables.read(folder, "customer_features")
+    sentences = write_stage_reasons(stages, known)
+    return stages["stage"].astype("str") + ": " + sentences

@@ -1,0 +1,310 @@
+"""Lists for those who work: what a role or an owner is to do, in a workbook, a CSV file and a calendar."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import stat
+import subprocess
+import zipfile
+from pathlib import Path
+
+import icalendar
+import openpyxl
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from crcm_lib.cli import build_app
+from crcm_lib.config.policy import read_policy
+from crcm_lib.errors import UsageError
+from crcm_lib.reporting import exports
+from crcm_lib.reporting.exports import lists
+from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
+from crcm_lib.schema import tables
+from crcm_lib.schema.tables import ROOT, About
+
+GOLDEN = ROOT / "data" / "sample" / "golden"
+ABOUT = About("s", "t", "2026-01-04", "2025-01-01", "CNY", synthetic=True)
+HOSTILE = {"id": "=HYPERLINK(1)", "why": "+1-2", "say": "http://x.org/a?b", "long": "00123456789012345678"}
+
+
+@pytest.fixture(scope="module")
+def policy():
+    return read_policy(ROOT / "policy.yaml", "{}")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, policy):
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(GOLDEN, folder, dirs_exist_ok=True)
+    exports.write_exports(folder, policy)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tasks(run):
+    return exports.read_tasks(run)
+
+
+def task(**facts):
+    whole = dict.fromkeys(COLUMNS, "x") | {"day": pd.Timestamp("2026-01-05"), "cost": 1.5, "owner": ""}
+    return pd.DataFrame([whole | facts])
+
+
+# What is a task
+
+
+def test_costs_add_up_to_those_of_the_plan_to_the_cent(tasks):
+    actions = tables.read(GOLDEN, "actions")
+    assert tasks["cost"].sum() == pytest.approx(actions["cost"].sum(), abs=0.005)
+    per_action = tasks.groupby(["customer_id", "action"])["cost"].sum()
+    planned = actions.set_index(["customer_id", "action"])["cost"]
+    pd.testing.assert_series_equal(per_action, planned.reindex(per_action.index), atol=0.005, rtol=0)
+
+
+def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_no_day(tasks, policy):
+    calendar = tables.read(GOLDEN, "calendar")
+    dated = tasks.dropna(subset="day")
+    assert len(dated) == len(calendar)
+    silent = {action.name for action in policy.playbook if not action.contact}
+    assert set(tasks.loc[tasks["day"].isna(), "action"]) == silent
+
+
+def test_controls_and_standard_offers_are_on_no_list(tasks, policy):
+    arms = tables.read(GOLDEN, "planned_assignments")
+    controls = arms.loc[arms["arm"] == "control", ["customer_id", "action"]]
+    assert len(controls) > 0
+    assert tasks.merge(controls, on=["customer_id", "action"]).empty
+    assert "standard offer" not in set(tasks["action"])
+
+
+def test_a_task_says_why_in_the_customers_own_numbers_and_how_often(tasks):
+    first = tasks[tasks["action"] == "account manager review"].iloc[0]
+    assert re.match(r"[a-z ]+: .*\d+ days", first["why"])
+    assert first["occasion"] == "1 of 2"
+    assert (tasks["say"] != "").all()
+    assert (tasks["why"] != "").all()
+
+
+def test_a_run_without_a_plan_has_no_lists(tmp_path, policy):
+    shutil.copytree(GOLDEN / "clean", tmp_path / "clean")
+    shutil.copy(GOLDEN / "about.json", tmp_path)
+    exports.write_exports(tmp_path, policy)
+    assert not (tmp_path / "private").exists()
+    assert list_tasks(tmp_path, policy).empty
+
+
+# The files
+
+
+def test_each_role_and_each_owner_has_a_workbook_a_csv_file_and_a_calendar(run, tasks):
+    names = {path.name for path in (run / exports.EXPORTS).iterdir()} - {"tasks.csv"}
+    whose = tasks["owner_role"].nunique() + (set(tasks["owner"]) - {""}).__len__()
+    assert {Path(name).suffix for name in names} == {".xlsx", ".csv", ".ics"}
+    assert len(names) == 3 * whose
+    assert not any(owner in name for name in names for owner in set(tasks["owner"]) - {""})
+
+
+def test_the_lists_of_all_roles_hold_every_task_once(run, tasks):
+    files = sorted((run / exports.EXPORTS).glob("role_*.csv"))
+    read = pd.concat(
+        [pd.read_csv(path, dtype="str", encoding="utf-8-sig", keep_default_na=False) for path in files]
+    )
+    assert len(read) == len(tasks)
+    assert read["cost"].astype(float).sum() == pytest.approx(tasks["cost"].sum(), abs=0.005)
+
+
+def test_a_workbook_holds_the_same_cells_as_the_list(run, tasks):
+    for number, role in enumerate(sorted(set(tasks["owner_role"])), start=1):
+        (path,) = (run / exports.EXPORTS).glob(f"role_{number:02d}_*.xlsx")
+        compare(openpyxl.load_workbook(path), tasks[tasks["owner_role"] == role])
+
+
+def compare(book, wanted):
+    assert book.sheetnames == ["this week", "all"]
+    head, *rows = book["all"].iter_rows(values_only=True)
+    assert head == tuple(lists.head_columns("CNY").values())
+    shown = pd.DataFrame(rows, columns=list(COLUMNS))
+    for name, kind in COLUMNS.items():
+        given, found = wanted[name].reset_index(drop=True), shown[name]
+        if kind == "day":
+            assert pd.to_datetime(found).equals(
+                given.astype("datetime64[ns]").astype(pd.to_datetime(found).dtype)
+            )
+        elif kind == "money":
+            assert found.to_list() == pytest.approx(given.to_list(), abs=1e-9)
+        else:
+            assert found.fillna("").astype("str").to_list() == given.to_list()
+
+
+def test_this_week_is_seven_days_and_comes_first(run, tasks):
+    (path,) = (run / exports.EXPORTS).glob("role_01_*.xlsx")
+    sheet = openpyxl.load_workbook(path)["this week"]
+    days = {row[0] for row in sheet.iter_rows(min_row=2, values_only=True)}
+    assert min(days) == pd.Timestamp("2026-01-01")
+    assert max(days) <= pd.Timestamp("2026-01-07")
+    assert sheet.freeze_panes == "A2"
+    assert sheet.auto_filter.ref.startswith("A1:K")
+
+
+def test_ids_are_text_and_nothing_is_a_formula_or_a_link(tmp_path):
+    hostile = task(
+        customer_id=HOSTILE["long"], why=HOSTILE["why"], say=HOSTILE["say"], owner=HOSTILE["id"], tier="战略"
+    )
+    for suffix, content in lists.write_files(hostile, "role", ABOUT).items():
+        (tmp_path / f"list{suffix}").write_bytes(content)
+    with zipfile.ZipFile(tmp_path / "list.xlsx") as parts:
+        sheets = [
+            parts.read(name).decode() for name in parts.namelist() if name.startswith("xl/worksheets/sheet")
+        ]
+        assert not any("<f>" in sheet or "hyperlink" in sheet for sheet in sheets)
+    row = next(openpyxl.load_workbook(tmp_path / "list.xlsx")["all"].iter_rows(min_row=2))
+    assert {cell.data_type for cell in row[1:8]} == {"s"}
+    assert row[3].value == HOSTILE["long"]
+    assert row[4].value == "战略"
+    content = (tmp_path / "list.csv").read_bytes().decode("utf-8-sig")
+    (line,) = list(csv.DictReader(io.StringIO(content)))
+    assert line["owner"] == "'" + HOSTILE["id"]
+    assert line["why"] == "'+1-2"
+    assert line["customer_id"] == HOSTILE["long"]
+
+
+def test_csv_is_read_back_as_it_was(tmp_path):
+    (tmp_path / exports.EXPORTS).mkdir(parents=True)
+    hostile = pd.concat(
+        [task(why="+1-2", say='a "b", c\nd'), task(day=pd.NaT, cost=0.1, customer_id="007")],
+        ignore_index=True,
+    )
+    (tmp_path / exports.EXPORTS / "tasks.csv").write_bytes(lists.write_csv(hostile))
+    pd.testing.assert_frame_equal(exports.read_tasks(tmp_path), hostile, check_dtype=False)
+
+
+def test_a_calendar_has_an_entry_a_day_and_action_that_names_whom_it_concerns(tasks):
+    mine = tasks[tasks["owner_role"] == "key account manager"]
+    calendar = icalendar.Calendar.from_ical(lists.write_files(mine, "kam", ABOUT)[".ics"])
+    entries = list(calendar.walk("VEVENT"))
+    assert len(entries) == mine.dropna(subset="day").groupby(["day", "action", "channel"]).ngroups
+    named = [line for event in entries for line in str(event["description"]).splitlines()[1:]]
+    assert sorted(named) == sorted(mine.dropna(subset="day")["customer_id"])
+    assert all(event["dtstart"].dt.weekday() < 5 for event in entries)
+    assert len({str(event["uid"]) for event in entries}) == len(entries)
+
+
+def test_of_many_customers_an_entry_says_how_many_more():
+    many = pd.concat([task(customer_id=f"K{n}") for n in range(70)], ignore_index=True)
+    (event,) = icalendar.Calendar.from_ical(lists.write_files(many, "r", ABOUT)[".ics"]).walk("VEVENT")
+    assert str(event["description"]).splitlines()[-1] == "… and 10 more: see the list"
+
+
+def test_equal_tasks_give_equal_bytes(run, tmp_path, policy):
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
+    exports.write_exports(tmp_path, policy)
+    for path in (run / exports.EXPORTS).iterdir():
+        assert path.read_bytes() == (tmp_path / exports.EXPORTS / path.name).read_bytes(), path.name
+
+
+def test_who_is_forgotten_is_on_no_list_once_they_are_made_from_the_tasks_that_are_left(run, tmp_path, tasks):
+    shutil.copytree(run, tmp_path, copy_function=os.link, dirs_exist_ok=True)
+    gone = tasks["customer_id"].iloc[0]
+    path = tmp_path / exports.EXPORTS / "tasks.csv"
+    left = tasks[tasks["customer_id"] != gone]
+    path.unlink()
+    path.write_bytes(lists.write_csv(left))
+    lists.write_lists(tmp_path)
+    texts = [each.read_text("utf-8") for each in (tmp_path / exports.EXPORTS).glob("*.[ci]*s*")]
+    assert len(texts) > 10
+    assert not any(re.search(rf"\b{gone}\b", text.replace("\r\n ", "")) for text in texts)
+    assert gone in set(exports.read_tasks(run)["customer_id"])  # the files are not those of the run
+
+
+# Handed out
+
+
+def test_a_list_is_saved_under_the_name_of_who_works_by_it(run, tmp_path):
+    saved = exports.save_lists(run, "S02", tmp_path / "out")
+    assert [path.name for path in saved] == ["S02.xlsx", "S02.csv", "S02.ics"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in saved} == {0o600}
+    assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
+    exports.save_lists(run, "S02", tmp_path / "out")
+    everybody = exports.save_lists(run, exports.ALL, tmp_path / "all")
+    assert len(everybody) == 3 * 12
+
+
+def test_nobodys_list_is_refused_with_who_has_one(run, tmp_path):
+    with pytest.raises(UsageError, match="Did you mean 'sales director'"):
+        exports.save_lists(run, "sales directer", tmp_path)
+    with pytest.raises(UsageError, match="has no lists"):
+        exports.save_lists(tmp_path, "all", tmp_path)
+
+
+def test_with_a_password_there_are_workbooks_alone_that_ask_for_it(run, tmp_path):
+    import msoffcrypto
+
+    (path,) = exports.save_lists(run, "S02", tmp_path, password="open 芝麻")
+    with open(path, "rb") as file, pytest.raises(zipfile.BadZipFile):
+        zipfile.ZipFile(file)
+    with open(path, "rb") as file:
+        locked = msoffcrypto.OfficeFile(file)
+        locked.load_key(password="open 芝麻")
+        opened = io.BytesIO()
+        locked.decrypt(opened)
+    assert openpyxl.load_workbook(opened).sheetnames == ["this week", "all"]
+
+
+def test_the_command_saves_and_says_where(run, tmp_path):
+    done = CliRunner().invoke(build_app(), ["export", str(run), "--for", "S03", "--to", str(tmp_path)])
+    assert done.output.split() == [str(tmp_path / f"S03{suffix}") for suffix in (".xlsx", ".csv", ".ics")]
+
+
+@pytest.mark.slow
+def test_libreoffice_reads_the_same_cells(run, tasks, tmp_path):
+    """Every cell of a workbook, converted by LibreOffice without a window to CSV."""
+    office = shutil.which("soffice") or shutil.which("libreoffice")
+    if office is None and not os.environ.get("CI"):
+        pytest.skip("no LibreOffice on this machine")
+    assert office, "CI installs LibreOffice"
+    hostile = task(
+        customer_id=HOSTILE["long"],
+        why=HOSTILE["why"],
+        say=HOSTILE["say"],
+        owner=HOSTILE["id"],
+        tier="战略客户",
+    )
+    mine = pd.concat([tasks[tasks["owner_role"] == "key account manager"], hostile], ignore_index=True)
+    (tmp_path / "list.xlsx").write_bytes(lists.write_files(mine, "kam", ABOUT)[".xlsx"])
+    options = (
+        '--convert-to csv:"Text - txt - csv (StarCalc)":44,34,76,1,,0,false,true,false,false,false,2'.replace(
+            '"', ""
+        )
+    )
+    profile = f"-env:UserInstallation=file://{tmp_path}/profile"
+    subprocess.run(
+        [
+            office,
+            profile,
+            "--headless",
+            *options.split(" ", 1),
+            "--outdir",
+            str(tmp_path),
+            str(tmp_path / "list.xlsx"),
+        ],
+        check=True,
+        capture_output=True,
+        timeout=180,
+    )
+    (converted,) = tmp_path.glob("list*.csv")
+    rows = list(csv.reader(io.StringIO(converted.read_text("utf-8"))))[1:]
+    shown = pd.DataFrame(rows, columns=list(COLUMNS))
+    assert len(shown) == len(mine)
+    for name, kind in COLUMNS.items():
+        given = mine[name]
+        if kind == "day":
+            assert shown[name].to_list() == given.dt.strftime("%Y-%m-%d").fillna("").to_list()
+        elif kind == "money":
+            assert shown[name].str.replace(",", "").astype(float).to_list() == pytest.approx(
+                given.round(2).to_list()
+            )
+        else:
+            assert shown[name].to_list() == given.astype("str").to_list()
