@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import os
 import re
 import shutil
@@ -19,7 +20,8 @@ from typer.testing import CliRunner
 from crcm_lib.cli import build_app
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import UsageError
-from crcm_lib.reporting import exports
+from crcm_lib.pipeline import erasure, rewriting
+from crcm_lib.reporting import exports, private_pages
 from crcm_lib.reporting.exports import lists
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.schema import tables
@@ -27,6 +29,7 @@ from crcm_lib.schema.tables import ROOT, About
 
 GOLDEN = ROOT / "data" / "sample" / "golden"
 ABOUT = About("s", "t", "2026-01-04", "2025-01-01", "CNY", synthetic=True)
+RECORD = {"run": "r", "title": "t", "as_of": "2025-12-31", "currency": "CNY"}
 HOSTILE = {"id": "=HYPERLINK(1)", "why": "+1-2", "say": "http://x.org/a?b", "long": "00123456789012345678"}
 
 
@@ -205,18 +208,26 @@ def test_equal_tasks_give_equal_bytes(run, tmp_path, policy):
         assert path.read_bytes() == (tmp_path / exports.EXPORTS / path.name).read_bytes(), path.name
 
 
-def test_who_is_forgotten_is_on_no_list_once_they_are_made_from_the_tasks_that_are_left(run, tmp_path, tasks):
-    shutil.copytree(run, tmp_path, copy_function=os.link, dirs_exist_ok=True)
-    gone = tasks["customer_id"].iloc[0]
-    path = tmp_path / exports.EXPORTS / "tasks.csv"
-    left = tasks[tasks["customer_id"] != gone]
-    path.unlink()
-    path.write_bytes(lists.write_csv(left))
-    lists.write_lists(tmp_path)
-    texts = [each.read_text("utf-8") for each in (tmp_path / exports.EXPORTS).glob("*.[ci]*s*")]
-    assert len(texts) > 10
-    assert not any(re.search(rf"\b{gone}\b", text.replace("\r\n ", "")) for text in texts)
-    assert gone in set(exports.read_tasks(run)["customer_id"])  # the files are not those of the run
+def test_who_is_forgotten_is_on_no_list_and_no_page_of_one(run, tmp_path, tasks):
+    copy, gone = tmp_path / "copy", tasks["customer_id"].iloc[0]
+    private_pages.write_private_pages(run, RECORD)
+    (run / "run.json").write_text(json.dumps(RECORD))
+    before = {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+    shutil.copytree(run, copy, copy_function=os.link)
+    rewriting.rewrite(copy, erasure.Traces(frozenset([gone]), frozenset()))
+    texts = {path: read(path) for path in (copy / "private").rglob("*") if path.is_file()}
+    assert {path.suffix for path in texts} == {".xlsx", ".csv", ".ics", ".html"}
+    assert not [path.name for path, text in texts.items() if re.search(rf"\b{gone}\b", text)]
+    assert len(exports.read_tasks(copy)) == (tasks["customer_id"] != gone).sum()
+    assert before == {path: path.read_bytes() for path in before}  # none of its files is the run's own
+
+
+def read(path):
+    """The text of a file: of a workbook all its parts, of a calendar its lines unfolded."""
+    if path.suffix == ".xlsx":
+        with zipfile.ZipFile(path) as parts:
+            return "\n".join(parts.read(name).decode() for name in parts.namelist())
+    return path.read_bytes().decode().replace("\r\n ", "")
 
 
 # Handed out

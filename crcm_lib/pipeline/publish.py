@@ -29,7 +29,7 @@ from crcm_lib.schema.inputs import INPUTS
 
 def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     """Render the pages, check them, and write run.json last; return the run's name."""
-    from crcm_lib.reporting import exports, pages
+    from crcm_lib.reporting import exports, pages, private_pages
 
     contents = {name: notebook.content for name, notebook in plan.notebooks.items()}
     check_unchanged(plan.evidence, plan.settings, plan.source, contents)
@@ -42,6 +42,7 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
         files.save_atomically(page, staging / entry["html"])
     files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     exports.write_exports(staging, plan.policy)
+    private_pages.write_private_pages(staging, summary)
     if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
         raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))
     artefacts = {name: files.hash_file(path) for name, path in files.list_artefacts(staging).items()}

@@ -35,15 +35,15 @@ def render_notebook(notebook: NotebookNode, *, run: dict) -> str:
     broken = any(output.output_type == "error" for cell in rest for output in cell.get("outputs", []))
     body = NotebookNode(notebook | {"cells": rest})
     before, after = _neighbours(run, title)
-    return _fill(
+    return fill_page(
         "report.html.j2",
         run=run,
         title=title,
         broken=broken,
-        intro=_safe(page.render(under)),
-        headline=_safe(page.render(headline(notebook))),
-        body=_safe(_render_cells(body, page, broken)),
-        headings=[(anchor, _safe(text)) for anchor, text in page.headings],
+        intro=mark_safe(page.render(under)),
+        headline=mark_safe(page.render(headline(notebook))),
+        body=mark_safe(_render_cells(body, page, broken)),
+        headings=[(anchor, mark_safe(text)) for anchor, text in page.headings],
         before=before,
         after=after,
     )
@@ -66,7 +66,7 @@ def render_index(folder: Path, run: dict) -> str:
         entry
         | {
             "title": split_title(entry.get("title") or entry["name"]),
-            "headline": _safe(page.render(entry.get("headline") or "")),
+            "headline": mark_safe(page.render(entry.get("headline") or "")),
             "trouble": "" if entry.get("status", "") in UNTROUBLED else entry["status"],
         }
         for entry in run.get("notebooks", [])
@@ -74,7 +74,7 @@ def render_index(folder: Path, run: dict) -> str:
     lacking = kpis.missing(folder, run)
     listed_reasons = {f"{row['part']}: {row['because']}" for row in lacking}
     has_about = (tables.resolve(folder) / "about.json").exists()
-    return _fill(
+    return fill_page(
         "index.html.j2",
         run=run,
         finished=run.get("status", "") in UNTROUBLED,
@@ -162,20 +162,21 @@ def _pages():
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     pages.globals |= {
         "_": _,
-        "css": _safe((TEMPLATE / "report.css").read_text("utf-8")),
-        "script": _safe(script),
+        "css": mark_safe((TEMPLATE / "report.css").read_text("utf-8")),
+        "script": mark_safe(script),
         "script_hash": f"sha256-{digest}",
         "language": os.environ.get("CRCM_LANGUAGE", "en").replace("_", "-"),
     }
     return pages
 
 
-def _fill(template: str, *, run: dict, **values) -> str:
+def fill_page(template: str, *, run: dict, **values) -> str:
+    """Return a page made from one of the templates."""
     facts = {"run": "", "title": "", "as_of": "", "status": "", "warnings": []} | run
     return _pages().get_template(template).render(run=facts, **values)
 
 
-def _safe(html: str):
+def mark_safe(html: str):
     """Mark HTML that `markup` has made inert, or that ships with the library, as ready to use."""
     from markupsafe import Markup
 

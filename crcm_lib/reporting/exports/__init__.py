@@ -6,11 +6,25 @@ All of them are made from one table of tasks, `tasks.csv`, and lie in a run's pr
 from crcm_lib.reporting.exports.lists import (
     ALL,
     EXPORTS,
-    is_list,
+    STEMS,
+    TASKS,
+    head_columns,
+    list_names,
     read_tasks,
     save_lists,
     write_exports,
     write_lists,
 )
 
-__all__ = ["ALL", "EXPORTS", "is_list", "read_tasks", "save_lists", "write_exports", "write_lists"]
+__all__ = [
+    "ALL",
+    "EXPORTS",
+    "STEMS",
+    "TASKS",
+    "head_columns",
+    "list_names",
+    "read_tasks",
+    "save_lists",
+    "write_exports",
+    "write_lists",
+]

@@ -48,7 +48,7 @@ def write_lists(folder: Path) -> None:
 
 
 def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[Path]:
-    """Save the lists of a role, an owner, or `ALL` of a run in a folder, under the names of who works by them.
+    """Save the lists of a role, an owner or `ALL` of a run in a folder, under the names of who works by them.
 
     Parameters
     ----------
@@ -102,11 +102,6 @@ def encrypt(workbook: bytes, password: str) -> bytes:
     encrypted = io.BytesIO()
     OOXMLFile(io.BytesIO(workbook)).encrypt(password, encrypted)
     return encrypted.getvalue()
-
-
-def is_list(path: Path) -> bool:
-    """Whether a file of a run is made from its tasks by `write_lists`."""
-    return path.parent.as_posix().endswith(EXPORTS) and path.name != TASKS
 
 
 def name_roles(roles: list[str]) -> dict[str, str]:

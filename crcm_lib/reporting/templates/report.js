@@ -34,10 +34,31 @@
     }
   }
 
+  // Lists: a box that keeps the rows which have every word typed, and says how many.
+  for (const table of all("table.filtered")) {
+    const box = document.createElement("input");
+    box.type = "search";
+    box.className = "filter";
+    box.placeholder = box.ariaLabel = table.dataset.filter || "";
+    const count = document.createElement("output");
+    const rows = [...table.tBodies[0].rows];
+    const texts = rows.map((row) => row.textContent.toLowerCase());
+    const keep = () => {
+      const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+      let kept = 0;
+      rows.forEach((row, n) => { kept += !(row.hidden = !words.every((word) => texts[n].includes(word))); });
+      count.textContent = words.length ? `${kept} / ${rows.length}` : "";
+    };
+    box.addEventListener("input", keep);
+    const bar = document.createElement("p");
+    bar.append(box, " ", count);
+    table.closest(".output").before(bar);
+  }
+
   // Contents: closed on a phone, the part in sight marked.
   const contents = document.querySelector(".contents");
   const wide = matchMedia("(min-width: 64rem)");
-  const fold = () => { contents.open = wide.matches; };
+  const fold = () => { if (contents) contents.open = wide.matches; };
   fold();
   wide.addEventListener("change", fold);
   const links = all(".contents a");

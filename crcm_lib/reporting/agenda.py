@@ -1,0 +1,94 @@
+"""What is due in the week after a run's last day, for whom, at what cost."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.reporting.text.numbers import fill
+
+DAYS = 7  # of the week after as_of
+
+
+@dataclass(frozen=True)
+class Share:
+    """What one role, or one owner of customers, has to do.
+
+    Attributes
+    ----------
+    name
+        The role or the owner.
+    week
+        Their tasks of the week, by day.
+    later
+        How many contacts follow after the week.
+    set_up
+        How many tasks need no approach and are set up once.
+    """
+
+    name: str
+    week: pd.DataFrame
+    later: int
+    set_up: int
+
+    @property
+    def customers(self) -> int:
+        """How many customers are approached in the week, each counted once."""
+        return int(self.week["customer_id"].nunique())
+
+    @property
+    def cost(self) -> float:
+        """Of the week's tasks."""
+        return float(self.week["cost"].sum())
+
+    @property
+    def actions(self) -> str:
+        """The actions of the week, the most frequent first, with how often."""
+        counts = self.week["action"].value_counts()
+        counts = counts.sort_index().sort_values(ascending=False, kind="stable")
+        return ", ".join(fill("{n:count} × {action}", n=n, action=action) for action, n in counts.items())
+
+
+def select_week(tasks: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
+    """The tasks with a day in the week after `as_of`."""
+    return tasks[tasks["day"].notna() & (tasks["day"] <= as_of + pd.Timedelta(days=DAYS))]
+
+
+def share_out(tasks: pd.DataFrame, column: str, as_of: pd.Timestamp) -> list[Share]:
+    """The tasks by role or by owner, who has most to do this week first; whose owner is unknown is left out.
+
+    Parameters
+    ----------
+    tasks
+        From `exports.read_tasks`.
+    column
+        `owner_role` or `owner`.
+    as_of
+        The run's last day.
+    """
+    shares = []
+    for name, mine in tasks[tasks[column] != ""].groupby(column):
+        week = select_week(mine, as_of)
+        set_up = int(mine["day"].isna().sum())
+        shares.append(Share(str(name), week, len(mine) - len(week) - set_up, set_up))
+    return sorted(shares, key=lambda share: (-len(share.week), share.name))
+
+
+def describe_week(tasks: pd.DataFrame, as_of: pd.Timestamp, currency: str) -> str:
+    """How many contacts are due in the week, with how many customers, and what they cost."""
+    week = select_week(tasks, as_of)
+    if week.empty:
+        return _("No contact is due in the week after {day}.").format(day=f"{as_of:%Y-%m-%d}")
+    words = _(
+        "{contacts:count} contacts with {customers:count} customers are due from {first:day} to {last:day}; "
+        "they cost {cost:cents} {currency}."
+    )
+    return fill(
+        words,
+        contacts=len(week),
+        customers=week["customer_id"].nunique(),
+        first=week["day"].min(),
+        last=week["day"].max(),
+        cost=week["cost"].sum(),
+        currency=currency,
+    )

@@ -1,0 +1,93 @@
+"""The pages of a run that show real ids: the week at a glance, and a list for each role and each owner.
+
+They lie in the run's private folder, beside the lists that they link to, and are made from the same tasks.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from crcm_lib.i18n import _
+from crcm_lib.reporting import agenda, exports, pages
+from crcm_lib.reporting.text.numbers import fill, write
+from crcm_lib.schema import tables
+
+PRIVATE = "private"
+START = "start.html"
+MAX_ROWS = 300  # of a page; the workbook has them all
+
+
+def write_private_pages(folder: Path, run: dict) -> None:
+    """Write the first page and a page per role and owner from the tasks of a run, where it has any.
+
+    Parameters
+    ----------
+    folder
+        A run with its lists.
+    run
+        The content of `run.json`.
+    """
+    if not (folder / exports.EXPORTS).exists():
+        return
+    for page in (folder / PRIVATE).glob("*.html"):
+        page.unlink()  # and not overwritten: a copy of the run may share the file
+    tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
+    parts: dict[str, list[dict[str, Any]]] = {}
+    for column, name_stems in exports.STEMS.items():
+        stems = name_stems(exports.list_names(tasks, column))
+        parts[column] = []
+        for share in agenda.share_out(tasks, column, as_of):
+            part = _describe(share, stems[share.name])
+            parts[column].append(part)
+            page = pages.fill_page(
+                "list.html.j2", run=run, column=column, **part, **_rows(share, column, run)
+            )
+            (folder / PRIVATE / part["page"]).write_text(page, "utf-8")
+    start = pages.fill_page(
+        "start.html.j2",
+        run=run,
+        week=agenda.describe_week(tasks, as_of, run["currency"]),
+        roles=parts["owner_role"],
+        owners=parts["owner"],
+    )
+    (folder / PRIVATE / START).write_text(start, "utf-8")
+
+
+def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
+    """What the first page says of a role or owner, and where their page and files are."""
+    words = {".xlsx": _("workbook"), ".csv": "CSV", ".ics": _("calendar")}
+    later = fill(_("{n:count} later"), n=share.later) if share.later else ""
+    set_up = fill(_("{n:count} to set up once"), n=share.set_up) if share.set_up else ""
+    return {
+        "name": share.name,
+        "page": f"{stem}.html",
+        "due": write(len(share.week), "count"),
+        "customers": write(share.customers, "count"),
+        "actions": share.actions,
+        "cost": write(share.cost, "cents"),
+        "rest": ", ".join(filter(None, [later, set_up])),
+        "files": [(f"{Path(exports.EXPORTS).name}/{stem}{suffix}", word) for suffix, word in words.items()],
+    }
+
+
+def _rows(share: agenda.Share, column: str, run: dict) -> dict[str, Any]:
+    """The week's tasks in words, without the column that is the same in all; what to say, once per action."""
+    heads = exports.head_columns(run["currency"])
+    shown_columns = {name for name in heads if name not in (column, "say") and (share.week[name] != "").any()}
+    kinds, classes = {"day": "day", "cost": "cents"}, {"day": "whole", "cost": "num", "why": "long"}
+    shown = share.week.head(MAX_ROWS)
+    rows = [
+        [
+            (head, write(row[name], kinds.get(name, "text"), missing=""), classes.get(name, ""))
+            for name, head in heads.items()
+            if name in shown_columns
+        ]
+        for row in shown.to_dict("records")
+    ]
+    more = len(share.week) - len(shown)
+    says = share.week.drop_duplicates("action")[["action", "say"]].itertuples(index=False, name=None)
+    return {
+        "heads": [(head, classes.get(name, "")) for name, head in heads.items() if name in shown_columns],
+        "rows": rows,
+        "says": sorted(says),
+        "more": fill(_("… and {more:count} more: see the workbook"), more=more) if more else "",
+    }

@@ -1,0 +1,130 @@
+"""The week of those who work: what is due, for whom, at what cost; the same on the pages as in the lists."""
+
+import re
+import shutil
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from crcm_lib.config.policy import read_policy
+from crcm_lib.reporting import agenda, exports, private_pages
+from crcm_lib.schema import tables
+from crcm_lib.schema.tables import ROOT
+
+GOLDEN = ROOT / "data" / "sample" / "golden"
+MONDAY = pd.Timestamp("2026-01-05")
+RUN = {"run": "r", "title": "<i>Made</i> up", "as_of": "2025-12-31", "currency": "CNY"}
+
+
+class Cells(HTMLParser):
+    """The table cells of a page, row by row, and the addresses it links to."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.rows, self.links, self.cell = [], [], None
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.cell = ""
+        self.links += [value for name, value in attrs if name == "href" and tag == "a"]
+
+    def handle_data(self, data):
+        if self.cell is not None:
+            self.cell += data
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self.rows[-1].append(self.cell.strip())
+            self.cell = None
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    shutil.copytree(GOLDEN, folder, dirs_exist_ok=True)
+    exports.write_exports(folder, read_policy(ROOT / "policy.yaml", "{}"))
+    private_pages.write_private_pages(folder, RUN)
+    return folder
+
+
+def tasks(*rows):
+    frame = pd.DataFrame(rows, columns=["owner_role", "owner", "customer_id", "action", "day", "cost"])
+    return frame.assign(day=pd.to_datetime(frame["day"]))
+
+
+def test_a_week_is_seven_days_after_the_last_known_one():
+    days = ["2026-01-06", "2026-01-12", "2026-01-13", None]
+    found = agenda.select_week(tasks(*(["a", "", "1", "call", day, 1.0] for day in days)), MONDAY)
+    assert found["day"].dt.day.to_list() == [6, 12]
+
+
+def test_who_has_most_to_do_comes_first_and_nobody_named_has_no_share():
+    made = tasks(
+        ["b", "x", "1", "call", "2026-01-06", 6.0],
+        ["b", "x", "1", "mail", "2026-01-07", 0.5],
+        ["b", "", "2", "call", "2026-02-07", 6.0],
+        ["a", "", "3", "guide", None, 1.0],
+    )
+    first, second = agenda.share_out(made, "owner_role", MONDAY)
+    assert (first.name, len(first.week), first.customers, first.cost, first.later, first.set_up) == (
+        "b",
+        2,
+        1,
+        6.5,
+        1,
+        0,
+    )
+    assert first.actions == "1 × call, 1 × mail"
+    assert (second.name, len(second.week), second.later, second.set_up) == ("a", 0, 0, 1)
+    assert [share.name for share in agenda.share_out(made, "owner", MONDAY)] == ["x"]
+
+
+def test_the_week_in_words():
+    words = agenda.describe_week(tasks(["b", "x", "1", "call", "2026-01-06", 6.0]), MONDAY, "CNY")
+    assert words == "1 contacts with 1 customers are due from 2026-01-06 to 2026-01-06; they cost 6.00 CNY."
+    assert agenda.describe_week(tasks(), MONDAY, "CNY") == "No contact is due in the week after 2026-01-05."
+
+
+def test_the_first_page_links_every_page_and_list_and_says_their_sums(run):
+    page = (run / "private" / "start.html").read_text("utf-8")
+    cells, made = Cells(page), exports.read_tasks(run)
+    local = [link for link in cells.links if not link.startswith(("#", ".."))]
+    assert all((run / "private" / link).is_file() for link in local)
+    assert len(local) == 12 * 4
+    by_role = {row[0]: row for row in cells.rows if row and row[0] in set(made["owner_role"])}
+    week = agenda.select_week(made, pd.Timestamp("2025-12-31"))
+    assert len(by_role) == made["owner_role"].nunique()
+    for role, part in week.groupby("owner_role"):
+        assert by_role[role][1] == str(len(part))
+        assert float(by_role[role][3].replace(",", "")) == pytest.approx(part["cost"].sum(), abs=0.005)
+    assert f"{len(week)} contacts with {week['customer_id'].nunique()} customers" in page
+    assert "&lt;i&gt;Made" in page
+
+
+def test_a_page_holds_the_weeks_tasks_of_its_role_each_once(run):
+    made = agenda.select_week(exports.read_tasks(run), pd.Timestamp("2025-12-31"))
+    (path,) = (run / "private").glob("role_01_*.html")
+    mine = made[made["owner_role"] == "key account manager"]
+    rows = Cells(path.read_text("utf-8")).rows[1:]
+    assert [row[2] for row in rows] == mine["customer_id"].to_list()
+    assert [row[0] for row in rows] == mine["day"].dt.strftime("%Y-%m-%d").to_list()
+    assert [float(row[7]) for row in rows] == mine["cost"].to_list()
+
+
+def test_a_long_week_is_cut_and_says_where_the_rest_is(run, monkeypatch):
+    monkeypatch.setattr(private_pages, "MAX_ROWS", 3)
+    private_pages.write_private_pages(run, RUN)
+    (path,) = (run / "private").glob("role_01_*.html")
+    page = path.read_text("utf-8")
+    assert len(Cells(page).rows) == 1 + 3
+    assert re.search(r"… and \d+ more: see the workbook", page)
+
+
+def test_a_run_without_a_plan_has_no_private_pages(tmp_path):
+    tables.write_about(tables.read_about(GOLDEN), tmp_path)
+    private_pages.write_private_pages(tmp_path, RUN)
+    assert not (tmp_path / "private").exists()
