@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 from fixtures.sql import Call, RecordingEngine, find_unportable, list_sites
 
+from crcm_lib.config.policy import read_policy
 from crcm_lib.features import (
     contract_periods,
     cost_to_serve,
@@ -19,6 +20,8 @@ from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.satisfaction import answers, service
 from crcm_lib.reporting import kpis
+from crcm_lib.reporting.exports import task_list
+from crcm_lib.reporting.workspace import open_workspace
 from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import ROOT
 
@@ -61,6 +64,11 @@ def calls() -> list[Call]:
         holdout_windows.hold_out_windows(engine, end=DAY, days=90, count=1, seed=3)
         patch.setattr(kpis, "open_engine", lambda folder: engine)
         kpis.cards(GOLDEN, {"currency": "CNY", "policy": {"min_cell": 5, "horizon_days": 365}})
+        patch.setattr(task_list, "open_engine", lambda folder: engine)
+        task_list.list_tasks(GOLDEN, read_policy(ROOT / "policy.yaml", "{}"))
+    workspace = open_workspace(str(GOLDEN), str(GOLDEN))
+    workspace.__dict__["engine"] = engine
+    assert workspace.has_persons
     return calls
 
 

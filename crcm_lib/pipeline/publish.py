@@ -29,12 +29,15 @@ from crcm_lib.schema.inputs import INPUTS
 
 def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     """Render the pages, check them, and write run.json last; return the run's name."""
-    from crcm_lib.reporting import exports, pages, private_pages
+    from crcm_lib.reporting import exports, kpi_history, kpis, pages, private_pages
 
     contents = {name: notebook.content for name, notebook in plan.notebooks.items()}
     check_unchanged(plan.evidence, plan.settings, plan.source, contents)
     run_id = plan.run_id(read_as_of(staging))
     summary = _summarise(plan, staging, done, run_id)
+    earlier = json.loads((plan.previous / "run.json").read_text("utf-8")) if plan.previous else {}
+    numbers = kpis.cards(staging, summary)
+    summary["history"] = kpi_history.extend(earlier.get("history", []), run_id, summary["as_of"], numbers)
     for entry in summary["notebooks"]:
         notebook = nbformat.read(staging / f"{entry['name']}.ipynb", as_version=4)
         entry["headline"] = pages.headline(notebook)

@@ -24,13 +24,19 @@ AT_LEAST = 5  # customers a published number must stand for, where the policy do
 
 @dataclass(frozen=True)
 class Card:
-    """One number, what it is, and what to hold against it."""
+    """One number, what it is, and what to hold against it.
+
+    `name` and `number` are for comparison with the cards of earlier runs: `NaN` where there is nothing to
+    compare, for a number that is hidden or of fewer days of history.
+    """
 
     label: str
     value: str
     note: str = ""
     unit: str = ""
     tone: str = ""  # good, bad or nothing
+    name: str = ""
+    number: float = float("nan")
 
 
 class TierBars(NamedTuple):
@@ -57,11 +63,21 @@ def cards(folder: Path, run: dict) -> list[Card]:
     words = _("and fewer than {least} prospects") if 0 < prospects < least else words
     repeat = _publish(buyers["purchases"] > 1, [True, False], least)[True]
     found = [
-        Card(_("Customers"), write(len(buyers)), fill(words, prospects=prospects, least=least)),
+        Card(
+            _("Customers"),
+            write(len(buyers)),
+            fill(words, prospects=prospects, least=least),
+            name="customers",
+            number=len(buyers),
+        ),
         _active(folder, buyers, least),
         _spend(folder, run),
         Card(
-            _("Repeat customers"), _share(repeat / len(buyers)), _("of customers bought on more than one day")
+            _("Repeat customers"),
+            _share(repeat / len(buyers)),
+            _("of customers bought on more than one day"),
+            name="repeat_share",
+            number=repeat / len(buyers),
         ),
         _value(folder, run),
         _at_risk(folder, run),
@@ -83,7 +99,7 @@ def _active(folder: Path, buyers: pd.DataFrame, least: int) -> Card | None:
         returns = tables.read(folder, "stage_returns").set_index("stage")
         if came_back := describe_returns(returns, ["at risk", "lost"], at_least=least):
             note = f"{note}. {came_back}"
-    return Card(_("Active customers"), write(active, "count"), note)
+    return Card(_("Active customers"), write(active, "count"), note, name="active", number=active)
 
 
 def _publish(kinds: pd.Series, names: list, least: int) -> pd.Series:
@@ -105,7 +121,9 @@ def _spend(folder: Path, run: dict) -> Card | None:
         words = _("{arrow} {change} against the year before")
         note = fill(words, arrow=arrow, change=_share(abs(change)))
     label = fill(_("Spend in {days} days") if history > 1 else _("Spend on one day"), days=min(history, YEAR))
-    return Card(label, shorten(now), note, run.get("currency", ""), tone)
+    comparable = now if history >= YEAR else float("nan")
+    currency = run.get("currency", "")
+    return Card(label, shorten(now), note, currency, tone, name="spend_year", number=comparable)
 
 
 def _spend_by_year(folder: Path) -> tuple[float | None, float | None, int]:
@@ -143,7 +161,9 @@ def _value(folder: Path, run: dict) -> Card | None:
     if _counts_margin(folder, run):
         words = _("margin expected over the next {days} days, discounted")
     note = fill(words, days=policy.get("horizon_days", "…"))
-    return Card(_("Predicted value"), shorten(value.sum()), note, run.get("currency", ""))
+    currency, total = run.get("currency", ""), float(value.sum())
+    name = "margin_expected" if _counts_margin(folder, run) else "spend_expected"
+    return Card(_("Predicted value"), shorten(total), note, currency, name=name, number=total)
 
 
 def _counts_margin(folder: Path, run: dict) -> bool:
@@ -163,7 +183,8 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
     if len(alerted) < (least := _at_least(run)):
         return Card(label, "–", fill(_("fewer than {n} customers under a warning"), n=least))
     note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))
-    return Card(label, shorten(alerted["value_at_risk"].sum()), note, run.get("currency", ""))
+    currency, total = run.get("currency", ""), float(alerted["value_at_risk"].sum())
+    return Card(label, shorten(total), note, currency, name="at_risk", number=total)
 
 
 def tiers(folder: Path, run: dict) -> TierBars | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from crcm_lib.i18n import _
-from crcm_lib.reporting import kpis, sanitize
+from crcm_lib.reporting import kpi_history, kpis, sanitize
 from crcm_lib.schema import tables
 
 TEMPLATE = Path(__file__).parent / "templates"
@@ -71,7 +71,7 @@ def render_index(folder: Path, run: dict) -> str:
         }
         for entry in run.get("notebooks", [])
     ]
-    lacking = kpis.missing(folder, run)
+    lacking, history = kpis.missing(folder, run), run.get("history", [])
     listed_reasons = {f"{row['part']}: {row['because']}" for row in lacking}
     has_about = (tables.resolve(folder) / "about.json").exists()
     return fill_page(
@@ -79,7 +79,7 @@ def render_index(folder: Path, run: dict) -> str:
         run=run,
         finished=run.get("status", "") in UNTROUBLED,
         synthetic=has_about and tables.read_about(folder).synthetic,
-        cards=kpis.cards(folder, run),
+        cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
         tiers=kpis.tiers(folder, run),
         pages=listed,
         missing=lacking,
