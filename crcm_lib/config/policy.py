@@ -153,6 +153,12 @@ class Contact(Strict):
     per_day: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
+class Calendar(Strict):
+    """Whose public holidays nobody is approached on: ISO 3166 code of two letters; null: weekends alone."""
+
+    country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
+
+
 class Control(Strict):
     """The random part of those chosen for an action who do not get it, so that its effect can be seen."""
 
@@ -196,6 +202,7 @@ class Policy(Strict):
     tiers: tuple[Tier, ...]
     playbook: tuple[Action, ...]
     contact: Contact
+    calendar: Calendar = Calendar()
     control: Control
     monitoring: Monitoring
     privacy: Privacy

@@ -240,7 +240,17 @@ def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+def _check_country(settings: SettingsFile) -> None:
+    from holidays.registry import COUNTRIES
+
+    country = settings.get("calendar", "country")
+    if isinstance(country, str) and not any(country == names[1] for names in COUNTRIES.values()):
+        words = _("the holidays of {country!r} are not known; give a code of two letters such as CN, or null")
+        settings.note(("calendar", "country"), words, country=country)
+
+
 CHECKS = (
+    _check_country,
     _check_counts,
     _check_weights,
     _check_names,

@@ -502,7 +502,7 @@ RESULTS = {
         ("customer_id", "action", "occasion"),
         "09_strategy",
         {
-            "day": Column("day", "date", "a working day, Monday to Friday", True),
+            "day": Column("day", "date", "a working day of the country that the policy names", True),
             "customer_id": ID,
             "action": text_column("an action of the policy", True),
             "occasion": Column("integer", "", "1 is the first, for an action that is repeated", True, 1),
