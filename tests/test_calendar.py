@@ -8,7 +8,7 @@ from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import calendar
 from crcm_lib.schema.tables import check
 
-POLICY = read_policy("policy.yaml", '{"calendar.country": null}')
+POLICY = read_policy("policy.yaml", '{"calendar.country": null, "care": []}')
 AS_OF = "2025-12-31"  # a Wednesday
 
 
@@ -73,14 +73,6 @@ def test_the_order_of_the_rows_changes_nothing(actions, planned):
     pd.testing.assert_frame_equal(calendar.plan_calendar(shuffled, POLICY, as_of=AS_OF), planned)
 
 
-def test_a_queue_is_as_short_as_the_room_allows():
-    random = np.random.default_rng(0)
-    for _case in range(200):
-        room, days = random.integers(1, 5), random.integers(0, 8, random.integers(1, 40))
-        wishes = np.sort(np.busday_offset("2026-01-01", days, roll="forward"))
-        assert calendar._queue(wishes, room).tolist() == _queue_one_by_one(wishes, room)
-
-
 def test_contacts_that_come_too_late_are_counted():
     many = pd.concat([_one("executive visit").assign(customer_id=f"K{number:03d}") for number in range(300)])
     planned = calendar.plan_calendar(many, POLICY, as_of=AS_OF)
@@ -105,15 +97,3 @@ def _one(name: str) -> pd.DataFrame:
     action = next(action for action in POLICY.playbook if action.name == name)
     row = {"customer_id": "K", "action": name, "channel": action.channel, "owner_role": action.owner_role}
     return pd.DataFrame([row | {"priority": 1}])
-
-
-def _queue_one_by_one(wishes: np.ndarray, room: int) -> list:
-    day, used, served = wishes[0], 0, []
-    for wish in wishes:
-        if wish > day:
-            day, used = wish, 0
-        elif used == room:
-            day, used = np.busday_offset(day, 1), 0
-        used += 1
-        served.append(day.item())
-    return served

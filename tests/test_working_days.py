@@ -73,4 +73,6 @@ def test_an_unknown_country_is_an_error_with_its_line():
         read_policy(ROOT / "policy.yaml", '{"calendar.country": "XX"}')
     with pytest.raises(PolicyError, match="country"):
         read_policy(ROOT / "policy.yaml", '{"calendar.country": "China"}')
-    assert read_policy(ROOT / "policy.yaml", '{"calendar.country": null}').calendar.country is None
+    assert (
+        read_policy(ROOT / "policy.yaml", '{"calendar.country": null, "care": []}').calendar.country is None
+    )

@@ -143,6 +143,31 @@ class Action(Strict):
         return 1 if self.every_weeks is None else 1 + (self.days - 1) // (7 * self.every_weeks)
 
 
+class Care(Strict):
+    """What is done on an occasion of a customer: a day of their own, or a public holiday.
+
+    `days_before` or `days_after` the day of the occasion; `holidays` names those of the policy's country as
+    the library `holidays` does in English, in part. Attention, never terms: it has no effect that is claimed.
+    """
+
+    name: Name
+    zh: str = ""
+    occasion: Literal["birthday", "anniversary", "contract_end", "complaint", "holiday"]
+    holidays: tuple[Name, ...] = ()
+    days_before: Annotated[int, Field(ge=0, le=365)] = 0
+    days_after: Annotated[int, Field(ge=0, le=60)] = 0
+    tiers: tuple[Name, ...]
+    channel: Name
+    owner_role: Name
+    cost: Amount
+    because: Name
+
+    @property
+    def is_service(self) -> bool:
+        """Whether it belongs to what was agreed with the customer, and so needs no consent to marketing."""
+        return self.occasion in ("contract_end", "complaint")
+
+
 class Contact(Strict):
     """How often one customer may be approached, and how many contacts of a channel one role does in a day.
 
@@ -201,6 +226,7 @@ class Policy(Strict):
     criteria: tuple[Criterion, ...]
     tiers: tuple[Tier, ...]
     playbook: tuple[Action, ...]
+    care: tuple[Care, ...] = ()
     contact: Contact
     calendar: Calendar = Calendar()
     control: Control

@@ -249,8 +249,25 @@ def _check_country(settings: SettingsFile) -> None:
         settings.note(("calendar", "country"), words, country=country)
 
 
+def _check_care(settings: SettingsFile) -> None:
+    tiers = [str(row.get("name")) for _at, row in settings.rows("tiers")]
+    actions = [row.get("name") for _at, row in settings.rows("playbook")]
+    for at, row in settings.rows("care"):
+        if row.get("name") in actions:
+            settings.note((*at, "name"), _("{name!r} is an action of the playbook too"), name=row.get("name"))
+        named = row.get("tiers")
+        for n, tier in enumerate(named if isinstance(named, list) else []):
+            if tier not in tiers:
+                settings.note((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
+        if row.get("occasion") == "holiday" and not row.get("holidays"):
+            settings.note((*at, "occasion"), _("name the `holidays`, like [Mid-Autumn]"))
+        if row.get("occasion") == "holiday" and settings.get("calendar", "country") is None:
+            settings.note((*at, "occasion"), _("whose holidays? name the country under `calendar`"))
+
+
 CHECKS = (
     _check_country,
+    _check_care,
     _check_counts,
     _check_weights,
     _check_names,

@@ -9,7 +9,9 @@ from crcm_lib.decisions.working_days import list_working_days
 ONE_WEEK = pd.Timedelta(weeks=1)
 
 
-def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp) -> pd.DataFrame:
+def plan_calendar(
+    actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp, care: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """The table `calendar`: every planned contact, first things first, on working days after `as_of`.
 
     Working days are those of the country that the policy's `calendar` names. A role does at most
@@ -22,9 +24,12 @@ def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Time
     actions
         The table `actions`.
     policy
-        Its playbook and `contact`.
+        Its playbook, `contact` and `calendar`.
     as_of
         The last day before the plan begins.
+    care
+        The table `care`: an occasion has its day before anything else is planned, the working day before
+        where it is none or is full, and only where all of these are full a later one.
     """
     playbook = {action.name: action for action in policy.playbook if action.contact and not action.standard}
     listed = actions.loc[
@@ -37,9 +42,12 @@ def plan_calendar(actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Time
     step = planned.groupby(level=0).cumcount()
     weeks = planned["action"].map({name: action.every_weeks or 0 for name, action in playbook.items()})
     wished = pd.Timestamp(first) + (step * weeks).astype("int64") * ONE_WEEK
-    planned = planned.assign(wished=wished.astype("datetime64[us]"), occasion=step + 1)
+    planned = planned.assign(wished=wished.astype("datetime64[us]"), occasion=step + 1, is_care=False)
+    if care is not None and len(care):
+        days = care[["customer_id", "action", "channel", "owner_role"]].assign(wished=care["day"], occasion=1)
+        planned = pd.concat([days.assign(priority=0, is_care=True), planned], ignore_index=True)
     planned = planned.sort_values(["wished", "priority", "customer_id", "action"], ignore_index=True)
-    planned["day"] = _find_days(planned, policy.contact.per_day, policy.calendar.country)
+    planned["day"] = _find_days(planned, policy, first)
     planned = planned.sort_values(["day", "priority", "customer_id", "action"], ignore_index=True)
     return planned[["day", "customer_id", "action", "occasion", "channel", "owner_role"]]
 
@@ -59,26 +67,60 @@ def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timest
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
 
 
-def _find_days(planned: pd.DataFrame, per_day: dict[str, int], country: str | None) -> np.ndarray:
-    """Give each wish, in order, the first working day on which its role has room on its channel."""
+def _find_days(planned: pd.DataFrame, policy: Policy, first: np.datetime64) -> np.ndarray:
+    """Give each wish, in order, a working day on which its role has room on its channel."""
     wishes = planned["wished"].to_numpy().astype("datetime64[D]")
+    care = planned["is_care"].to_numpy(bool)
     days = np.empty(len(planned), dtype="datetime64[D]")
     for rows in planned.groupby(["owner_role", "channel"]).indices.values():
-        room = per_day.get(planned["channel"].iloc[rows[0]], len(rows))
-        days[rows] = _queue(wishes[rows], room, country)
+        room = policy.contact.per_day.get(planned["channel"].iloc[rows[0]], len(rows))
+        longest = 40 + 2 * -(-len(rows) // room)  # days that hold so many places, long holidays included
+        end = max(wishes[rows].max(), first) + longest
+        working = list_working_days(first, end, policy.calendar.country)
+        rooms = np.full(len(working), room)
+        before = rows[care[rows]]
+        placed = place_before(np.searchsorted(working, wishes[before], "right") - 1, rooms)
+        fits = placed >= 0
+        days[before[fits]] = working[placed[fits]]
+        rooms = rooms - np.bincount(placed[fits], minlength=len(working))
+        after = np.union1d(rows[~care[rows]], before[~fits])  # in the order of their wishes
+        days[after] = working[place_after(np.searchsorted(working, wishes[after]), rooms)]
     return days.astype("datetime64[us]")
 
 
-def _queue(wishes: np.ndarray, room: int, country: str | None = None) -> np.ndarray:
-    """First come, first served, `room` a working day: wishes are sorted, and so is what comes back.
+def place_after(wishes: np.ndarray, rooms: np.ndarray) -> np.ndarray:
+    """First come, first served: the first day from the wished one on that has room.
 
-    >>> print(_queue(np.array(["2026-01-02"] * 3 + ["2026-01-07"], dtype="datetime64[D]"), 2))
-    ['2026-01-02' '2026-01-02' '2026-01-05' '2026-01-07']
+    Parameters
+    ----------
+    wishes
+        Number of each wished day, never falling.
+    rooms
+        How many places each day has; enough in all.
+
+    Examples
+    --------
+    >>> place_after(np.array([0, 0, 0, 3]), np.array([2, 2, 2, 2])).tolist()
+    [0, 0, 1, 3]
     """
-    longest = 40 + 2 * -(-len(wishes) // room)  # days that hold so many places, long holidays included
-    working = list_working_days(wishes[0], wishes[-1] + longest, country)
-    ahead = np.searchsorted(working, wishes)  # working days from the first one to the wished day
-    # A wish is served no earlier than wished, and `room` places after the wish `room` before it.
-    place = np.arange(len(wishes))
-    slots = np.maximum.accumulate(ahead * room - place) + place
-    return working[slots // room]
+    places = np.concatenate([[0], np.cumsum(rooms)])  # taken by the days before each
+    order = np.arange(len(wishes))
+    taken = np.maximum.accumulate(places[wishes] - order) + order
+    days: np.ndarray = np.searchsorted(places, taken, side="right") - 1
+    return days
+
+
+def place_before(wishes: np.ndarray, rooms: np.ndarray) -> np.ndarray:
+    """The last day up to the wished one that has room, the latest wishes first; -1 where there is none.
+
+    >>> place_before(np.array([0, 0, 0, 3, 3]), np.array([2, 1, 1, 1])).tolist()
+    [0, 0, -1, 3, 2]
+    """
+    backwards, last = rooms[::-1], len(rooms) - 1
+    order = np.argsort(-wishes, kind="stable")
+    asked = last - wishes[order]
+    unasked = asked > last  # before the first day
+    found = place_after(np.where(unasked, last, asked), np.append(backwards, len(wishes)))
+    days = np.empty(len(wishes), dtype=int)
+    days[order] = np.where(unasked | (found > last), -1, last - found)
+    return days

@@ -80,4 +80,7 @@ def _read_year(country: str, year: int) -> tuple[np.ndarray, np.ndarray]:
 def _read_names(country: str, year: int) -> dict[pd.Timestamp, str]:
     from holidays import country_holidays
 
-    return {pd.Timestamp(day): name for day, name in country_holidays(country, years=[year]).items()}
+    return {
+        pd.Timestamp(day): name
+        for day, name in country_holidays(country, years=[year], language="en_US").items()
+    }

@@ -510,6 +510,22 @@ RESULTS = {
             "owner_role": text_column("who", True),
         },
     ),
+    "care": Table(
+        "something done on a customer's own day or a holiday",
+        ("customer_id", "action"),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "action": text_column("an entry of the policy's `care`", True),
+            "occasion": text_column(
+                "what for", True, ("birthday", "anniversary", "contract_end", "complaint", "holiday")
+            ),
+            "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
+            "channel": text_column("how", True),
+            "owner_role": text_column("who", True),
+            "cost": money_column("of doing it", True, 0),
+        },
+    ),
     "moves": Table(
         "a customer's movement between tiers",
         ("customer_id",),

@@ -1,0 +1,81 @@
+"""Occasions -> who is thought of on which day: birthdays, anniversaries, holidays, contracts, complaints."""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import Care, Policy
+from crcm_lib.decisions.working_days import name_holidays
+
+DAYS = 90  # ahead
+COLUMNS = ["customer_id", "action", "occasion", "day", "channel", "owner_role", "cost"]
+
+
+def plan_care(
+    tiers: pd.Series,
+    days: pd.DataFrame,
+    policy: Policy,
+    *,
+    as_of: str | pd.Timestamp,
+    objectors: set[str],
+    refusing: dict[str, set[str]],
+) -> pd.DataFrame:
+    """The table `care`: what is done for whom on which of their days, in the `DAYS` after `as_of`.
+
+    Parameters
+    ----------
+    tiers
+        Each customer's tier, by `customer_id`.
+    days
+        From `features.care_days.list_care_days`.
+    policy
+        Its `care` and the country of its `calendar`.
+    as_of
+        The last day before the plan begins.
+    objectors
+        Who gets the standard offer only: no greeting, but what belongs to a contract or a complaint.
+    refusing
+        Who refuses each channel, which nothing overrides.
+
+    Returns
+    -------
+    One row per customer and entry of the policy, the first day where there are several: `action` (its name),
+    `occasion`, `day` (when it is due: days before or after that of the occasion), `channel`, `owner_role`,
+    `cost`.
+    """
+    start = pd.Timestamp(as_of).normalize()
+    end = start + pd.Timedelta(days=DAYS)
+    parts = []
+    for entry in policy.care:
+        found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
+        found = found[found["occasion"] == entry.occasion]
+        kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
+        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
+        kept = kept[~kept["customer_id"].isin(barred)]
+        due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
+        kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
+        kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost))
+        kept = kept[(kept["day"] > start) & (kept["day"] <= end)]
+        parts.append(kept.sort_values("day").drop_duplicates("customer_id"))
+    planned = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    planned["day"] = pd.to_datetime(planned["day"]).astype("datetime64[us]")
+    return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)[COLUMNS]
+
+
+def count_days_ahead(policy: Policy) -> int:
+    """How many days after `as_of` an occasion may lie of which something is due within `DAYS`."""
+    return DAYS + max((entry.days_before for entry in policy.care), default=0)
+
+
+def _holidays(
+    entry: Care, tiers: pd.Series, start: pd.Timestamp, end: pd.Timestamp, policy: Policy
+) -> pd.DataFrame:
+    """The first day of the holidays that an entry names, for every customer."""
+    last = end + pd.Timedelta(days=entry.days_before)
+    named = name_holidays(np.datetime64(start, "D"), np.datetime64(last, "D"), policy.calendar.country)
+    first: dict[str, pd.Timestamp] = {}
+    for wanted in entry.holidays:
+        of_it = [day for day, name in named.items() if wanted.lower() in name.lower()]
+        first |= {wanted: min(of_it)} if of_it else {}
+    rows = [pd.DataFrame({"customer_id": tiers.index, "day": day}) for day in first.values()]
+    found = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["customer_id", "day"])
+    return found.assign(occasion="holiday")

@@ -1,0 +1,193 @@
+"""Occasions of customers: found in their tables, greeted with consent, on a working day that has room."""
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+
+from crcm_lib.config.policy import read_policy
+from crcm_lib.decisions import calendar, care
+from crcm_lib.errors import PolicyError
+from crcm_lib.features.care_days import list_care_days
+from crcm_lib.schema.tables import check
+
+AS_OF = "2026-01-31"
+POLICY = read_policy("policy.yaml")
+CUSTOMERS = pd.DataFrame(
+    {
+        "customer_id": ["leap", "old", "unknown"],
+        "birthday": pd.to_datetime(["1996-02-29", "1970-03-01", None]),
+        "signup": pd.to_datetime([None, "2024-04-01", "2026-01-15"]),
+    }
+)
+CONTRACTS = pd.DataFrame(
+    {
+        "customer_id": ["ends", "renewed", "followed", "followed", "over", "later"],
+        "start": pd.to_datetime(["2025-04-01"] * 3 + ["2026-01-01", "2024-01-01", "2026-02-01"]),
+        "end": pd.to_datetime(["2026-03-31"] * 3 + ["2026-12-31", "2025-12-31", "2026-03-31"]),
+        "renewed": [None, True, None, None, False, None],
+    }
+)
+TICKETS = pd.DataFrame(
+    {
+        "customer_id": ["cross", "cross", "asked", "long ago", "open", "tomorrow"],
+        "kind": ["complaint", "complaint", "request", "complaint", "complaint", "complaint"],
+        "opened": pd.to_datetime(["2025-12-01"] * 6),
+        "resolved": pd.to_datetime(
+            ["2026-01-10 09:00", "2026-01-20 17:30", "2026-01-20", "2025-12-15", None, "2026-02-01 08:00"],
+            format="ISO8601",
+        ),
+    }
+)
+
+
+def found(days=100, **tables):
+    engine = duckdb.connect()
+    for name, frame in tables.items():
+        engine.register(f"given_{name}", frame)
+        engine.execute(f"create table {name} as select * from given_{name}")
+    rows = list_care_days(engine, as_of=AS_OF, days=days)
+    return [(who, what, f"{day:%Y-%m-%d}") for who, what, day in rows.itertuples(index=False)]
+
+
+# Which days
+
+
+def test_birthdays_and_anniversaries_come_round():
+    assert found(customers=CUSTOMERS) == [
+        ("leap", "birthday", "2026-02-28"),
+        ("old", "birthday", "2026-03-01"),
+        ("old", "anniversary", "2026-04-01"),
+    ]
+    assert ("unknown", "anniversary", "2027-01-15") in found(days=400, customers=CUSTOMERS)
+    assert ("leap", "birthday", "2027-02-28") in found(days=400, customers=CUSTOMERS)
+
+
+def test_a_contract_ends_unless_it_is_renewed_followed_or_not_begun():
+    assert found(contracts=CONTRACTS) == [("ends", "contract_end", "2026-03-31")]
+    assert found(days=30, contracts=CONTRACTS) == []
+
+
+def test_a_complaint_counts_once_from_the_day_it_was_resolved():
+    assert found(tickets=TICKETS) == [("cross", "complaint", "2026-01-20")]
+
+
+def test_without_such_tables_there_are_no_days():
+    assert found() == []
+    assert found(customers=CUSTOMERS[["customer_id"]]) == []
+
+
+# What is done
+
+
+def plan(days, tiers="strategic", objectors=(), refusing=None, policy=POLICY, as_of=AS_OF):
+    rows = pd.DataFrame(days, columns=["customer_id", "occasion", "day"])
+    rows["day"] = pd.to_datetime(rows["day"])
+    people = pd.Series(tiers, index=pd.Index(["a", "b"], name="customer_id"))
+    made = care.plan_care(
+        people, rows, policy, as_of=as_of, objectors=set(objectors), refusing=refusing or {}
+    )
+    return check(made, "care") if len(made) else made
+
+
+def names(planned):
+    return [(who, what) for who, what in planned[["customer_id", "action"]].itertuples(index=False)]
+
+
+def test_each_entry_has_its_day_before_or_after_the_occasion():
+    days = [("a", "contract_end", "2026-04-30"), ("b", "complaint", "2026-01-20")]
+    planned = plan(days)
+    of_days = planned[planned["occasion"] != "holiday"].set_index("action")["day"]
+    assert of_days.dt.strftime("%Y-%m-%d").to_dict() == {
+        "complaint follow-up": "2026-02-03",
+        "contract talk": "2026-03-01",
+        "contract reminder": "2026-03-31",
+    }
+
+
+def test_a_festival_is_greeted_once_before_it_in_the_tiers_named():
+    festival = plan([])
+    assert names(festival) == [("a", "festival greeting"), ("b", "festival greeting")]
+    assert set(festival["day"]) == {pd.Timestamp("2026-02-14")}  # two days before New Year's Eve
+    assert plan([], tiers="watch").empty
+    assert plan([], policy=POLICY.model_copy(update={"care": ()})).empty
+
+
+def test_who_objects_to_marketing_gets_no_greeting_but_a_call_about_a_contract_or_complaint():
+    days = [("a", "birthday", "2026-02-10"), ("a", "complaint", "2026-01-20")]
+    assert ("a", "birthday greeting") in names(plan(days))
+    assert names(plan(days, objectors=["a", "b"])) == [("a", "complaint follow-up")]
+    assert ("a", "complaint follow-up") not in names(plan(days, refusing={"phone": {"a"}}))
+
+
+def test_a_customer_has_an_entry_once_though_the_occasion_comes_twice():
+    days = [("a", "contract_end", "2026-04-30"), ("a", "contract_end", "2026-05-30")]
+    talks = plan(days).query("action == 'contract talk'")
+    assert talks["day"].to_list() == [pd.Timestamp("2026-03-01")]
+
+
+# When
+
+
+def test_an_occasion_keeps_its_day_or_comes_before_it_and_the_rest_goes_round_it():
+    people = [f"K{n:02d}" for n in range(12)]
+    days = pd.DataFrame({"customer_id": people, "action": "complaint follow-up", "channel": "phone"})
+    days = days.assign(owner_role="service representative", day=pd.Timestamp("2026-02-08"))  # a Sunday
+    planned = calendar.plan_calendar(others(people), POLICY, as_of=AS_OF, care=days)
+    occasions = planned[planned["action"] == "complaint follow-up"]["day"].dt.strftime("%m-%d").value_counts()
+    assert occasions.to_dict() == {"02-06": 8, "02-05": 4}  # 8 calls a day
+    busiest = planned[planned["channel"] == "phone"].groupby(["owner_role", "day"]).size()
+    assert busiest.max() == 8
+
+
+def others(people):
+    rows = [(who, "personal call", "phone", "service representative", 1) for who in people for _n in range(5)]
+    frame = pd.DataFrame(rows, columns=["customer_id", "action", "channel", "owner_role", "priority"])
+    return frame.drop_duplicates(["customer_id"])
+
+
+def test_without_room_before_its_day_an_occasion_comes_as_soon_as_there_is_some():
+    days = pd.DataFrame({"customer_id": [f"K{n}" for n in range(10)], "action": "call", "channel": "phone"})
+    days = days.assign(owner_role="r", day=pd.Timestamp("2026-02-02"))
+    nothing = others([])
+    planned = calendar.plan_calendar(nothing, POLICY, as_of=AS_OF, care=days)
+    assert planned["day"].dt.strftime("%m-%d").value_counts().to_dict() == {"02-02": 8, "02-03": 2}
+
+
+def test_places_before_and_after_are_those_of_one_after_the_other():
+    random = np.random.default_rng(1)
+    for _n in range(200):
+        rooms = random.integers(0, 4, 30)
+        rooms[-1] = 40
+        wishes = np.sort(random.integers(0, 30, 20))
+        assert calendar.place_after(wishes, rooms).tolist() == one_by_one(wishes, rooms)
+        backwards = calendar.place_before(wishes, rooms)
+        expected = one_by_one(29 - wishes[::-1], np.append(rooms[::-1], 40))
+        assert sorted(backwards) == sorted(-1 if day > 29 else 29 - day for day in expected)
+        assert (backwards <= wishes).all()
+
+
+def one_by_one(wishes, rooms):
+    left, days = list(rooms), []
+    for wish in wishes:
+        day = next(n for n in range(wish, len(left)) if left[n])
+        left[day] -= 1
+        days.append(day)
+    return days
+
+
+# The policy
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ('{"care.festival greeting.holidays": []}', "name the `holidays`"),
+        ('{"calendar.country": null}', "whose holidays"),
+        ('{"care.contract talk.tiers": ["strategik"]}', "Did you mean 'strategic'"),
+        ('{"care.contract talk.name": "win back message"}', "an action of the playbook too"),
+    ],
+)
+def test_what_does_not_fit_is_said(change, words):
+    with pytest.raises(PolicyError, match=words):
+        read_policy("policy.yaml", change)
