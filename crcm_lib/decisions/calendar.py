@@ -72,7 +72,7 @@ def _find_days(planned: pd.DataFrame, policy: Policy, first: np.datetime64) -> n
     wishes = planned["wished"].to_numpy().astype("datetime64[D]")
     care = planned["is_care"].to_numpy(bool)
     days = np.empty(len(planned), dtype="datetime64[D]")
-    for rows in planned.groupby(["owner_role", "channel"]).indices.values():
+    for rows in map(np.asarray, planned.groupby(["owner_role", "channel"]).indices.values()):
         room = policy.contact.per_day.get(planned["channel"].iloc[rows[0]], len(rows))
         longest = 40 + 2 * -(-len(rows) // room)  # days that hold so many places, long holidays included
         end = max(wishes[rows].max(), first) + longest
