@@ -510,6 +510,19 @@ RESULTS = {
             "owner_role": text_column("who", True),
         },
     ),
+    "next_offers": Table(
+        "an item that a customer has not bought, offered next",
+        ("customer_id", "rank"),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "rank": Column("integer", "", "1 is the first", True, 1),
+            "item": text_column("a category or product of the data", True),
+            "because_of": text_column("what they bought that goes with it most often", True),
+            "also_bought_share": share_column("of its buyers who bought the item too", True),
+            "kind": text_column("what an item is", True, ("category", "product")),
+        },
+    ),
     "care": Table(
         "something done on a customer's own day or a holiday",
         ("customer_id", "action"),
