@@ -43,8 +43,8 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
         entry["headline"] = pages.headline(notebook)
         page = pages.render_notebook(notebook, run=summary)
         files.save_atomically(page, staging / entry["html"])
-    files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     exports.write_exports(staging, plan.policy)
+    files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     private_pages.write_private_pages(staging, summary)
     if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
         raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))

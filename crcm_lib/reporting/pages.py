@@ -10,7 +10,9 @@ from pathlib import Path
 from nbformat import NotebookNode
 
 from crcm_lib.i18n import _
-from crcm_lib.reporting import kpi_history, kpis, sanitize
+from crcm_lib.reporting import agenda, exports, kpi_history, kpis, sanitize
+from crcm_lib.reporting.text.numbers import write
+from crcm_lib.reporting.tier_flow import Flow, draw_flow
 from crcm_lib.schema import tables
 
 TEMPLATE = Path(__file__).parent / "templates"
@@ -81,12 +83,34 @@ def render_index(folder: Path, run: dict) -> str:
         synthetic=has_about and tables.read_about(folder).synthetic,
         cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
         tiers=kpis.tiers(folder, run),
+        week=_week(folder, run),
+        flow=_flow(folder, run),
         pages=listed,
         missing=lacking,
         warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
         reading=kpis.reading(run) + kpis.anonymous_sales(folder, run),
         facts=kpis.facts(run),
     )
+
+
+def _week(folder: Path, run: dict) -> dict | None:
+    """What is due in the week after the run's last day, by role; None where there is no plan."""
+    if not (folder / exports.EXPORTS).exists():
+        return None
+    tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
+    roles = agenda.share_out(tasks, "owner_role", as_of)
+    rows = [(each.name, write(len(each.week)), each.actions, write(each.cost, "cents")) for each in roles]
+    return {"words": agenda.describe_week(tasks, as_of, run.get("currency", "")), "roles": rows}
+
+
+def _flow(folder: Path, run: dict) -> Flow | None:
+    """How customers moved between tiers; None where that is not known, or too few have a tier."""
+    policy = run.get("policy") or {}
+    if not tables.exists(folder, "moves"):
+        return None
+    moves = tables.read(folder, "moves")
+    few = len(moves) < policy.get("min_cell", kpis.AT_LEAST)
+    return None if few else draw_flow(moves, policy.get("tiers", []))
 
 
 def split_title(heading: str) -> dict[str, str]:
