@@ -44,6 +44,8 @@ def build_app() -> typer.Typer:
     app.command(help=_("Check a source and a policy; run nothing."))(check)
     app.command(help=_("Draft the description of exported files."))(init)
     app.command(help=_("Confirm what a drafted description is unsure of."))(confirm)
+    app.command(help=_("List the published runs of a reports folder."))(runs)
+    app.command(help=_("Say what differs between two runs of a source."))(diff)
     app.command(help=_("Save the lists of a role or an owner: workbook, CSV and calendar."))(export)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
@@ -176,6 +178,32 @@ def _ask(key: str, entry: dict) -> str | None:
         _("  {key} (Enter takes {proposal})").format(key=key, proposal=proposal), "", show_default=False
     )
     return typed or None
+
+
+def runs(out: Annotated[str, typer.Option(help=_("Where reports are published."))] = "reports") -> None:
+    """List the published runs of a reports folder, the newest first."""
+    with _honest_exit():
+        from crcm_lib.pipeline.reports_folder import list_runs
+
+        for run in list_runs(Path(out).resolve()):
+            words = _(
+                "{run}  as of {day}, policy version {version}, {files} files, {megabytes:.1f} MB{latest}"
+            )
+            typer.echo(words.format(**run, latest=_(", latest") if run["is_latest"] else ""))
+
+
+def diff(
+    before: Annotated[str, typer.Argument(help=_("The earlier run."))],
+    now: Annotated[str, typer.Argument(help=_("The later one, like reports/latest."))],
+) -> None:
+    """Say what differs between two runs of a source."""
+    with _honest_exit():
+        from crcm_lib.pipeline.plan import locate
+        from crcm_lib.pipeline.run_diff import compare_runs
+        from crcm_lib.reporting.text.run_changes import describe_runs
+
+        found = compare_runs(locate(before).resolve(), locate(now).resolve())
+        typer.echo("\n".join(describe_runs(found)))
 
 
 def export(

@@ -10,6 +10,7 @@ reports/
 """
 
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -44,6 +45,32 @@ def locked(out: Path) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def list_runs(out: Path) -> list[dict]:
+    """The published runs, the newest first.
+
+    Each has `run`, `source`, `day` (its last known one), `version` (of the policy), `files`, `megabytes` and
+    `is_latest`.
+    """
+    found = []
+    for path in out.glob("[!.]*/run.json"):
+        if path.parent.is_symlink():
+            continue
+        try:
+            record = json.loads(path.read_text("utf-8"))
+            sizes = [each.stat().st_size for each in path.parent.rglob("*") if each.is_file()]
+            facts = {"run": record["run"], "source": record["source"], "day": record["as_of"]}
+            facts |= {
+                "version": record["policy"]["version"],
+                "files": len(sizes),
+                "megabytes": sum(sizes) / 1e6,
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            continue  # not a run of ours
+        latest = (out / "latest").resolve() == path.parent.resolve()
+        found.append(facts | {"is_latest": latest})
+    return sorted(found, key=lambda run: (run["day"], run["run"]), reverse=True)
 
 
 def replace_run(out: Path, name: str) -> None:
