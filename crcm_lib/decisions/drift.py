@@ -37,7 +37,11 @@ def measure_drift(before: pd.DataFrame, now: pd.DataFrame) -> pd.DataFrame:
     columns = [name for name in before.select_dtypes("number") if name in now.select_dtypes("number")]
     for name in columns:
         old, new = before[name].dropna().to_numpy(float), now[name].dropna().to_numpy(float)
-        edges = np.unique(np.quantile(old, np.linspace(0, 1, BINS + 1)[1:-1])) if len(old) else np.array([])
+        edges = (
+            np.unique(np.quantile(old, np.linspace(0, 1, BINS + 1)[1:-1], method="lower"))
+            if len(old)
+            else np.array([])
+        )
         edges = edges[edges < old.max(initial=-np.inf)]
         row = {"column": name, "customers_before": len(old), "customers_now": len(new)}
         if min(len(old), len(new)) < MIN_CUSTOMERS or not len(edges):
