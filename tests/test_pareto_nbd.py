@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from scipy.integrate import quad
 
+from crcm_lib.models import mle
 from crcm_lib.models.clv import lifetimes_adapter, pareto_nbd
 from crcm_lib.models.clv.pareto_nbd import ParetoNBD
 from crcm_lib.models.histories import weighted_histories
@@ -168,3 +169,24 @@ def test_where_nobody_drops_out_that_is_a_remark_and_not_a_problem():
     assert fit.problems == ()
     assert fit.remarks
     assert MODEL.p_alive(fit.params, np.array([3.0]), np.array([0.9]), np.array([1.0]))[0] > 0.97
+
+
+@pytest.mark.parametrize("back", [0.1, 0.5, 2.0])
+def test_a_flat_ridge_is_followed_to_its_end_wherever_the_search_before_has_stopped(back):
+    """All leave at one rate: s and beta grow together, and rounding decides where a search stops."""
+    x, t_x, age, _after = simulate(2000, 1, PARAMS | {"s": 4000.0, "beta": 80_000.0})
+    columns, _unit = mle.scale_histories(weighted_histories(x, t_x, age))
+    objective = MODEL.objective(*columns)
+    end = mle.newton_polish(objective, mle.minimise(objective, np.array([-0.5, -1.0, 8.0, 8.0])))
+    assert end.max() == mle.LOG_PARAM_BOUND
+    stopped = end - [0, 0, back, back]
+    np.testing.assert_allclose(mle.newton_polish(objective, stopped), end, atol=1e-8)
+
+
+@pytest.mark.parametrize("start", [-1.8, 0.3, 2.4])
+def test_newtons_method_leaves_a_place_that_curves_the_wrong_way(start):
+    def bell(x):
+        height = np.exp(-(x[0] ** 2) / 2)
+        return -height, np.array([x[0] * height])
+
+    assert mle.newton_polish(bell, np.array([start])) == pytest.approx(0, abs=1e-9)

@@ -15,6 +15,10 @@ PILOT_CUSTOMERS = 1500  # customers on whom the starting points are compared
 BOOTSTRAP_RESAMPLES = 60  # resamples that the covariance of the parameters is estimated from
 TIME_PARAMETERS = {"alpha", "beta"}  # parameters in the unit of time
 GRADIENT_TOL = 1e-5  # largest gradient of the mean log-likelihood at an optimum
+NEWTON_STEPS = 30  # of Newton's method, at most
+LONGEST_STEP, SHORTEST_STEP = 1.0, 1e-10  # of a log parameter, in Newton's method
+SMALLEST_CURVATURE = 1e-11  # what the noise of a Hessian from differences reaches
+LOSS_NOISE = 1e-14  # differences of mean log-likelihoods that are rounding
 
 
 @dataclass(frozen=True)
@@ -134,26 +138,43 @@ def minimise(objective: Objective, start: Numbers, steps: int = 500) -> Numbers:
 
 
 def newton_polish(objective: Objective, x: Numbers) -> Numbers:
-    """At most four Newton steps from `x`, so that the optimum does not depend on the path that led there.
+    """Newton's method from `x` to the optimum, so that it does not depend on the path that led there.
 
-    A parameter at its bound stays there. A step is taken only where the Hessian is positive definite and the
-    gradient becomes smaller.
+    Eigenvalues of the Hessian count by their size (Nocedal & Wright 2006, Numerical Optimization, section
+    3.4), so that a flat valley is followed to its lowest point or to the first bound. A parameter at its
+    bound stays there. A step is taken only if it makes the objective or its gradient smaller.
     """
-    for _step in range(4):
-        gradient, free = objective(x)[1], ~_at_bound(x)
-        if abs(gradient[free]).max(initial=0) < 1e-11:
-            break
+    x = _put_on_bound(x)
+    for _step in range(NEWTON_STEPS):
+        value, gradient = objective(x)
+        free = ~_at_bound(x)
         curvature = hessian(objective, x)[np.ix_(free, free)]
-        if not np.isfinite(curvature).all() or np.linalg.eigvalsh(curvature).min() <= 0:
+        if not free.any() or not np.isfinite(curvature).all():
             break
-        better = x.copy()
-        better[free] -= np.linalg.solve(curvature, gradient[free])
-        if not abs(better[free]).max() < LOG_PARAM_BOUND:
-            break
-        if not abs(objective(better)[1][free]).max() < abs(gradient[free]).max():
+        sizes, directions = np.linalg.eigh(curvature)
+        shares = directions.T @ gradient[free] / np.maximum(abs(sizes), SMALLEST_CURVATURE)
+        step = np.zeros(len(x))
+        step[free] = -directions @ shares
+        step *= min(1.0, LONGEST_STEP / max(abs(step).max(), SHORTEST_STEP))
+        better = _put_on_bound(x + step * _share_within_bound(x, step))
+        lower, slope = objective(better)
+        slope, steepest = abs(slope[~_at_bound(better)]).max(initial=0), abs(gradient[free]).max()
+        if abs(step).max() < SHORTEST_STEP or not (lower < value - LOSS_NOISE or slope < steepest):
             break
         x = better
     return x
+
+
+def _share_within_bound(x: Numbers, step: Numbers) -> float:
+    """The share of a step, at most 1, that leads to the first bound in its way."""
+    moving = step != 0
+    room = np.where(step > 0, LOG_PARAM_BOUND - x, LOG_PARAM_BOUND + x)[moving]
+    return float(min(1.0, (room / abs(step[moving])).min(initial=1.0)))
+
+
+def _put_on_bound(x: Numbers) -> Numbers:
+    """Log parameters that count as being at their bound, put on it."""
+    return np.where(_at_bound(x), np.sign(x) * LOG_PARAM_BOUND, x)
 
 
 def _at_bound(log_params: Numbers) -> NDArray[np.bool_]:
