@@ -29,6 +29,7 @@ from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
 from crcm_lib.ingest.cleaning.readiness import assess_readiness
 from crcm_lib.ingest.cleaning.returns import match_returns
+from crcm_lib.ingest.cleaning.unread_status import find_unread_status
 from crcm_lib.ingest.cleaning.validate import validate
 from crcm_lib.ingest.sources.description import Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
@@ -212,6 +213,8 @@ def _prepare_all(
             else:
                 parts[table].append(prepared)
                 problems += prepared.problems
+                if not prepared.problems:
+                    prepared.unread_status = find_unread_status(engine, prepared)
     return parts, list(dict.fromkeys(problems))
 
 

@@ -10,6 +10,7 @@ from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
 from crcm_lib.ingest.cleaning.ids import round_up
 from crcm_lib.ingest.cleaning.ledger import FORM_RULES
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
+from crcm_lib.ingest.cleaning.unread_status import NO_SALE, describe_status
 from crcm_lib.ingest.sources.description import ANONYMOUS, EXCLUDED
 from crcm_lib.ingest.sources.expression_sql import (
     compile_sql,
@@ -95,9 +96,11 @@ def list_limits(engine: Engine, table: str, parts: list[PreparedPart]) -> pd.Dat
 
 def _count_set_aside(engine: Engine, table: str, number: int, prepared: PreparedPart) -> Iterator[SetAside]:
     amount = "abs(amount)" if table == "transactions" else "0"
-    rule = "_rule"
+    kept = [(NO_SALE, NO_SALE)] if prepared.unread_status else []  # remarks that would be rules
     if table == "transactions" and not prepared.part.duplicates:  # whether copies count twice is not declared
-        rule = f"coalesce(_rule, case when list_contains(_remarks, '{COPY}') then '{COPY_KEPT}' end)"
+        kept.append((COPY, COPY_KEPT))
+    cases = (f"case when list_contains(_remarks, '{remark}') then '{name}' end" for remark, name in kept)
+    rule = f"coalesce({', '.join(['_rule', *cases, 'null'])})"
     rows = engine.execute(f"""
         select
             {rule} as rule, count(*), coalesce(sum({amount}), 0)::double,
@@ -144,7 +147,7 @@ def _describe(engine: Engine, prepared: PreparedPart, aside: SetAside, limit: fl
         record=aside.record,
         file=aside.file,
         forms=_describe_forms(engine, prepared, aside.rule),
-        cure=" ".join([*_describe_files(prepared, aside.rule), _describe_cure(aside)]),
+        cure=" ".join([*_describe_files(prepared, aside.rule), _describe_cure(engine, prepared, aside)]),
     )
 
 
@@ -153,8 +156,10 @@ def _describe_files(prepared: PreparedPart, rule: str) -> list[str]:
     return [f"{remark}." for remark in prepared.raw.remarks] if rule.endswith(" missing") else []
 
 
-def _describe_cure(aside: SetAside) -> str:
+def _describe_cure(engine: Engine, prepared: PreparedPart, aside: SetAside) -> str:
     most = round_up(aside.largest_share)
+    if aside.rule == NO_SALE:
+        return describe_status(engine, prepared, most)
     cures = {
         "customer_id missing": _(
             "If the field is filled on the first line of a group only, declare fill_down: [column]; if these "

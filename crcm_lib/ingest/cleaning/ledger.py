@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.ingest.cleaning.consents import NOT_PROFILED
 from crcm_lib.ingest.cleaning.forgotten_records import FORGOTTEN
+from crcm_lib.ingest.cleaning.unread_status import NO_SALE
 from crcm_lib.ingest.sources.description import ANONYMOUS, EXCLUDED, Part, Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
@@ -16,6 +17,8 @@ FORM_RULES = (
     *("repeated header", "summary line", "exact duplicate", "repeated key"),
     *("after as_of", "time far beyond the rest", NOT_PROFILED),
 )
+# Remarks that doubt none of a record's values.
+NO_DOUBT = ("exact duplicate", "id merged", "id nearly equal to another", NO_SALE)
 # The column that dates a record of each input table.
 EVENT_DATE = {
     "transactions": "time",
@@ -168,7 +171,7 @@ def _measure_validity(engine: Engine, table: str) -> dict:
             and not starts_with(_rule, '{ANONYMOUS}'))
         or (
             _rule is null and len(_remarks) > 0
-            and not list_has_any(_remarks, ['exact duplicate', 'id merged', 'id nearly equal to another'])
+            and not list_has_any(_remarks, {list(NO_DOUBT)})
         )
     """
     return {"table": table, "dimension": "validity", **_count_failing(engine, table, breach)}

@@ -54,6 +54,8 @@ class PreparedPart:
         The raw tables of its lookups.
     problems
         What keeps it from being read, in words.
+    unread_status
+        From `unread_status.find_unread_status`.
     """
 
     table: str
@@ -66,6 +68,7 @@ class PreparedPart:
     currency: str
     lookups: dict[str, RawTable] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    unread_status: dict[str, list[str]] = field(default_factory=dict)
 
     def parse(self, text: str) -> Node:
         """An expression over the columns.

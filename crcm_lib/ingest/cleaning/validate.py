@@ -6,6 +6,7 @@ required values, values outside the schema's limits.
 """
 
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, required_kind
+from crcm_lib.ingest.cleaning.unread_status import NO_SALE, write_condition
 from crcm_lib.ingest.sources import number_formats
 from crcm_lib.ingest.sources.expression_sql import compile_sql, result_kind, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
@@ -120,6 +121,8 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
     sql += [f"{condition_sql(prepared, row.when)} as _exclude_{n}" for n, row in enumerate(part.exclude)]
     if part.returns:
         sql.append(f"{condition_sql(prepared, part.returns)} as _return")
+    if prepared.unread_status:
+        sql.append(f"{condition_sql(prepared, write_condition(prepared.unread_status))} as _no_sale")
     return sql
 
 
@@ -312,4 +315,6 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
     ]
     if prepared.table == "transactions" and (prepared.part.returns or "kind" in prepared.part.columns):
         remarks.append(("return with a positive amount", "_kind = 'return' and amount > 0"))
+    if prepared.unread_status:
+        remarks.append((NO_SALE, "_no_sale"))
     return remarks
