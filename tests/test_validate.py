@@ -110,3 +110,29 @@ def test_every_declared_column_reaches_the_clean_table(tmp_path):
             f"describe from read_parquet('{tmp_path}/clean/{table}.parquet')"
         ).fetchall()
         assert part.columns.keys() <= {row[0] for row in described}, table
+
+
+def test_error_values_of_spreadsheets_are_no_labels_and_are_counted(store):
+    lines = [f"K{n % 9},2024-01-{1 + n % 28:02d},mug {n},10,Graz" for n in range(28)]
+    lines[3] = "K3,2024-01-04,#REF!,10,#N/A"
+    lines[4] = "K4,2024-01-05,mug 4,10, #BEZUG!"
+    lines[5] = "K5,2024-01-06,#1 fan mug,10,#hashtag"
+    store.part(columns=COLUMNS | {"region": "where", "category": "coalesce(where, item)"})
+    out = store.write(lines, header=f"{HEADER},where").clean()
+    read = {row[0]: row[1:] for row in clean_rows(out, "day::varchar, product_id, region, category")}
+    assert read["2024-01-04"] == (None, None, None)
+    assert read["2024-01-05"] == ("mug 4", None, "mug 4")
+    assert read["2024-01-06"] == ("#1 fan mug", "#hashtag", "#hashtag")
+    remarks = tables.read(out, "rejects").query("severity == 'remark'").value_counts("rule").to_dict()
+    assert remarks == {
+        "error value in region": 2,
+        "error value in product_id": 1,
+        "error value in category": 1,
+    }
+
+
+def test_error_values_in_required_columns_are_unreadable_and_not_merely_missing(store):
+    lines = [f"K{n % 9},2024-01-{1 + n % 28:02d},mug {n},{'#DIV/0!' if n < 3 else 10}" for n in range(200)]
+    message = store.write(lines).refused()
+    assert "amount not readable: 3 of 200 records (1.5%), above the limit of 0.1%" in message
+    assert "in forms such as #aaa/9! (3)" in message

@@ -203,7 +203,8 @@ def _describe_forms(engine: Engine, prepared: PreparedPart, rule: str) -> str:
     for text in texts:
         if result_kind(text, prepared.columns) != "text":
             continue
-        sql = compile_sql(text, "text", prepared.columns)
+        exact = prepared.columns[text.value].exact if text.kind == "column" else ""
+        sql = exact or compile_sql(text, "text", prepared.columns)  # error values as they stand there
         rows = engine.execute(f"""
             select {mask_sql(f"trim({sql})")} as form, count(*)
             from {sql_identifier(prepared.raw.name)} r {prepared.joins_sql()}

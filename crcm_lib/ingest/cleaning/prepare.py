@@ -20,7 +20,7 @@ from crcm_lib.ingest.sources.expression_sql import (
 from crcm_lib.ingest.sources.expressions import ExpressionError, Node
 from crcm_lib.ingest.sources.headers import describe_unknown_column
 from crcm_lib.ingest.sources.readers import RawTable, read_raw
-from crcm_lib.ingest.sources.text import find_odd_blanks
+from crcm_lib.ingest.sources.text import find_odd_texts
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS
@@ -146,7 +146,7 @@ def prepare(engine: duckdb.DuckDBPyConnection, source: Source, table: str, numbe
         part=part,
         raw=raw,
         key=key,
-        columns=number_formats.list_columns(raw, part, key, find_odd_blanks(engine, raw.name, raw.columns)),
+        columns=number_formats.list_columns(raw, part, key, find_odd_texts(engine, raw.name, raw.columns)),
         types=dict(raw.columns),
         zones=(part.times_in, source.time_zone),
         currency=source.currency,
@@ -199,7 +199,7 @@ def _prepare_lookup(
         ]
     if prepared.problems:
         return
-    alias, odd = sql_identifier(name), find_odd_blanks(engine, raw.name, raw.columns)
+    alias, odd = sql_identifier(name), find_odd_texts(engine, raw.name, raw.columns)
     columns = number_formats.list_columns(raw, lookup, key, odd, alias, f"{name}.")
     compared = ", ".join(f"{columns[f'{name}.{column}'].sql}::varchar" for column in lookup_keys)
     repeated = engine.execute(f"""

@@ -11,7 +11,7 @@ from crcm_lib.ingest.sources import number_formats
 from crcm_lib.ingest.sources.expression_sql import compile_sql, result_kind, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
 from crcm_lib.ingest.sources.readers import RAW_COLUMNS
-from crcm_lib.ingest.sources.text import ERROR_VALUES, is_total_sql
+from crcm_lib.ingest.sources.text import is_error_sql, is_total_sql
 from crcm_lib.schema.columns import Column
 from crcm_lib.schema.engine import Engine
 from crcm_lib.schema.inputs import INPUTS, names_customers
@@ -97,7 +97,10 @@ def _remarks_sql(remarks: list[tuple[str, str]]) -> str:
 
 
 def _typed_columns(prepared: PreparedPart) -> list[str]:
-    """Each column typed (`c`), and tests: is it filled (`c?`), not finite (`c~`), not zero (`c#`)?"""
+    """Each column typed (`c`), and tests: is it filled (`c?`), not finite (`c~`), not zero (`c#`)?
+
+    And where some texts are error values: is one read here (`c!`)?
+    """
     part, schema, raw = prepared.part, INPUTS[prepared.table].columns, prepared.raw
     fields = ", ".join(f"r.{sql_identifier(column)}" for column in sorted(raw.columns))
     texts = [f"r.{sql_identifier(column)}" for column, kind in raw.columns.items() if kind == "VARCHAR"]
@@ -108,6 +111,8 @@ def _typed_columns(prepared: PreparedPart) -> list[str]:
         node, spec = prepared.parse(text), schema.get(column, FREE_TEXT)
         sql.append(f"{typed_value(prepared, column, node, spec)} as {sql_identifier(column)}")
         sql.append(f"{is_filled(prepared, node)} as {sql_identifier(column + '?')}")
+        if reads_errors(prepared, column):
+            sql.append(f"{_is_error(prepared, node)} as {sql_identifier(column + '!')}")
         if required_kind(spec) == "number":
             test = number_formats.not_finite_sql(node, prepared.types, prepared.columns)
             sql.append(f"({test}) as {sql_identifier(column + '~')}")
@@ -132,21 +137,37 @@ def condition_sql(prepared: PreparedPart, text: str) -> str:
 
 
 def is_filled(prepared: PreparedPart, node: Node) -> str:
-    """Whether all columns that an expression reads hold something."""
+    """Whether all columns that an expression reads hold something, be it an error value."""
     tests = []
     for name in sorted(node.columns()):
+        column = prepared.columns[name]
         if prepared.types[name] == "VARCHAR":
             text = compile_sql(Node("column", name), "text", prepared.columns)
-            tests.append(f"coalesce(trim({text}), '') <> ''")
+            is_error = f" or coalesce({is_error_sql(column.exact)}, false)" if column.has_errors else ""
+            tests.append(f"(coalesce(trim({text}), '') <> ''{is_error})")
         else:
             tests.append(f"{prepared.columns[name].sql} is not null")
     return f"({' and '.join(tests) or 'true'})"
 
 
+def reads_errors(prepared: PreparedPart, column: str) -> bool:
+    """Whether a column of the input table is read from a column that holds error values."""
+    read = prepared.parse(prepared.part.columns[column]).columns()
+    return any(prepared.columns[name].has_errors for name in read)
+
+
+def _is_error(prepared: PreparedPart, node: Node) -> str:
+    read = (prepared.columns[name] for name in sorted(node.columns()))
+    return " or ".join(f"coalesce({is_error_sql(each.exact)}, false)" for each in read if each.has_errors)
+
+
 def _text_value(prepared: PreparedPart, column: str, node: Node) -> str:
     """Text as it stands there; of ids also a text that is declared to mean missing."""
     if column in IDS and node.kind == "column" and prepared.types[node.value] == "VARCHAR":
-        return prepared.columns[node.value].exact
+        exact, has_errors = prepared.columns[node.value].exact, prepared.columns[node.value].has_errors
+        if has_errors and column != "customer_id":  # which has a rule of its own
+            return f"(case when not {is_error_sql(exact)} then {exact} end)"
+        return exact
     return compile_sql(node, "text", prepared.columns)
 
 
@@ -240,7 +261,7 @@ def _list_rules(prepared: PreparedPart) -> list[tuple[str, str]]:
         rules += [] if anonymous else [("customer_id missing", "customer_id is null")]
         control = f"regexp_matches(customer_id, {sql_literal(CONTROL_IN_ID)})"
         rules.append(("control character in customer_id", control))
-        rules.append(("error value in customer_id", f"customer_id in {ERROR_VALUES}"))
+        rules.append(("error value in customer_id", is_error_sql("customer_id")))
     rules += [(row.rule, f"_exclude_{n}") for n, row in enumerate(prepared.part.exclude)]
     for column in required:
         rules += _list_value_rules(column, schema[column])
@@ -306,6 +327,8 @@ def _list_remarks(prepared: PreparedPart) -> list[tuple[str, str]]:
         elif column not in IDS:
             test = f"regexp_matches({sql}, {sql_literal(CONTROL_IN_TEXT)})"
             remarks.append((f"control character in {column}", test))
+        if spec.kind == "text" and reads_errors(prepared, column):
+            remarks.append((f"error value in {column}", f"{sql} is null and {sql_identifier(column + '!')}"))
         if test := _outside_limits(column, spec):
             remarks.append((_name_breach(column, spec), test))
     remarks += [

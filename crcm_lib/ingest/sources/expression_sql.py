@@ -26,6 +26,8 @@ class ColumnSql:
         The SQL of the column as it stands in the file, without unusual blanks around it.
     reader
         The macro that reads text of its file as a number; "" where the file holds no text.
+    has_errors
+        Whether some of its texts are error values of a spreadsheet; `sql` is null there.
     """
 
     sql: str
@@ -33,6 +35,7 @@ class ColumnSql:
     number: str
     exact: str = ""
     reader: str = ""
+    has_errors: bool = False
 
 
 def sql_literal(text: str) -> str:

@@ -14,7 +14,7 @@ from crcm_lib.ingest.sources.description import File
 from crcm_lib.ingest.sources.expression_sql import NUMBER, ColumnSql, sql_identifier, sql_literal
 from crcm_lib.ingest.sources.expressions import Node
 from crcm_lib.ingest.sources.readers import RawTable
-from crcm_lib.ingest.sources.text import BLANKS, mask, strip_sql
+from crcm_lib.ingest.sources.text import BLANKS, OddTexts, is_error_sql, mask, strip_sql
 from crcm_lib.schema.engine import Engine
 
 INTEGER_TYPES = (
@@ -47,19 +47,22 @@ MIXED = ("", "")  # two conventions in one column: no line of a description read
 
 
 def list_columns(
-    raw: RawTable, file: File, key: str, odd: set[str], alias: str = "r", prefix: str = ""
+    raw: RawTable, file: File, key: str, odd: OddTexts, alias: str = "r", prefix: str = ""
 ) -> dict[str, ColumnSql]:
     """The columns of a raw table as expressions may read them; `key` names the file's number macro.
 
-    Texts of the columns `odd` have blanks around them that are to be taken off.
+    Texts of some columns have odd blanks around them, which are taken off, or are error values, which are
+    missing.
     """
     columns = {}
     for name, sql_type in raw.columns.items():
         sql = f"{alias}.{sql_identifier(name)}"
         if sql_type == "VARCHAR":
-            exact, reader = strip_sql(sql) if name in odd else sql, sql_identifier(f"number_{key}")
+            exact, reader = strip_sql(sql) if name in odd.blanks else sql, sql_identifier(f"number_{key}")
             filled = _without_missing(exact, file.missing)
-            column = ColumnSql(filled, "text", f"{reader}({filled})", exact, reader)
+            if has_errors := name in odd.errors:
+                filled = f"(case when not {is_error_sql(exact)} then {filled} end)"
+            column = ColumnSql(filled, "text", f"{reader}({filled})", exact, reader, has_errors)
         elif sql_type in FLOAT_TYPES:
             finite = f"case when isfinite({sql}) then {sql} end"
             column = ColumnSql(finite, "number", f"try_cast({finite} as {NUMBER})", sql)

@@ -1,6 +1,7 @@
 """The text of a field: blanks around it, and its form without its content."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
@@ -10,10 +11,12 @@ ODD_BLANKS = "\t\u00a0\u2007\u2009\u202f\u3000"
 BLANKS = f" {ODD_BLANKS}"
 
 
-# What a spreadsheet writes where a formula has failed.
+# What a spreadsheet writes where a formula has failed; saved as text, in the language of the spreadsheet.
 ERROR_VALUES = (
     *("#NULL!", "#DIV/0!", "#VALUE!", "#REF!", "#NAME?", "#NUM!", "#N/A", "#GETTING_DATA"),
     *("#SPILL!", "#CALC!", "#FIELD!", "#BLOCKED!", "#CONNECT!", "#UNKNOWN!", "#BUSY!", "#PYTHON!"),
+    *("#NV", "#BEZUG!", "#WERT!", "#ZAHL!", "#VALEUR!", "#NOM?", "#NOMBRE!", "#NUL!"),
+    *("#N/D", "#¡REF!", "#¡VALOR!", "#¿NOMBRE?", "#¡NUM!", "#¡DIV/0!", "#¡NULO!"),
 )
 TOTALS = r"(?i)^\s*(grand total|sub-? ?total|total|sum|合计|小计|总计|共计|合計|小計|總計)\s*[:：]?\s*$"
 
@@ -29,19 +32,32 @@ def strip_sql(sql: str) -> str:
     return f"trim({sql}, {sql_literal(BLANKS)})"
 
 
-def find_odd_blanks(engine: Engine, table: str, columns: dict[str, str]) -> set[str]:
-    """The text columns of a raw table, given with their types, that hold a blank other than the usual one."""
+def is_error_sql(sql: str) -> str:
+    """The SQL of: is the text what a spreadsheet writes where a formula has failed?"""
+    return f"(starts_with(ltrim({sql}), '#') and trim({sql}) in {ERROR_VALUES})"
+
+
+@dataclass(frozen=True)
+class OddTexts:
+    """The text columns of a raw table that hold blanks other than the usual one, and error values."""
+
+    blanks: set[str]
+    errors: set[str]
+
+
+def find_odd_texts(engine: Engine, table: str, columns: dict[str, str]) -> OddTexts:
+    """Look through the text columns of a raw table, which are given with their types."""
     texts = [column for column, kind in columns.items() if kind == "VARCHAR"]
-    tests = [
-        " or ".join(f"contains({sql_identifier(column)}, {sql_literal(blank)})" for blank in ODD_BLANKS)
-        for column in texts
-    ]
-    if not tests:
-        return set()
-    found = engine.execute(
-        f"select {', '.join(f'bool_or({test})' for test in tests)} from {sql_identifier(table)}"
-    ).fetchone()
-    return {column for column, odd in zip(texts, found, strict=True) if odd}
+
+    def find(test: Callable[[str], str]) -> set[str]:
+        tests = ", ".join(f"bool_or({test(sql_identifier(column))})" for column in texts)
+        found = engine.execute(f"select {tests} from {sql_identifier(table)}").fetchone() if texts else ()
+        return {column for column, odd in zip(texts, found, strict=True) if odd}
+
+    def has_odd_blank(sql: str) -> str:
+        return " or ".join(f"contains({sql}, {sql_literal(blank)})" for blank in ODD_BLANKS)
+
+    return OddTexts(find(has_odd_blank), find(is_error_sql))
 
 
 def mask(text: str) -> str:
