@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -125,6 +126,7 @@ def init(
     accept: Annotated[list[str] | None, _accept()] = None,
     encoding: Annotated[str, typer.Option(help=_("The encoding of files that are not UTF-8."))] = "",
     force: Annotated[bool, typer.Option("--force", help=_("Replace a description that is there."))] = False,
+    reports: Annotated[str, _reports()] = "reports",
 ) -> None:
     """Draft the description of exported files, confirm it, and check it."""
     with _honest_exit():
@@ -137,19 +139,20 @@ def init(
         typer.echo(_("{path}: drafted").format(path=target))
         for note in draft.notes:
             typer.echo(note, err=True)
-        _confirm_and_check(target, accept or [])
+        _confirm_and_check(target, accept or [], reports)
 
 
 def confirm(
     source: Annotated[Path, typer.Argument(help=_("A drafted description, like orders.yaml."))],
     accept: Annotated[list[str] | None, _accept()] = None,
+    reports: Annotated[str, _reports()] = "reports",
 ) -> None:
     """Confirm what a drafted description is unsure of, and check it."""
     with _honest_exit():
-        _confirm_and_check(source, accept or [])
+        _confirm_and_check(source, accept or [], reports)
 
 
-def _confirm_and_check(source: Path, accept: list[str]) -> None:
+def _confirm_and_check(source: Path, accept: list[str], reports: str) -> None:
     """Take what is accepted, ask for the rest on a terminal, and print what a check of the source says."""
     from crcm_lib.ingest.drafting import confirm, list_unconfirmed
     from crcm_lib.ingest.sources import read_source
@@ -163,9 +166,10 @@ def _confirm_and_check(source: Path, accept: list[str]) -> None:
         for key, entry in list_unconfirmed(source).items():
             confirm(source, {key: _ask(key, entry)})
     checked = read_source(source.resolve())
-    _inputs, folder = check_inputs(checked, "", Path("reports").resolve())
+    _inputs, folder = check_inputs(checked, "", Path(reports).resolve())
     typer.echo(write_check_report(read_report(folder)))
-    typer.echo(_("Next: crcm run --source {path}").format(path=source))
+    out = "" if reports == "reports" else f" --out {shlex.quote(reports)}"
+    typer.echo(_("Next: crcm run --source {path}{out}").format(path=source, out=out))
 
 
 def _ask(key: str, entry: dict) -> str | None:
@@ -342,6 +346,12 @@ def _overrides():
 def _accept():
     return typer.Option(
         "--accept", help=_("KEY=VALUE to take for a line, KEY alone for what is proposed; repeatable.")
+    )
+
+
+def _reports():
+    return typer.Option(
+        help=_("Where the run will publish its report, its --out; what is read is kept there.")
     )
 
 

@@ -484,6 +484,9 @@ def test_init_replaces_nothing_and_takes_answers_beforehand(crcm, tmp_path):
     assert crcm("init", *written.files, *zone, "--out", "sources/other.yaml").exit_code == 0
     assert read_source(tmp_path / "sources" / "other.yaml").tables["transactions"][0].path.endswith("woo.csv")
     assert crcm("init", "gone.csv").exit_code == 3
+    there = crcm("confirm", "woo.yaml", *zone, "--reports", "else where")
+    assert "Next: crcm run --source woo.yaml --out 'else where'" in there.output
+    assert (tmp_path / "else where" / ".checked" / "woo").is_dir()
     assert crcm("confirm", "woo.yaml", "--accept", "colour.x=1").exit_code == 2
 
 
