@@ -9,6 +9,7 @@ import json
 import os
 import shlex
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
@@ -20,6 +21,8 @@ import typer
 from crcm_lib import __version__
 from crcm_lib.errors import CrcmError, GateError, UsageError, list_problems
 from crcm_lib.i18n import _
+
+SLOW = 10  # seconds from which on a log says that a file was read
 
 
 def main() -> None:
@@ -103,14 +106,15 @@ def check(
 ) -> None:
     """Read a source whole, show what is read as what, and check a policy; run nothing."""
     with _honest_exit():
+        from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline.checked_inputs import read_report
         from crcm_lib.pipeline.plan import plan_run
         from crcm_lib.pipeline.settings import RunSettings
         from crcm_lib.pipeline.temporary import own_folder
         from crcm_lib.reporting.text.checked_tables import write_check_report
 
-        with own_folder():
-            settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
+        settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
+        with own_folder(), _listener() as listener, progress_to(listener):
             plan = plan_run(settings)
         typer.echo(write_check_report(read_report(plan.checked)))
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
@@ -155,7 +159,7 @@ def confirm(
 def _confirm_and_check(source: Path, accept: list[str], reports: str) -> None:
     """Take what is accepted, ask for the rest on a terminal, and print what a check of the source says."""
     from crcm_lib.ingest.drafting import confirm, list_unconfirmed
-    from crcm_lib.ingest.sources import read_source
+    from crcm_lib.ingest.sources import progress_to, read_source
     from crcm_lib.pipeline.checked_inputs import check_inputs, read_report
     from crcm_lib.reporting.text.checked_tables import write_check_report
 
@@ -166,7 +170,8 @@ def _confirm_and_check(source: Path, accept: list[str], reports: str) -> None:
         for key, entry in list_unconfirmed(source).items():
             confirm(source, {key: _ask(key, entry)})
     checked = read_source(source.resolve())
-    _inputs, folder = check_inputs(checked, "", Path(reports).resolve())
+    with _listener() as listener, progress_to(listener):
+        _inputs, folder = check_inputs(checked, "", Path(reports).resolve())
     typer.echo(write_check_report(read_report(folder)))
     out = "" if reports == "reports" else f" --out {shlex.quote(reports)}"
     typer.echo(_("Next: crcm run --source {path}{out}").format(path=source, out=out))
@@ -377,17 +382,22 @@ def _honest_exit(log_json: bool = False) -> Iterator[None]:
 
 
 @contextmanager
-def _listener(log_json: bool) -> Iterator[Callable[[dict], None]]:
-    """JSON lines if asked for, a progress bar on a terminal, silence otherwise."""
+def _listener(log_json: bool = False) -> Iterator[Callable[[dict], None]]:
+    """JSON lines if asked for, a progress bar on a terminal; otherwise silence, but for slow files."""
     if log_json or not sys.stderr.isatty():
-        yield _print_line if log_json else (lambda event: None)
+        yield _slow_files(_print_line if log_json else _print_slow)
         return
     from tqdm import tqdm
 
-    with tqdm(unit="cell", bar_format="{desc:24} {bar} {n_fmt}/{total_fmt} [{elapsed}]") as bar:
+    with tqdm(unit="cell", bar_format="{desc} [{elapsed}]", leave=False) as bar:
 
         def show(event: dict) -> None:
-            if event["event"] == "run":
+            if event["event"] in ("reading", "read"):
+                bar.set_description_str(f"{event['file']}: {event['records']:,}")
+            elif event["event"] == "checking":
+                bar.set_description_str(_("checking {table}").format(table=event["table"]))
+            elif event["event"] == "run":
+                bar.bar_format, bar.leave = "{desc:24} {bar} {n_fmt}/{total_fmt} [{elapsed}]", True
                 bar.reset(total=event["cells"])
             elif event["event"] == "cell":
                 bar.set_description_str(event["notebook"], refresh=False)
@@ -396,6 +406,26 @@ def _listener(log_json: bool) -> Iterator[Callable[[dict], None]]:
                 bar.update(event["cells"])
 
         yield show
+
+
+def _slow_files(show: Callable[[dict], None]) -> Callable[[dict], None]:
+    """Pass events on, of reading only the end of a file that took longer than `SLOW`, with its seconds."""
+    started: dict[str, float] = {}
+
+    def pass_on(event: dict) -> None:
+        if event["event"] in ("reading", "read"):
+            seconds = time.monotonic() - started.setdefault(event["file"], time.monotonic())
+            if event["event"] == "read" and seconds > SLOW:
+                show(event | {"seconds": round(seconds)})
+        elif event["event"] != "checking":
+            show(event)
+
+    return pass_on
+
+
+def _print_slow(event: dict) -> None:
+    if event["event"] == "read":
+        typer.echo(_("{file}: {records:,} records read in {seconds} s").format(**event), err=True)
 
 
 def _print_line(event: dict) -> None:

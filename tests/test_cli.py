@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import re
+import shutil
 import subprocess
 import sys
 import termios
@@ -92,6 +93,17 @@ def test_log_json_is_one_event_per_line(run, shop):
     assert (last["event"], last["exit_code"], done.exit_code) == ("failed", 4, 4)
 
 
+def test_a_log_says_only_which_files_took_long_to_read(crcm, shop, monkeypatch):
+    words = ["--source", shop.source, "--policy", shop.policy, "--out", shop.out]
+    assert crcm("check", *words).stderr == ""
+    shutil.rmtree(shop.out)
+    monkeypatch.setattr("crcm_lib.cli.SLOW", -1)
+    assert crcm("check", *words).stderr == "shop.csv: 36 records read in 0 s\n"
+    shutil.rmtree(shop.out)
+    first = json.loads(crcm("run", *words, "--log-json").stdout.splitlines()[0])
+    assert first == {"event": "read", "file": "shop.csv", "records": 36, "seconds": 0}
+
+
 def test_a_terminal_shows_a_bar_and_the_report(shop):
     program = f"""if True:
         import sys
@@ -114,6 +126,8 @@ def test_a_terminal_shows_a_bar_and_the_report(shop):
     while chunk := _read(ours):
         shown += chunk
     assert process.wait() == 0
+    assert "shop.csv: 36" in shown.decode()  # what is read, and how many records of it
+    assert "checking transactions" in shown.decode()
     assert "7/7" in shown.decode()
     assert "latest/index.html" in shown.decode()
 

@@ -36,7 +36,7 @@ def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: 
         What to run.
     listener
         Called with every event, a flat dictionary of JSON types whose key `event` is `run`, `notebook`,
-        `cell` or `published`.
+        `cell` or `published`, before those what `ingest.sources.progress_to` tells of the inputs.
 
     Raises
     ------
@@ -52,6 +52,7 @@ def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: 
         KernelServer(PICTURES) as server,  # it imports what notebooks need, this process what runs need
         contextlib.ExitStack() as stack,
     ):
+        from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline import reports_folder
         from crcm_lib.pipeline.plan import plan_run
 
@@ -59,7 +60,8 @@ def run(settings: RunSettings, listener: Callable[[dict], None] = lambda event: 
         # Before the inputs are hashed, which takes long; a plan that fails makes no folder of its own.
         if is_early := out.is_dir() and not check_out(settings):
             stack.enter_context(reports_folder.locked(out))
-        plan = plan_run(settings)
+        with progress_to(listener):
+            plan = plan_run(settings)
         if not is_early:
             stack.enter_context(reports_folder.locked(out))
         return _execute(plan, server, listener)

@@ -34,6 +34,7 @@ from crcm_lib.ingest.cleaning.validate import validate
 from crcm_lib.ingest.sources.description import Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.ingest.sources.paths import find_files
+from crcm_lib.ingest.sources.progress import current_listener
 from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine
@@ -231,6 +232,7 @@ def _count_records(parts: dict[str, list[PreparedPart]]) -> dict[str, dict[str, 
 
 def _validate_all(engine: Engine, table: str, parts: list[PreparedPart]) -> None:
     """Make `validated_<table>`: the records of all parts, `_part` and `_at` telling them apart."""
+    current_listener()({"event": "checking", "table": table})
     selects = [
         f"select {n} as _part, * replace ({n << 48} + _at as _at) from {validate(engine, prepared)}"
         for n, prepared in enumerate(parts)

@@ -10,6 +10,7 @@ import pyarrow as pa
 from crcm_lib.errors import DataError
 from crcm_lib.i18n import _
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
+from crcm_lib.ingest.sources.progress import current_listener
 
 BATCH = 50_000  # records in a batch
 MAX_RECORDS = 1_000_000_000  # of a file or query
@@ -35,10 +36,11 @@ def stage(
     table: str,
     header: list[str],
     batches: Iterable[pa.Table],
+    file: str,
 ) -> None:
     """Write batches of `_whole` and the header's columns to a new table, with the number of each record.
 
-    The records are counted from 1.
+    The records are counted from 1; `file` names them to whoever is told of the progress.
 
     Raises
     ------
@@ -47,9 +49,11 @@ def stage(
     """
     schema = pa.schema([("_record", pa.int64()), ("_whole", pa.bool_()), *((c, pa.string()) for c in header)])
     failures: list[Exception] = []
+    notify = current_listener()  # the engine reads in threads of its own
 
     def number() -> Iterator[pa.RecordBatch]:
         records = 0
+        notify({"event": "reading", "file": file, "records": records})
         try:
             for batch in batches:
                 numbers = np.arange(records + 1, records + 1 + len(batch))
@@ -57,6 +61,8 @@ def stage(
                 if records > MAX_RECORDS:
                     raise DataError(_("more than {most} records").format(most=MAX_RECORDS))
                 yield from batch.add_column(0, "_record", pa.array(numbers)).cast(schema).to_batches()
+                notify({"event": "reading", "file": file, "records": records})
+            notify({"event": "read", "file": file, "records": records})
         except Exception as error:  # the engine would make words of its own of it
             failures.append(error)
             raise

@@ -118,17 +118,17 @@ def _read_file(
         file = File(path=path.name)  # a snapshot of the database, as text
     if file.database:
         header, rows = databases.run_query(path, file.query)
-        batches.stage(engine, table, header, rows)
+        batches.stage(engine, table, header, rows, path.name)
     elif suffix == ".parquet":
         _read_parquet(engine, path, table)
     elif suffix == ".xlsx":
         sheet = Worksheet(path, file)
-        batches.stage(engine, table, sheet.header, sheet.batches())
+        batches.stage(engine, table, sheet.header, sheet.batches(), path.name)
         return sheet.close(), sheet.hint
     else:
         refuse_wrong_encoding(file.encoding, path)
         text = TextFile(path, file)
-        batches.stage(engine, table, text.header, text.batches())
+        batches.stage(engine, table, text.header, text.batches(), path.name)
         return [], text.hint
     return [], ""
 
