@@ -45,7 +45,7 @@ from crcm_lib.reporting.text import (
     satisfaction,
     subscriptions,
 )
-from crcm_lib.schema.tables import ROOT
+from crcm_lib.schema.tables import ROOT, About
 
 POLICY = read_policy("policy.yaml")
 TEXT = [*sorted((ROOT / "crcm_lib/reporting/text").glob("*.py")), ROOT / "crcm_lib/reporting/kpis.py"]
@@ -604,10 +604,34 @@ said_only_where(
 )
 said_only_where("The last month is not over", lambda: months(True), lambda: months(False))
 said_only_where(
-    "No bars: no record was set aside",
+    "No rule set a record aside",
     lambda: data_quality.describe_rules(pd.Series(dtype="int64")),
     lambda: data_quality.describe_rules(pd.Series({"rule": 9}, name="records")),
 )
+
+
+def data_of(set_aside: int, score: float) -> str:
+    about = About("shop", "A shop", "2025-06-30", "2024-01-01", "EUR", synthetic=True)
+    rows = pd.DataFrame(
+        {"read": [90], "kept": [90 - set_aside], "set_aside": [set_aside]}, index=["contacts"]
+    )
+    quality = pd.DataFrame({"table": ["contacts"], "dimension": ["validity"], "score": [score]})
+    verdict = pd.DataFrame({"capability": ["rfm_scores"], "verdict": ["yes"]})
+    return data_quality.describe_data(about, rows, verdict, quality).markdown
+
+
+def rows_of(set_aside: int) -> str:
+    rows = pd.DataFrame({"read": [90], "set_aside": [set_aside]}, index=["contacts"])
+    return data_quality.describe_rows(rows)
+
+
+said_only_where("records are kept", lambda: rows_of(0), lambda: rows_of(1))
+said_only_where(": none set aside", lambda: data_of(0, 0.9), lambda: data_of(1, 0.9))
+said_only_where(
+    "{set_aside:count} set aside, each with its reason", lambda: data_of(1, 0.9), lambda: data_of(0, 0.9)
+)
+said_only_where("Every quality score is 100 %", lambda: data_of(1, 1.0), lambda: data_of(1, 0.99))
+said_only_where("The lowest quality score is", lambda: data_of(1, 0.99), lambda: data_of(1, 1.0))
 
 # Newcomers -------------------------------------------------------------------------------------------------
 
@@ -1281,7 +1305,7 @@ WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
     "Bars, records set aside by rule",
     "Grid of quality scores",
     "Bars, transaction lines by month. {parts}.",
-    "records** ({share}) of {title} are used",
+    "The data carry **{yes} of {all} parts",
     "=unknown",
     "=no",
     "=yes",

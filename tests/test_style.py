@@ -3,13 +3,14 @@
 import base64
 import io
 
+import pandas as pd
 import pytest
 from matplotlib import rcParams
 from matplotlib.colors import to_hex
 from matplotlib.text import Text
 from PIL import Image
 
-from crcm_lib.reporting.charts import style
+from crcm_lib.reporting.charts import cleaning_charts, style
 
 
 def draw(*names: str):
@@ -124,3 +125,12 @@ def test_a_cloud_of_many_points_is_rasterised_inside_an_svg(monkeypatch):
     assert few[1] is False
     assert many[1] is True
     assert many[0] < 300_000
+
+
+def test_nothing_is_drawn_where_nothing_was_set_aside():
+    tables = pd.DataFrame({"read": [90, 9], "set_aside": [0, 0]}, index=["contacts", "invoices"])
+    assert not cleaning_charts.draw_tables(style.new_axes(), tables).patches
+    assert len(cleaning_charts.draw_tables(style.new_axes(), tables.assign(set_aside=[0, 3])).patches) == 2
+    assert not cleaning_charts.draw_rules(style.new_axes(), pd.Series(dtype="int64")).patches
+    alike = pd.Series({f"excluded: goods that are outside the catalogue {n}": 2 for n in range(2)})
+    assert len(cleaning_charts.draw_rules(style.new_axes(), alike).patches) == 2

@@ -205,6 +205,8 @@ def _name_state(row: dict) -> str:
 
 def describe_rows(rows: pd.DataFrame) -> str:
     """Of each table's records, how many were set aside; `rows` has `read` and `set_aside` by table."""
+    if not rows["set_aside"].any():
+        return fill(_("Nothing was set aside: all {n:count} records are kept."), n=rows["read"].sum())
     part = _("{table}: {set_aside:count} of {read:count} records set aside")
     parts = fill_rows(part, rows.rename_axis("table"))
     return fill(_("Bars, share of records set aside by table. {parts}."), parts=parts)
@@ -213,7 +215,7 @@ def describe_rows(rows: pd.DataFrame) -> str:
 def describe_rules(records: pd.Series) -> str:
     """How many records each rule set aside; `records` by rule."""
     if records.empty:
-        return _("No bars: no record was set aside.")
+        return _("No rule set a record aside.")
     parts = fill_cells("{value:count}", records.to_frame())
     return fill(_("Bars, records set aside by rule. {parts}."), parts=parts)
 
@@ -262,11 +264,11 @@ def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quali
     worst = scores.loc[scores["score"].idxmin()]
     absent = sorted(name_capabilities(verdict.loc[verdict["verdict"] == "no", "capability"]))
     return takeaway(
-        _(
-            "**{kept:count} of {read:count} records** ({share}) of {title} are used, from {first_day} to "
-            "{as_of}; {set_aside:count} set aside, each with its reason. The lowest quality score is "
-            "{dimension} of {table}, {score}. The data carry **{yes} of {all} parts of the report in full** "
-            "and {limited} with limits; not available: {absent}."
+        _used(sums["set_aside"])
+        + _scored(worst["score"])
+        + _(
+            "The data carry **{yes} of {all} parts of the report in full** and {limited} with limits; not "
+            "available: {absent}."
         ),
         **sums[["kept", "read", "set_aside"]],
         share=_write_share(sums["kept"] / max(sums["read"], 1)),
@@ -279,3 +281,20 @@ def describe_data(about: About, rows: pd.DataFrame, verdict: pd.DataFrame, quali
         **levels[["yes", "limited"]],
         absent=", ".join(absent) or _("nothing"),
     )
+
+
+def _used(set_aside: int) -> str:
+    if set_aside:
+        return _(
+            "**{kept:count} of {read:count} records** ({share}) of {title} are used, from {first_day} to "
+            "{as_of}; {set_aside:count} set aside, each with its reason. "
+        )
+    return _(
+        "**All {kept:count} records** of {title} are used, from {first_day} to {as_of}: none set aside. "
+    )
+
+
+def _scored(worst: float) -> str:
+    if worst == 1:
+        return _("Every quality score is 100 %. ")
+    return _("The lowest quality score is {dimension} of {table}, {score}. ")
