@@ -15,6 +15,7 @@ from crcm_lib.i18n import _
 from crcm_lib.schema.tables import resolve
 
 Name = Annotated[str, Field(min_length=1, max_length=80)]
+Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
@@ -100,10 +101,13 @@ class Tier(Strict):
 
 
 class Terms(Strict):
-    """What a price, discount, fee or credit action needs before it may reach natural persons."""
+    """The published rule by which everybody in the action's tiers gets its terms, natural persons too.
 
-    approver: Name
-    disclosure: Name
+    From `start` to `end` neither capacity nor control group nor expected gain decides who gets them.
+    """
+
+    approver: Words
+    disclosure: Words
     start: date
     end: date
 
@@ -111,7 +115,7 @@ class Terms(Strict):
 class Action(Strict):
     """Something to do for the customers of some tiers and stages.
 
-    `cost` is of doing it once for one customer; `effect` is the assumed share of `of` that the action wins,
+    `cost` and `hours` (of the owner role) are of doing it once for one customer; `effect` is the assumed share of `of` that the action wins,
     an assumption until earlier `assignments` have measured it; `days` is how long the comparison with the
     control group runs; `contact: false` marks what the customer need not be approached for, outside the
     contact cap; `every_weeks` repeats the action until `days` are over.
@@ -129,9 +133,10 @@ class Action(Strict):
     channel: Name
     owner_role: Name
     cost: Amount
+    hours: Amount | None = None
     capacity: Annotated[int, Field(ge=0)] | None = None
     effect: Share
-    of: Literal["value", "spend_expected", "value_at_risk"] = "value"
+    of: Literal["value", "value_at_risk"] = "value"
     days: Days = 90
     every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
     contact: bool = True
@@ -141,6 +146,24 @@ class Action(Strict):
     def occasions(self) -> int:
         """How often it is done for a customer: once, or every so many weeks until `days` are over."""
         return 1 if self.every_weeks is None else 1 + (self.days - 1) // (7 * self.every_weeks)
+
+    @property
+    def contacts(self) -> int:
+        """How often the customer is approached for it."""
+        return self.occasions if self.contact else 0
+
+
+class Budget(Strict):
+    """What the plan of one run may cost and take, repeats included; what is null or not named has no limit.
+
+    Money in all (`total`), by lever and by tier of the customers, in the policy's currency; `hours` by owner
+    role.
+    """
+
+    total: Amount | None = None
+    levers: dict[Lever, Amount] = Field(default_factory=dict)
+    tiers: dict[Name, Amount] = Field(default_factory=dict)
+    hours: dict[Name, Amount] = Field(default_factory=dict)
 
 
 class Care(Strict):
@@ -171,10 +194,10 @@ class Care(Strict):
 class Contact(Strict):
     """How often one customer may be approached, and how many contacts of a channel one role does in a day.
 
-    A channel that `per_day` does not name has no limit.
+    `max_contacts` counts the repeats of an action too; a channel that `per_day` does not name has no limit.
     """
 
-    max_actions: Annotated[int, Field(ge=1)]
+    max_contacts: Annotated[int, Field(ge=1, le=100)]
     per_day: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
 
 
@@ -227,6 +250,7 @@ class Policy(Strict):
     tiers: tuple[Tier, ...]
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
+    budget: Budget = Budget()
     contact: Contact
     calendar: Calendar = Calendar()
     control: Control

@@ -222,18 +222,79 @@ def _check_playbook(settings: SettingsFile) -> None:
         for n, tier in enumerate(named):
             if tier not in tiers:
                 settings.note((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
-        if row.get("for_persons") and set(named) != set(tiers[: len(named)]):
-            problem = _(
-                "{name!r} gives natural persons terms and leaves out a better tier: "
-                "the more loyal would get worse terms"
-            )
-            settings.note((*at, "tiers"), problem, name=row.get("name"))
+        if row.get("for_persons"):
+            _check_persons_terms(settings, at, row, tiers)
         if row.get("lever") == "price" and row.get("terms") is not True:
             problem = _("{name!r} pulls the price lever: say terms: true")
             settings.note((*at, "lever"), problem, name=row.get("name"))
     if rows and sum(row.get("standard") is True for _at, row in rows) != 1:
         problem = _("exactly one action must say standard: true; who refuses marketing gets it")
         settings.note(("playbook",), problem)
+
+
+def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers: list[str]) -> None:
+    """Terms of natural persons are the same for all who meet the rule, and the rule is the tiers alone."""
+    name, named = row.get("name"), row.get("tiers")
+    if isinstance(named, list) and set(named) != set(tiers[: len(named)]):
+        problem = _(
+            "{name!r} gives natural persons terms and leaves out a better tier: "
+            "the more loyal would get worse terms"
+        )
+        settings.note((*at, "tiers"), problem, name=name)
+    for key in ("stages", "alerts", "capacity"):
+        if row.get(key) not in (None, []):
+            problem = _(
+                "{name!r} gives natural persons terms, the same for all in its tiers: leave out {key!r}, "
+                "which would keep some of them from it"
+            )
+            settings.note((*at, key), problem, name=name, key=key)
+    if row.get("contact") is not False:
+        problem = _(
+            "{name!r} gives natural persons terms, which are published and hold without any approach: "
+            "say contact: false"
+        )
+        settings.note((*at, "for_persons"), problem, name=name)
+    if row.get("terms") is not True:
+        problem = _("{name!r} has a rule for_persons and is no terms action: say terms: true")
+        settings.note((*at, "for_persons"), problem, name=name)
+    start, end = (str(get_entry(row, "for_persons", day)) for day in ("start", "end"))
+    if start >= end:
+        problem = _("for_persons ends ({end}) before it has started ({start})")
+        settings.note((*at, "for_persons", "end"), problem, start=start, end=end)
+
+
+def _check_budget(settings: SettingsFile) -> None:
+    tiers = [str(row.get("name")) for _at, row in settings.rows("tiers")]
+    actions = settings.rows("playbook")
+    roles = [str(row.get("owner_role")) for _at, row in actions]
+    for part, names, kind in (("tiers", tiers, _("tier")), ("hours", roles, _("owner role"))):
+        limited = settings.get("budget", part)
+        for name in limited if isinstance(limited, dict) else ():
+            if name not in names:
+                settings.note(("budget", part, str(name)), unknown_name(kind, str(name), set(names)))
+    limited = settings.get("budget", "hours")
+    for at, row in actions:
+        role = row.get("owner_role")
+        known = row.get("hours") is not None or row.get("standard") is True
+        if isinstance(limited, dict) and role in limited and not known:
+            problem = _("{name!r} says no `hours`, and budget.hours limits those of {role!r}")
+            settings.note(at, problem, name=row.get("name"), role=role)
+
+
+def _check_contacts(settings: SettingsFile) -> None:
+    most = settings.get("contact", "max_contacts")
+    for at, row in settings.rows("playbook"):
+        weeks, days = row.get("every_weeks"), row.get("days", 90)
+        if _is_number(weeks) and _is_number(days) and _is_number(most) and row.get("contact") is not False:
+            contacts = 1 + (int(days) - 1) // (7 * max(int(weeks), 1))
+            if contacts > most:
+                problem = _(
+                    "{name!r} is {contacts} contacts, more than contact.max_contacts ({most}): "
+                    "nobody could ever get it"
+                )
+                settings.note(
+                    (*at, "every_weeks"), problem, name=row.get("name"), contacts=contacts, most=most
+                )
 
 
 def _is_number(value: object) -> TypeGuard[float]:
@@ -276,4 +337,6 @@ CHECKS = (
     _check_segments,
     _check_windows,
     _check_playbook,
+    _check_budget,
+    _check_contacts,
 )

@@ -5,9 +5,11 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
+        "action_choice",
         "arms",
         "calendar",
         "criterion_weights",
+        "efficiency",
         "fairness",
         "next_tier",
         "outcomes",
@@ -15,6 +17,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scorecard",
         "standings",
         "strategy",
+        "terms",
         "tier_backtest",
         "tier_moves",
         "tiers",

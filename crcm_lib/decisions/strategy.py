@@ -1,15 +1,12 @@
-"""Tiers -> actions within budget, consent and contact cap, with a random control group for each action."""
+"""Tiers -> what may be done for whom; and what was chosen as lists of actions, assignments and published terms."""
 
-import hmac
-from collections import Counter
-
-import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
+from crcm_lib.decisions.limits import list_choices
 from crcm_lib.privacy.consent_words import read_purpose
 
-BASES = ("value", "spend_expected", "value_at_risk")
+AMOUNTS = ("value", "spend_expected", "value_at_risk", "spend_total")
 SITUATION = {  # what is taken from which table
     "stages": ("stage",),
     "churn": ("alert", "value_at_risk"),
@@ -42,7 +39,7 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
             known = frame[column] if frame is not None and column in frame else None
             situation[column] = None if known is None else known.reindex(tiers.index)
     situation["subject_type"] = situation["subject_type"].fillna("person")
-    return situation.astype(dict.fromkeys((*BASES, "spend_total"), "float64"))
+    return situation.astype(dict.fromkeys(AMOUNTS, "float64"))
 
 
 def list_candidates(
@@ -70,34 +67,40 @@ def list_candidates(
 
     Returns
     -------
-    One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected: the
-    policy's assumed effect times the amount at stake, less the cost; missing where that amount is unknown),
-    `cost` of all its occasions, `standing` (1 is the best: tier, then spend so far; only where the gain is
-    missing), `barred`: empty, or why not, the gravest first: `objection` (refused, or never consented),
+    One row per (customer, action) but the standard offer: `customer_id`, `action`, `gain` (expected, of this
+    action alone: the policy's assumed effect times the amount at stake, less the cost; missing where that
+    amount is unknown), `cost` of all its occasions, `standing` (1 is the best: tier, then spend so far; only
+    where the gain is missing), `granted`: whether these are published terms, which everybody in the action's
+    tiers gets; and `barred`: empty, or why not, the gravest first: `objection` (refused, or never consented),
     `channel_refused`, `terms_for_companies`, `running`, `gain_unknown` (of others the amount is known) or
-    `not_worth_its_cost`.
+    `not_worth_its_cost`. Granted terms, which nobody is approached with, are barred only where they are
+    `running`.
     """
     objectors = find_objectors(situation, consents)
     standing = _rank_standing(situation, policy)
     rows = []
-    for action in policy.playbook:
-        if action.standard:
-            continue
+    for action in list_choices(policy):
         group = situation[_applies(situation, action)]
-        cost = action.cost * action.occasions
+        cost = float(action.cost * action.occasions)
         gain = (action.effect * group[action.of] - cost).round(6)
-        barred = pd.Series("", index=group.index, dtype="object").mask(gain <= 0, "not_worth_its_cost")
-        if situation[action.of].notna().any():
-            barred = barred.mask(gain.isna(), "gain_unknown")
-        barred = barred.mask(group.index.isin(_still_running(running, action, as_of)), "running")
-        if action.terms and not _open_to_persons(action, as_of):
-            barred = barred.mask(group["subject_type"] != "company", "terms_for_companies")
-        barred = barred.mask(group.index.isin(_refusing(consents, action.channel)), "channel_refused")
-        barred = barred.mask(group.index.isin(objectors), "objection")
-        part = pd.DataFrame({"action": action.name, "gain": gain, "cost": cost, "barred": barred})
-        part["standing"] = standing[group.index].where(gain.isna())
+        facts = {"gain": gain, "cost": cost, "standing": standing[group.index].where(gain.isna())}
+        published = is_published(action, as_of)
+        reasons = {"running": _still_running(running, action, as_of, published)}
+        if not published:
+            reasons |= {
+                "terms_for_companies": group.index[action.terms & (group["subject_type"] != "company")],
+                "channel_refused": _refusing(consents, action.channel),
+                "objection": objectors,
+            }
+            known = bool(situation[action.of].notna().any())
+            no_gain = {"not_worth_its_cost": gain.index[gain <= 0]}
+            reasons = no_gain | {"gain_unknown": gain.index[gain.isna() & known]} | reasons
+        barred = pd.Series("", index=group.index, dtype="object")
+        for reason, customers in reasons.items():
+            barred = barred.mask(group.index.isin(customers), reason)
+        part = pd.DataFrame({"action": action.name, **facts, "granted": published, "barred": barred})
         rows.append(part.rename_axis("customer_id").reset_index())
-    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "barred", "standing"])
+    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "standing", "granted", "barred"])
     return pd.concat(rows, ignore_index=True) if rows else empty
 
 
@@ -115,53 +118,6 @@ def find_objectors(situation: pd.DataFrame, consents: pd.DataFrame | None) -> se
     granted = consents[(consents["purpose"] == "marketing") & (consents["status"] == "granted")]
     persons = situation.index[situation["subject_type"] != "company"]
     return set(refused["customer_id"]) | (set(persons) - set(granted["customer_id"]))
-
-
-def choose_actions(candidates: pd.DataFrame, policy: Policy, *, seed: int) -> pd.DataFrame:
-    """Choose by expected gain, within each action's capacity and the contact cap, and draw the controls.
-
-    Where no gain can be told, the customer's standing decides. Equals are taken in a random order that
-    depends on customer, action and `seed` alone, so that neither the order of the rows nor the alphabet
-    decides. A control takes no capacity but counts as a contact, so
-    that the two arms differ in nothing but the action.
-
-    Returns
-    -------
-    The candidates with `state`: `chosen`, or why not (as `barred`, `contact_cap` or `no_capacity`); and for
-    those chosen `arm` (treatment or control).
-    """
-    pairs = zip(candidates["action"], candidates["customer_id"], strict=True)
-    ordered = candidates.assign(draw=np.array([draw(seed, *pair) for pair in pairs], dtype="float64"))
-    ordered = ordered.sort_values(
-        ["gain", "standing", "draw", "customer_id"], ascending=[False, True, True, True], kind="stable"
-    )
-    playbook = {action.name: action for action in policy.playbook}
-    used: Counter[str] = Counter()
-    contacts: Counter[str] = Counter()
-    states, arms = [], []
-    for action, customer, barred in zip(
-        ordered["action"], ordered["customer_id"], ordered["barred"], strict=True
-    ):
-        state = barred or _refuse(playbook[action], used[action], contacts[customer], policy)
-        arm = None
-        if not state:
-            arm = "control" if draw(seed, "control", action, customer) < policy.control.share else "treatment"
-            used[action] += arm == "treatment"
-            contacts[customer] += playbook[action].contact
-        states.append(state or "chosen")
-        arms.append(arm)
-    chosen = ordered.assign(state=states, arm=pd.Series(arms, index=ordered.index, dtype="object"))
-    return chosen.drop(columns=["draw", "barred"]).reset_index(drop=True)
-
-
-def draw(seed: int, *words: str) -> float:
-    """A number in [0, 1) that depends on the words and the seed alone (HMAC-SHA-256).
-
-    >>> draw(0, "control", "call", "a") == draw(0, "control", "call", "a") != draw(1, "control", "call", "a")
-    True
-    """
-    digest = hmac.new(str(seed).encode(), "\0".join(words).encode(), "sha256").digest()
-    return int.from_bytes(digest[:6], "big") / 2**48
 
 
 def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -224,7 +180,8 @@ def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
     return applies & situation["alert"].isin(action.alerts) if action.alerts else applies
 
 
-def _open_to_persons(action: Action, as_of: Day) -> bool:
+def is_published(action: Action, as_of: Day) -> bool:
+    """Whether the action is terms that hold for everybody in its tiers on that day."""
     rule = action.for_persons
     return rule is not None and rule.start <= pd.Timestamp(as_of).date() <= rule.end
 
@@ -238,14 +195,13 @@ def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     return set(consents.loc[refused, "customer_id"])
 
 
-def _still_running(running: pd.DataFrame | None, action: Action, as_of: Day) -> set[str]:
+def _still_running(
+    running: pd.DataFrame | None, action: Action, as_of: Day, treated_only: bool
+) -> set[str]:
+    """For whom the action is not over; who was left out of published terms has them to come."""
     if running is None or running.empty:
         return set()
     now = (running["action"] == action.name) & (running["end"] >= pd.Timestamp(as_of))
+    if treated_only:
+        now &= running["arm"] == "treatment"
     return set(running.loc[now, "customer_id"])
-
-
-def _refuse(action: Action, used: int, contacts: int, policy: Policy) -> str:
-    if action.contact and contacts >= policy.contact.max_actions:
-        return "contact_cap"
-    return "no_capacity" if action.capacity is not None and used >= action.capacity else ""

@@ -497,6 +497,22 @@ RESULTS = {
             "cost": money_column("of all its occasions; 0 for a control", True, 0),
         },
     ),
+    "terms_register": Table(
+        "price, discount, fee or credit terms of a customer, which others do not have",
+        ("customer_id", "action"),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "subject_type": text_column("company, or person", True),
+            "action": text_column("an action of the policy", True),
+            "tier": text_column("the customer's tier: the condition that was met", True),
+            "because": text_column("the policy's reason", True),
+            "approver": text_column("of the published rule; else the policy's owner", True),
+            "disclosure": text_column("where the rule is published; empty for a company's own terms"),
+            "start": Column("day", "date", "from", True),
+            "end": Column("day", "date", "until", True),
+        },
+    ),
     "calendar": Table(
         "a planned contact",
         ("customer_id", "action", "occasion"),

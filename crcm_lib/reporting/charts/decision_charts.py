@@ -85,3 +85,29 @@ def draw_workload(workload: pd.DataFrame, why: str) -> Axes:
     ax.tick_params(axis="x", rotation=60)
     ax.grid(visible=False, axis="x")
     return ax
+
+
+def draw_efficiency(curve: pd.DataFrame, plan: Mapping[str, float], currency: str, why: str) -> Axes:
+    """The most that can be gained for each budget, and the plan beside it.
+
+    Parameters
+    ----------
+    curve
+        From `efficiency.trace_efficiency`.
+    plan
+        From `plan_summary.add_up`: `cost` and `gain`.
+    currency
+        Of both axes.
+    why
+        What to say where there is nothing to draw.
+    """
+    if curve.empty:
+        return empty_axes(why)
+    ax = new_axes(height=3.4)
+    sns.lineplot(curve, x="budget", y="gain", marker="o", ax=ax, label=_("the most that can be gained"))
+    ax.plot([plan["cost"]], [plan["gain"]], "D", color=INK, markersize=9, label=_("this plan"))
+    ax.set(xlim=(0, None), ylim=(0, None))
+    ax.set_xlabel(fill(_("budget, {currency}"), currency=currency))
+    ax.set_ylabel(fill(_("expected gain, {currency}"), currency=currency))
+    ax.legend(loc="lower right")
+    return ax

@@ -56,14 +56,6 @@ def tabulate_playbook(policy: Policy) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def describe_actions(planned: pd.DataFrame) -> str:
-    """What the bars of treated customers and controls show; small actions are left out of `planned`."""
-    if planned.empty:
-        return _("No action is planned for enough customers to show.")
-    words = _("Bars, customers treated and left out, per action. Treated: {rows}.")
-    return fill(words, rows=fill_rows("{action}: {treated:count}", planned))
-
-
 def write_reasons(actions: pd.DataFrame, policy: Policy) -> pd.Series:
     """Why each row of the table `actions` is there: tier, stage and the playbook's words."""
     because = {action.name: action.because for action in policy.playbook}
@@ -87,6 +79,9 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "gain_unknown": _("what it is worth cannot be told: no value is predicted"),
         "contact_cap": _("contact cap reached"),
         "no_capacity": _("no capacity left"),
+        "no_hours": _("no hours of the role left"),
+        "no_budget": _("no budget left"),
+        "nothing_left_to_gain": _("not worth its cost beside the customer's other actions"),
         SEVERAL: _("several reasons together"),
     }
     return reasons.replace({"reason": words})
@@ -184,7 +179,7 @@ def describe_plan(
     plan: Mapping[str, float],
     people: Mapping[str, int],
     power: pd.DataFrame,
-    aside: Mapping[str, int],
+    aside: Mapping[str, float],
     currency: str,
     *,
     at_least: int = 5,
@@ -200,7 +195,8 @@ def describe_plan(
     power
         From `measure_power`, of the actions of which both arms are shown.
     aside
-        `objectors`, who get the standard offer only; `late`, first contacts that come too late to compare.
+        `objectors`, who get no action but published terms; `late`, first contacts that come too late to
+        compare; `budget` (currency) where the policy sets one; `terms_cost` of published terms.
     """
     words = _(
         "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
@@ -222,6 +218,11 @@ def describe_plan(
         words += _(" {left_out:count} customers are left out of an action at random. {power}")
     elif plan["treated"]:
         words += _(" Too few are left out at random to see any effect.")
+    budget = aside.get("budget")
+    if budget is not None and aside["terms_cost"] > budget:
+        words += _(" Published terms alone, which all who meet the rule get, cost more than the budget.")
+    elif budget is not None and not plan["hidden"]:
+        words += _(" {left:count} {currency} of the budget is left.")
     if aside["objectors"] >= at_least:
         words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
     if aside["late"] >= at_least:
@@ -230,4 +231,5 @@ def describe_plan(
             "`per_day`."
         )
     values = {**plan, "left_out": people["left_out"], "power": describe_power(power)}
+    values["left"] = (budget or 0.0) - plan["cost"]
     return takeaway(words, currency=currency, **values, **aside)

@@ -20,6 +20,8 @@ def explain_no_rows(table: str) -> str:
         "rules": _("No earlier day could be held out by which to judge the tiers."),
         "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),
         "first": _("No action is planned beyond the standard offer."),
+        "reached": _("No action is planned for enough customers to show."),
+        "terms": _("Nobody gets price, discount, fee or credit terms that others do not have."),
         "calendar": _("No contact is planned."),
         "arms": _("No action has two arms that are large enough to compare."),
         "models": _("No model could be tried on the past."),

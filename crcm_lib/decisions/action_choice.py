@@ -1,0 +1,210 @@
+"""Candidates -> the actions chosen within budget, capacities and contacts, and who of them is a control.
+
+Whether a pair of customer and action is chosen never depends on its own arm: controls are a random part of
+the chosen.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.allocation import Allocation, Filling, allocate, find_excess
+from crcm_lib.decisions.allocation_problem import Problem, combine_effects
+from crcm_lib.decisions.limits import list_choices, list_limits, measure_usage
+
+BASES = ("value", "value_at_risk")
+REFUSALS = {"capacity": "no_capacity", "hours": "no_hours"}  # of limits in money: no_budget
+NOTHING = 1e-9  # stands for a limit that is used up
+Places = tuple[np.ndarray, np.ndarray]  # customers and actions, as numbers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What `choose_actions` found.
+
+    Attributes
+    ----------
+    rows
+        The candidates with `state`: `chosen`, or why not (as `barred`, or `contact_cap`, `no_capacity`,
+        `no_hours`, `no_budget`, or `nothing_left_to_gain` beside the customer's other actions); for those
+        chosen `arm` (treatment or control); `gain`: of those treated their part of what the customer's actions
+        win together, of all others what they would gain alone.
+    limits
+        From `list_limits`, with what those treated have `used`.
+    allocation
+        Of what was left to be chosen once the published terms were given, each limit divided by the share who
+        are treated.
+    terms_cost, terms_gain
+        Of published terms, which all who meet the rule get.
+    """
+
+    rows: pd.DataFrame
+    limits: pd.DataFrame
+    allocation: Allocation
+    terms_cost: float
+    terms_gain: float
+
+
+def choose_actions(
+    candidates: pd.DataFrame, situation: pd.DataFrame, policy: Policy, *, seed: int
+) -> Choice:
+    """Choose the actions that are expected to gain most within all limits, and draw the controls.
+
+    Published terms go to all who meet the rule, before anything else. What has no known gain comes last, by
+    the customers' standing. Equals are taken in a random order that depends on customer, action and `seed`
+    alone, so that neither the order of the rows nor the alphabet decides. A control uses up nothing but counts
+    as contacts, so that the two arms differ in nothing but the action.
+
+    Parameters
+    ----------
+    candidates
+        From `strategy.list_candidates`.
+    situation
+        From `strategy.describe_situation`.
+    policy
+        Its budget, playbook, `contact` and `control`.
+    seed
+        Of both draws.
+    """
+    names = pd.Index([action.name for action in list_choices(policy)])
+    customers, known = pd.factorize(candidates["customer_id"], sort=True)
+    known = pd.Index(known)
+    places = customers, names.get_indexer(candidates["action"])
+    free = (candidates["barred"] == "").to_numpy()
+    granted = free & candidates["granted"].to_numpy(bool)
+    measured = free & candidates["gain"].notna().to_numpy() & ~granted
+    limits = list_limits(policy)
+    everything = float(candidates.loc[free, "cost"].sum())
+    enough = limits.assign(available=limits["available"].replace(np.inf, max(everything, 1.0)))
+    problem = _pose_problem(_select(places, measured), situation.reindex(known), policy, enough)
+    order = _order_equals(known, names, seed)
+    given = Filling(problem, order)
+    given.take(*_select(places, granted))
+    posed = _take_off(problem, given)
+    controls = policy.control.share
+    allocation = allocate(replace(posed, limits=posed.limits / (1 - controls)), order)
+
+    def is_control(who: np.ndarray, what: np.ndarray) -> np.ndarray:
+        pairs = zip(names[what], known[who], strict=True)
+        return np.array([draw(seed, "control", *pair) < controls for pair in pairs], dtype=bool)
+
+    filling = Filling(posed, order, allocation.prices, is_control)
+    filling.fill(allocation.taken)
+    filling.top_up()
+    by_standing = free & ~measured & ~granted
+    filling.take_in_order(*_select(places, by_standing), -candidates["standing"].to_numpy(float)[by_standing])
+    treated = given.taken | (filling.taken & ~filling.control)
+    rows = _write_states(candidates, places, filling, limits, given.taken)
+    rows["gain"] = _share_gain(rows, places, problem, treated)
+    terms = [float(column[granted].sum(skipna=False)) for column in (rows["cost"], rows["gain"])]
+    limits = limits.assign(used=problem.used(treated))
+    return Choice(_sort(rows, order[places]), limits, allocation, *terms)
+
+
+def draw(seed: int, *words: str) -> float:
+    """A number in [0, 1) that depends on the words and the seed alone (HMAC-SHA-256).
+
+    >>> draw(0, "control", "call", "a") == draw(0, "control", "call", "a") != draw(1, "control", "call", "a")
+    True
+    """
+    digest = hmac.digest(str(seed).encode(), "\0".join(words).encode(), "sha256")
+    return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _select(places: Places, where: np.ndarray) -> Places:
+    return places[0][where], places[1][where]
+
+
+def _pose_problem(open_at: Places, situation: pd.DataFrame, policy: Policy, limits: pd.DataFrame) -> Problem:
+    """The problem of the customers of `situation`, by number."""
+    actions = list_choices(policy)
+    tiers = {tier.name: place for place, tier in enumerate(policy.tiers)}
+    is_open = np.zeros((len(situation), len(actions)), dtype=bool)
+    is_open[open_at] = True
+    cost = np.array([action.cost * action.occasions for action in actions])
+    return Problem(
+        amounts=situation[list(BASES)].fillna(0.0).clip(lower=0.0).to_numpy(float).round(6),
+        tier=situation["tier"].map(tiers).to_numpy(int),
+        open=is_open,
+        effect=np.array([action.effect for action in actions]),
+        cost=cost,
+        contacts=np.array([action.contacts for action in actions], dtype=int),
+        base=np.array([BASES.index(action.of) for action in actions], dtype=int),
+        usage=measure_usage(policy, limits),
+        limits=limits["available"].to_numpy(float),
+        max_contacts=policy.contact.max_contacts,
+    )
+
+
+def _take_off(problem: Problem, given: Filling) -> Problem:
+    """What is left of a problem, once some actions are given; what no longer fits is closed."""
+    left = replace(
+        problem, amounts=problem.amounts * given.left, limits=np.maximum(given.room, NOTHING)
+    )
+    return replace(left, open=left.open & ~find_excess(left))
+
+
+def _order_equals(customers: pd.Index, names: pd.Index, seed: int) -> np.ndarray:
+    """A random number for each customer and action, by `draw` of both, mixed (splitmix64, Steele et al. 2014)."""
+    ours, theirs = (
+        np.array([int(draw(seed, kind, word) * 2**48) for word in words], dtype="uint64")
+        for kind, words in (("customer", customers), ("action", names))
+    )
+    mixed = ours[:, None] ^ (theirs << np.uint64(16))
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
+    return mixed ^ (mixed >> np.uint64(31))
+
+
+def _write_states(
+    candidates: pd.DataFrame, places: Places, filling: Filling, limits: pd.DataFrame, given: np.ndarray
+) -> pd.DataFrame:
+    """The candidates with `state` and `arm`."""
+    taken = (filling.taken | given)[places]
+    state = candidates["barred"].to_numpy(object).copy()
+    left = ~taken & (state == "")
+    state[taken] = "chosen"
+    known = candidates["gain"].notna().to_numpy()[left]
+    state[left] = _explain(filling, limits["kind"].to_numpy(), _select(places, left), known)
+    arm = np.where(filling.control[places], "control", "treatment").astype(object)
+    arm[~taken] = None
+    return candidates.drop(columns=["barred", "granted"]).assign(
+        state=state, arm=pd.Series(arm, candidates.index, dtype="object")
+    )
+
+
+def _explain(filling: Filling, kinds: np.ndarray, places: Places, known: np.ndarray) -> np.ndarray:
+    """Why pairs were not taken, the customer's own reasons before those of the limits."""
+    problem, (customers, actions) = filling.problem, places
+    tier = problem.tier[customers]
+    words = np.full(len(customers), "no_budget", dtype=object)
+    for kind, word in reversed(REFUSALS.items()):
+        lacks = (problem.usage > filling.room * (1 + NOTHING) + NOTHING)[:, :, kinds == kind].any(axis=2)
+        words[lacks[tier, actions]] = word
+    gain, _key = filling.measure(customers, actions)
+    words[known & (gain <= 0)] = "nothing_left_to_gain"
+    words[problem.contacts[actions] > filling.slots[customers]] = "contact_cap"
+    return words
+
+
+def _share_gain(rows: pd.DataFrame, places: Places, problem: Problem, treated: np.ndarray) -> pd.Series:
+    """The gain of those treated as parts of what a customer's actions win together, as their effects are."""
+    won = combine_effects(treated, problem.effect, problem.base)
+    alone = np.column_stack([treated @ np.where(problem.base == base, problem.effect, 0.0) for base in (0, 1)])
+    part = np.divide(won, alone, out=np.ones_like(won), where=alone > 0)
+    customers, actions = places
+    base = problem.base[actions]
+    claim = problem.amounts[customers, base] * problem.effect[actions]
+    together = claim * part[customers, base] - problem.cost[actions]
+    shared = treated[places] & rows["gain"].notna().to_numpy()
+    gain: pd.Series = rows["gain"].mask(shared, pd.Series(together, rows.index)).round(6)
+    return gain
+
+
+def _sort(rows: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
+    """By gain, then standing, then the random order of equals."""
+    keys = [order, rows["standing"].to_numpy(float), -rows["gain"].to_numpy(float)]
+    return rows.take(np.lexsort(keys)).reset_index(drop=True)
