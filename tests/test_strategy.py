@@ -133,7 +133,9 @@ def test_no_more_are_treated_than_there_is_capacity_for(chosen):
 
 def test_those_who_gain_most_come_first(situation):
     """Of all who could get it, if it were the only action: others' values change what it adds."""
-    only = [action for action in POLICY.playbook if action.name == "account manager review" or action.standard]
+    only = [
+        action for action in POLICY.playbook if action.name == "account manager review" or action.standard
+    ]
     mine = choose(situation, POLICY.model_copy(update={"playbook": tuple(only)}))
     full = mine[mine["state"] == "no_capacity"]
     assert mine.loc[mine["state"] == "chosen", "gain"].min() >= full["gain"].max() > 0
@@ -179,9 +181,7 @@ def test_assignments_start_the_day_after_and_last_as_the_policy_says(chosen):
 
 def test_a_running_assignment_is_not_interrupted(situation, chosen):
     one = chosen[chosen["state"] == "chosen"].iloc[0]
-    running = pd.DataFrame(
-        [one[["customer_id", "action", "arm"]].to_dict() | {"end": pd.Timestamp(AS_OF)}]
-    )
+    running = pd.DataFrame([one[["customer_id", "action", "arm"]].to_dict() | {"end": pd.Timestamp(AS_OF)}])
     again = choose(situation, running=running).set_index(["customer_id", "action"])
     assert again.loc[(one["customer_id"], one["action"]), "state"] == "running"
 
@@ -360,9 +360,7 @@ def test_every_reason_for_doing_nothing_has_words(situation):
     )
     first = choose(situation, consents=consents)
     one = first[first["state"] == "chosen"].iloc[0]
-    running = pd.DataFrame(
-        [one[["customer_id", "action", "arm"]].to_dict() | {"end": pd.Timestamp(AS_OF)}]
-    )
+    running = pd.DataFrame([one[["customer_id", "action", "arm"]].to_dict() | {"end": pd.Timestamp(AS_OF)}])
     reasons = plan_summary.count_reasons(choose(situation, consents=consents, running=running), at_least=1)
     assert set(reasons["reason"]) == {
         "objection",

@@ -30,8 +30,8 @@ class Choice:
     rows
         The candidates with `state`: `chosen`, or why not (as `barred`, or `contact_cap`, `no_capacity`,
         `no_hours`, `no_budget`, or `nothing_left_to_gain` beside the customer's other actions); for those
-        chosen `arm` (treatment or control); `gain`: of those treated their part of what the customer's actions
-        win together, of all others what they would gain alone.
+        chosen `arm` (treatment or control); `gain`: of those treated their part of what the customer's
+        actions win together, of all others what they would gain alone.
     limits
         From `list_limits`, with what those treated have `used`.
     allocation
@@ -48,15 +48,13 @@ class Choice:
     terms_gain: float
 
 
-def choose_actions(
-    candidates: pd.DataFrame, situation: pd.DataFrame, policy: Policy, *, seed: int
-) -> Choice:
+def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Policy, *, seed: int) -> Choice:
     """Choose the actions that are expected to gain most within all limits, and draw the controls.
 
     Published terms go to all who meet the rule, before anything else. What has no known gain comes last, by
     the customers' standing. Equals are taken in a random order that depends on customer, action and `seed`
-    alone, so that neither the order of the rows nor the alphabet decides. A control uses up nothing but counts
-    as contacts, so that the two arms differ in nothing but the action.
+    alone, so that neither the order of the rows nor the alphabet decides. A control uses up nothing but
+    counts as contacts, so that the two arms differ in nothing but the action.
 
     Parameters
     ----------
@@ -72,13 +70,11 @@ def choose_actions(
     names = pd.Index([action.name for action in list_choices(policy)])
     customers, known = pd.factorize(candidates["customer_id"], sort=True)
     known = pd.Index(known)
-    places = customers, names.get_indexer(candidates["action"])
-    free = (candidates["barred"] == "").to_numpy()
-    granted = free & candidates["granted"].to_numpy(bool)
-    measured = free & candidates["gain"].notna().to_numpy() & ~granted
+    places = customers, names.get_indexer(pd.Index(candidates["action"]))
+    granted, measured, by_standing = _sort_out(candidates)
     limits = list_limits(policy)
-    everything = float(candidates.loc[free, "cost"].sum())
-    enough = limits.assign(available=limits["available"].replace(np.inf, max(everything, 1.0)))
+    everything = max(float(candidates["cost"].sum()), 1.0)  # as much as money without limit can buy
+    enough = limits.assign(available=limits["available"].replace(np.inf, everything))
     problem = _pose_problem(_select(places, measured), situation.reindex(known), policy, enough)
     order = _order_equals(known, names, seed)
     given = Filling(problem, order)
@@ -94,7 +90,6 @@ def choose_actions(
     filling = Filling(posed, order, allocation.prices, is_control)
     filling.fill(allocation.taken)
     filling.top_up()
-    by_standing = free & ~measured & ~granted
     filling.take_in_order(*_select(places, by_standing), -candidates["standing"].to_numpy(float)[by_standing])
     treated = given.taken | (filling.taken & ~filling.control)
     rows = _write_states(candidates, places, filling, limits, given.taken)
@@ -112,6 +107,14 @@ def draw(seed: int, *words: str) -> float:
     """
     digest = hmac.digest(str(seed).encode(), "\0".join(words).encode(), "sha256")
     return int.from_bytes(digest[:6], "big") / 2**48
+
+
+def _sort_out(candidates: pd.DataFrame) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Which candidates are given to all, which are chosen by their gain, and which by standing."""
+    free = (candidates["barred"] == "").to_numpy()
+    granted = candidates["granted"].to_numpy(bool)
+    known = candidates["gain"].notna().to_numpy()
+    return free & granted, free & ~granted & known, free & ~granted & ~known
 
 
 def _select(places: Places, where: np.ndarray) -> Places:
@@ -141,14 +144,12 @@ def _pose_problem(open_at: Places, situation: pd.DataFrame, policy: Policy, limi
 
 def _take_off(problem: Problem, given: Filling) -> Problem:
     """What is left of a problem, once some actions are given; what no longer fits is closed."""
-    left = replace(
-        problem, amounts=problem.amounts * given.left, limits=np.maximum(given.room, NOTHING)
-    )
+    left = replace(problem, amounts=problem.amounts * given.left, limits=np.maximum(given.room, NOTHING))
     return replace(left, open=left.open & ~find_excess(left))
 
 
 def _order_equals(customers: pd.Index, names: pd.Index, seed: int) -> np.ndarray:
-    """A random number for each customer and action, by `draw` of both, mixed (splitmix64, Steele et al. 2014)."""
+    """A random number for each customer and action: `draw` of both, mixed by splitmix64 (Steele 2014)."""
     ours, theirs = (
         np.array([int(draw(seed, kind, word) * 2**48) for word in words], dtype="uint64")
         for kind, words in (("customer", customers), ("action", names))
@@ -156,7 +157,8 @@ def _order_equals(customers: pd.Index, names: pd.Index, seed: int) -> np.ndarray
     mixed = ours[:, None] ^ (theirs << np.uint64(16))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
-    return mixed ^ (mixed >> np.uint64(31))
+    order: np.ndarray = mixed ^ (mixed >> np.uint64(31))
+    return order
 
 
 def _write_states(
@@ -182,7 +184,8 @@ def _explain(filling: Filling, kinds: np.ndarray, places: Places, known: np.ndar
     tier = problem.tier[customers]
     words = np.full(len(customers), "no_budget", dtype=object)
     for kind, word in reversed(REFUSALS.items()):
-        lacks = (problem.usage > filling.room * (1 + NOTHING) + NOTHING)[:, :, kinds == kind].any(axis=2)
+        over = problem.usage > filling.room * (1 + NOTHING) + NOTHING
+        lacks: np.ndarray = np.any(over[:, :, kinds == kind], axis=2)
         words[lacks[tier, actions]] = word
     gain, _key = filling.measure(customers, actions)
     words[known & (gain <= 0)] = "nothing_left_to_gain"
@@ -193,7 +196,9 @@ def _explain(filling: Filling, kinds: np.ndarray, places: Places, known: np.ndar
 def _share_gain(rows: pd.DataFrame, places: Places, problem: Problem, treated: np.ndarray) -> pd.Series:
     """The gain of those treated as parts of what a customer's actions win together, as their effects are."""
     won = combine_effects(treated, problem.effect, problem.base)
-    alone = np.column_stack([treated @ np.where(problem.base == base, problem.effect, 0.0) for base in (0, 1)])
+    alone = np.column_stack(
+        [treated @ np.where(problem.base == base, problem.effect, 0.0) for base in (0, 1)]
+    )
     part = np.divide(won, alone, out=np.ones_like(won), where=alone > 0)
     customers, actions = places
     base = problem.base[actions]

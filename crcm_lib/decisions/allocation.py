@@ -1,4 +1,4 @@
-"""Who gets which actions within all limits: as much expected gain as can be had, with a bound on what was missed.
+"""Who gets which actions within all limits: the largest gain that can be found, and the most there could be.
 
 Small problems are solved exactly (mixed-integer programme over bundles of actions, HiGHS by `scipy`); large
 ones from the prices of `lagrangian_bound`: every customer's best bundle at these prices, the dearest first
@@ -22,7 +22,7 @@ Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # customers, actions -> w
 
 @dataclass(frozen=True)
 class Allocation:
-    """What is taken, (n, A); its gain, the most that any allocation could gain, and the limits' prices, (R,)."""
+    """What is taken, (n, A); its gain, the most any could gain, the limits' prices, (R,), and the dual."""
 
     taken: np.ndarray
     gain: float
@@ -65,7 +65,7 @@ def allocate(problem: Problem, order: np.ndarray) -> Allocation:
 
 def find_excess(problem: Problem) -> np.ndarray:
     """(n, A): actions whose use for one customer is more than a limit as a whole."""
-    too_much = (problem.usage > problem.limits * (1 + 1e-9)).any(axis=2)
+    too_much: np.ndarray = np.any(problem.usage > problem.limits * (1 + 1e-9), axis=2)
     excess: np.ndarray = too_much[problem.tier]
     return excess
 
@@ -147,12 +147,14 @@ class Filling:
     def _fit(self, customers: np.ndarray, actions: np.ndarray) -> np.ndarray:
         """Which pairs would fit, each alone."""
         problem = self.problem
-        fits: np.ndarray = problem.contacts[actions] <= self.slots[customers]
-        return fits & self.has_room()[problem.tier[customers], actions]
+        few = problem.contacts[actions] <= self.slots[customers]
+        fits: np.ndarray = few & self._has_room()[problem.tier[customers], actions]
+        return fits
 
-    def has_room(self) -> np.ndarray:
+    def _has_room(self) -> np.ndarray:
         """(T, A): for which actions one more customer of a tier fits into the limits."""
-        room: np.ndarray = (self.problem.usage <= self.room + 1e-9 * self.problem.limits).all(axis=2)
+        fits = self.problem.usage <= self.room + 1e-9 * self.problem.limits
+        room: np.ndarray = np.all(fits, axis=2)
         return room
 
     def _accept(self, customers: np.ndarray, actions: np.ndarray, key: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What may be chosen for whom, what it wins and uses up, and the bundles of actions that one customer may get.
+"""What may be chosen for whom, what it wins and uses up, and the bundles of actions one customer may get.
 
 Several actions on one amount win 1 - (1 - e1)(1 - e2)… of it, never more than all of it; what actions win of
 different amounts is added up. So what a bundle of actions wins is linear in a customer's amounts.
@@ -94,7 +94,7 @@ def combine_effects(taken: np.ndarray, effect: np.ndarray, base: np.ndarray) -> 
 
 
 def group_alike(problem: Problem) -> list[Alike]:
-    """Customers with the same choice; a choice of too many bundles is cut into parts, each for all of them."""
+    """Customers with the same choice; a choice of too many bundles is cut into parts, each for all."""
     code = problem.tier.astype("int64")
     for action in range(problem.open.shape[1]):
         code = pd.factorize(2 * code + problem.open[:, action], sort=True)[0]

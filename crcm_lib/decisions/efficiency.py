@@ -33,7 +33,7 @@ def trace_efficiency(choice: Choice, policy: Policy) -> pd.DataFrame:
     if not most > 0:
         return pd.DataFrame({"budget": [], "gain": []}, dtype="float64")
     budgets, gains = [0.0], [dual.evaluate(np.where(np.arange(len(limits)) == 0, DEAR, 0.0))[0]]
-    for budget in np.linspace(0, most, STEPS + 1)[1:]:
+    for budget in most * (np.arange(1, STEPS + 1) / STEPS) ** 2:  # denser where the gain rises fast
         limits[0] = budget
         budgets.append(budget)
         gains.append(dual.minimise(limits, tolerance=TOLERANCE).value)
@@ -61,7 +61,7 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
     Returns
     -------
     One row per limit with a price, the dearest first: `kind`, `of`, `available`, `used` (by those treated;
-    money, hours or customers), `gain_per_unit` (the shadow price: what the first unit more would gain, at most)
+    money, hours or customers), `gain_per_unit` (the shadow price: what one more unit would gain, at most)
     and `gain_of_tenth` (what a tenth more of it would, in currency).
     """
     allocation, share = choice.allocation, 1 - policy.control.share
@@ -82,7 +82,9 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
         for kind, of in zip(found["kind"], found["of"], strict=True)
     ]
     found = found[[not 0 < count < at_least for count in treated]]
-    return found.sort_values(["gain_of_tenth", "kind", "of"], ascending=[False, True, True], ignore_index=True)
+    return found.sort_values(
+        ["gain_of_tenth", "kind", "of"], ascending=[False, True, True], ignore_index=True
+    )
 
 
 def compare_effort(
@@ -118,7 +120,9 @@ def compare_effort(
     shares = pd.DataFrame(
         {
             "treated": by_tier["customer_id"].nunique().reindex(sums.index, fill_value=0),
-            **{f"{name}_share": sums[name].fillna(0.0) / total for name, total in sums.sum().items() if total},
+            **{
+                f"{name}_share": sums[name].fillna(0.0) / total for name, total in sums.sum().items() if total
+            },
             "largest_share": value.max().reindex(sums.index) / sums["value"],
         },
         index=sums.index,

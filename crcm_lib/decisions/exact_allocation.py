@@ -8,7 +8,11 @@ import pandas as pd
 from crcm_lib.decisions.allocation_problem import Problem, combine_effects
 from crcm_lib.decisions.lagrangian_bound import Dual
 
-MAX_COLUMNS, MAX_NODES, GAP = 2_000, 500, 1e-6  # of the programme, of its search tree, relative to its optimum
+MAX_COLUMNS, MAX_NODES, GAP = (
+    2_000,
+    500,
+    1e-6,
+)  # of the programme, of its search tree, relative to its optimum
 DIGITS = 6  # of amounts that count as equal
 
 

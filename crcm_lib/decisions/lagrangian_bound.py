@@ -158,10 +158,11 @@ def find_envelope(slopes: np.ndarray, costs: np.ndarray) -> tuple[np.ndarray, np
     kept: list[int] = []
     breaks: list[float] = []
     for line in candidates.tolist():
+        if kept and slopes[line] == slopes[kept[-1]]:
+            continue  # costs rise along the candidates
         start = 0.0
         while kept:
-            rise = slopes[line] - slopes[kept[-1]]
-            start = (costs[line] - costs[kept[-1]]) / rise if rise > 0 else 0.0
+            start = (costs[line] - costs[kept[-1]]) / (slopes[line] - slopes[kept[-1]])
             if start > (breaks[-1] if breaks else 0.0):
                 break
             kept.pop()

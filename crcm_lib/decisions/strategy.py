@@ -1,4 +1,6 @@
-"""Tiers -> what may be done for whom; and what was chosen as lists of actions, assignments and published terms."""
+"""Tiers -> what may be done for whom; and what was chosen, as lists of actions and of assignments."""
+
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -85,7 +87,7 @@ def list_candidates(
         gain = (action.effect * group[action.of] - cost).round(6)
         facts = {"gain": gain, "cost": cost, "standing": standing[group.index].where(gain.isna())}
         published = is_published(action, as_of)
-        reasons = {"running": _still_running(running, action, as_of, published)}
+        reasons: dict[str, Collection[str]] = {"running": _still_running(running, action, as_of, published)}
         if not published:
             reasons |= {
                 "terms_for_companies": group.index[action.terms & (group["subject_type"] != "company")],
@@ -93,8 +95,8 @@ def list_candidates(
                 "objection": objectors,
             }
             known = bool(situation[action.of].notna().any())
-            no_gain = {"not_worth_its_cost": gain.index[gain <= 0]}
-            reasons = no_gain | {"gain_unknown": gain.index[gain.isna() & known]} | reasons
+            barred_by_gain = {"not_worth_its_cost": gain <= 0, "gain_unknown": gain.isna() & known}
+            reasons = {name: gain.index[mask] for name, mask in barred_by_gain.items()} | reasons
         barred = pd.Series("", index=group.index, dtype="object")
         for reason, customers in reasons.items():
             barred = barred.mask(group.index.isin(customers), reason)
@@ -195,9 +197,7 @@ def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     return set(consents.loc[refused, "customer_id"])
 
 
-def _still_running(
-    running: pd.DataFrame | None, action: Action, as_of: Day, treated_only: bool
-) -> set[str]:
+def _still_running(running: pd.DataFrame | None, action: Action, as_of: Day, treated_only: bool) -> set[str]:
     """For whom the action is not over; who was left out of published terms has them to come."""
     if running is None or running.empty:
         return set()

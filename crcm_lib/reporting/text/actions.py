@@ -9,7 +9,7 @@ from crcm_lib.decisions.plan_summary import LEVERS, SEVERAL
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.no_rows import explain_no_rows
-from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write_rows
+from crcm_lib.reporting.text.numbers import fill, fill_cells, write_rows
 
 
 def write_consents(counts: pd.DataFrame) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""Words of the strategy notebook on money and effort: what limits the plan, what more would gain, who has terms."""
+"""Words of the strategy notebook on money, effort and terms: what limits the plan, what more would gain."""
 
 import pandas as pd
 
@@ -24,8 +24,8 @@ def describe_efficiency(curve: pd.DataFrame, gap: float, currency: str) -> str:
     if curve.empty:
         return _("No money is planned that a gain could be set against.")
     words = _(
-        "Line: the most that any plan gains for a budget within the other limits, up to {gain:count} {currency} "
-        "for {budget:count}."
+        "Line: the most that any plan gains for a budget within the other limits, up to {gain:count} "
+        "{currency} for {budget:count}."
     )
     if gap <= EXACT:
         words += _(" No choice within the limits gains more than this plan before controls are drawn.")
@@ -62,7 +62,9 @@ def caption_limits(written: pd.DataFrame, currency: str) -> str:
     """What a tenth more of the limit that costs most would gain."""
     if written.empty:
         return _("No budget, capacity or role's hours keep the plan from gaining more.")
-    words = _("What keeps the plan from gaining more: a tenth more {limit} would gain up to {gain:money} {currency}")
+    words = _(
+        "What keeps the plan from gaining more: a tenth more {limit} would gain up to {gain:money} {currency}"
+    )
     first = written.iloc[0]
     return fill(words, limit=first["limit"], gain=first["gain_of_tenth"], currency=currency)
 
@@ -73,7 +75,9 @@ def describe_effort(effort: pd.DataFrame) -> str:
     if known.empty:
         return _("Whether effort goes where the value is cannot be told.")
     far = known.loc[(known["cost_share"] - known["value_share"]).abs().idxmax()]
-    words = _("Effort and value are furthest apart in {tier}: {cost:share} of the cost, {value:share} of the value")
+    words = _(
+        "Effort and value are furthest apart in {tier}: {cost:share} of the cost, {value:share} of the value"
+    )
     return fill(words, tier=far["tier"], cost=far["cost_share"], value=far["value_share"])
 
 
