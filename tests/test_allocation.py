@@ -29,9 +29,17 @@ def draw_problem(seed: int, customers: int = 14, actions: int = 4, scarce: float
     tier = random.integers(0, 2, customers)
     everything = np.einsum("na,nar->r", may, usage[tier])
     problem = Problem(
-        amounts, tier, may, effect, cost, random.choice([0, 1, 1, 2, 4], actions), base, usage,
-        np.maximum((everything * scarce * random.uniform(0.5, 2, 3 + actions)).round(), 1), 3,
-    )  # fmt: skip
+        amounts,
+        tier,
+        may,
+        effect,
+        cost,
+        random.choice([0, 1, 1, 2, 4], actions),
+        base,
+        usage,
+        np.maximum((everything * scarce * random.uniform(0.5, 2, 3 + actions)).round(), 1),
+        3,
+    )
     return replace(problem, open=may & ~find_excess(problem))
 
 
@@ -80,9 +88,12 @@ def test_no_limit_is_exceeded_and_the_gap_to_the_best_is_no_more_than_is_said(mo
         problem = draw_problem(seed, scarce=[0.1, 0.3, 0.6][seed % 3])
         gains, rows, most = programme(problem)
         best = -milp(
-            -gains, integrality=np.ones(len(gains)), bounds=Bounds(0, 1),
-            constraints=LinearConstraint(rows, ub=most), options={"mip_rel_gap": 0},
-        ).fun  # fmt: skip
+            -gains,
+            integrality=np.ones(len(gains)),
+            bounds=Bounds(0, 1),
+            constraints=LinearConstraint(rows, ub=most),
+            options={"mip_rel_gap": 0},
+        ).fun
         found = allocate(problem, order(problem))
         assert_kept(problem, found.taken)
         assert found.gain == pytest.approx(problem.gain(found.taken).sum())
@@ -127,9 +138,17 @@ def test_two_actions_with_the_same_claim_never_promise_more_than_the_customer():
     """Each claims 80 % of 100; both together 96, never 160."""
     limits, usage = np.array([10.0]), np.zeros((1, 2, 1))
     twice = Problem(
-        np.array([[100.0, 0.0]]), np.zeros(1, int), np.ones((1, 2), bool), np.array([0.8, 0.8]), np.ones(2),
-        np.zeros(2, int), np.zeros(2, int), usage, limits, 1,
-    )  # fmt: skip
+        np.array([[100.0, 0.0]]),
+        np.zeros(1, int),
+        np.ones((1, 2), bool),
+        np.array([0.8, 0.8]),
+        np.ones(2),
+        np.zeros(2, int),
+        np.zeros(2, int),
+        usage,
+        limits,
+        1,
+    )
     assert allocate(twice, order(twice)).gain == pytest.approx(96 - 2)
     dear = replace(twice, cost=np.array([1.0, 17.0]))  # the second adds 16
     assert allocate(dear, order(dear)).taken.tolist() == [[True, False]]
@@ -142,9 +161,17 @@ def test_two_actions_with_the_same_claim_never_promise_more_than_the_customer():
 def test_equal_customers_are_told_apart_by_the_draw_alone():
     """Five of twenty equals: another draw takes others, another order of the rows takes the same."""
     alike = Problem(
-        np.full((20, 2), [100.0, 0.0]), np.zeros(20, int), np.ones((20, 1), bool), np.array([0.5]),
-        np.ones(1), np.ones(1, int), np.zeros(1, int), np.ones((1, 1, 1)), np.array([5.0]), 1,
-    )  # fmt: skip
+        np.full((20, 2), [100.0, 0.0]),
+        np.zeros(20, int),
+        np.ones((20, 1), bool),
+        np.array([0.5]),
+        np.ones(1),
+        np.ones(1, int),
+        np.zeros(1, int),
+        np.ones((1, 1, 1)),
+        np.array([5.0]),
+        1,
+    )
     first, other = (allocate(alike, order(alike, seed)).taken[:, 0] for seed in (0, 1))
     assert first.sum() == other.sum() == 5
     assert first.tolist() == (order(alike)[:, 0].argsort().argsort() < 5).tolist()

@@ -173,6 +173,17 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
         ("    terms: true\n", "", "pulls the price lever: say terms: true"),
         ("standard: true ", "standard: false ", "exactly one action must say standard: true"),
         ("name: nurture plan", "name: next category", "the name 'next category' is taken on line"),
+        ("tiers: {} ", "tiers: {wach: 100} ", "unknown tier 'wach'. Did you mean 'watch'?"),
+        ("hours: {} ", "hours: {sales directr: 4} ", "Did you mean 'sales director'?"),
+        ("levers: {} ", "levers: {price: -1} ", "budget.levers.price: should be greater than or equal to 0"),
+        ("total: null ", "totl: 5 ", "unknown key 'totl'. Did you mean 'total'?"),
+        (
+            "max_contacts: 5",
+            "max_contacts: 3",
+            "'nurture plan' is 4 contacts, more than contact.max_contacts (3)",
+        ),
+        ("max_contacts: 5", "max_actions: 2", "Did you mean 'max_contacts'?"),
+        ("of: value_at_risk", "of: spend_expected", "should be 'value' or 'value_at_risk'"),
     ],
 )
 def test_what_does_not_fit_is_told_with_its_line(tmp_path, old, new, told):
@@ -216,9 +227,57 @@ def test_all_problems_are_told_at_once_in_the_order_of_the_file(tmp_path):
     assert numbers == sorted(numbers)
 
 
+RULE = "{approver: Board, disclosure: On the website, start: 2026-01-01, end: 2026-12-31}"
+CAPACITY = "    capacity: 40\n    effect: 0.04\n"  # of the framework terms
+
+
+def with_terms_for_persons(tmp_path, rule=RULE, more=""):
+    changed = ("    terms: true\n", f"    terms: true\n    contact: false\n{more}    for_persons: {rule}\n")
+    return edited(tmp_path, changed, (CAPACITY, "    effect: 0.04\n"))
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "named"),
+    [
+        ({"rule": RULE.replace("Board", '" "')}, "for_persons.approver", "for_persons"),
+        ({"rule": RULE.replace("On the website", '"  "')}, "for_persons.disclosure", "for_persons"),
+        (
+            {"rule": RULE.replace("2026-12-31", "2026-01-01")},
+            "ends (2026-01-01) before it has started",
+            "for_persons",
+        ),
+        ({"more": "    stages: [loyal]\n"}, "leave out 'stages'", "stages"),
+        ({"more": "    alerts: [urgent]\n"}, "leave out 'alerts'", "alerts"),
+        ({"more": "    capacity: 0\n"}, "leave out 'capacity'", "capacity"),
+    ],
+)
+def test_terms_of_persons_are_the_same_for_all_in_its_tiers(tmp_path, change, told, named):
+    path = with_terms_for_persons(tmp_path, **change)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    action = lines.index("  - name: framework terms")
+    line = next(n for n, words in enumerate(lines, 1) if n > action and words.strip().startswith(named))
+    assert any(row.startswith(f"  line {line}:") and told in row for row in complaint(path).splitlines())
+
+
+def test_terms_of_persons_need_no_approach(tmp_path):
+    rule = f"    terms: true\n    for_persons: {RULE}\n"
+    path = edited(tmp_path, ("    terms: true\n", rule), (CAPACITY, "    effect: 0.04\n"))
+    assert "published and hold without any approach: say contact: false" in complaint(path)
+    silent = edited(tmp_path, ("    terms: true\n", rule.replace("terms: true", "terms: false")))
+    assert "is no terms action: say terms: true" in complaint(silent)
+
+
+def test_hours_of_a_role_are_limited_only_where_all_of_its_actions_say_them(tmp_path):
+    limited = ("hours: {} ", "hours: {sales director: 40} ")
+    assert read_policy(edited(tmp_path, limited)).budget.hours == {"sales director": 40}
+    path = edited(tmp_path, limited, ("    cost: 150\n    hours: 4\n", "    cost: 150\n"))
+    told = f"line {line_of(path, 'name: executive visit')}: 'executive visit' says no `hours`"
+    assert told in complaint(path)
+
+
 def test_better_terms_for_persons_may_not_leave_out_the_more_loyal(tmp_path):
-    rule = "{approver: Board, disclosure: On the website, start: 2026-01-01, end: 2026-12-31}"
-    allowed = edited(tmp_path, ("    terms: true\n", f"    terms: true\n    for_persons: {rule}\n"))
+    rule = RULE
+    allowed = with_terms_for_persons(tmp_path)
     assert read_policy(allowed).playbook[3].for_persons is not None
     unfair = allowed.read_text(encoding="utf-8").replace(
         f"for_persons: {rule}\n    tiers: [strategic, key]", f"for_persons: {rule}\n    tiers: [key]"

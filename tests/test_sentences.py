@@ -31,6 +31,7 @@ from crcm_lib.privacy import hide_small
 from crcm_lib.reporting import display
 from crcm_lib.reporting.text import (
     actions,
+    budget,
     classification,
     clustering,
     clv,
@@ -100,7 +101,6 @@ def plan(power=None, people=PEOPLE, aside=None, **changes) -> str:
     return describe(PLAN | changes, people, power, **(aside or {}))
 
 
-PLANNED = pd.DataFrame({"action": ["call"], "treated": [9]})
 CONSENTS = pd.DataFrame({"customer_id": ["a"], "purpose": ["marketing"], "status": ["granted"]})
 WEEK = pd.DataFrame({"agent": [7]}, index=pd.DatetimeIndex([DAY]))
 OBJECTS = pd.DataFrame({"subject_type": ["person"], "customers": [9]})
@@ -134,11 +134,6 @@ said_only_where(
     "standard offer only",
     lambda: actions.write_consents(OBJECTS.assign(consent="standard_offer_only"))["consent"].item(),
     lambda: actions.write_consents(OBJECTS.assign(consent="may_be_approached"))["consent"].item(),
-)
-said_only_where(
-    "No action is planned for enough customers to show",
-    lambda: actions.describe_actions(PLANNED.head(0)),
-    lambda: actions.describe_actions(PLANNED),
 )
 said_only_where(
     "what it is worth cannot be told", lambda: undone("gain_unknown"), lambda: undone("not_worth_its_cost")
@@ -230,6 +225,75 @@ said_only_where(
     "first contacts fit only after their comparison ends",
     lambda: plan(aside={"late": 5}),
     lambda: plan(aside={"late": 4}),
+)
+said_only_where(
+    "of the budget is left",
+    lambda: plan(aside={"budget": 900.0, "terms_cost": 0.0}),
+    lambda: plan(aside={"budget": None, "terms_cost": 0.0}),
+)
+said_only_where(
+    "cost more than the budget",
+    lambda: plan(aside={"budget": 900.0, "terms_cost": 901.0}),
+    lambda: plan(aside={"budget": 900.0, "terms_cost": 900.0}),
+)
+
+CURVE = pd.DataFrame({"budget": [0.0, 90.0], "gain": [0.0, 400.0]})
+LIMIT = {
+    "kind": "total",
+    "of": "",
+    "available": 90.0,
+    "used": 90.0,
+    "gain_per_unit": 2.0,
+    "gain_of_tenth": 9.0,
+}
+EFFORT = pd.DataFrame({"tier": ["key", "watch"], "cost_share": [0.9, 0.1], "value_share": [0.6, 0.4]})
+
+
+def limits(*rows: dict) -> str:
+    written = budget.write_limits(pd.DataFrame(rows, columns=list(LIMIT)), "EUR")
+    return budget.caption_limits(written, "EUR")
+
+
+said_only_where(
+    "No money is planned that a gain could be set against",
+    lambda: budget.describe_efficiency(CURVE.head(0), 0.0, "EUR"),
+    lambda: budget.describe_efficiency(CURVE, 0.0, "EUR"),
+)
+said_only_where(
+    "Line: the most that any plan gains",
+    lambda: budget.describe_efficiency(CURVE, 0.0, "EUR"),
+    lambda: budget.describe_efficiency(CURVE.head(0), 0.0, "EUR"),
+)
+said_only_where(
+    "No choice within the limits gains more",
+    lambda: budget.describe_efficiency(CURVE, 0.0, "EUR"),
+    lambda: budget.describe_efficiency(CURVE, 0.02, "EUR"),
+)
+said_only_where(
+    "the plan is at most {gap:share} below the best choice",
+    lambda: budget.describe_efficiency(CURVE, 0.02, "EUR"),
+    lambda: budget.describe_efficiency(CURVE, 0.0, "EUR"),
+)
+said_only_where(
+    "No budget, capacity or role's hours keep the plan from gaining more", limits, lambda: limits(LIMIT)
+)
+said_only_where("a tenth more {limit} would gain up to", lambda: limits(LIMIT), limits)
+said_only_where(
+    "Whether effort goes where the value is cannot be told",
+    lambda: budget.describe_effort(EFFORT.assign(value_share=np.nan)),
+    lambda: budget.describe_effort(EFFORT),
+)
+said_only_where(
+    "Effort and value are furthest apart in {tier}",
+    lambda: budget.describe_effort(EFFORT),
+    lambda: budget.describe_effort(EFFORT.assign(value_share=np.nan)),
+)
+said_only_where("no budget left", lambda: undone("no_budget"), lambda: undone("no_capacity"))
+said_only_where("no hours of the role left", lambda: undone("no_hours"), lambda: undone("no_budget"))
+said_only_where(
+    "not worth its cost beside the customer's other actions",
+    lambda: undone("nothing_left_to_gain"),
+    lambda: undone("not_worth_its_cost"),
 )
 
 # Classification --------------------------------------------------------------------------------------------
@@ -1278,7 +1342,6 @@ WITHOUT_CLAIM = (  # what a picture or a table shows, labels and counts
     "=kept with a remark",
     "records kept{days}",
     "Money read, kept and set aside",
-    "Bars, customers treated and left out",
     "Columns per week, stacked by role",
     "Columns of customers by score",
     "Bars per tier. {rows}.",

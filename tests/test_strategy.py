@@ -15,24 +15,6 @@ POLICY = read_policy("policy.yaml")
 AS_OF = "2025-12-31"
 
 
-@pytest.fixture(scope="module")
-def situation() -> pd.DataFrame:
-    """Two thousand customers of all tiers and stages, half of them companies."""
-    random, count = np.random.default_rng(7), 2000
-    index = pd.Index([f"K{n:04d}" for n in range(count)], name="customer_id")
-    tiers = pd.DataFrame({"tier": random.choice([tier.name for tier in POLICY.tiers], count)}, index=index)
-    value = pd.DataFrame({"value": random.gamma(1, 900, count).round(0)}, index=index)
-    value["spend_expected"] = value["value"] * 3
-    stages = pd.DataFrame({"stage": random.choice(["new", "loyal", "at risk"], count)}, index=index)
-    churn = pd.DataFrame(
-        {"alert": random.choice(["none", "urgent"], count), "value_at_risk": 300.0}, index=index
-    )
-    kinds = pd.DataFrame({"subject_type": random.choice(["company", "person", None], count)}, index=index)
-    return strategy.describe_situation(
-        tiers, value=value, stages=stages, churn=churn, customer_features=kinds
-    )
-
-
 def choose(situation: pd.DataFrame, policy=POLICY, seed: int = 0, **given) -> pd.DataFrame:
     return choice(situation, policy, seed, **given).rows
 

@@ -115,9 +115,9 @@ class Terms(Strict):
 class Action(Strict):
     """Something to do for the customers of some tiers and stages.
 
-    `cost` and `hours` (of the owner role) are of doing it once for one customer; `effect` is the share of `of`
-    that the action wins, an assumption until earlier `assignments` have measured it; `days` is how
-    long the comparison with the control group runs; `contact: false` marks what the customer need not be
+    `cost` and `hours` (of the owner role) are of doing it once for one customer; `effect` is the assumed
+    share of `of` that the action wins, an assumption until earlier `assignments` have measured it; `days` is
+    how long the comparison with the control group runs; `contact: false` marks what the customer need not be
     approached for, outside the contact cap; `every_weeks` repeats the action until `days` are over.
     """
 

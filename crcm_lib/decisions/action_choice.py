@@ -37,6 +37,8 @@ class Choice:
     allocation
         Of what was left to be chosen once the published terms were given, each limit divided by the share who
         are treated.
+    without_budget
+        The same problem as if there were money for everything, its limits not divided.
     terms_cost, terms_gain
         Of published terms, which all who meet the rule get.
     """
@@ -44,6 +46,7 @@ class Choice:
     rows: pd.DataFrame
     limits: pd.DataFrame
     allocation: Allocation
+    without_budget: Problem
     terms_cost: float
     terms_gain: float
 
@@ -96,7 +99,8 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     rows["gain"] = _share_gain(rows, places, problem, treated)
     terms = [float(column[granted].sum(skipna=False)) for column in (rows["cost"], rows["gain"])]
     limits = limits.assign(used=problem.used(treated))
-    return Choice(_sort(rows, order[places]), limits, allocation, *terms)
+    rows, without = _sort(rows, order[places]), _take_off(_set_budget(problem, everything), given)
+    return Choice(rows, limits, allocation, without, *terms)
 
 
 def draw(seed: int, *words: str) -> float:
@@ -142,9 +146,14 @@ def _pose_problem(open_at: Places, situation: pd.DataFrame, policy: Policy, limi
     )
 
 
+def _set_budget(problem: Problem, total: float) -> Problem:
+    return replace(problem, limits=np.concatenate([[total], problem.limits[1:]]))
+
+
 def _take_off(problem: Problem, given: Filling) -> Problem:
     """What is left of a problem, once some actions are given; what no longer fits is closed."""
-    left = replace(problem, amounts=problem.amounts * given.left, limits=np.maximum(given.room, NOTHING))
+    room = np.maximum(problem.limits - problem.used(given.taken), NOTHING)
+    left = replace(problem, amounts=problem.amounts * given.left, limits=room)
     return replace(left, open=left.open & ~find_excess(left))
 
 

@@ -9,11 +9,12 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.action_choice import Choice
+from crcm_lib.decisions.lagrangian_bound import Dual
 from crcm_lib.decisions.limits import list_choices
 from crcm_lib.privacy import hide_small
 
 STEPS, TOLERANCE = 10, 1e-3  # points of the curve, and relative to the gain how exact they are
-MORE = 0.1  # of a limit
+MORE, EXACT = 0.1, 0.05  # of a limit; how exact what it brings is
 DEAR = 1e9  # money for one unit of money: nothing is bought at this price
 
 
@@ -25,9 +26,8 @@ def trace_efficiency(choice: Choice, policy: Policy) -> pd.DataFrame:
     `budget` and `gain` (currency), rising, up to where more money gains nothing more; no rows where no gain
     is known. The first row is of published terms and of what costs nothing.
     """
-    dual, share = choice.allocation.dual, 1 - policy.control.share
-    limits = dual.problem.limits.copy()
-    limits[0] = max(dual.cuts[0].used[0], limits[0])  # the first limit is the budget
+    dual, share = Dual(choice.without_budget), 1 - policy.control.share
+    limits = dual.problem.limits / share  # the first of them is the budget
     free = dual.minimise(limits, tolerance=TOLERANCE)
     most = dual.evaluate(free.prices)[1][0]
     if not most > 0:
@@ -68,20 +68,20 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
     limits = allocation.dual.problem.limits
     binding = np.flatnonzero((allocation.prices > 0) & np.isfinite(choice.limits["available"].to_numpy()))
     now = allocation.dual.minimise(limits).value
-    rows = []
+    rises = []
     for place in binding:
-        price = allocation.prices[place]
+        most = allocation.prices[place] * MORE * limits[place]
         more = limits * np.where(np.arange(len(limits)) == place, 1 + MORE, 1.0)
-        rise = allocation.dual.minimise(more).value - now
-        rows.append((price, share * min(max(rise, 0.0), price * MORE * limits[place])))
+        rise = allocation.dual.minimise(more, tolerance=EXACT * most / max(now, most)).value - now
+        rises.append(share * min(max(rise, 0.0), most))
     found = choice.limits.iloc[binding].reset_index(drop=True)
-    found[["gain_per_unit", "gain_of_tenth"]] = np.array(rows, dtype=float).reshape(-1, 2)
+    found = found.assign(gain_per_unit=allocation.prices[binding], gain_of_tenth=np.array(rises, dtype=float))
     names = {"lever": "lever", "tier": "tier", "hours": "owner_role", "capacity": "action"}
     treated = [
         (actions[actions[names[kind]] == of] if kind in names else actions)["customer_id"].nunique()
         for kind, of in zip(found["kind"], found["of"], strict=True)
     ]
-    found = found[[not 0 < count < at_least for count in treated]]
+    found = found[np.array([not 0 < count < at_least for count in treated], dtype=bool)]
     return found.sort_values(
         ["gain_of_tenth", "kind", "of"], ascending=[False, True, True], ignore_index=True
     )
