@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from pandas.util import hash_array
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.allocation import Allocation, Filling, allocate, find_excess
@@ -99,7 +100,7 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     rows["gain"] = _share_gain(rows, places, problem, treated)
     terms = [float(column[granted].sum(skipna=False)) for column in (rows["cost"], rows["gain"])]
     limits = limits.assign(used=problem.used(treated))
-    rows, without = _sort(rows, order[places]), _take_off(_set_budget(problem, everything), given)
+    without = _take_off(_set_budget(problem, everything), given)
     return Choice(rows, limits, allocation, without, *terms)
 
 
@@ -158,12 +159,10 @@ def _take_off(problem: Problem, given: Filling) -> Problem:
 
 
 def _order_equals(customers: pd.Index, names: pd.Index, seed: int) -> np.ndarray:
-    """A random number for each customer and action: `draw` of both, mixed by splitmix64 (Steele 2014)."""
-    ours, theirs = (
-        np.array([int(draw(seed, kind, word) * 2**48) for word in words], dtype="uint64")
-        for kind, words in (("customer", customers), ("action", names))
-    )
-    mixed = ours[:, None] ^ (theirs << np.uint64(16))
+    """A random number for each customer and action: keyed hashes, mixed by splitmix64 (Steele 2014)."""
+    key = hmac.digest(str(seed).encode(), b"order", "sha256").hex()[:16]
+    ours, theirs = (hash_array(words.to_numpy(object), hash_key=key) for words in (customers, names))
+    mixed = ours[:, None] ^ (theirs * np.uint64(0x9E3779B97F4A7C15))
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(factor)
     order: np.ndarray = mixed ^ (mixed >> np.uint64(31))
@@ -216,9 +215,3 @@ def _share_gain(rows: pd.DataFrame, places: Places, problem: Problem, treated: n
     shared = treated[places] & rows["gain"].notna().to_numpy()
     gain: pd.Series = rows["gain"].mask(shared, pd.Series(together, rows.index)).round(6)
     return gain
-
-
-def _sort(rows: pd.DataFrame, order: np.ndarray) -> pd.DataFrame:
-    """By gain, then standing, then the random order of equals."""
-    keys = [order, rows["standing"].to_numpy(float), -rows["gain"].to_numpy(float)]
-    return rows.take(np.lexsort(keys)).reset_index(drop=True)

@@ -16,6 +16,7 @@ from crcm_lib.decisions.exact_allocation import solve_exactly
 from crcm_lib.decisions.lagrangian_bound import Dual
 
 GAP = 1e-6  # relative; below it nothing is left to improve
+AT_A_TIME = 50_000  # pairs that are put in order, of those that still fit
 DIGITS = 6  # of money, so that no processor's last bit decides
 Draw = Callable[[np.ndarray, np.ndarray], np.ndarray]  # customers, actions -> who of them is a control
 
@@ -115,12 +116,13 @@ class Filling:
         """Take what still fits and still gains, for each customer the best first."""
         customers, actions = np.nonzero(self.problem.open & ~self.taken)
         while len(customers):
+            fits = self._fit(customers, actions)
+            customers, actions = customers[fits], actions[fits]
             gain, key = self.measure(customers, actions)
-            kept = self._fit(customers, actions) & (gain > 0)
-            customers, actions, key = customers[kept], actions[kept], key[kept]
-            order = np.lexsort((self.order[customers, actions], -key))
-            first = np.zeros(len(customers), dtype=bool)
-            first[order[~pd.Series(customers[order]).duplicated().to_numpy()]] = True
+            customers, actions, key = (part[gain > 0] for part in (customers, actions, key))
+            best = np.flatnonzero(key >= _find_nth(key, AT_A_TIME))
+            order = np.lexsort((self.order[customers[best], actions[best]], -key[best]))
+            first = best[order[~pd.Series(customers[best][order]).duplicated().to_numpy()]]
             self._accept(customers[first], actions[first], key[first])
             left = ~self.taken[customers, actions]
             customers, actions = customers[left], actions[left]
@@ -162,8 +164,10 @@ class Filling:
         problem, tier = self.problem, self.problem.tier
         order = np.lexsort((self.order[customers, actions], -key))
         who, what = customers[order], actions[order]
-        contacts = pd.Series(problem.contacts[what]).groupby(who).cumsum().to_numpy()
-        fits = contacts <= self.slots[who]
+        contacts = problem.contacts[what]
+        fits = np.ones(len(order), dtype=bool)
+        if (np.bincount(who, contacts, len(self.slots)) > self.slots).any():
+            fits = pd.Series(contacts).groupby(who).cumsum().to_numpy() <= self.slots[who]
         for limit, room in enumerate(self.room):
             usage = problem.usage[tier[who], what, limit]
             if usage.any():
@@ -172,3 +176,10 @@ class Filling:
         accepted[order[fits]] = True
         self.take(customers[accepted], actions[accepted])
         return accepted
+
+
+def _find_nth(values: np.ndarray, n: int) -> float:
+    """The n-th largest value; the smallest where there are fewer."""
+    if len(values) <= n:
+        return -np.inf
+    return float(np.partition(values, len(values) - n)[len(values) - n])

@@ -1,7 +1,6 @@
 """Tiers -> what may be done for whom; and what was chosen, as lists of actions and of assignments."""
 
-from collections.abc import Collection
-
+import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
@@ -87,19 +86,20 @@ def list_candidates(
         gain = (action.effect * group[action.of] - cost).round(6)
         facts = {"gain": gain, "cost": cost, "standing": standing[group.index].where(gain.isna())}
         published = is_published(action, as_of)
-        reasons: dict[str, Collection[str]] = {"running": _still_running(running, action, as_of, published)}
+        reasons = {"running": _find(group, _still_running(running, action, as_of, published))}
         if not published:
-            reasons |= {
-                "terms_for_companies": group.index[action.terms & (group["subject_type"] != "company")],
-                "channel_refused": _refusing(consents, action.channel),
-                "objection": objectors,
-            }
             known = bool(situation[action.of].notna().any())
-            barred_by_gain = {"not_worth_its_cost": gain <= 0, "gain_unknown": gain.isna() & known}
-            reasons = {name: gain.index[mask] for name, mask in barred_by_gain.items()} | reasons
-        barred = pd.Series("", index=group.index, dtype="object")
-        for reason, customers in reasons.items():
-            barred = barred.mask(group.index.isin(customers), reason)
+            reasons = {
+                "not_worth_its_cost": (gain <= 0).to_numpy(),
+                "gain_unknown": (gain.isna() & known).to_numpy(),
+                **reasons,
+                "terms_for_companies": (group["subject_type"] != "company").to_numpy() & action.terms,
+                "channel_refused": _find(group, _refusing(consents, action.channel)),
+                "objection": _find(group, objectors),
+            }
+        barred = np.full(len(group), "", dtype=object)
+        for reason, where in reasons.items():
+            barred[where] = reason
         part = pd.DataFrame({"action": action.name, **facts, "granted": published, "barred": barred})
         rows.append(part.rename_axis("customer_id").reset_index())
     empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "standing", "granted", "barred"])
@@ -128,7 +128,9 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
     Controls are not on it. Equal expected gains share a `priority`, and so does equal standing where no gain
     can be told; the standard offers come last.
     """
-    treated = chosen[chosen["arm"] == "treatment"]
+    treated = chosen[chosen["arm"] == "treatment"].sort_values(
+        ["gain", "standing", "customer_id", "action"], ascending=[False, True, True, True]
+    )
     place = treated.groupby(["gain", "standing"], dropna=False, sort=False).ngroup()
     priority = place.rank(method="min").astype("int64")
     standard = next(action for action in policy.playbook if action.standard)
@@ -195,6 +197,11 @@ def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     known = read_purpose(purpose) or purpose
     refused = (consents["purpose"] == known) & (consents["status"] == "refused")
     return set(consents.loc[refused, "customer_id"])
+
+
+def _find(group: pd.DataFrame, customers: set[str]) -> np.ndarray:
+    """Which rows are of these customers."""
+    return group.index.isin(customers) if customers else np.zeros(len(group), dtype=bool)
 
 
 def _still_running(running: pd.DataFrame | None, action: Action, as_of: Day, treated_only: bool) -> set[str]:
