@@ -87,8 +87,10 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     controls = policy.control.share
     allocation = allocate(replace(posed, limits=posed.limits / (1 - controls)), order)
 
+    ids, called = known.to_numpy(object), names.to_numpy(object)
+
     def is_control(who: np.ndarray, what: np.ndarray) -> np.ndarray:
-        pairs = zip(names[what], known[who], strict=True)
+        pairs = zip(called[what], ids[who], strict=True)
         return np.array([draw(seed, "control", *pair) < controls for pair in pairs], dtype=bool)
 
     filling = Filling(posed, order, allocation.prices, is_control)
