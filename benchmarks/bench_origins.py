@@ -113,7 +113,7 @@ def measure(engine, cut, until, policy) -> dict:
     raw = scorecard.gather_indicators(policy, customer_features=customers, value=value, churn=rhythm, **more)
     learned = scorecard.fit_scorecard(raw[customers["purchases"] > 0], policy, learned_on=cut)
     card = scorecard.score(raw, policy, learned)
-    placed = tiers.assign_tiers(card, policy, learned)["tier"].reindex(buyers.index)
+    placed = tiers.assign_tiers(card, policy, learned)["tier_proposed"].reindex(buyers.index)
     came = {
         "spend": later[buyers.index],
         "bought_again": (after["purchases"] > 0)[buyers.index].astype(float),

@@ -62,7 +62,7 @@ def test_bins_edited_in_03_by_hand_change_the_tiers_of_08(tmp_path):
     execute("08_classification", tmp_path / "after", **given)
     before, after = (tables.read(tmp_path / folder, "tiers") for folder in ("before", "after"))
     assert before.index.equals(after.index)
-    assert (before["tier"] != after["tier"]).sum() > 10
+    assert (before["tier_proposed"] != after["tier_proposed"]).sum() > 10
 
 
 def test_08_by_hand_without_an_edit_gives_the_golden_tiers(tmp_path):
@@ -96,7 +96,7 @@ def test_a_value_that_does_not_fit_the_policy_is_refused(tmp_path):
 def test_00_opens_the_latest_run_and_the_sample_where_there_is_none(tmp_path):
     latest = 'ROOT / "reports" / "latest"'
     sample = execute(START, edit=(latest, 'ROOT / "no" / "run"'))["customers"]
-    assert sample["tier"].equals(tables.read(GOLDEN, "tiers")["tier"])
+    assert sample["tier_in_force"].equals(tables.read(GOLDEN, "tiers")["tier_in_force"])
     assert sample["value"].notna().any()
     shutil.copytree(GOLDEN, tmp_path / "run")
     few = tables.read(GOLDEN, "tiers").head(100)

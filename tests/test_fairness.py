@@ -33,7 +33,10 @@ def audit_groups(**attributes: dict[str, tuple[int, int]]) -> pd.DataFrame:
         }
     customers = pd.DataFrame(columns)
     audit = fairness.audit_tiers(
-        customers[["tier"]], customers.drop(columns="tier"), POLICY, as_of="2025-12-31"
+        customers[["tier"]].add_suffix("_in_force"),
+        customers.drop(columns="tier"),
+        POLICY,
+        as_of="2025-12-31",
     )
     return audit.set_index(["attribute", "group"])
 

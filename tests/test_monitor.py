@@ -27,7 +27,11 @@ NAMES = [tier.name for tier in POLICY.tiers]
 
 def placed(tiers: list[str], scores: list[float]) -> pd.DataFrame:
     index = pd.Index([f"K{n:03d}" for n in range(len(tiers))], name="customer_id")
-    return pd.DataFrame({"tier": tiers, "score": scores}, index=index)
+    bounds = dict.fromkeys(
+        ("tier_proposed", "tier_lowest", "tier_highest", "tier_spared", "tier_in_force"), tiers
+    )
+    facts = {"reached": tiers, "state": "agrees", "came_by": "first", "signed_by": None, "score": scores}
+    return pd.DataFrame(bounds | facts | {"in_force_since": pd.Timestamp("2025-01-31")}, index=index)
 
 
 def matrix(counts) -> pd.DataFrame:
@@ -57,6 +61,7 @@ def engine():
 def test_moves_name_both_tiers_the_change_and_what_waits_for_a_person():
     before = placed(["key", "watch", "growth"], [80, 20, 50])
     now = placed(["regular", "watch", "key"], [60, 21, 82])
+    now = now.assign(state=["waits", "agrees", "agrees"], tier_in_force=["key", "watch", "key"])
     cards = (before.assign(loyalty=[90.0, 20.0, 50.0]), now.assign(loyalty=[55.0, 20.0, np.nan]))
     moves = check(tier_moves.compare_tiers(before, now, cards, POLICY), "moves")
     assert moves["waits_for_review"].to_list() == [True, False, False]
@@ -65,13 +70,17 @@ def test_moves_name_both_tiers_the_change_and_what_waits_for_a_person():
         "score 20.0 → 21.0; no criterion moved",
         "score 50.0 → 82.0; no criterion moved",
     ]
-    assert tier_moves.cross_moves(moves, POLICY).loc["key", "regular"] == 1
+    assert moves["tier_now"].to_list() == ["key", "watch", "key"]
+    assert moves["reached"].to_list() == ["regular", "watch", "key"]
+    assert (
+        tier_moves.cross_moves(moves["proposed_before"], moves["reached"], POLICY).loc["key", "regular"] == 1
+    )
 
 
 def test_the_tier_now_is_the_one_that_08_published_for_everyone():
     moves, tiers = (read(GOLDEN, name) for name in ("moves", "tiers"))
     assert len(moves) > 1000
-    assert moves["tier_now"].equals(tiers["tier"].reindex(moves.index).rename("tier_now"))
+    assert moves["tier_now"].equals(tiers["tier_in_force"].reindex(moves.index).rename("tier_now"))
 
 
 def test_only_who_was_known_on_both_days_is_compared():
@@ -269,7 +278,9 @@ def test_later_days_change_no_history_redrawn_for_an_earlier_one(engine):
 
 def follow(before: pd.DataFrame, later: pd.DataFrame, start: str = "2025-07-04") -> pd.DataFrame:
     """The table `past_tiers` of one day."""
-    return check(outcomes.follow_day(before["tier"], later, start=start, end="2025-12-31"), "past_tiers")
+    return check(
+        outcomes.follow_day(before["tier_in_force"], later, start=start, end="2025-12-31"), "past_tiers"
+    )
 
 
 @pytest.fixture
@@ -318,7 +329,7 @@ def test_the_order_of_a_planted_difference_is_kept_and_of_nobody_who_buys_unknow
 
 def test_the_same_customers_on_three_days_prove_no_more_than_on_one(followed):
     before, later = followed
-    alike = np.random.default_rng(5).normal(50, 10, 120) + 2 * (before["tier"] == "strategic")
+    alike = np.random.default_rng(5).normal(50, 10, 120) + 2 * (before["tier_in_force"] == "strategic")
     one = follow(before, later.reindex(before.index).fillna(0).assign(spend=alike))
     days = [one.assign(start=pd.Timestamp(day)) for day in ("2025-03-01", "2025-05-01", "2025-07-04")]
     alone, thrice = compare(one), compare(*days)
@@ -367,7 +378,9 @@ def test_10_follows_the_tiers_that_08_gave_on_past_days(followed):
 
 def test_a_tier_below_that_spends_more_is_reversed(followed):
     before, later = followed
-    turned = before.assign(tier=before["tier"].replace({"strategic": "watch", "watch": "strategic"}))
+    turned = before.assign(
+        tier_in_force=before["tier_in_force"].replace({"strategic": "watch", "watch": "strategic"})
+    )
     assert set(compare(follow(turned, later))["verdict"]) == {"reversed"}
 
 
@@ -394,7 +407,7 @@ def test_a_difference_of_one_pair_is_nothing_where_many_pairs_are_compared():
     before = placed(list(tiers), [0.0] * 200)
     spend = np.tile(np.arange(40) % 7 + 1.0, 5) + np.where(tiers == NAMES[0], 0.95, 0)
     later = pd.DataFrame({"spend": spend, "purchases": 1}, before.index)
-    alone = before["tier"].isin(NAMES[:2])
+    alone = before["tier_in_force"].isin(NAMES[:2])
     assert compare(follow(before[alone], later)).set_index("outcome").loc["spend", "verdict"] == "kept"
     among_all = compare(follow(before, later)).set_index(["tier", "outcome"]).loc[(NAMES[0], "spend")]
     assert among_all["low"] > 0
@@ -672,8 +685,16 @@ DAY = pd.Timestamp("2025-07-04")
 @pytest.mark.parametrize(
     ("movement", "said", "not_said"),
     [
-        ({"moved": "more"}, "changed tier: more than the 30.0% that chance", ["fewer", "about as many"]),
-        ({"moved": "fewer"}, "changed tier: fewer than the 30.0% that would", ["more", "about as many"]),
+        (
+            {"moved": "more"},
+            "the tier proposed then: more than the 30.0% that chance",
+            ["fewer", "about as many"],
+        ),
+        (
+            {"moved": "fewer"},
+            "the tier proposed then: fewer than the 30.0% that would",
+            ["more", "about as many"],
+        ),
         ({"moved": "as_by_chance"}, "about as many as chance alone would move (30.0%).", ["more", "fewer"]),
         ({"moved": "as_by_chance", "pace": "more"}, "More of them than by chance now buy", ["fewer"]),
         ({"moved": "as_by_chance", "pace": "fewer"}, "more evenly than by chance.", ["More of them"]),
@@ -681,7 +702,9 @@ DAY = pd.Timestamp("2025-07-04")
 )
 def test_movement_is_told_beside_chance_and_nothing_else(movement, said, not_said):
     words = monitoring.describe_movement(replace(MOVED, **movement), 1010, DAY)
-    assert words.startswith("Since 2025-07-04, 34.0% of 1,010 customers who had bought by then changed tier")
+    assert words.startswith(
+        "Since 2025-07-04, 34.0% of 1,010 customers who had bought by then have clearly left"
+    )
     assert said in words
     assert not [each for each in not_said if each in words.replace(said, "")]
 
@@ -689,7 +712,9 @@ def test_movement_is_told_beside_chance_and_nothing_else(movement, said, not_sai
 def test_of_too_few_no_share_is_told_and_a_sample_is_called_one():
     few = monitoring.describe_movement(replace(MOVED, moved="cannot_tell"), 3, DAY)
     assert few == "Too few customers had bought by 2025-07-04 to tell movement from chance."
-    assert "34.0% of 1,010 buyers drawn from 5,000 changed" in monitoring.describe_movement(MOVED, 5000, DAY)
+    assert "34.0% of 1,010 buyers drawn from 5,000 have clearly left" in monitoring.describe_movement(
+        MOVED, 5000, DAY
+    )
 
 
 def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
@@ -698,20 +723,20 @@ def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
     words = monitoring.describe_monitoring(moves, "A third moved.", pairs, effects(ALONE)).markdown
     assert words == (
         "A third moved. Did the past tiers keep their order? Later spend: **kept**; buying again: "
-        "**cannot tell**. 10 moves down wait for a named person. No earlier action had a control group, so "
-        "nothing is said of what they did."
+        "**cannot tell**. Moves down that wait for a named person: 10. No earlier action had a control "
+        "group, so nothing is said of what they did."
     )
     nobody = monitoring.describe_monitoring(moves, "A third moved.", pairs.iloc[:0], effects()).markdown
     assert nobody == (
         "A third moved. Whether tiers keep their order cannot be told yet. "
-        "10 moves down wait for a named person."
+        "Moves down that wait for a named person: 10."
     )
 
 
 @pytest.mark.parametrize(
     ("earlier", "same_policy", "said"),
     [
-        ("shop-2025-06-30-1a2b3c4d", True, "the tiers that the run shop-2025-06-30-1a2b3c4d published"),
+        ("shop-2025-06-30-1a2b3c4d", True, "the tiers in force by the run shop-2025-06-30-1a2b3c4d"),
         ("shop-2025-06-30-1a2b3c4d", False, "by another policy; so 2025-07-04 and today are measured by one"),
         ("", False, "There is no earlier run to compare with; so 2025-07-04 and today"),
     ],
@@ -719,7 +744,7 @@ def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
 def test_what_is_compared_and_why_is_said(earlier, same_policy, said):
     words = monitoring.describe_comparison(earlier, DAY, same_policy=same_policy)
     assert said in words
-    assert ("published" in words, "another policy" in words, "no earlier run" in words) == (
+    assert ("tiers in force by" in words, "another policy" in words, "no earlier run" in words) == (
         same_policy,
         bool(earlier) and not same_policy,
         not earlier,
@@ -735,7 +760,7 @@ def test_the_history_of_tiers_grows_by_a_day_and_names_earlier_runs():
         ["shop-b", 3],
         ["", 3],
     ]
-    assert third.set_index("customer_id").loc["K000", "tier"].to_list() == ["key", "watch", "key"]
+    assert third.set_index("customer_id").loc["K000", "tier_in_force"].to_list() == ["key", "watch", "key"]
 
 
 def test_the_history_of_who_has_no_tier_any_more_is_not_carried_on():

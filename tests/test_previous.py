@@ -154,9 +154,9 @@ def test_tiers_of_three_runs_make_a_history_and_the_last_two_are_compared(tmp_pa
     assert run(RunSettings(**settings)) == third
     assert checks.verify(third) == []
     moves, before = tables.read(third, "moves"), tables.read(second, "tiers")
-    assert moves["tier_before"].equals(before["tier"].reindex(moves.index).rename("tier_before"))
+    assert moves["tier_before"].equals(before["tier_in_force"].reindex(moves.index).rename("tier_before"))
     assert moves["tier_now"].equals(
-        tables.read(third, "tiers")["tier"].reindex(moves.index).rename("tier_now")
+        tables.read(third, "tiers")["tier_in_force"].reindex(moves.index).rename("tier_now")
     )
     history = tables.read(third, "tier_history")
     assert history.groupby("day")["run"].unique().str[0].to_list() == [first.name, second.name, ""]
@@ -166,7 +166,7 @@ def test_tiers_of_three_runs_make_a_history_and_the_last_two_are_compared(tmp_pa
     ]
     said = {path: read_page(path / "10_monitoring.ipynb") for path in (first, third)}
     assert "no earlier run to compare with" in said[first]
-    assert f"Compared are the tiers that the run {second.name} published" in said[third]
+    assert f"Compared are the tiers in force by the run {second.name}" in said[third]
     effects = tables.read(third, "effects")
     assert (effects["days"] == 1).all()
     by_hand = {"previous": str(second), "output_dir": str(tmp_path / "scratch")}

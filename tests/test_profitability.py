@@ -163,7 +163,7 @@ def test_rows_reconcile_to_the_cent_with_the_customers_table(golden):
 
 
 def test_sums_per_group_add_up_to_the_sum_of_all(golden):
-    tiers = tables.read(GOLDEN, "tiers")["tier"]
+    tiers = tables.read(GOLDEN, "tiers")["tier_in_force"]
     whole, parts = sum_waterfall(golden), sum_waterfall(golden, tiers)
     for column in ("customers", "gross_sales", *STEPS, "spend_total", "contribution"):
         assert round(parts[column].sum(), 4) == whole[column].iloc[0], column

@@ -149,7 +149,12 @@ def fill(folder: Path) -> Path:
     churn = pd.DataFrame({"alert": alerts, "value_at_risk": 100.0, "reason": "overdue"}, index=value.index)
     churn = churn.assign(silent_beyond_horizon=False, **chances)
     tables.write(churn, folder, "churn")
-    tiers = pd.DataFrame({"tier": ["key"] * 20 + ["regular"] * 80, "reason": "last_tier"}, index=value.index)
+    placed = dict.fromkeys(
+        ("tier_proposed", "tier_lowest", "tier_highest", "tier_spared", "tier_in_force"),
+        ["key"] * 20 + ["regular"] * 80,
+    )
+    placed |= {"reason": "last_tier", "came_by": "first", "state": "agrees", "terms_withheld": False}
+    tiers = pd.DataFrame(placed | {"in_force_since": pd.Timestamp("2025-12-31")}, index=value.index)
     tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
     verdict = pd.DataFrame(
         {
@@ -362,7 +367,7 @@ def test_fewer_than_five_customers_have_no_numbers(folder):
 
 def test_small_tiers_are_hidden_and_cannot_be_computed(folder):
     tiers = tables.read(folder, "tiers")
-    tiers["tier"] = ["strategic"] * 2 + ["key"] * 18 + ["regular"] * 80
+    tiers["tier_in_force"] = ["strategic"] * 2 + ["key"] * 18 + ["regular"] * 80
     tables.write(tiers.assign(score=[40.0] * 2 + [90.0] * 18 + [99.0] * 80), folder, "tiers")
     order = ["strategic", "key", "growth", "regular"]  # the policy's, whatever the scores
     shown = kpis.tiers(folder, make_run(policy=make_run()["policy"] | {"tiers": order})).rows

@@ -15,7 +15,7 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import find_problems, resolve
 
 SAMPLE = resolve("data/sample")
-NOT_SIMULATED = ("opportunities", "measures", "acquisition", "referrals", "defaults")
+NOT_SIMULATED = ("approvals", "opportunities", "measures", "acquisition", "referrals", "defaults")
 SIMULATED = [name for name in INPUTS if name not in NOT_SIMULATED]
 
 

@@ -347,9 +347,50 @@ def placed(share: float) -> str:
     ).markdown
 
 
+HELD = {"tier_in_force": "key", "tier_proposed": "watch", "signed_by": "Li", "state_until": DAY}
+
+
+def state(name: str) -> str:
+    return classification._write_state(HELD | {"state": name}, POLICY)
+
+
+def waiting(change: float) -> str:
+    row = {"score": 40.0, "tier_in_force": "key", "asks": ["score ≥ 50"]}
+    changes = {f"criterion_{n}": np.nan for n in (1, 2, 3)} | {f"change_{n}": np.nan for n in (1, 2, 3)}
+    changes |= {"criterion_1": "loyalty", "change_1": change} if change else {}
+    return classification._write_waiting(row | changes)
+
+
+def queue(waits: int, *, first: bool = False) -> str:
+    return classification.caption_waiting(pd.DataFrame(index=range(waits)), POLICY, first=first)
+
+
 CHANGE = pd.DataFrame([{"indicator": "spend", "column": "spend_365d", "now": 1.0, "needed": 2.0}])
 POINTS = {"loyalty": 0.5, "potential": 0.5}
 
+for name, words in (
+    ("margin", "is within {margin:number} points of it"),
+    ("only_terms", "that takes terms away, not attention"),
+    ("waits", "waits for a named person until"),
+    ("lapsed", "nobody decided on {tier_proposed}"),
+    ("kept", "was kept by {signed_by}"),
+    ("set", "was set by {signed_by}"),
+):
+    said_only_where(words, lambda name=name: state(name), lambda: state("agrees"))
+said_only_where("; since the last run {named}", lambda: waiting(-9.0), lambda: waiting(0))
+said_only_where("there is no earlier run, so every tier", lambda: queue(0, first=True), lambda: queue(0))
+said_only_where("No move down waits for a named person", lambda: queue(0), lambda: queue(1))
+said_only_where("Moves down that wait for a named person", lambda: queue(1), lambda: queue(0))
+said_only_where(
+    "No tier was set or kept against the score",
+    lambda: classification.caption_set(pd.DataFrame()),
+    lambda: classification.caption_set(pd.DataFrame(index=range(1))),
+)
+said_only_where(
+    "Tiers set or kept by a named person",
+    lambda: classification.caption_set(pd.DataFrame(index=range(1))),
+    lambda: classification.caption_set(pd.DataFrame()),
+)
 for absence, words in (
     ("no_table", "not available: no `{table}`"),
     ("no_column", "not available: no `{column}` in `{table}`"),

@@ -40,7 +40,7 @@ def test_everyone_gets_an_action_and_the_tables_keep_their_contracts(chosen, sit
 
 
 def test_an_unknown_subject_type_counts_as_a_person():
-    tiers = pd.DataFrame({"tier": "key"}, index=pd.Index(["a", "b"], name="customer_id"))
+    tiers = pd.DataFrame({"tier_in_force": "key"}, index=pd.Index(["a", "b"], name="customer_id"))
     known = pd.DataFrame({"subject_type": ["company", None]}, index=tiers.index)
     assert strategy.describe_situation(tiers, customer_features=known)["subject_type"].to_list() == [
         "company",
@@ -263,7 +263,7 @@ def test_a_repeated_action_costs_as_often_as_it_is_planned(chosen, situation):
 
 def test_an_action_that_is_not_worth_its_repeats_is_not_taken():
     """Four times 0.3 is 1.2: of a customer worth 20, 3 % is 0.6; once, 0.3, would have paid."""
-    tiers = pd.DataFrame({"tier": "growth"}, index=pd.Index(["a"], name="customer_id"))
+    tiers = pd.DataFrame({"tier_in_force": "growth"}, index=pd.Index(["a"], name="customer_id"))
     value = pd.DataFrame({"value": [20.0], "spend_expected": [20.0]}, index=tiers.index)
     found = choose(strategy.describe_situation(tiers, value=value)).set_index("action")
     assert found.loc["nurture plan", ["state", "cost"]].to_list() == ["not_worth_its_cost", 1.2]
@@ -440,7 +440,7 @@ def measure(spend_expected, first_day="2025-01-02", *, buying=True):
 def worth(customers, spend):
     ids = pd.Index([f"k{n}" for n in range(customers)], name="customer_id")
     value = pd.DataFrame({"value": spend * 0.3, "spend_expected": spend}, index=ids)
-    return strategy.describe_situation(pd.DataFrame({"tier": "key"}, index=ids), value=value)
+    return strategy.describe_situation(pd.DataFrame({"tier_in_force": "key"}, index=ids), value=value)
 
 
 def test_what_two_arms_can_show_is_what_a_test_finds_four_times_out_of_five():

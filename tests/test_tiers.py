@@ -6,9 +6,10 @@ import duckdb
 import numpy as np
 import pandas as pd
 import pytest
+from fixtures.decided import decide
 
 from crcm_lib.config.policy import read_policy
-from crcm_lib.decisions import next_tier, scorecard, tiers
+from crcm_lib.decisions import approvals, next_tier, scorecard, tiers
 from crcm_lib.decisions.tier_backtest import compare_rules, follow_growth
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
@@ -71,16 +72,22 @@ def card(raw, model):
     return scorecard.score(raw, POLICY, model)
 
 
+def place(card, model) -> pd.DataFrame:
+    """The table `tiers` of a first run."""
+    proposed = tiers.assign_tiers(card, POLICY, model)
+    return approvals.put_in_force(proposed, None, decide(), POLICY, as_of="2025-12-31")
+
+
 @pytest.fixture(scope="module")
 def placed(card, model):
-    return tiers.assign_tiers(card, POLICY, model)
+    return place(card, model)
 
 
 def test_every_customer_has_one_tier_and_a_reason(placed, customers):
     check(placed, "tiers")
     assert placed.index.equals(customers.index)
     assert placed["reason"].notna().all()
-    assert set(placed["tier"]) == {tier.name for tier in POLICY.tiers}
+    assert set(placed["tier_in_force"]) == {tier.name for tier in POLICY.tiers}
 
 
 def test_customers_equal_in_all_indicators_get_the_same_tier_and_reason(customers, raw, model):
@@ -96,7 +103,7 @@ def test_the_order_of_the_rows_changes_nothing(customers, value, placed):
     raw = scorecard.gather_indicators(POLICY, customer_features=shuffled, value=value)
     model = scorecard.fit_scorecard(raw[shuffled["purchases"] > 0], POLICY, learned_on="2025-12-31")
     again = tiers.assign_tiers(scorecard.score(raw, POLICY, model), POLICY, model)
-    pd.testing.assert_frame_equal(again.loc[placed.index], placed)
+    pd.testing.assert_frame_equal(again.loc[placed.index], placed[again.columns])
 
 
 def test_equal_numbers_get_equal_points_and_larger_ones_never_fewer(raw, card):
@@ -153,7 +160,8 @@ def test_the_kept_model_measures_one_customer_alone_as_with_all_others(raw, card
     kept = scorecard.ScorecardModel.from_json(model.to_json())
     alone = scorecard.score(raw.loc[["K123"]], POLICY, kept)
     pd.testing.assert_frame_equal(alone, card.loc[["K123"]])
-    pd.testing.assert_frame_equal(tiers.assign_tiers(alone, POLICY, kept), placed.loc[["K123"]])
+    proposed = tiers.assign_tiers(alone, POLICY, kept)
+    pd.testing.assert_frame_equal(proposed, placed.loc[["K123"], list(proposed)])
 
 
 def test_the_reason_recomputes_the_score_and_the_tier(placed, card, raw, model):
@@ -168,13 +176,13 @@ def test_the_reason_recomputes_the_score_and_the_tier(placed, card, raw, model):
         assert added == pytest.approx(float(score), abs=0.3)
         assert float(score) == pytest.approx(row["score"], abs=0.006)
     border = model.cutoffs[0]["strategic"]["score"].at_least
-    assert placed["tier"].eq("strategic").equals(placed["score"].ge(border))
+    assert placed["tier_proposed"].eq("strategic").equals(placed["score"].ge(border))
 
 
 def test_at_most_the_asked_share_of_the_buyers_is_in_the_top_tier(placed, customers):
     buyers = placed[customers["purchases"] > 0]
-    assert 0 < (buyers["tier"] == "strategic").mean() <= 0.05
-    assert buyers["tier"].isin(["strategic", "key"]).mean() <= 0.20
+    assert 0 < (buyers["tier_proposed"] == "strategic").mean() <= 0.05
+    assert buyers["tier_proposed"].isin(["strategic", "key"]).mean() <= 0.20
 
 
 def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, placed, model):
@@ -183,7 +191,7 @@ def test_the_missing_points_lift_a_customer_exactly_into_the_next_tier(card, pla
     for beyond, reached in ((1e-6, True), (-0.01, False)):
         scores = card.loc[near.index, "score"] + near["to_next_tier"] + beyond
         lifted = tiers.assign_tiers(card.loc[near.index].assign(score=scores), POLICY, model)
-        assert (lifted["tier"] == ("key" if reached else near["tier"])).all()
+        assert (lifted["tier_proposed"] == ("key" if reached else near["tier_proposed"])).all()
 
 
 def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, placed, model):
@@ -223,14 +231,14 @@ def test_unknown_is_not_zero(card, customers, value):
 
 def test_a_condition_on_what_is_unknown_is_not_met(card, model):
     blank = card.assign(potential=np.nan)
-    assert "growth" not in set(tiers.assign_tiers(blank, POLICY, model)["tier"])
+    assert "growth" not in set(tiers.assign_tiers(blank, POLICY, model)["tier_proposed"])
 
 
 def test_a_customer_of_whom_nothing_is_known_is_in_the_last_tier(raw, model):
     nobody = pd.DataFrame(np.nan, index=pd.Index(["X"], name="customer_id"), columns=raw.columns)
     card = scorecard.score(nobody, POLICY, model)
-    placed = tiers.assign_tiers(card, POLICY, model)
-    assert placed.iloc[0][["tier", "score", "reason"]].to_list() == ["watch", 0, "nothing_known"]
+    placed = place(card, model)
+    assert placed.iloc[0][["tier_in_force", "score", "reason"]].to_list() == ["watch", 0, "nothing_known"]
     assert "nothing known" in text.write_reasons(placed, card, nobody, POLICY, model)["because"].iloc[0]
 
 
@@ -260,8 +268,8 @@ def test_where_all_are_alike_nobody_is_in_the_top_share():
     raw = scorecard.gather_indicators(POLICY, customer_features=alike)
     model = scorecard.fit_scorecard(raw, POLICY, learned_on="2025-12-31")
     card = scorecard.score(raw, POLICY, model)
-    placed = tiers.assign_tiers(card, POLICY, model)
-    assert set(placed["tier"]) == {"watch"}
+    placed = place(card, model)
+    assert set(placed["tier_proposed"]) == {"watch"}
     assert set(placed["reason"]) == {"last_tier"}
     because = text.write_reasons(placed.head(1), card, raw, POLICY, model)["because"].iloc[0]
     assert "score out of reach" in because
@@ -280,7 +288,7 @@ def test_the_summary_adds_up_and_names_tiers_that_nobody_reached(placed, custome
 
 
 def test_a_customers_parts_add_up_to_the_score(card, model):
-    for customer in tiers.choose_examples(tiers.assign_tiers(card, POLICY, model), POLICY):
+    for customer in tiers.choose_examples(place(card, model), POLICY):
         parts = tiers.explain_customer(card, customer, POLICY, model)
         assert parts["adds"].sum() == pytest.approx(card.loc[customer, "score"], abs=1e-5)
 
@@ -367,7 +375,7 @@ def test_what_would_bring_a_customer_to_the_next_tier_does_bring_them_there(plac
             tried += 1
     assert tried > 20
     assert next_tier.find_changes(
-        placed.index[placed["tier"] == "strategic"][0], raw, placed, POLICY, model
+        placed.index[placed["tier_proposed"] == "strategic"][0], raw, placed, POLICY, model
     ).empty
 
 
@@ -375,15 +383,15 @@ def test_the_way_to_the_next_tier_is_said_in_what_a_customer_does(placed, card, 
     words = text.write_reasons(placed.head(60), card, raw, POLICY, model)["next_needs"]
     assert words.str.contains("purchase days in a year").any()
     assert not words.str.contains("predicted value|time with us|expected growth").any()
-    best = words[placed.head(60)["tier"] == "strategic"]
+    best = words[placed.head(60)["tier_proposed"] == "strategic"]
     assert (best == "").all()
 
 
 def test_nobody_reaches_a_tier_that_is_withheld(card, model, placed):
     without = tiers.name_tiers(card, POLICY, model.withhold(["growth"]))
     assert "growth" not in set(without)
-    others = placed["tier"] != "growth"
-    assert without[others].equals(placed.loc[others, "tier"].rename(None))
+    others = placed["tier_proposed"] != "growth"
+    assert without[others].equals(placed.loc[others, "tier_proposed"].rename(None))
     assert set(without[~others]) <= {"regular", "watch"}
 
 
@@ -411,7 +419,7 @@ def test_a_sum_of_what_is_known_of_nobody_is_no_zero(placed, customers):
     unknown = pd.Series(dtype="float64")
     shown = tiers.summarise_tiers(placed, POLICY, spend=customers["spend_365d"], value=unknown)
     assert shown[["value", "value_share"]].isna().all(axis=None)
-    few = placed[placed["tier"] != "growth"]
+    few = placed[placed["tier_in_force"] != "growth"]
     known = tiers.summarise_tiers(few, POLICY, value=pd.Series(2.0, few.index[:9])).set_index("tier")
     assert known["value"].sum() == 18
     assert known.loc["growth", ["customers", "value"]].to_list() == [0, 0]

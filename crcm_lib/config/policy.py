@@ -75,11 +75,16 @@ class Indicator(Strict):
 
 
 class Criterion(Strict):
-    """One of the criteria, with its share of the score."""
+    """One of the criteria, with its share of the score.
+
+    With fewer points than `terms_from` a customer gets no price, discount, fee or credit terms; who would
+    fall for this criterion alone keeps the tier in force.
+    """
 
     name: Name
     zh: str
     weight: Weight
+    terms_from: Points | None = None
     indicators: tuple[Indicator, ...]
 
 
@@ -98,6 +103,31 @@ class Tier(Strict):
     zh: str
     when: dict[str, Condition] = Field(default_factory=dict)
     because: Name
+
+
+class ReleasedMove(Strict):
+    """Moves down from one tier to another that a named person releases for all customers, until a day."""
+
+    before: Name
+    after: Name
+    by: Name
+    day: date
+    until: date
+    because: Name
+
+
+class Approvals(Strict):
+    """When a tier in force gives way to the one proposed.
+
+    `margin` is how many points beyond a border a customer must be; a move down waits `undecided_days` for a
+    named person, then it lapses for as long; what a person has set or kept holds for `decision_days`, where
+    the decision names no day.
+    """
+
+    margin: Points
+    undecided_days: Days
+    decision_days: Days
+    rules: tuple[ReleasedMove, ...] = ()
 
 
 class Terms(Strict):
@@ -248,6 +278,7 @@ class Policy(Strict):
     churn: Churn
     criteria: tuple[Criterion, ...]
     tiers: tuple[Tier, ...]
+    approvals: Approvals
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
     budget: Budget = Budget()

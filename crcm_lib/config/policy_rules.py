@@ -297,6 +297,18 @@ def _check_contacts(settings: SettingsFile) -> None:
                 )
 
 
+def _check_approvals(settings: SettingsFile) -> None:
+    tiers = [str(row.get("name")) for _at, row in settings.rows("tiers")]
+    for at, row in settings.rows("approvals", "rules"):
+        known = [str(row.get(end)) for end in ("before", "after")]
+        for end, name in zip(("before", "after"), known, strict=True):
+            if name not in tiers:
+                settings.note((*at, end), unknown_name(_("tier"), name, tiers))
+        if set(known) <= set(tiers) and tiers.index(known[0]) >= tiers.index(known[1]):
+            problem = _("{after!r} is no worse than {before!r}: a move up needs no approval")
+            settings.note((*at, "after"), problem, before=known[0], after=known[1])
+
+
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -336,6 +348,7 @@ CHECKS = (
     _check_tiers,
     _check_segments,
     _check_windows,
+    _check_approvals,
     _check_playbook,
     _check_budget,
     _check_contacts,

@@ -43,7 +43,7 @@ def audit_tiers(
     `small_groups`, with the smallest of the other groups while they are still too few: so none follows from
     the rest. A group that leaves no others is left out.
     """
-    better = tiers["tier"].isin([tier.name for tier in policy.tiers[:2]])
+    better = tiers["tier_in_force"].isin([tier.name for tier in policy.tiers[:2]])
     rows = []
     for attribute in policy.fairness.audit:
         values = group_attribute(customers, attribute, as_of=as_of)

@@ -6,7 +6,7 @@ learned today, and the past day's numbers become standings among today's.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -14,7 +14,8 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions import scorecard
-from crcm_lib.decisions.tiers import name_tiers
+from crcm_lib.decisions.approvals import hold_tiers
+from crcm_lib.decisions.tiers import bound_tiers
 from crcm_lib.features import decision_inputs
 from crcm_lib.features.redrawn_histories import split_copies
 from crcm_lib.models.churn import measure_decline, measure_rhythm
@@ -23,7 +24,7 @@ from crcm_lib.schema.engine import Engine
 
 TABLES = ("customer_features", "rfm", "value", "churn", "satisfaction", "scorecard", "tiers")
 MODELS = ("value", "tiers")
-# Tiers then and now of one copy of the customers, of those known on both days.
+# Of one copy of the customers, those known on both days: the tier proposed then, and the one reached since.
 Pair = tuple[pd.Series, pd.Series]
 ONLY_GROW = {  # columns that only grow with time: to have more of them than before is no movement
     ("customer_features", column)
@@ -36,7 +37,11 @@ ONLY_GROW = {  # columns that only grow with time: to have more of them than bef
 
 @dataclass(frozen=True)
 class Standing:
-    """Customers of a day: raw indicators, the scorecard made of them, and their `tier` and `score`."""
+    """Customers of a day: raw indicators, the scorecard made of them, and the tiers that it gives.
+
+    `tiers` has the columns of `tiers.bound_tiers`, `tier_in_force` (of a day without published tiers the one
+    proposed) and `score`.
+    """
 
     raw: pd.DataFrame
     card: pd.DataFrame
@@ -68,8 +73,8 @@ class Learned:
 
     def stand(self, raw: pd.DataFrame, card: pd.DataFrame) -> Standing:
         """The same of a scorecard at hand."""
-        tier = name_tiers(card, self.policy, self.scorecard)
-        return Standing(raw, card, pd.DataFrame({"tier": tier, "score": card["score"]}))
+        bounds = bound_tiers(card, self.policy, self.scorecard)
+        return Standing(raw, card, bounds.assign(tier_in_force=bounds["tier_proposed"], score=card["score"]))
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,9 @@ class PublishedDay:
         value, tiers = models
         learned = Learned(policy, ValueModel.from_json(value), scorecard.ScorecardModel.from_json(tiers))
         known = {**tables, **decision_inputs.derive(engine, as_of=as_of)}
-        raw = scorecard.gather_indicators(policy, **known)
-        return cls(Standing(raw, tables["scorecard"], tables["tiers"]), learned)
+        standing = learned.stand(scorecard.gather_indicators(policy, **known), tables["scorecard"])
+        published = tables["tiers"][["tier_proposed", "tier_in_force", "state", "score"]]
+        return cls(replace(standing, tiers=standing.tiers.assign(**published)), learned)
 
     def beside(self, now: "PublishedDay") -> Standing:
         """How its customers stood: as was published."""
@@ -105,14 +111,14 @@ class PublishedDay:
         Each day's copies are measured with what its run had learned, as standings among that day's customers,
         so that each tier has the size that was published.
         """
-        placed = [
+        then, today = (
             [
-                restate(_fill(copy, day.standing.raw), day.standing, day.learned).tiers["tier"]
+                restate(_fill(copy, day.standing.raw), day.standing, day.learned).tiers
                 for copy in day.split(drawn)
             ]
             for day, drawn in zip((self, now), copies, strict=True)
-        ]
-        return _pair(*placed)
+        )
+        return _pair(then, today, now.learned.policy)
 
     def split(self, drawn: pd.DataFrame) -> list[pd.DataFrame]:
         """The raw indicators of redrawn histories, a frame for each copy of the customers."""
@@ -136,7 +142,7 @@ class MeasuredDay:
         return restate(self.raw, now.standing, now.learned)
 
     def place_copies(self, copies: Sequence[pd.DataFrame], now: PublishedDay) -> list[Pair]:
-        """The tiers of redrawn histories on both days.
+        """The tiers of redrawn histories: proposed on the day, and clearly reached today.
 
         `copies` are from `summarise_redrawn`, of the day and of today.
         """
@@ -145,7 +151,8 @@ class MeasuredDay:
         before = [
             restate(_fill(copy, self.raw), each, now.learned) for copy, each in zip(then, after, strict=True)
         ]
-        return _pair(*([each.tiers["tier"] for each in day] for day in (before, after)))
+        tiers_before, tiers_after = ([each.tiers for each in day] for day in (before, after))
+        return _pair(tiers_before, tiers_after, now.learned.policy)
 
 
 def _fill(copy: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
@@ -153,9 +160,18 @@ def _fill(copy: pd.DataFrame, known: pd.DataFrame) -> pd.DataFrame:
     return copy.join(known[known.columns.difference(copy.columns, sort=False)])
 
 
-def _pair(before: Sequence[pd.Series], after: Sequence[pd.Series]) -> list[Pair]:
-    both = [one.index.intersection(other.index) for one, other in zip(before, after, strict=True)]
-    return [(one.loc[known], other.loc[known]) for one, other, known in zip(before, after, both, strict=True)]
+def reach(then: pd.DataFrame, now: pd.DataFrame, policy: Policy) -> pd.Series:
+    """The tier that each customer known on both days has clearly reached, from the one proposed then.
+
+    Both are `Standing.tiers`.
+    """
+    both = then.index.intersection(now.index)
+    return hold_tiers(then.loc[both, "tier_proposed"], now.loc[both], policy)
+
+
+def _pair(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame], policy: Policy) -> list[Pair]:
+    reached = [reach(one, other, policy) for one, other in zip(before, after, strict=True)]
+    return [(one.loc[each.index, "tier_proposed"], each) for one, each in zip(before, reached, strict=True)]
 
 
 def restate(raw: pd.DataFrame, now: Standing, learned: Learned) -> Standing:

@@ -30,10 +30,11 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
 
     Returns
     -------
-    By `customer_id`: `tier`, `stage`, `alert`, `subject_type`; `value` and `value_at_risk` in one kind of
-    money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total` so far.
+    By `customer_id`: `tier`, the one in force, `stage`, `alert`, `subject_type`; `value` and `value_at_risk`
+    in one kind of money, as 04 and 05 have them (margin where that is known); `spend_expected`;
+    `spend_total` so far.
     """
-    situation = tiers[["tier"]].copy()
+    situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     for table, columns in SITUATION.items():
         frame = frames.get(table)
         for column in columns:

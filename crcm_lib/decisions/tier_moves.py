@@ -11,6 +11,7 @@ from crcm_lib.stats import LEVEL, exceed_alone, exceed_copies, holm
 
 Day = str | pd.Timestamp
 
+HISTORY = ["tier_proposed", "tier_in_force", "in_force_since", "came_by", "signed_by", "score"]
 MIN_CHANGE = 0.05  # points of a criterion that count as a change
 MAX_CHANGES = 3  # criteria that are named as changed
 MIN_CUSTOMERS = 30  # of whom movement is judged
@@ -70,11 +71,11 @@ def extend_history(
     run
         Its name, which it could not know itself.
     """
-    ours = tiers[["tier", "score"]].assign(day=pd.Timestamp(day), run="").reset_index()
+    ours = tiers[HISTORY].assign(day=pd.Timestamp(day), run="").reset_index()
     if earlier is not None:
         earlier = earlier[earlier["customer_id"].isin(tiers.index)]
         ours = pd.concat([earlier.assign(run=earlier["run"].replace("", run)), ours], ignore_index=True)
-    return ours[["customer_id", "day", "run", "tier", "score"]]
+    return ours[["customer_id", "day", "run", *HISTORY]]
 
 
 def compare_tiers(
@@ -85,21 +86,36 @@ def compare_tiers(
     Parameters
     ----------
     before, now
-        The table `tiers` on either day.
+        `standings.Standing.tiers` of either day; `now` of the published ones, with `reached`, from
+        `standings.reach`.
     cards
         The scorecards of either day: `criterion_1` to `criterion_3` name the criteria whose points changed
         most, `change_1` to `change_3` say by how much, from 0.05 points on.
     policy
-        Orders the tiers; a move down waits for a named person.
+        Names the criteria.
     """
     both = before.index.intersection(now.index)
-    order = {tier.name: number for number, tier in enumerate(policy.tiers)}
-    moves = pd.DataFrame({"tier_before": before["tier"].reindex(both), "tier_now": now["tier"].reindex(both)})
-    moves["waits_for_review"] = moves["tier_now"].map(order) > moves["tier_before"].map(order)
-    moves["score_before"], moves["score_now"] = (frame["score"].reindex(both) for frame in (before, now))
-    names = [name.name for name in policy.criteria if name.name in cards[0] and name.name in cards[1]]
-    changes = cards[1].reindex(both)[names] - cards[0].reindex(both)[names]
-    return moves.join(_largest_changes(changes))
+    before, now = before.loc[both], now.loc[both]
+    moves = pd.DataFrame(
+        {
+            "tier_before": before["tier_in_force"],
+            "tier_now": now["tier_in_force"],
+            "proposed_before": before["tier_proposed"],
+            "reached": now["reached"],
+            "waits_for_review": now["state"] == "waits",
+        }
+    )
+    moves["score_before"], moves["score_now"] = (frame["score"] for frame in (before, now))
+    return moves.join(name_changes(cards[0], cards[1].reindex(both), policy))
+
+
+def name_changes(before: pd.DataFrame, now: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """The criteria whose points changed most between two scorecards: `criterion_1`, `change_1` and so on.
+
+    By the index of `now`; of who is not in `before` none.
+    """
+    names = [each.name for each in policy.criteria if each.name in before and each.name in now]
+    return _largest_changes(now[names] - before[names].reindex(now.index))
 
 
 def _largest_changes(changes: pd.DataFrame) -> pd.DataFrame:
@@ -118,10 +134,10 @@ def _largest_changes(changes: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def cross_moves(moves: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+def cross_moves(before: pd.Series, now: pd.Series, policy: Policy) -> pd.DataFrame:
     """Tier before (rows) by tier now (columns): how many customers."""
     order = [tier.name for tier in policy.tiers]
-    crossed = pd.crosstab(moves["tier_before"], moves["tier_now"])
+    crossed = pd.crosstab(before.rename("tier_before"), now)
     return crossed.reindex(index=order, columns=order, fill_value=0)
 
 

@@ -31,28 +31,30 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
 
     Returns
     -------
-    The table `tiers`: `tier`, `score`, `reason` (`conditions_met`, `last_tier`: no better tier's conditions
-    hold, or `nothing_known`); `next_tier`, the better tier that is nearest, and `to_next_tier`, the points of
-    the score that are missing to it (of a criterion: times its weight); `firmness`, the share of the weight
-    variations that give the same tier. A condition on what is unknown is not met.
+    What the table `tiers` has of today's points alone: `tier_proposed` and its bounds, `score`, `reason`
+    (`conditions_met`, `last_tier`: no better tier's conditions hold, or `nothing_known`); `next_tier`, the
+    better tier that is nearest, and `to_next_tier`, the points of the score that are missing to it (of a
+    criterion: times its weight); `firmness`, the share of the weight variations that give the same tier;
+    `terms_withheld`. A condition on what is unknown is not met. `approvals.put_in_force` adds the tier in
+    force.
     """
     places = _place(card, card["score"], policy, model.cutoffs[0])
     same = [
         _place(card, _reweigh(card, weights), policy, cutoffs) == places
         for weights, cutoffs in zip(model.weights[1:], model.cutoffs[1:], strict=True)
     ]
-    names = np.array([tier.name for tier in policy.tiers], dtype=object)
     known = card[list(model.weights[0])].notna().any(axis=1)
-    reason = np.where(places < len(names) - 1, CONDITIONS_MET, LAST_TIER)
+    reason = np.where(places < len(policy.tiers) - 1, CONDITIONS_MET, LAST_TIER)
     next_tier, to_next_tier = _find_next(card, places, policy, model)
     return pd.DataFrame(
         {
-            "tier": pd.Series(names[places], index=card.index, dtype="str"),
+            **bound_tiers(card, policy, model),
             "score": card["score"],
             "reason": pd.Series(np.where(known, reason, NOTHING_KNOWN), index=card.index, dtype="str"),
             "next_tier": next_tier,
             "to_next_tier": to_next_tier,
             "firmness": np.mean(same, axis=0).round(6) if len(card) else 0.0,
+            "terms_withheld": find_withheld_terms(card, policy),
         },
         index=card.index,
     )
@@ -63,6 +65,59 @@ def name_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> p
     names = np.array([tier.name for tier in policy.tiers], dtype=object)
     places = _place(card, card["score"], policy, model.cutoffs[0])
     return pd.Series(names[places], index=card.index, name="tier", dtype="str")
+
+
+def bound_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:
+    """The tiers that a customer's points give, and those that they would give within the policy's margin.
+
+    Returns
+    -------
+    `tier_proposed`, as in `assign_tiers`; `tier_lowest` and `tier_highest`, were all borders
+    `approvals.margin` points higher, or lower; `tier_spared`, as the highest, were the criteria that take
+    terms away (`terms_from`) unknown. Customers with equal points have equal tiers in all of them.
+    """
+    names = np.array([tier.name for tier in policy.tiers], dtype=object)
+    spared = {criterion.name for criterion in policy.criteria if criterion.terms_from is not None}
+    weights = {name: weight for name, weight in model.weights[0].items() if name not in spared}
+    without = _reweigh(card, weights) if len(weights) < len(model.weights[0]) else card["score"]
+    margin, score = policy.approvals.margin, card["score"]
+    bounds = {
+        "tier_proposed": (score, 0.0),
+        "tier_lowest": (score, margin),
+        "tier_highest": (score, -margin),
+        "tier_spared": (without, -margin),
+    }
+    placed = {
+        name: names[_place(card, points, policy, _shift(model.cutoffs[0], shift))]
+        for name, (points, shift) in bounds.items()
+    }
+    return pd.DataFrame(placed, index=card.index, dtype="str")
+
+
+def find_withheld_terms(card: pd.DataFrame, policy: Policy) -> pd.Series:
+    """Whether a customer has fewer points in a criterion than its `terms_from`; unknown withholds none."""
+    withheld = pd.Series(data=False, index=card.index)
+    for criterion in policy.criteria:
+        if criterion.terms_from is not None and criterion.name in card:
+            withheld |= card[criterion.name] < criterion.terms_from
+    return withheld
+
+
+def _shift(cutoffs: "Cutoffs", points: float) -> "Cutoffs":
+    """The same borders, so many points higher."""
+    return {
+        tier: {
+            column: cutoff.model_copy(
+                update={
+                    name: border + points
+                    for name, border in (("at_least", cutoff.at_least), ("below", cutoff.below))
+                    if border is not None
+                }
+            )
+            for column, cutoff in asked.items()
+        }
+        for tier, asked in cutoffs.items()
+    }
 
 
 def compare_weights(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:
@@ -108,10 +163,10 @@ def explain_customer(
 
 
 def choose_examples(tiers: pd.DataFrame, policy: Policy) -> list[str]:
-    """One customer per tier: the one in the middle of its scores; the first id among equals."""
+    """One customer per tier in force: the one in the middle of its scores; the first id among equals."""
     chosen = []
     for tier in policy.tiers:
-        members = tiers[tiers["tier"] == tier.name]
+        members = tiers[tiers["tier_in_force"] == tier.name]
         if len(members):
             ordered = members.reset_index().sort_values(["score", "customer_id"], kind="stable")
             chosen.append(str(ordered["customer_id"].iloc[len(ordered) // 2]))
@@ -119,7 +174,7 @@ def choose_examples(tiers: pd.DataFrame, policy: Policy) -> list[str]:
 
 
 def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -> pd.DataFrame:
-    """Size of each tier of the policy, its share of the customers, and each amount's total and share.
+    """Size of each tier in force, its share of the customers, and each amount's total and share.
 
     Parameters
     ----------
@@ -137,7 +192,7 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
     and `<amount>`, `<amount>_share` for each amount; `largest_share`, what the largest customer brings of the
     first amount (for `privacy.hide_small`).
     """
-    groups = tiers.groupby("tier")
+    groups = tiers.groupby("tier_in_force")
     order = [tier.name for tier in policy.tiers]
     sizes = groups.size().reindex(order, fill_value=0)
     summary = pd.DataFrame(
@@ -150,12 +205,12 @@ def summarise_tiers(tiers: pd.DataFrame, policy: Policy, **amounts: pd.Series) -
         }
     )
     for name, amount in amounts.items():
-        known = amount.reindex(tiers.index).groupby(tiers["tier"]).sum(min_count=1).reindex(order)
+        known = amount.reindex(tiers.index).groupby(tiers["tier_in_force"]).sum(min_count=1).reindex(order)
         totals = known if known.isna().all() else known.mask(sizes == 0, 0.0)
         summary[name] = totals
         summary[f"{name}_share"] = totals / totals.sum() if totals.sum() > 0 else np.nan
     if amounts:
-        parts = next(iter(amounts.values())).reindex(tiers.index).abs().groupby(tiers["tier"])
+        parts = next(iter(amounts.values())).reindex(tiers.index).abs().groupby(tiers["tier_in_force"])
         summary["largest_share"] = (parts.max() / parts.sum().where(parts.sum() > 0)).reindex(order)
     return summary.rename_axis("tier").reset_index()
 
@@ -177,11 +232,11 @@ def classify_abc(spend: pd.Series) -> pd.Series:
 
 
 def count_scores(tiers: pd.DataFrame, policy: Policy, *, width: int = 4) -> pd.DataFrame:
-    """How many customers have which score: a row per `width` points (by their start), a column per tier."""
+    """How many customers have which score: a row per `width` points, a column per tier in force."""
     starts = pd.Index(range(0, 100, width), name="score")
     bins = (tiers["score"] // width * width).clip(upper=100 - width).astype("int64")
     order = [tier.name for tier in policy.tiers]
-    return pd.crosstab(bins, tiers["tier"]).reindex(index=starts, columns=order, fill_value=0)
+    return pd.crosstab(bins, tiers["tier_in_force"]).reindex(index=starts, columns=order, fill_value=0)
 
 
 def _reweigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:

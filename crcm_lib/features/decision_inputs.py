@@ -98,6 +98,23 @@ def find_arms(engine: Engine, *, as_of) -> pd.DataFrame:
     return arms.assign(start=pd.to_datetime(arms["start"]), end=pd.to_datetime(arms["end"]))
 
 
+def find_approvals(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Each customer's latest decision on a tier, signed by `as_of`; cleaning refuses two of one day.
+
+    Returns
+    -------
+    By `customer_id`: `decision`, `by`, `day`, `reason`; `tier` and `until` where the decision names them.
+    """
+    columns = {"decision": "str", "by": "str", "reason": "str", "tier": "str"}
+    columns |= dict.fromkeys(("day", "until"), "datetime64[us]")
+    if not has(engine, "approvals"):
+        return pd.DataFrame(columns=["customer_id", *columns]).astype(columns).set_index("customer_id")
+    given = engine.execute("select * from approvals order by customer_id, day").df()
+    given = given.reindex(columns=["customer_id", *columns]).astype(columns)
+    signed = given[given["day"] <= pd.Timestamp(as_of)]
+    return signed.groupby("customer_id").tail(1).set_index("customer_id")
+
+
 def _list_customers(engine: Engine, consents: pd.DataFrame) -> pd.Series:
     """The ids of all customers and prospects; those of the consents where there is no other table."""
     tables = [table for table in ("transactions", "customers") if has(engine, table)]

@@ -99,6 +99,8 @@ def plan_run(settings: RunSettings) -> Plan:
         attempt(previous.check_forgotten, source, Path(settings.out).resolve())
     policy = attempt(read_policy, policy_path, settings.overrides)
     notebooks = attempt(read_notebooks, notebooks_path)
+    if read and policy is not None:
+        attempt(check_decisions, read[1], policy)
     raise_together(problems)
     settings = replace(
         settings, source=str(source_path), policy=str(policy_path), notebooks=str(notebooks_path)
@@ -114,6 +116,17 @@ def plan_run(settings: RunSettings) -> Plan:
         evidence=gather_evidence(settings, source, inputs, contents),
         checked=checked,
     )
+
+
+def check_decisions(checked: Path, policy: Policy) -> None:
+    """Refuse decisions on tiers that the policy does not have; `checked` holds what the check has read."""
+    import pandas as pd
+
+    from crcm_lib.decisions.approvals import refuse_unknown_tiers
+
+    path = checked / "clean" / "approvals.parquet"
+    if path.exists() and "tier" in (signed := pd.read_parquet(path)):
+        refuse_unknown_tiers(signed, policy)
 
 
 def raise_together(problems: list[CrcmError]) -> None:

@@ -125,6 +125,8 @@ def _find_damage(folder: Path) -> list[str]:
         try:
             if tables.model_path(folder, name).exists():
                 model.from_json(tables.read_model(folder, name))
+            if name == "tiers" and tables.exists(folder, name):
+                tables.read(folder, name)
         except CrcmError as error:
             problems.append(str(error))
     return problems

@@ -44,6 +44,15 @@ class EarlierRun:
         return self.published.as_of if self.published else None
 
     @property
+    def tiers(self) -> pd.DataFrame | None:
+        """Its table `tiers`, whatever its policy: what was in force stays so until somebody decides."""
+        return self.workspace.read("tiers") if self.workspace else None
+
+    def card(self, now: pd.DataFrame) -> pd.DataFrame:
+        """Its table `scorecard`; that of today, in which nothing has changed, where there is none."""
+        return self.workspace.read("scorecard") if self.workspace else now
+
+    @property
     def history(self) -> pd.DataFrame | None:
         """Its table `tier_history`."""
         return self.workspace.read("tier_history") if self.workspace else None

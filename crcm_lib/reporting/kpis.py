@@ -188,7 +188,7 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
 
 
 def tiers(folder: Path, run: dict) -> TierBars | None:
-    """Return each tier's share of customers and of predicted value, or of spend where there is none.
+    """Return each tier in force's share of customers and of predicted value, or of spend where there is none.
 
     In the order of the policy, the best tier first.
     """
@@ -199,7 +199,7 @@ def tiers(folder: Path, run: dict) -> TierBars | None:
     if not tables.exists(folder, "value") or tables.read(folder, "value")["value"].isna().all():
         source, column, what = ("customer_features", "spend_total", _("spend"))
     money = tables.read(folder, source)[column].reindex(scored.index).fillna(0)
-    by_tier = scored.assign(money=money).groupby("tier")
+    by_tier = scored.assign(money=money).groupby("tier_in_force")
     known = run.get("policy", {}).get("tiers", [])
     order = [*filter(by_tier.groups.__contains__, known), *sorted(set(by_tier.groups) - set(known))]
     found = by_tier["money"].agg(customers="size", money="sum", largest="max").loc[order]

@@ -177,6 +177,29 @@ INPUTS = {
             "date": Column("day", "date", "when", True),
         },
     ),
+    "approvals": Table(
+        "a named person's decision on a customer's tier",
+        (),
+        "01_data_cleaning",
+        {
+            "customer_id": ID,
+            "decision": text_column(
+                "approve: the tier proposed comes into force; keep: the tier in force stays; set: the tier "
+                "named comes into force, whatever the score",
+                True,
+                ("approve", "keep", "set"),
+            ),
+            "by": text_column("who signed it: a name, role or code of ours", True),
+            "day": Column("day", "date", "when it was signed", True),
+            "reason": text_column("why", True),
+            "tier": text_column("the tier of a `set`, as the policy names it"),
+            "until": Column(
+                "day",
+                "date",
+                "last day on which a `keep` or `set` holds; empty: as many days as `approvals.decision_days` says",
+            ),
+        },
+    ),
     "opportunities": Table(
         "a possible sale that is followed",
         (),

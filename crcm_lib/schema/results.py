@@ -452,18 +452,63 @@ RESULTS = {
         "08_classification",
         {
             "customer_id": ID,
-            "tier": text_column("a tier of the policy", True),
+            "tier_proposed": text_column("建议等级: the tier of the policy that today's points give", True),
+            "tier_lowest": text_column("the tier, were every border `approvals.margin` points higher", True),
+            "tier_highest": text_column("the tier, were every border as many points lower", True),
+            "tier_spared": text_column(
+                "as the highest, were the criteria that take terms away (`terms_from`) unknown", True
+            ),
+            "tier_in_force": text_column("生效等级: the tier that is acted on and shown", True),
+            "in_force_since": Column("day", "date", "as_of of the run that brought it into force", True),
+            "came_by": text_column(
+                "how it came into force: the customer's first (as proposed), by itself (a move up), by a "
+                "decision to approve, by a rule of the policy, set against the score, or as proposed when "
+                "what was set had ended",
+                True,
+                ("first", "rose", "approved", "rule", "set", "set_ended"),
+            ),
+            "state": text_column(
+                "why it is not the one proposed: it is; within the margin beyond a border; only a criterion "
+                "that takes terms away speaks for a fall; a move down waits for a named person, or has lapsed "
+                "undecided; a named person kept it, or set it",
+                True,
+                ("agrees", "margin", "only_terms", "waits", "lapsed", "kept", "set"),
+            ),
+            "state_since": Column("day", "date", "since when; of kept and set: when it was signed"),
+            "state_until": Column("day", "date", "last day to decide, of the lapse, or of what was signed"),
+            "signed_by": text_column("who signed the latest decision that counted; empty: none has"),
+            "signed_reason": text_column("the reason given with it"),
             "score": Column("number", "0…100", "the scorecard's score", True, 0, 100),
             "reason": text_column(
-                "the rule; the numbers are in `scorecard` and models/tiers.json",
+                "why the tier is proposed; the numbers are in `scorecard` and models/tiers.json",
                 True,
                 ("conditions_met", "last_tier", "nothing_known"),
             ),
-            "next_tier": text_column("the next better tier"),
+            "next_tier": text_column("the nearest tier better than the one proposed"),
             "to_next_tier": Column(
                 "number", "points", "missing to it, in the condition furthest from met", at_least=0
             ),
-            "firmness": share_column("share of the weight variations that give the same tier"),
+            "firmness": share_column("share of the weight variations that propose the same tier"),
+            "terms_withheld": Column(
+                "flag",
+                "",
+                "fewer points in a criterion than its `terms_from`: no price or credit terms",
+                True,
+            ),
+        },
+    ),
+    "waiting_moves": Table(
+        "a move down that waits for a named person",
+        ("customer_id",),
+        "08_classification",
+        {
+            "customer_id": ID,
+            "tier_in_force": text_column("the tier that is acted on", True),
+            "tier_proposed": text_column("the tier that it would give way to", True),
+            "waits_since": Column("day", "date", "as_of of the run since which it waits", True),
+            "decide_by": Column("day", "date", "last day to decide; then it lapses", True),
+            "score": Column("number", "0…100", "the score", True, 0, 100),
+            "because": text_column("the reason in one line", True),
         },
     ),
     "actions": Table(
@@ -480,7 +525,7 @@ RESULTS = {
             "owner_role": text_column("who", True),
             "cost": money_column("of all its occasions", True, 0),
             "priority": Column("integer", "", "1 is first", True, 1),
-            "tier": text_column("the customer's tier; with the stage and the action, why", True),
+            "tier": text_column("the tier in force; with the stage and the action, why", True),
             "stage": text_column("the customer's lifecycle stage"),
         },
     ),
@@ -562,12 +607,14 @@ RESULTS = {
         {
             "customer_id": ID,
             "tier_before": text_column(
-                "tier that an earlier run published by this policy; without one, that of the standing on the "
+                "tier in force by an earlier run of this policy; without one, that of the standing on the "
                 "comparison day among those known on both days, by today's measures",
                 True,
             ),
-            "tier_now": text_column("tier on as_of: the same as in `tiers`", True),
-            "waits_for_review": Column("flag", "", "a move down: proposed, a named person decides"),
+            "tier_now": text_column("tier in force on as_of: the same as in `tiers`", True),
+            "proposed_before": text_column("tier proposed then, by the run or by that standing", True),
+            "reached": text_column("tier clearly reached since, from the one proposed then", True),
+            "waits_for_review": Column("flag", "", "a move down waits for a named person"),
             "score_before": Column("number", "0…100", "score published, or by that standing"),
             "score_now": Column("number", "0…100", "score on as_of"),
             "criterion_1": text_column("the criterion whose points changed most; empty where none did"),
@@ -586,7 +633,11 @@ RESULTS = {
             "customer_id": ID,
             "day": Column("day", "date", "as_of of the run", True),
             "run": text_column("the run that gave it; empty: this one"),
-            "tier": text_column("the tier, as published in `tiers`", True),
+            "tier_proposed": text_column("the tier proposed that day", True),
+            "tier_in_force": text_column("the tier in force that day", True),
+            "in_force_since": Column("day", "date", "since when it had been", True),
+            "came_by": text_column("how it had come into force, as in `tiers`", True),
+            "signed_by": text_column("who had signed the latest decision that counted"),
             "score": Column("number", "0…100", "the score", True, 0, 100),
         },
     ),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Condition, Criterion, Indicator, Tier, read_policy
 from crcm_lib.decisions import scorecard, tier_moves
-from crcm_lib.decisions.standings import Learned, MeasuredDay, PublishedDay
+from crcm_lib.decisions.standings import Learned, MeasuredDay, PublishedDay, reach
 from crcm_lib.features.customers import purchase_gaps, summarise_customers
 from crcm_lib.features.redrawn_histories import (
     FEWEST_COPIES,
@@ -132,8 +132,9 @@ def judge(
     again = [summarise_redrawn(redrawn, each, as_of=day) for each, day in zip(known, dates, strict=True)]
     now = learn(known[1], AS_OF)
     then = learn(known[0], dates[0]) if published else MeasuredDay(now.learned.gather(known[0]))
-    before, copies = then.beside(now).tiers["tier"], then.place_copies(again, now)
-    after = now.standing.tiers["tier"].loc[before.index]
+    stood, copies = then.beside(now).tiers, then.place_copies(again, now)
+    after = reach(stood, now.standing.tiers, POLICY)
+    before = stood["tier_proposed"].loc[after.index]
     seen, moved = after != before, [one != other for one, other in copies]
     place_of = {name: number for number, name in enumerate(WHEN)}
     steps = after.map(place_of) - before.map(place_of)

@@ -31,7 +31,7 @@ def say_cannot(seed: int, effect: float) -> bool:
     action = next(action for action in POLICY.playbook if action.name == ACTION)
     year = effect / action.effect * POLICY.horizon_days / action.days  # the spend whose effect that is
     value = pd.DataFrame({"value": year * 0.3, "spend_expected": year}, index=ids)
-    situation = strategy.describe_situation(pd.DataFrame({"tier": "key"}, index=ids), value=value)
+    situation = strategy.describe_situation(pd.DataFrame({"tier_in_force": "key"}, index=ids), value=value)
     assignments = pd.DataFrame({"customer_id": ids, "action": ACTION, "arm": arm})
     return not arms.measure_power(engine, assignments, situation, POLICY, as_of=AS_OF)["can_show"].item()
 

@@ -21,7 +21,7 @@ def draw_company(seed: int, customers: int = 1000) -> tuple[pd.DataFrame, pd.Dat
         groups[attribute] = random.choice([f"{attribute} {n}" for n in range(count)], customers, p=sizes)
     names, better = [tier.name for tier in POLICY.tiers], random.uniform(0.15, 0.45)
     tiers = random.choice(names, customers, p=[better / 4, 3 * better / 4, *[(1 - better) / 3] * 3])
-    return pd.DataFrame({"tier": tiers}, index), pd.DataFrame(groups, index)
+    return pd.DataFrame({"tier_in_force": tiers}, index), pd.DataFrame(groups, index)
 
 
 def measure_shuffled(seed: int) -> dict[str, float]:
@@ -38,7 +38,7 @@ def measure_unfair(seed: int) -> dict[str, float]:
     tiers, customers = draw_company(seed)
     disfavoured = pd.Series(random.permutation(len(customers)) < 150, customers.index)
     better = random.random(len(customers)) < np.where(disfavoured, 0.2, 0.4)
-    tiers["tier"] = np.where(better, POLICY.tiers[1].name, POLICY.tiers[-1].name)
+    tiers["tier_in_force"] = np.where(better, POLICY.tiers[1].name, POLICY.tiers[-1].name)
     customers["region"] = np.where(disfavoured, "south", random.choice(["north", "east"], len(customers)))
     audit = audit_tiers(tiers, customers, POLICY, as_of="2025-12-31").set_index(["attribute", "group"])
     others = audit.drop(index="region", level="attribute")

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from crcm_lib.errors import DataError, UsageError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.ingest.cleaning import consents, gate, ids, ledger
+from crcm_lib.ingest.cleaning import consents, gate, ids, ledger, signed_decisions
 from crcm_lib.ingest.cleaning.check_report import describe_source
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
 from crcm_lib.ingest.cleaning.forgotten_records import set_aside_forgotten
@@ -50,7 +50,8 @@ KNOWN_SINCE = {
 }
 # Columns that say what is so on the day of the export: empty if that changed after as_of, on the day named.
 UNCHANGED_UNTIL = {"opportunities": {"stage": "closed"}}
-KEPT_ALWAYS = ("transactions", "consents")  # whatever ids they have in common
+COMPARED = ("consents", "approvals")  # with the customers of the other tables
+KEPT_ALWAYS = ("transactions", *COMPARED)  # whatever ids they have in common
 BORN = {"customers": ("birthday", "founded")}
 ROW_GROUP = 122_880  # rows of a Parquet row group
 RESULT_TABLES = ("rejects", "row_account", "money_account", "set_aside_limits", "quality", "verdict")
@@ -138,9 +139,11 @@ def _clean(
     later = "after as_of"
     if not as_of:
         as_of, later = choose_last_day(engine)
-    for table, prepared in sorted(parts.items(), key=lambda item: item[0] == "consents"):  # these come last
+    for table, prepared in sorted(parts.items(), key=lambda item: item[0] in COMPARED):  # these come last
         _apply_table_rules(engine, table, prepared, as_of, later)
         problems += gate.find_large_shares(engine, table, prepared)
+    if "approvals" in parts:
+        problems += signed_decisions.find_problems(engine)
     if problems:
         raise DataError(list_problems(source.path.name, problems))
     personal = [table for table in parts if names_customers(table)]

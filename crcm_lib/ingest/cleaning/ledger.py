@@ -31,6 +31,7 @@ EVENT_DATE = {
     "judgements": "date",
     "assignments": "start",
     "consents": "date",
+    "approvals": "day",
     "opportunities": "opened",
     "measures": "day",
     "acquisition": "month",

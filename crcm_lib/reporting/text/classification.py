@@ -99,22 +99,103 @@ def write_reasons(
 
     Returns
     -------
-    `because`: the policy's words, the score against the tier's and all better tiers' conditions, and the
-    parts that add up to the score, so that anyone can check the rule by hand. `next_needs`: what would bring
-    the customer to `next_tier`, each alone.
+    `because`: why another tier is in force than the one proposed, where it is; the policy's words for the
+    one proposed, the score against its and all better tiers' conditions, and the parts that add up to the
+    score, so that anyone can check the rule by hand. `next_needs`: what would bring the customer to
+    `next_tier`, each alone.
     """
     names = [tier.name for tier in policy.tiers]
     against = {name: _write_conditions(policy, model.cutoffs[0], names.index(name)) for name in names}
     words = {tier.name: tier.because for tier in policy.tiers}
-    template = _("{because}; score {score:number} ({conditions}) = {parts}")
+    template = _("{state}{because}; score {score:number} ({conditions}) = {parts}")
     parts = write_rows(card.loc[placed.index], lambda points: _write_parts(model.weights[0], points))
-    facts = {"because": placed["tier"].map(words), "conditions": placed["tier"].map(against), "parts": parts}
+    proposed = placed["tier_proposed"]
+    facts = {"because": proposed.map(words), "conditions": proposed.map(against), "parts": parts}
+    facts["state"] = write_rows(placed, lambda row: _write_state(row, policy))
     because = write_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
     needs = [
         _write_changes(find_changes(customer, raw, placed, policy, model), placed.loc[customer, "next_tier"])
         for customer in placed.index
     ]
     return because.to_frame().assign(next_needs=needs)
+
+
+def _write_state(row: Mapping, policy: Policy) -> str:
+    """Why the tier in force is not the one proposed; empty where it is."""
+    words = {
+        "margin": _("{tier_in_force} stays in force, {tier_proposed} is within {margin:number} points of it"),
+        "only_terms": _(
+            "{tier_in_force} stays in force, only {names} speaks for {tier_proposed}: that takes terms away, "
+            "not attention"
+        ),
+        "waits": _(
+            "{tier_in_force} stays in force, {tier_proposed} waits for a named person until {state_until:day}"
+        ),
+        "lapsed": _(
+            "{tier_in_force} stays in force: nobody decided on {tier_proposed}, which waits anew after "
+            "{state_until:day}"
+        ),
+        "kept": _("{tier_in_force} was kept by {signed_by} until {state_until:day}, against {tier_proposed}"),
+        "set": _("{tier_in_force} was set by {signed_by} until {state_until:day}, whatever the score"),
+    }
+    if row["state"] not in words:
+        return ""
+    names = [each.name for each in policy.criteria if each.terms_from is not None]
+    said = fill(words[row["state"]], **row, names=names, margin=policy.approvals.margin)
+    return fill(_("{said:text}. Proposed is {tier_proposed}: "), said=said, **row)
+
+
+def write_waiting(waiting: pd.DataFrame, changes: pd.DataFrame, model: ScorecardModel) -> pd.Series:
+    """Why a move down waits, in one line: the score, what the tier in force asks, and what has changed.
+
+    Parameters
+    ----------
+    waiting
+        From `approvals.list_waiting`.
+    changes
+        From `tier_moves.name_changes`: since the earlier run.
+    model
+        What was learned for each tier.
+    """
+    asks = {
+        tier: [_write_cutoff(*each) for each in cutoffs.items()] for tier, cutoffs in model.cutoffs[0].items()
+    }
+    facts = waiting.assign(asks=waiting["tier_in_force"].map(asks)).join(changes)
+    return write_rows(facts, _write_waiting)
+
+
+def _write_waiting(row: Mapping) -> str:
+    changed = [(row[f"criterion_{number}"], row[f"change_{number}"]) for number in (1, 2, 3)]
+    named = [f"{name} {write(change, 'points_change')}" for name, change in changed if pd.notna(name)]
+    words = _("score {score:number}; {tier_in_force} asks {asks}")
+    if named:
+        words = _("score {score:number}; {tier_in_force} asks {asks}; since the last run {named}")
+    return fill(words, named=named, **row)
+
+
+def caption_waiting(waiting: pd.DataFrame, policy: Policy, *, first: bool) -> str:
+    """How many moves down wait, who ends that, and what happens if nobody does.
+
+    `first` says that there is no earlier run.
+    """
+    days = policy.approvals.undecided_days
+    if first:
+        return _("No move waits: there is no earlier run, so every tier proposed is in force at once.")
+    if not len(waiting):
+        return _("No move down waits for a named person.")
+    words = _(
+        "Moves down that wait for a named person (`approvals`: approve, keep or set): {n:count}. If nobody "
+        "decides by the day, the move lapses: the tier in force stays, and the move waits anew after "
+        "{days:count} days."
+    )
+    return fill(words, n=len(waiting), days=days)
+
+
+def caption_set(by_hand: pd.DataFrame) -> str:
+    """How many tiers stand by a person's decision against the score."""
+    if not len(by_hand):
+        return _("No tier was set or kept against the score.")
+    return fill(_("Tiers set or kept by a named person, until the day named: {n:count}."), n=len(by_hand))
 
 
 def _write_changes(changes: pd.DataFrame, wanted: str | float) -> str:
@@ -367,7 +448,8 @@ def describe_classification(
     if hidden:
         words = _("{n:count} customers have a tier and a reason; **{names}** are too few to be shown. ")
     return takeaway(
-        words + _("{firm:share} keep their tier under every 10 % change of the weights. {rules} {growth}"),
+        words
+        + _("{firm:share} keep the tier proposed under every 10 % change of the weights. {rules} {growth}"),
         names=_(" and ").join(top["tier"]),
         n=len(placed),
         people=top["customers_share"].sum(),

@@ -27,9 +27,9 @@ def _write_reason(row: Mapping) -> str:
 
 
 def describe_matrix(cells: pd.DataFrame) -> str:
-    """What the matrix of tier before by tier now shows; small cells are missing."""
+    """What the matrix of tiers in force, before by now, shows; small cells are missing."""
     rows = fill_cells("{value:count}", cells, missing=_("hidden"))
-    words = _("Matrix, tier before by tier now ({tiers}). {rows}.")
+    words = _("Matrix, tier in force before by now ({tiers}). {rows}.")
     return fill(words, tiers=list(cells.columns), rows=rows)
 
 
@@ -58,7 +58,7 @@ def describe_comparison(earlier: str, past: pd.Timestamp, *, same_policy: bool) 
         Whether the earlier run gave its tiers by today's policy.
     """
     if earlier and same_policy:
-        words = _("Compared are the tiers that the run {earlier} published, as of {past:day}.")
+        words = _("Compared are the tiers in force by the run {earlier}, as of {past:day}.")
     elif earlier:
         words = _(
             "The earlier run {earlier} gave its tiers by another policy; so {past:day} and today are "
@@ -181,9 +181,15 @@ def describe_movement(movement: Movement, buyers: int, past: pd.Timestamp) -> st
     if movement.moved == "cannot_tell":
         return fill(_("Too few customers had bought by {past:day} to tell movement from chance."), past=past)
     who = (
-        _("Since {past:day}, {moved:share} of {n:count} customers who had bought by then changed tier")
+        _(
+            "Since {past:day}, {moved:share} of {n:count} customers who had bought by then have clearly left "
+            "the tier proposed then"
+        )
         if movement.customers >= buyers
-        else _("Since {past:day}, {moved:share} of {n:count} buyers drawn from {buyers:count} changed tier")
+        else _(
+            "Since {past:day}, {moved:share} of {n:count} buyers drawn from {buyers:count} have clearly left "
+            "the tier proposed then"
+        )
     )
     beside = {
         "more": _(": more than the {chance:share} that chance alone would move."),
@@ -222,7 +228,7 @@ def describe_monitoring(
         else _("Whether tiers keep their order cannot be told yet.")
     )
     down = takeaway(
-        _("{down:count} moves down wait for a named person."), down=moves["waits_for_review"].sum()
+        _("Moves down that wait for a named person: {down:count}."), down=moves["waits_for_review"].sum()
     )
     parts = (takeaway("{moved:text}", moved=moved), takeaway(order, **said), down, describe_actions(effects))
     return Takeaway(" ".join(part.markdown for part in parts if part.markdown))
