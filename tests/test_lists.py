@@ -53,6 +53,7 @@ def tasks(run):
 
 def task(**facts):
     whole = dict.fromkeys(COLUMNS, "x") | {"day": pd.Timestamp("2026-01-05"), "cost": 1.5, "owner": ""}
+    whole["hours"] = 0.25
     return pd.DataFrame([whole | facts])
 
 
@@ -60,11 +61,22 @@ def task(**facts):
 
 
 def test_costs_add_up_to_those_of_the_plan_to_the_cent(tasks):
-    actions = tables.read(GOLDEN, "actions")
-    assert tasks["cost"].sum() == pytest.approx(actions["cost"].sum(), abs=0.005)
+    plan = pd.concat([tables.read(GOLDEN, name) for name in ("actions", "care")])
+    assert tasks["cost"].sum() == pytest.approx(plan["cost"].sum(), abs=0.005)
     per_action = tasks.groupby(["customer_id", "action"])["cost"].sum()
-    planned = actions.set_index(["customer_id", "action"])["cost"]
+    planned = plan.set_index(["customer_id", "action"])["cost"]
     pd.testing.assert_series_equal(per_action, planned.reindex(per_action.index), atol=0.005, rtol=0)
+
+
+def test_an_action_that_offers_says_what_and_no_other_does(tasks, policy):
+    offering = {action.name for action in policy.playbook if action.offers}
+    assert offering == {"next category"}
+    named = tasks[tasks["say"].str.contains("; offer: ")]
+    assert set(named["action"]) == offering
+    offers = tables.read(GOLDEN, "next_offers")
+    first = named.iloc[0]
+    mine = offers[offers["customer_id"] == first["customer_id"]].sort_values("rank")["item"]
+    assert first["say"].endswith(f"; offer: {', '.join(mine)}")
 
 
 def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_no_day(tasks, policy):
@@ -137,7 +149,7 @@ def compare(book, wanted):
                 given.astype("datetime64[ns]").astype(pd.to_datetime(found).dtype)
             )
         elif kind == "money":
-            assert found.to_list() == pytest.approx(given.to_list(), abs=1e-9)
+            assert found.astype(float).to_list() == pytest.approx(given.to_list(), abs=1e-9, nan_ok=True)
         else:
             assert found.fillna("").astype("str").to_list() == given.to_list()
 
@@ -149,7 +161,7 @@ def test_this_week_is_seven_days_and_comes_first(run, tasks):
     assert min(days) == pd.Timestamp("2026-01-04")  # a Sunday that is worked, after the holidays
     assert max(days) <= pd.Timestamp("2026-01-07")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref.startswith("A1:K")
+    assert sheet.auto_filter.ref.startswith("A1:L")
 
 
 def test_ids_are_text_and_nothing_is_a_formula_or_a_link(tmp_path):

@@ -25,6 +25,7 @@ from crcm_lib.models.newcomers.classes import LeftCensoring
 from crcm_lib.models.newcomers.conversion import Conversion
 from crcm_lib.models.profitability import WhaleCurve
 from crcm_lib.models.reasons import Reason
+from crcm_lib.models.recommendation import PastOffers
 from crcm_lib.models.rfm import SegmentMoves
 from crcm_lib.models.subscriptions.sbg import Retention
 from crcm_lib.privacy import hide_small
@@ -41,6 +42,8 @@ from crcm_lib.reporting.text import (
     newcomers,
     no_rows,
     numbers,
+    occasions,
+    offers,
     profile,
     rfm_segments,
     satisfaction,
@@ -54,6 +57,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "churn_warning": "test_churn.py",
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",
+    "run_changes": "test_run_diff.py",
 }
 CLAIM = re.compile(
     r"\b(more|fewer|less|better|worse|best|good|clear\w*|lost|leads?|nobody|none|no|not|cannot|largest|most|only"
@@ -226,6 +230,47 @@ said_only_where(
     lambda: plan(aside={"late": 5}),
     lambda: plan(aside={"late": 4}),
 )
+said_only_where(
+    "Besides, {occasions:count} occasions of customers cost",
+    lambda: plan(aside={"occasions": 5, "occasions_cost": 3.0}),
+    lambda: plan(aside={"occasions": 4, "occasions_cost": 3.0}),
+)
+
+CARE = pd.DataFrame({"customer_id": list("abcde"), "cost": 0.5})
+
+
+def occasions_of(care: pd.DataFrame, *years: int) -> str:
+    return occasions.caption_occasions(care, "EUR", list(years), at_least=5)
+
+
+def offered(verdict: str, customers: int = 90) -> str:
+    past = PastOffers(DAY, DAY, customers, 50, 40, 0.01, verdict)
+    return offers.caption_offers(past, at_least=5)
+
+
+said_only_where(
+    "No occasion of a customer is due", lambda: occasions_of(CARE.head(0)), lambda: occasions_of(CARE)
+)
+said_only_where(
+    "=Occasions of customers in the next 90 days",
+    lambda: occasions_of(CARE.head(4)),
+    lambda: occasions_of(CARE),
+)
+said_only_where(
+    "occasions of customers in the next 90 days cost",
+    lambda: occasions_of(CARE),
+    lambda: occasions_of(CARE.head(4)),
+)
+said_only_where("are not all announced yet", lambda: occasions_of(CARE, 2027), lambda: occasions_of(CARE))
+said_only_where(
+    "Offered by what others bought too", lambda: offered("better"), lambda: offered("cannot_tell")
+)
+said_only_where("what others bought too, {hits:share}", lambda: offered("worse"), lambda: offered("better"))
+said_only_where("which chance explains", lambda: offered("cannot_tell"), lambda: offered("worse"))
+said_only_where(
+    "too few earlier offers could be judged", lambda: offered("cannot_tell", 4), lambda: offered("better")
+)
+
 said_only_where(
     "of the budget is left",
     lambda: plan(aside={"budget": 900.0, "terms_cost": 0.0}),

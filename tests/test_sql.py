@@ -6,6 +6,7 @@ from fixtures.sql import Call, RecordingEngine, find_unportable, list_sites
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.features import (
+    care_days,
     contract_periods,
     cost_to_serve,
     customers,
@@ -18,6 +19,7 @@ from crcm_lib.features import (
 from crcm_lib.models import customer_base, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
+from crcm_lib.models.recommendation import past_offers
 from crcm_lib.models.satisfaction import answers, service
 from crcm_lib.reporting import kpis
 from crcm_lib.reporting.exports import task_list
@@ -41,6 +43,9 @@ def calls() -> list[Call]:
     contract_periods.trace_subscriptions(engine, as_of=DAY)
     first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
     decision_inputs.derive(engine, as_of=DAY)
+    decision_inputs.find_approvals(engine, as_of=DAY)
+    care_days.list_care_days(engine, as_of=DAY, days=180)
+    past_offers.judge_offers(engine, as_of=DAY)
     decision_inputs.find_consents(engine, as_of=DAY)
     decision_inputs.count_unmatched_consents(engine)
     objecting = open_frames(not_profiled=pd.DataFrame({"customers": [9], "day": [DAY]}))

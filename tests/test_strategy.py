@@ -494,7 +494,13 @@ def test_a_share_rise_is_cohens_and_there_is_none_where_everybody_buys():
 
 
 def describe(plan, people, power, **aside):
-    return text.describe_plan(plan, people, power, {"objectors": 0, "late": 0, **aside}, "EUR").markdown
+    return text.describe_plan(
+        plan,
+        people,
+        power,
+        {"objectors": 0, "late": 0, "occasions": 0, "occasions_cost": 0.0, **aside},
+        "EUR",
+    ).markdown
 
 
 PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}

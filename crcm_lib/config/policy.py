@@ -148,7 +148,8 @@ class Action(Strict):
     `cost` and `hours` (of the owner role) are of doing it once for one customer; `effect` is the assumed
     share of `of` that the action wins, an assumption until earlier `assignments` have measured it; `days` is
     how long the comparison with the control group runs; `contact: false` marks what the customer need not be
-    approached for, outside the contact cap; `every_weeks` repeats the action until `days` are over.
+    approached for, outside the contact cap; `offers: true` one that offers items not bought yet;
+    `every_weeks` repeats the action until `days` are over.
     """
 
     name: Name
@@ -170,6 +171,7 @@ class Action(Strict):
     days: Days = 90
     every_weeks: Annotated[int, Field(ge=1, le=520)] | None = None
     contact: bool = True
+    offers: bool = False
     because: Name
 
     @property
@@ -213,6 +215,7 @@ class Care(Strict):
     channel: Name
     owner_role: Name
     cost: Amount
+    hours: Amount | None = None
     because: Name
 
     @property

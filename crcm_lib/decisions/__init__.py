@@ -9,6 +9,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "approvals",
         "arms",
         "calendar",
+        "care",
         "criterion_weights",
         "efficiency",
         "fairness",
@@ -22,5 +23,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tier_backtest",
         "tier_moves",
         "tiers",
+        "working_days",
     ],
 )

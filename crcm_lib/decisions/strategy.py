@@ -30,11 +30,12 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
 
     Returns
     -------
-    By `customer_id`: `tier`, the one in force, `stage`, `alert`, `subject_type`; `value` and `value_at_risk`
-    in one kind of money, as 04 and 05 have them (margin where that is known); `spend_expected`;
-    `spend_total` so far.
+    By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`, `subject_type`;
+    `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin where that is known);
+    `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
+    situation["terms_withheld"] = tiers.get("terms_withheld", False)
     for table, columns in SITUATION.items():
         frame = frames.get(table)
         for column in columns:
@@ -74,9 +75,9 @@ def list_candidates(
     amount is unknown), `cost` of all its occasions, `standing` (1 is the best: tier, then spend so far; only
     where the gain is missing), `granted`: whether these are published terms, which everybody in the action's
     tiers gets; and `barred`: empty, or why not, the gravest first: `objection` (refused, or never consented),
-    `channel_refused`, `terms_for_companies`, `running`, `gain_unknown` (of others the amount is known) or
-    `not_worth_its_cost`. Granted terms, which nobody is approached with, are barred only where they are
-    `running`.
+    `channel_refused`, `terms_for_companies`, `terms_withheld` (for credit), `running`, `gain_unknown` (of
+    others the amount is known) or `not_worth_its_cost`. Granted terms, which nobody is approached with, are
+    barred only where they are `running`.
     """
     objectors = find_objectors(situation, consents)
     standing = _rank_standing(situation, policy)
@@ -94,8 +95,9 @@ def list_candidates(
                 "not_worth_its_cost": (gain <= 0).to_numpy(),
                 "gain_unknown": (gain.isna() & known).to_numpy(),
                 **reasons,
+                "terms_withheld": group["terms_withheld"].to_numpy(bool) & action.terms,
                 "terms_for_companies": (group["subject_type"] != "company").to_numpy() & action.terms,
-                "channel_refused": _find(group, _refusing(consents, action.channel)),
+                "channel_refused": _find(group, find_refusing(consents, action.channel)),
                 "objection": _find(group, objectors),
             }
         barred = np.full(len(group), "", dtype=object)
@@ -191,7 +193,7 @@ def is_published(action: Action, as_of: Day) -> bool:
     return rule is not None and rule.start <= pd.Timestamp(as_of).date() <= rule.end
 
 
-def _refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
+def find_refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     """Who refuses a channel, which the policy may write in any of its names."""
     if consents is None:
         return set()

@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "age_groups",
+        "care_days",
         "contract_periods",
         "cost_to_serve",
         "customer_sql",

@@ -68,10 +68,9 @@ def _contract_ends(engine: Engine, start: pd.Timestamp, days: int) -> pd.DataFra
         from contracts as ending
         where start <= {date(start)} and "end" > {date(start)}
             and "end" <= {date(start + pd.Timedelta(days=days))} {open_}
-            and not exists (
-                select 1 from contracts as later
-                where later.customer_id = ending.customer_id and later.start <= {date(start)}
-                    and later."end" > ending."end")
+            and "end" = (
+                select max("end") from contracts as known
+                where known.customer_id = ending.customer_id and known.start <= {date(start)})
     """).df()
 
 

@@ -77,7 +77,7 @@ def compare_runs(before: Path, now: Path) -> RunDiff:
     both = tiers[0].index.intersection(tiers[1].index)
     left, right = (each.loc[both] for each in tiers)
     order = new["policy"]["tiers"]
-    same = left["tier"] == right["tier"]
+    same = left["tier_in_force"] == right["tier_in_force"]
     return RunDiff(
         old,
         new,
@@ -85,7 +85,9 @@ def compare_runs(before: Path, now: Path) -> RunDiff:
         _compare_inputs(old, new),
         _compare_rows(before, now),
         _compare_numbers(old, new),
-        pd.crosstab(left["tier"], right["tier"]).reindex(index=order, columns=order, fill_value=0),
+        pd.crosstab(left["tier_in_force"], right["tier_in_force"]).reindex(
+            index=order, columns=order, fill_value=0
+        ),
         {"both": len(both), "came": len(tiers[1]) - len(both), "went": len(tiers[0]) - len(both)},
         int((same & (left["reason"] != right["reason"])).sum()),
         _compare_models(before, now),

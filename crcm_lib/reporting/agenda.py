@@ -42,6 +42,11 @@ class Share:
         return float(self.week["cost"].sum())
 
     @property
+    def hours(self) -> float:
+        """Of the week's tasks whose hours the policy names; missing where it names none."""
+        return float(self.week["hours"].sum(min_count=1))
+
+    @property
     def actions(self) -> str:
         """The actions of the week, the most frequent first, with how often."""
         counts = self.week["action"].value_counts()

@@ -99,7 +99,16 @@ def _week(folder: Path, run: dict) -> dict | None:
         return None
     tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
     roles = agenda.share_out(tasks, "owner_role", as_of)
-    rows = [(each.name, write(len(each.week)), each.actions, write(each.cost, "cents")) for each in roles]
+    rows = [
+        (
+            each.name,
+            write(len(each.week)),
+            each.actions,
+            write(each.hours, "points"),
+            write(each.cost, "cents"),
+        )
+        for each in roles
+    ]
     return {"words": agenda.describe_week(tasks, as_of, run.get("currency", "")), "roles": rows}
 
 

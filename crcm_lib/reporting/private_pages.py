@@ -64,6 +64,7 @@ def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
         "customers": write(share.customers, "count"),
         "actions": share.actions,
         "cost": write(share.cost, "cents"),
+        "hours": write(share.hours, "points"),
         "rest": ", ".join(filter(None, [later, set_up])),
         "files": [(f"{Path(exports.EXPORTS).name}/{stem}{suffix}", word) for suffix, word in words.items()],
     }
@@ -72,8 +73,11 @@ def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
 def _rows(share: agenda.Share, column: str, run: dict) -> dict[str, Any]:
     """The week's tasks in words, without the column that is the same in all; what to say, once per action."""
     heads = exports.head_columns(run["currency"])
-    shown_columns = {name for name in heads if name not in (column, "say") and (share.week[name] != "").any()}
-    kinds, classes = {"day": "day", "cost": "cents"}, {"day": "whole", "cost": "num", "why": "long"}
+    shown_columns = {
+        name for name in heads if name not in (column, "say") and (share.week[name].fillna("") != "").any()
+    }
+    kinds = {"day": "day", "cost": "cents", "hours": "number"}
+    classes = {"day": "whole", "cost": "num", "hours": "num", "why": "long"}
     shown = share.week.head(MAX_ROWS)
     rows = [
         [

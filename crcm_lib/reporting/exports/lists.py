@@ -150,6 +150,7 @@ def head_columns(currency: str) -> dict[str, str]:
         "channel": _("channel"),
         "occasion": _("time"),
         "cost": _("cost, {currency}").format(currency=currency),
+        "hours": _("hours"),
         "why": _("why"),
         "say": _("what to say"),
     }
@@ -161,7 +162,7 @@ def write_csv(tasks: pd.DataFrame) -> bytes:
     shown = tasks.assign(
         day=pd.to_datetime(tasks["day"]).dt.strftime("%Y-%m-%d"), cost=tasks["cost"].round(10)
     )
-    for name in shown.columns.difference(["day", "cost"]):
+    for name in shown.columns.difference(["day", "cost", "hours"]):
         text = shown[name].astype("str")
         shown[name] = text.where(~text.str.contains(FORMULA), "'" + text)
     shown.to_csv(written, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
@@ -177,4 +178,5 @@ def read_tasks(folder: Path) -> pd.DataFrame:
     return tasks.assign(
         day=pd.to_datetime(tasks["day"], format="%Y-%m-%d").astype("datetime64[us]"),
         cost=tasks["cost"].astype("float64"),
+        hours=pd.to_numeric(tasks["hours"]),
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from crcm_lib.config.policy import Policy
+from crcm_lib.config.policy import Action, Policy
 from crcm_lib.i18n import _
 from crcm_lib.reporting.text.profile import write_stage_reasons
 from crcm_lib.schema import tables
@@ -20,34 +20,37 @@ COLUMNS = {  # of a task, in the order in which a reader needs them
     "channel": "text",
     "occasion": "text",
     "cost": "money",
+    "hours": "money",
     "why": "text",
     "say": "text",
 }
 
 
 def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
-    """Every task of a run's plan, the standard offer left out.
+    """Every task of a run's plan, occasions of customers with it, the standard offer left out.
 
     Parameters
     ----------
     folder
-        A run: its tables `actions`, `calendar`, and where they are there `stages`, `customer_features`, and
-        the clean table `customers` with `owner`.
+        A run: its tables `actions`, `calendar`, and where they are there `care`, `next_offers`, `tiers`,
+        `stages`, `customer_features`, and the clean table `customers` with `owner`.
     policy
         Its playbook says why, and what to say.
 
     Returns
     -------
     Columns `COLUMNS`, by day: `day` (missing for what needs no approach and is set up once), `owner` (of the
-    customer; "" where nobody is named), `occasion` ("2 of 3"), `cost` of this one, so that the costs of a
-    customer's action add up to that of the table `actions`; `why` and `say` are sentences. No rows where the
-    run has no plan.
+    customer; "" where nobody is named), `occasion` ("2 of 3"), `cost` and `hours` (of the role; missing
+    where the policy names none) of this one, so that the costs of a customer's action add up to that of the
+    tables `actions` and `care`; `why` and `say` are sentences. No rows where the run has no plan.
     """
     if not tables.exists(folder, "actions"):
         return pd.DataFrame(columns=list(COLUMNS))
     actions, calendar = tables.read(folder, "actions"), tables.read(folder, "calendar")
     playbook = {action.name: action for action in policy.playbook if not action.standard}
-    planned = actions[actions["action"].isin(playbook)]
+    hours = {entry.name: entry.hours for entry in [*playbook.values(), *policy.care]}
+    because = {entry.name: entry.because for entry in [*playbook.values(), *policy.care]}
+    planned = pd.concat([_read_care(folder), actions[actions["action"].isin(playbook)]], ignore_index=True)
     keys = ["customer_id", "action"]
     dated = planned.merge(calendar[[*keys, "day", "occasion"]], on=keys, how="left")
     of_action = dated.groupby(keys)["action"].transform("size")
@@ -60,11 +63,34 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     tasks = dated.assign(
         occasion=occasion,
         cost=dated["cost"] / of_action,
+        hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).fillna("").astype("str"),
         why=dated["customer_id"].map(_write_why(folder, dated["customer_id"].unique())).fillna(""),
-        say=dated["action"].map({name: action.because for name, action in playbook.items()}),
+        say=dated["action"].map(because) + _write_offers(folder, dated, playbook),
     )
     return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
+
+
+def _read_care(folder: Path) -> pd.DataFrame:
+    """The occasions of customers like actions, before all others; the tier is the one in force."""
+    if not tables.exists(folder, "care"):
+        return pd.DataFrame()
+    care = tables.read(folder, "care").drop(columns=["occasion", "day"])
+    tier = care["customer_id"].map(tables.read(folder, "tiers")["tier_in_force"])
+    return care.assign(tier=tier, priority=0)
+
+
+def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]) -> pd.Series:
+    """What to offer, for actions that offer an item the customer has not bought; "" for all others."""
+    nothing = pd.Series("", index=tasks.index)
+    offering = [name for name, action in playbook.items() if action.offers]
+    if not offering or not tables.exists(folder, "next_offers"):
+        return nothing
+    offers = tables.read(folder, "next_offers").sort_values(["customer_id", "rank"])
+    items = offers.groupby("customer_id")["item"].agg(", ".join)
+    known = tasks["customer_id"].map(items).where(tasks["action"].isin(offering))
+    words = known.dropna().map(lambda named: _("; offer: {items}").format(items=named))
+    return words.reindex(tasks.index).fillna("").astype("str")
 
 
 def _find_owners(folder: Path) -> dict[str, str]:

@@ -74,6 +74,7 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "objection": _("refused, or never consented"),
         "channel_refused": _("refused the channel"),
         "terms_for_companies": _("terms are off for natural persons"),
+        "terms_withheld": _("terms are withheld for credit"),
         "running": _("already running"),
         "not_worth_its_cost": _("not worth its cost"),
         "gain_unknown": _("what it is worth cannot be told: no value is predicted"),
@@ -196,7 +197,8 @@ def describe_plan(
         From `measure_power`, of the actions of which both arms are shown.
     aside
         `objectors`, who get no action but published terms; `late`, first contacts that come too late to
-        compare; `budget` (currency) where the policy sets one; `terms_cost` of published terms.
+        compare; `occasions` of customers and `occasions_cost`; `budget` (currency) where the policy sets
+        one; `terms_cost` of published terms.
     """
     words = _(
         "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
@@ -223,6 +225,10 @@ def describe_plan(
         words += _(" Published terms alone, which all who meet the rule get, cost more than the budget.")
     elif budget is not None and not plan["hidden"]:
         words += _(" {left:count} {currency} of the budget is left.")
+    if aside["occasions"] >= at_least:
+        words += _(
+            " Besides, {occasions:count} occasions of customers cost {occasions_cost:count} {currency}."
+        )
     if aside["objectors"] >= at_least:
         words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
     if aside["late"] >= at_least:

@@ -21,6 +21,7 @@ def explain_no_rows(table: str) -> str:
         "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),
         "first": _("No action is planned beyond the standard offer."),
         "reached": _("No action is planned for enough customers to show."),
+        "offers": _("The transactions name no category and no product to offer."),
         "terms": _("Nobody gets price, discount, fee or credit terms that others do not have."),
         "calendar": _("No contact is planned."),
         "arms": _("No action has two arms that are large enough to compare."),
