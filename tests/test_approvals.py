@@ -8,7 +8,8 @@ from fixtures.decided import decide
 from fixtures.store import COLUMNS, clean_rows
 
 from crcm_lib.config.policy import ReleasedMove, read_policy
-from crcm_lib.decisions import approvals, scorecard
+from crcm_lib.decisions import approvals, scorecard, standings
+from crcm_lib.decisions.standings import reach
 from crcm_lib.decisions.tiers import bound_tiers, find_withheld_terms
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
@@ -109,6 +110,14 @@ def test_bad_credit_withholds_terms_and_the_tier_it_spares_is_that_of_the_score_
     assert bounds["tier_highest"].to_list() == ["growth", "key", "watch"]
     assert bounds["tier_spared"].to_list() == ["strategic", "strategic", "watch"]
     assert find_withheld_terms(card, policy).to_list() == [True, False, False]
+
+
+@pytest.mark.parametrize(("near", "reached"), [(0, ["growth", "regular"]), (1, ["key", "watch"])])
+def test_a_tier_is_reached_beyond_the_margin_in_redrawn_histories_as_in_those_seen(near, reached):
+    then, now = propose("key", "watch"), propose("growth", "regular", near=near)
+    assert reach(then, now, POLICY).to_list() == reached
+    ((before, after),) = standings._pair([then], [now], POLICY)
+    assert (before.to_list(), after.to_list()) == (["key", "watch"], reached)
 
 
 def test_who_comes_back_waits_no_longer():
