@@ -10,6 +10,7 @@ from crcm_lib.errors import PolicyError
 from crcm_lib.pipeline.settings import RunSettings
 from crcm_lib.schema.tables import ROOT
 
+RULE = "by: x, day: 2026-01-01, until: 2026-12-31, because: x"
 GIVEN = (ROOT / "policy.yaml").read_text(encoding="utf-8")
 PRESETS = sorted((ROOT / "policies").glob("*.yaml"))
 VISITED = {"visit", "social", "event"}  # channels on which somebody comes to the customer, or is met
@@ -170,6 +171,12 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
         ("horizon_days: 365", "horizon_days: 0365", "0365 has a leading zero"),
         ("horizon_days: 365", 'horizon_days: "365"', "should be a valid integer, not '365'"),
         ("tiers: [strategic]", "tiers: [stratgic]", "Did you mean 'strategic'?"),
+        ("  rules: []", f"  rules: [{{before: kye, after: watch, {RULE}}}]", "Did you mean 'key'?"),
+        (
+            "  rules: []",
+            f"  rules: [{{before: watch, after: key, {RULE}}}]",
+            "'key' is no worse than 'watch': a move up needs no approval",
+        ),
         ("    terms: true\n", "", "pulls the price lever: say terms: true"),
         ("standard: true ", "standard: false ", "exactly one action must say standard: true"),
         ("name: nurture plan", "name: next category", "the name 'next category' is taken on line"),
