@@ -50,6 +50,8 @@ def calls() -> list[Call]:
     decision_inputs.count_unmatched_consents(engine)
     objecting = open_frames(not_profiled=pd.DataFrame({"customers": [9], "day": [DAY]}))
     assert decision_inputs.count_not_profiled(RecordingEngine(objecting, calls)) == 9
+    signed = open_frames(approvals=pd.DataFrame({"customer_id": ["a"], "day": [DAY]}))
+    assert len(decision_inputs.find_approvals(RecordingEngine(signed, calls), as_of=DAY)) == 1
     decision_inputs.find_arms(engine, as_of=DAY)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
