@@ -34,7 +34,7 @@ class Choice:
         chosen `arm` (treatment or control); `gain`: of those treated their part of what the customer's
         actions win together, of all others what they would gain alone.
     limits
-        From `list_limits`, with what those treated have `used`.
+        From `list_limits`.
     allocation
         Of what was left to be chosen once the published terms were given, each limit divided by the share who
         are treated.
@@ -101,7 +101,6 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     rows = _write_states(candidates, places, filling, limits, given.taken)
     rows["gain"] = _share_gain(rows, places, problem, treated)
     terms = [float(column[granted].sum(skipna=False)) for column in (rows["cost"], rows["gain"])]
-    limits = limits.assign(used=problem.used(treated))
     without = _take_off(_set_budget(problem, everything), given)
     return Choice(rows, limits, allocation, without, *terms)
 

@@ -52,9 +52,9 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
     choice
         What was chosen.
     actions
-        The table `actions`.
+        The table `actions`, of the actions that may be shown, so that no other follows from what is used.
     policy
-        Its share of controls.
+        Its share of controls, and what an action takes.
     at_least
         Limits of what fewer customers get are left out.
 
@@ -76,12 +76,19 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
         rises.append(share * min(max(rise, 0.0), most))
     found = choice.limits.iloc[binding].reset_index(drop=True)
     found = found.assign(gain_per_unit=allocation.prices[binding], gain_of_tenth=np.array(rises, dtype=float))
+    planned = _add_hours(actions, policy)
     names = {"lever": "lever", "tier": "tier", "hours": "owner_role", "capacity": "action"}
-    treated = [
-        (actions[actions[names[kind]] == of] if kind in names else actions)["customer_id"].nunique()
+    uses = [
+        planned[planned[names[kind]] == of] if kind in names else planned
         for kind, of in zip(found["kind"], found["of"], strict=True)
     ]
-    found = found[np.array([not 0 < count < at_least for count in treated], dtype=bool)]
+    sums = {"hours": lambda rows: rows["hours"].sum(), "capacity": len}
+    used = [
+        sums.get(kind, lambda rows: rows["cost"].sum())(rows)
+        for kind, rows in zip(found["kind"], uses, strict=True)
+    ]
+    found.insert(3, "used", np.array(used, dtype=float))
+    found = found[np.array([rows["customer_id"].nunique() >= at_least for rows in uses], dtype=bool)]
     return found.sort_values(
         ["gain_of_tenth", "kind", "of"], ascending=[False, True, True], ignore_index=True
     )
@@ -108,9 +115,7 @@ def compare_effort(
     One row per tier: `tier`, `treated` (customers), `cost_share`, `hours_share` (missing where no action says
     hours) and `value_share` (missing where no value is predicted).
     """
-    hours = {action.name: (action.hours or 0.0) * action.occasions for action in list_choices(policy)}
-    planned = actions[actions["action"].isin(hours)]
-    planned = planned.assign(hours=planned["action"].map(hours).astype("float64"))
+    planned = _add_hours(actions, policy)
     by_tier, value = planned.groupby("tier"), situation["value"].clip(lower=0.0).groupby(situation["tier"])
     sums = pd.DataFrame(
         {"cost": by_tier["cost"].sum(), "hours": by_tier["hours"].sum(), "value": value.sum(min_count=1)}
@@ -131,3 +136,10 @@ def compare_effort(
     money = [name for name in ("value_share", "cost_share", "hours_share") if name in shares]
     shown = hide_small(shares, counts="treated", money=money, at_least=at_least)
     return shown.reindex(columns=["treated", "cost_share", "hours_share", "value_share"]).reset_index()
+
+
+def _add_hours(actions: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """The actions but the standard offers, with the `hours` of all their occasions."""
+    hours = {action.name: (action.hours or 0.0) * action.occasions for action in list_choices(policy)}
+    planned = actions[actions["action"].isin(hours)]
+    return planned.assign(hours=planned["action"].map(hours).astype("float64"))

@@ -203,7 +203,7 @@ def compare_arms(followed: pd.DataFrame, *, seed: int) -> pd.DataFrame:
 
     Notes
     -----
-    `strategy.choose_actions` makes every customer of a wave a control with the same chance, each by a draw of
+    `choose_actions` makes every customer of a wave a control with the same chance, each by a draw of
     their own. So, given how many controls there are, every choice of them was as likely, and permuting the
     arms within waves is what the draw could have done; but that where capacity ended a wave, its last
     customer is treated. Waves with fewer than two customers of an arm are left out. Without controls nothing
