@@ -16,12 +16,15 @@ from crcm_lib.features import decision_inputs
 from crcm_lib.reporting.text import classification as text
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
+from crcm_lib.schema.results import RESULTS
 from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
 PERCENTILE = next(i for c in POLICY.criteria for i in c.indicators if i.column == "purchases_365d")
 AMOUNT = next(i for c in POLICY.criteria for i in c.indicators if i.column == "spend_365d")
 GOLDEN = tables.ROOT / "data/sample/golden"
+COMPARED = ["indicator", "now", "needed", "points"]
+NOTHING = pd.DataFrame(columns=COMPARED)
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +133,9 @@ def test_points_in_proportion_to_an_amount():
 def test_a_scale_tells_which_number_has_so_many_points(indicator):
     scale = scorecard.fit_scale(pd.Series(np.random.default_rng(1).gamma(1, 100, 500)), indicator)
     for points in (10.0, 50.0, 90.0):
-        assert scale.measure(pd.Series([scale.reach(points)])).iloc[0] == pytest.approx(points, abs=1e-5)
-    assert np.isnan(scale.reach(101))
+        reached = scale.reach(np.array([points, 101]))
+        assert scale.measure(pd.Series(reached)).iloc[0] == pytest.approx(points, abs=1e-5)
+        assert np.isnan(reached[1])
 
 
 def test_lower_is_better_turns_the_points_round():
@@ -362,21 +366,75 @@ def test_the_next_tier_is_the_one_that_fewest_points_of_the_score_are_missing_to
     assert placed.loc[one, "to_next_tier"] <= key
 
 
-def test_what_would_bring_a_customer_to_the_next_tier_does_bring_them_there(placed, card, raw, model):
-    tried = 0
+def one_by_one(customer, raw, placed, policy, model) -> list[dict]:
+    """What `find_changes` says of one customer, by trying every step of every indicator in turn."""
+    row, wanted, found = raw.loc[[customer]], placed.loc[customer, "next_tier"], []
+    names = [tier.name for tier in policy.tiers]
+    for indicator in (each for criterion in policy.criteria for each in criterion.indicators):
+        scale = model.scales.get(indicator.name)
+        is_own = indicator.table in next_tier.OWN_DEEDS and indicator.column not in next_tier.NOT_ASKED
+        if not is_own or scale is None or scale.levels or pd.isna(row[indicator.name].iloc[0]):
+            continue
+        points = float(scale.measure(row[indicator.name]).iloc[0])
+        aims = np.linspace(points, max(scale.points), next_tier.STEPS + 1)[1:]
+        needed = np.array([scale.reach(np.array([aim]))[0] for aim in aims])
+        column = (
+            RESULTS[indicator.table].columns.get(indicator.column) if indicator.table in RESULTS else None
+        )
+        if column is not None and column.kind == "integer":
+            needed = np.ceil(needed) if indicator.better == "higher" else np.floor(needed)
+        tried = pd.concat([row] * len(aims), ignore_index=True).assign(**{indicator.name: needed})
+        reached = tiers.name_tiers(scorecard.score(tried, policy, model), policy, model)
+        enough = np.flatnonzero(reached.map(names.index) <= names.index(wanted))
+        if len(enough):
+            first = {"needed": needed[enough[0]], "points": aims[enough[0]] - points}
+            found.append({"indicator": indicator.name, "now": float(row[indicator.name].iloc[0])} | first)
+    return sorted(found, key=lambda change: change["points"])
+
+
+def test_what_would_bring_a_customer_to_the_next_tier_does_bring_them_there(placed, raw, model):
     order = [tier.name for tier in POLICY.tiers]
-    for customer in placed[placed["next_tier"].notna()].index[:40]:
-        changes = next_tier.find_changes(customer, raw, placed, POLICY, model)
-        for change in changes.to_dict("records"):
-            better = raw.loc[[customer]].assign(**{change["indicator"]: change["needed"]})
-            place = tiers.name_tiers(scorecard.score(better, POLICY, model), POLICY, model).iloc[0]
-            assert order.index(place) <= order.index(placed.loc[customer, "next_tier"])
-            assert change["needed"] != change["now"]
-            tried += 1
-    assert tried > 20
-    assert next_tier.find_changes(
-        placed.index[placed["tier_proposed"] == "strategic"][0], raw, placed, POLICY, model
-    ).empty
+    changes = next_tier.find_changes(raw, placed, POLICY, model)
+    for name, part in changes.groupby("indicator"):
+        better = raw.loc[part["customer_id"]].assign(**{name: part["needed"].to_numpy()})
+        reached = tiers.name_tiers(scorecard.score(better, POLICY, model), POLICY, model).map(order.index)
+        wanted = placed.loc[part["customer_id"], "next_tier"].map(order.index)
+        assert (reached <= wanted).all()
+        assert (part["needed"] != part["now"]).all()
+    assert len(changes) > 100
+    assert not set(changes["customer_id"]) & set(placed.index[placed["tier_proposed"] == "strategic"])
+
+
+@pytest.mark.parametrize("width", [None, 2.0], ids=["steps halved", "steps in turn"])
+def test_a_customer_alone_and_among_many_is_told_the_same(placed, raw, model, width):
+    near = placed[placed["next_tier"].notna()][:: 70 if width is None else 200]
+    limited = {name: dict(asked) for name, asked in model.cutoffs[0].items()}
+    for column, cut in limited["growth"].items():
+        limited["growth"][column] = cut.model_copy(update={"below": width and cut.at_least + width})
+    model = model.model_copy(update={"cutoffs": (limited, *model.cutoffs[1:])})
+    changes = next_tier.find_changes(raw, near, POLICY, model).groupby("customer_id")
+    for customer in near.index:
+        expected = one_by_one(customer, raw, placed, POLICY, model)
+        found = changes.get_group(customer)[COMPARED] if customer in changes.groups else NOTHING
+        assert found.to_dict("records") == [{name: each[name] for name in COMPARED} for each in expected]
+    alone = next_tier.find_changes(raw, near.iloc[[0]], POLICY, model)
+    pd.testing.assert_frame_equal(alone, changes.get_group(near.index[0]), check_exact=True)
+
+
+@pytest.mark.slow
+def test_of_the_sample_a_customer_alone_and_among_many_is_told_the_same():
+    names = ["customer_features", "rfm", "value", "churn", "satisfaction"]
+    known = {name: tables.read(GOLDEN, name) for name in names}
+    known |= decision_inputs.derive(open_engine(GOLDEN), as_of=tables.read_about(GOLDEN).as_of)
+    kept = scorecard.ScorecardModel.from_json(tables.read_model(GOLDEN, "tiers"))
+    sample, placed = scorecard.gather_indicators(POLICY, **known), tables.read(GOLDEN, "tiers")
+    changes = next_tier.find_changes(sample, placed, POLICY, kept)
+    tried = placed[placed["next_tier"].notna()].sample(60, random_state=4)
+    for customer in tried.index:
+        expected = one_by_one(customer, sample, placed, POLICY, kept)
+        found = changes.loc[changes["customer_id"] == customer, COMPARED].to_dict("records")
+        assert found == [{name: change[name] for name in COMPARED} for change in expected]
+    assert len(changes) > len(placed)
 
 
 def test_the_way_to_the_next_tier_is_said_in_what_a_customer_does(placed, card, raw, model):

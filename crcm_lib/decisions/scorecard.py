@@ -25,17 +25,17 @@ class Scale(Strict):
     points: tuple[float, ...] = ()
     levels: dict[str, float] | None = None
 
-    def reach(self, points: float) -> float:
-        """The raw number nearest to the present ones that has at least so many points; NaN: none, or words.
+    def reach(self, points: np.ndarray) -> np.ndarray:
+        """The raw numbers nearest to the present ones that have so many points; NaN: none, or words.
 
-        >>> Scale(raw=(0.0, 10.0), points=(0.0, 100.0)).reach(40)
-        4.0
+        >>> Scale(raw=(0.0, 10.0), points=(0.0, 100.0)).reach(np.array([40, 101]))
+        array([ 4., nan])
         """
-        if self.levels is not None or not self.points or points > max(self.points):
-            return np.nan
+        if self.levels is not None or not self.points:
+            return np.full(len(points), np.nan)
         rises = self.points[-1] >= self.points[0]
         line = (self.points, self.raw) if rises else (self.points[::-1], self.raw[::-1])
-        return float(np.interp(points, *line))
+        return np.where(points > max(self.points), np.nan, np.interp(points, *line))
 
     def measure(self, values: pd.Series) -> pd.Series:
         """Points of 0…100; unknown stays unknown, and so does a word without points."""
@@ -211,6 +211,20 @@ def score(raw: pd.DataFrame, policy: Policy, model: ScorecardModel) -> pd.DataFr
         card[criterion.name], measured = _mean({name: card[f"points_{name}"] for name in names}, shares)
         known += model.weights[0][criterion.name] * measured / sum(shares[name] for name in names)
     return card.assign(weight_known=known.clip(0, 1).round(6), score=weigh(card, model.weights[0]))
+
+
+def change_points(
+    card: pd.DataFrame, criterion: Criterion, name: str, points: pd.Series, model: ScorecardModel
+) -> pd.DataFrame:
+    """What a scorecard would say of its criteria and of the `score` if one indicator had these points.
+
+    The same as `score` of other raw numbers, without measuring the indicators that stay as they are.
+    """
+    names = [indicator.name for indicator in criterion.indicators if indicator.name in model.scales]
+    shares = {indicator.name: indicator.weight for indicator in criterion.indicators}
+    of_criterion = {each: points if each == name else card[f"points_{each}"] for each in names}
+    changed = card[list(model.weights[0])].assign(**{criterion.name: _mean(of_criterion, shares)[0]})
+    return changed.assign(score=weigh(changed, model.weights[0]))
 
 
 def weigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:

@@ -25,6 +25,7 @@ from crcm_lib.schema.results import RESULTS
 from crcm_lib.stats import LEVEL
 
 MAX_CHANGES = 3  # ways to the next tier that are named
+NO_CHANGES = pd.DataFrame()
 
 
 def write_weights(weights: pd.DataFrame, *, history_days: int) -> pd.DataFrame:
@@ -113,9 +114,10 @@ def write_reasons(
     facts = {"because": proposed.map(words), "conditions": proposed.map(against), "parts": parts}
     facts["state"] = write_rows(placed, lambda row: _write_state(row, policy))
     because = write_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
+    changes = dict(tuple(find_changes(raw, placed, policy, model).groupby("customer_id", sort=False)))
     needs = [
-        _write_changes(find_changes(customer, raw, placed, policy, model), placed.loc[customer, "next_tier"])
-        for customer in placed.index
+        _write_changes(changes.get(customer, NO_CHANGES), wanted)
+        for customer, wanted in placed["next_tier"].items()
     ]
     return because.to_frame().assign(next_needs=needs)
 
