@@ -410,7 +410,7 @@ def queue(waits: int, *, first: bool = False) -> str:
     return classification.caption_waiting(pd.DataFrame(index=range(waits)), POLICY, first=first)
 
 
-CHANGE = pd.DataFrame([{"indicator": "spend", "column": "spend_365d", "now": 1.0, "needed": 2.0}])
+CHANGE = {"indicator": "spend", "column": "spend_365d", "now": 1.0, "needed": 2.0}
 POINTS = {"loyalty": 0.5, "potential": 0.5}
 
 for name, words in (
@@ -444,8 +444,8 @@ for absence, words in (
     said_only_where(f"={words}", lambda absence=absence: weights(absence), lambda: weights(""))
 said_only_where(
     "no single change of what the customer does suffices",
-    lambda: classification._write_changes(CHANGE.head(0), "key"),
-    lambda: classification._write_changes(CHANGE, "key"),
+    lambda: classification._write_changes([], "key"),
+    lambda: classification._write_changes([CHANGE], "key"),
 )
 said_only_where(
     "; not known: {names}",

@@ -53,8 +53,10 @@ def calls() -> list[Call]:
     signed = open_frames(approvals=pd.DataFrame({"customer_id": ["a"], "day": [DAY]}))
     assert len(decision_inputs.find_approvals(RecordingEngine(signed, calls), as_of=DAY)) == 1
     decision_inputs.find_arms(engine, as_of=DAY)
+    decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
+    relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)
     customer_base.sum_categories(engine, as_of=DAY)
     classes.read_facts(engine, as_of=DAY, days=90)

@@ -239,11 +239,14 @@ def _mean(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.S
     Added column by column, so that a customer's score never depends on the other rows.
     """
     index = next(iter(points.values())).index
-    total, measured = pd.Series(0.0, index=index), pd.Series(0.0, index=index)
+    total, measured = np.zeros(len(index)), np.zeros(len(index))
     for name, values in points.items():
-        total = total + values.fillna(0.0) * weights[name]
-        measured = measured + values.notna() * weights[name]
-    return (total / measured.where(measured > 0)).round(6), measured
+        numbers = values.to_numpy("float64")
+        is_known = ~np.isnan(numbers)
+        total = total + np.where(is_known, numbers, 0.0) * weights[name]
+        measured = measured + is_known * weights[name]
+    mean = total / np.where(measured > 0, measured, np.nan)
+    return pd.Series(mean, index=index).round(6), pd.Series(measured, index=index)
 
 
 def fit_scale(values: pd.Series, indicator: Indicator) -> Scale:

@@ -151,14 +151,30 @@ def explain_customer(
 
     `adds` sums to the score; a criterion that is unknown of the customer has no points and no weight.
     """
-    row, base = card.loc[customer_id], model.weights[0]
-    known = sum(weight for name, weight in base.items() if pd.notna(row[name]))
+    return explain_scores(card.loc[[customer_id]], policy, model).drop(columns="customer_id")
+
+
+def explain_scores(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:
+    """The score of every customer of a scorecard, added up: as `explain_customer`, with `customer_id`.
+
+    By customer in the order of `card`, then by criterion in the order of the policy.
+    """
+    base = model.weights[0]
+    known = sum(card[name].notna() * weight for name, weight in base.items())
     parts = [
-        (criterion.name, criterion.zh, row[criterion.name], base[criterion.name] / known)
+        pd.DataFrame(
+            {
+                "customer_id": card.index,
+                "criterion": criterion.name,
+                "zh": criterion.zh,
+                "points": card[criterion.name].to_numpy(),
+                "weight": (base[criterion.name] / known).to_numpy(),
+            }
+        )
         for criterion in policy.criteria
-        if criterion.name in base and pd.notna(row[criterion.name])
+        if criterion.name in base
     ]
-    table = pd.DataFrame(parts, columns=["criterion", "zh", "points", "weight"])
+    table = pd.concat(parts).sort_index(kind="stable").dropna(subset="points").reset_index(drop=True)
     return table.assign(adds=table["points"] * table["weight"])
 
 

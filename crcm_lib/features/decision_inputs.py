@@ -115,6 +115,13 @@ def find_approvals(engine: Engine, *, as_of) -> pd.DataFrame:
     return signed.groupby("customer_id").tail(1).set_index("customer_id")
 
 
+def find_attributes(engine: Engine) -> pd.DataFrame | None:
+    """What the input table `customers` says of each, indexed by `customer_id`; None without the table."""
+    if not has(engine, "customers"):
+        return None
+    return engine.execute("select * from customers").df().set_index("customer_id")
+
+
 def _list_customers(engine: Engine, consents: pd.DataFrame) -> pd.Series:
     """The ids of all customers and prospects; those of the consents where there is no other table."""
     tables = [table for table in ("transactions", "customers") if has(engine, table)]

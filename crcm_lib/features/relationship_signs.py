@@ -12,6 +12,15 @@ COMPLAINTS = """
 CONTACTS = """
     select customer_id, count(*) as contacts from contacts
     where time < {until} and time >= {since} group by customer_id"""
+LAST_CONTACTS = """
+    select customer_id, count(*) as contacts, max(time) as last from contacts
+    where time < {until} group by customer_id"""
+LAST_CHANNELS = """
+    select given.customer_id, min(given.channel) as channel from contacts as given
+    join (
+        select customer_id, max(time) as last from contacts where time < {until} group by customer_id) as latest
+        on latest.customer_id = given.customer_id and latest.last = given.time
+    group by given.customer_id"""
 ANSWERS = """
     select customer_id, avg(score) as nps from surveys as given
     where instrument = 'nps' and score between 0 and 10 and time < {until} and time = (
@@ -59,3 +68,19 @@ def summarise_signs(engine: Engine, *, as_of) -> pd.DataFrame:
     counted = [name for name in ("complaints", "contacts") if name in signs]
     signs[counted] = signs[counted].fillna(0.0)
     return signs.rename_axis("customer_id").sort_index()
+
+
+def find_last_contacts(engine: Engine, *, as_of) -> pd.DataFrame | None:
+    """How often there was contact with a customer by the end of `as_of`, when last, and by which channel.
+
+    Returns
+    -------
+    Indexed by `customer_id`: `contacts` (count), `last` (time), `channel` (of several at that time the first
+    by name). None without the input table.
+    """
+    if not has(engine, "contacts"):
+        return None
+    until = end_of(pd.Timestamp(as_of).normalize())
+    counted = engine.execute(LAST_CONTACTS.format(until=until)).df().set_index("customer_id")
+    channels = engine.execute(LAST_CHANNELS.format(until=until)).df().set_index("customer_id")
+    return counted.join(channels).sort_index()

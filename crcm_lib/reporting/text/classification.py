@@ -1,6 +1,7 @@
 """Words of the classification notebook: indicators, scores, tiers and the reasons for them, fairness."""
 
 from collections.abc import Mapping
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -25,7 +26,6 @@ from crcm_lib.schema.results import RESULTS
 from crcm_lib.stats import LEVEL
 
 MAX_CHANGES = 3  # ways to the next tier that are named
-NO_CHANGES = pd.DataFrame()
 
 
 def write_weights(weights: pd.DataFrame, *, history_days: int) -> pd.DataFrame:
@@ -114,11 +114,10 @@ def write_reasons(
     facts = {"because": proposed.map(words), "conditions": proposed.map(against), "parts": parts}
     facts["state"] = write_rows(placed, lambda row: _write_state(row, policy))
     because = write_rows(placed[["score"]].assign(**facts), lambda row: fill(template, **row))
-    changes = dict(tuple(find_changes(raw, placed, policy, model).groupby("customer_id", sort=False)))
-    needs = [
-        _write_changes(changes.get(customer, NO_CHANGES), wanted)
-        for customer, wanted in placed["next_tier"].items()
-    ]
+    changes: dict[str, list[dict]] = {}
+    for change in find_changes(raw, placed, policy, model).to_dict("records"):
+        changes.setdefault(change["customer_id"], []).append(change)
+    needs = [_write_changes(changes.get(id_, []), wanted) for id_, wanted in placed["next_tier"].items()]
     return because.to_frame().assign(next_needs=needs)
 
 
@@ -200,31 +199,36 @@ def caption_set(by_hand: pd.DataFrame) -> str:
     return fill(_("Tiers set or kept by a named person, until the day named: {n:count}."), n=len(by_hand))
 
 
-def _write_changes(changes: pd.DataFrame, wanted: str | float) -> str:
+def _write_changes(changes: list[dict], wanted: str | float) -> str:
     """The smallest changes that reach the tier wanted, each alone."""
     if pd.isna(wanted):
         return ""
-    if changes.empty:
+    if not changes:
         return fill(_("{tier}: no single change of what the customer does suffices"), tier=wanted)
     parts = [
         fill(
             _("{indicator} {needed} instead of {now}"),
             indicator=change["indicator"],
-            needed=write(change["needed"], _number_form(change)),
-            now=write(change["now"], _number_form(change)),
+            needed=write(change["needed"], name_number_form(change["column"])),
+            now=write(change["now"], name_number_form(change["column"])),
         )
-        for change in changes.head(MAX_CHANGES).to_dict("records")
+        for change in changes[:MAX_CHANGES]
     ]
     return fill(_("{tier}, by one of these alone: {parts}"), tier=wanted, parts="; ".join(parts))
 
 
-def _number_form(change: Mapping) -> str:
-    """The form of an indicator's numbers, from its column's kind and unit."""
+@cache
+def name_number_form(column: str) -> str:
+    """The form (see `numbers.write`) of an indicator's numbers, from its column's kind and unit."""
     columns = (table.columns for table in RESULTS.values())
-    column = next((each[change["column"]] for each in columns if change["column"] in each), None)
-    if column is None or column.unit == "0…1":
-        return "share" if max(change["now"], change["needed"]) <= 1 else "number"
-    return {"money": "money", "integer": "count"}.get(column.kind, "number")
+    known = next((each[column] for each in columns if column in each), None)
+    if column.endswith("_share") or (known is not None and known.unit == "0…1"):
+        return "share"
+    if known is None:
+        return "number"
+    return {"money": "money", "integer": "count"}.get(
+        known.kind, "days" if known.unit == "days" else "number"
+    )
 
 
 def _write_conditions(policy: Policy, cutoffs: Mapping[str, Mapping[str, Cutoff]], number: int) -> str:

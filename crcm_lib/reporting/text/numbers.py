@@ -3,6 +3,7 @@
 import re
 import string
 from collections.abc import Callable
+from functools import cache
 from numbers import Number
 from typing import Any
 
@@ -53,21 +54,19 @@ def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
     if kind == "money":
         kind = "units" if abs(value) >= 100 else "cents"
     words = format(value, FORMATS[kind or ("count" if pd.api.types.is_integer(value) else "number")])
-    return words if re.search("[1-9]", words) else words.lstrip("+-")
+    return words if words[0] not in "+-" or re.search("[1-9]", words) else words.lstrip("+-")
 
 
-class _Sentence(string.Formatter):
-    """A template whose fields may say the kind of number: "{spend:money}"."""
+@cache
+def _parse(template: str) -> tuple[tuple[str, str | None, str | None, str | None], ...]:
+    """A template's words, each with the field after it and the kind of number that it asks for."""
+    return tuple(string.Formatter().parse(template))
 
-    def __init__(self, missing: str):
-        self.missing = missing
 
-    def format_field(self, value: Any, spec: str) -> str:
-        if isinstance(value, list):
-            return ", ".join(self.format_field(each, spec) for each in value)
-        if spec in KINDS:
-            return write(value, spec, missing=self.missing)
-        return super().format_field(value, spec)
+def _write_field(value: Any, kind: str, missing: str) -> str:
+    if isinstance(value, list):
+        return ", ".join(_write_field(each, kind, missing) for each in value)
+    return write(value, kind, missing=missing) if kind in KINDS else format(value, kind)
 
 
 def fill(template: str, /, *, missing: str = MISSING, **values: Any) -> str:
@@ -76,7 +75,12 @@ def fill(template: str, /, *, missing: str = MISSING, **values: Any) -> str:
     >>> fill("{who} of {n:count} spend {sums:money}", who="Two", n=1200, sums=[99.5, None])
     'Two of 1,200 spend 99.50, –'
     """
-    return _Sentence(missing).vformat(template, (), values)
+    parts = []
+    for words, name, kind, _conversion in _parse(template):
+        parts.append(words)
+        if name is not None:
+            parts.append(_write_field(values[name], kind or "", missing))
+    return "".join(parts)
 
 
 def fill_rows(template: str, rows: pd.DataFrame, /, *, missing: str = MISSING, **values: Any) -> str:
