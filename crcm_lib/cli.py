@@ -51,6 +51,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("List the published runs of a reports folder."))(runs)
     app.command(help=_("Say what differs between two runs of a source."))(diff)
     app.command(help=_("Save the lists of a role or an owner: workbook, CSV and calendar."))(export)
+    app.command(help=_("Say of one customer what a run decided, why, and whom to ask."))(explain)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
     app.command(help=_("Forget customers: in every run, and whenever their records come again."))(forget)
@@ -236,6 +237,18 @@ def export(
             )
         for path in save_lists(locate(run).resolve(), whose, to, password):
             typer.echo(path)
+
+
+def explain(
+    customer: Annotated[str, typer.Argument(help=_("The id exactly as in the data, or the pseudonym C-…"))],
+    run: Annotated[str, typer.Option(help=_("A published run."))] = "reports/latest",
+) -> None:
+    """Say of one customer what a run decided, why, and whom to ask."""
+    with _honest_exit():
+        from crcm_lib.pipeline.explain import explain as write_card
+        from crcm_lib.pipeline.files import locate
+
+        typer.echo(write_card(locate(run).resolve(), customer))
 
 
 def verify(

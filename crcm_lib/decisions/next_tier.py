@@ -5,7 +5,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Criterion, Indicator, Policy
 from crcm_lib.decisions import scorecard
-from crcm_lib.decisions.tiers import name_tiers
+from crcm_lib.decisions.tiers import place
 from crcm_lib.schema.results import RESULTS
 
 OWN_DEEDS = ("customer_features", "payments", "satisfaction")  # tables of what customers do themselves
@@ -36,7 +36,7 @@ def find_changes(
     counts are whole), `points` (of the indicator, more than now). No rows of a customer in the best tier, or
     for whom no single indicator suffices.
     """
-    places = {tier.name: place for place, tier in enumerate(policy.tiers)}
+    places = {tier.name: number for number, tier in enumerate(policy.tiers)}
     wanted = tiers["next_tier"].dropna().map(places).astype("int64")
     asked = raw.loc[wanted.index]
     card = scorecard.score(asked, policy, model)
@@ -68,7 +68,6 @@ def _try_indicator(
     scale, target = model.scales[indicator.name], wanted[values.index].to_numpy()
     card = card.loc[values.index]
     now, most = scale.measure(values).to_numpy(), max(scale.points)
-    places = {tier.name: place for place, tier in enumerate(policy.tiers)}
     round_up = np.ceil if indicator.better == "higher" else np.floor
 
     def aim(rows: np.ndarray, step: np.ndarray) -> np.ndarray:
@@ -82,7 +81,7 @@ def _try_indicator(
         tried = card.iloc[rows]
         points = scale.measure(pd.Series(change(rows, step), index=tried.index))
         tried = scorecard.change_points(tried, criterion, indicator.name, points, model)
-        return name_tiers(tried, policy, model).map(places).to_numpy() <= target[rows]
+        return place(tried, policy, model) <= target[rows]
 
     rows, step = _find_first(len(values), suffices, is_ordered=not _has_upper_limits(model))
     numbers = {

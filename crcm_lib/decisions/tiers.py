@@ -63,8 +63,12 @@ def assign_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") ->
 def name_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.Series:
     """The tier of each customer of a scorecard, as in `assign_tiers`, and nothing else."""
     names = np.array([tier.name for tier in policy.tiers], dtype=object)
-    places = _place(card, card["score"], policy, model.cutoffs[0])
-    return pd.Series(names[places], index=card.index, name="tier", dtype="str")
+    return pd.Series(names[place(card, policy, model)], index=card.index, name="tier", dtype="str")
+
+
+def place(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> np.ndarray:
+    """The place of each customer's tier in the policy, 0 for the best."""
+    return _place(card, card["score"], policy, model.cutoffs[0])
 
 
 def bound_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> pd.DataFrame:

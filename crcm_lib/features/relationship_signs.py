@@ -17,9 +17,8 @@ LAST_CONTACTS = """
     where time < {until} group by customer_id"""
 LAST_CHANNELS = """
     select given.customer_id, min(given.channel) as channel from contacts as given
-    join (
-        select customer_id, max(time) as last from contacts where time < {until} group by customer_id) as latest
-        on latest.customer_id = given.customer_id and latest.last = given.time
+    join (select customer_id, max(time) as last from contacts where time < {until} group by customer_id)
+        as latest on latest.customer_id = given.customer_id and latest.last = given.time
     group by given.customer_id"""
 ANSWERS = """
     select customer_id, avg(score) as nps from surveys as given

@@ -14,7 +14,7 @@ import nbformat
 from crcm_lib.errors import GateError, list_problems
 from crcm_lib.features import decision_inputs
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import checks, files, leak_check
+from crcm_lib.pipeline import checks, files, kept_policy, leak_check
 from crcm_lib.pipeline.evidence import check_unchanged, describe
 from crcm_lib.pipeline.plan import Plan
 from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
@@ -29,7 +29,7 @@ from crcm_lib.schema.inputs import INPUTS
 
 def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     """Render the pages, check them, and write run.json last; return the run's name."""
-    from crcm_lib.reporting import exports, kpi_history, kpis, pages, private_pages
+    from crcm_lib.reporting import card_pages, exports, kpi_history, kpis, pages, private_pages
 
     contents = {name: notebook.content for name, notebook in plan.notebooks.items()}
     check_unchanged(plan.evidence, plan.settings, plan.source, contents)
@@ -43,7 +43,9 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
         entry["headline"] = pages.headline(notebook)
         page = pages.render_notebook(notebook, run=summary)
         files.save_atomically(page, staging / entry["html"])
+    kept_policy.keep(Path(plan.settings.policy), staging)
     exports.write_exports(staging, plan.policy)
+    card_pages.write_cards(staging, plan.policy, summary)
     files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     private_pages.write_private_pages(staging, summary)
     if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):

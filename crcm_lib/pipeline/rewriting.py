@@ -8,10 +8,10 @@ from pathlib import Path
 
 from crcm_lib.errors import GateError, list_problems
 from crcm_lib.i18n import _
-from crcm_lib.pipeline import checks, erasure, files, seal
+from crcm_lib.pipeline import checks, erasure, files, kept_policy, seal
 from crcm_lib.pipeline.reports_folder import REWRITTEN, replace_run
 from crcm_lib.privacy.pseudonyms import make_pseudonym
-from crcm_lib.reporting import exports, private_pages
+from crcm_lib.reporting import card_pages, exports, private_pages
 
 TOMBSTONE = "forgotten"  # in run.json: how many customers, on which day
 
@@ -19,10 +19,10 @@ TOMBSTONE = "forgotten"  # in run.json: how many customers, on which day
 def erase_files(folder: Path, traces: erasure.Traces) -> Iterator[tuple[Path, erasure.Erased]]:
     """Each file of a folder that holds a trace, with what is left of it.
 
-    Tables come last: who is searched for is known by them, should this be killed half way. Lists and
-    their pages are left out: they are made anew from the tasks.
+    Tables come last: who is searched for is known by them, should this be killed half way. Lists,
+    their pages and customers' cards are left out: they are made anew from the tasks and the tables.
     """
-    artefacts = [path for name, path in files.list_artefacts(folder).items() if not _is_made_of_tasks(name)]
+    artefacts = [path for name, path in files.list_artefacts(folder).items() if not _is_made_anew(name)]
     for path in sorted(artefacts, key=lambda path: (path.suffix in (".parquet", ".csv"), path)):
         try:
             erased = erasure.erase(path, traces)
@@ -69,14 +69,21 @@ def rewrite(folder: Path, traces: erasure.Traces) -> None:
             path.unlink()
         else:
             _save(erased.content, path)
+    if not (folder / "run.json").exists():
+        return
+    record = json.loads((folder / "run.json").read_text("utf-8"))
     if (folder / exports.EXPORTS).exists():
         exports.write_lists(folder)
-        private_pages.write_private_pages(folder, json.loads((folder / "run.json").read_text("utf-8")))
+        private_pages.write_private_pages(folder, record)
+    if (folder / card_pages.CARDS).exists():
+        card_pages.write_cards(folder, kept_policy.read(folder), record)
 
 
-def _is_made_of_tasks(name: str) -> bool:
-    """Whether a file of a run is a list or a page of one."""
+def _is_made_anew(name: str) -> bool:
+    """Whether a file of a run is a list, a page of one, or a page of cards."""
     place = Path(name)
+    if place.parent.as_posix() == card_pages.CARDS:
+        return True
     lists = place.parent.as_posix() == exports.EXPORTS and place.name != exports.TASKS
     return lists or (place.parent.as_posix() == private_pages.PRIVATE and place.suffix == ".html")
 

@@ -28,6 +28,13 @@ PER_CUSTOMER = (
     *("customer_features", "stages", "rfm", "value", "newcomers", "churn", "satisfaction"),
     *("scorecard", "tiers", "tier_history", "actions", "planned_assignments", "calendar"),
 )
+OF_FEATURES = [
+    "purchases",
+    "first_day",
+    "last_day",
+    "spend_total",
+]  # that a card shows of `customer_features`
+ONLY_SCORED = ("satisfaction", "signs")  # shown through indicators and reasons
 LEARNED = ("value", "churn")  # models whose facts the words need
 WIDTH = 100  # characters of a line on a terminal
 REASONED = ("tier", "stage", "newcomer", "churn")  # what other pages give reasons for too
@@ -142,7 +149,10 @@ def make_cards(known: KnownCustomers, customers: Sequence[str], *, has_key: bool
     frames["raw"] = known.raw.loc[chosen]
     frames["tiers"] = frames["tiers"].assign(tier=frames["tiers"][TIER])
     frames["parts"] = tiers.explain_scores(frames["scorecard"], known.run.policy, known.model)
-    facts = {name: _by_customer(frame) for name, frame in (frames | _write_reasons(frames, known)).items()}
+    reasons = _write_reasons(frames, known)
+    frames["customer_features"] = frames["customer_features"][OF_FEATURES]
+    shown = {name: frame for name, frame in frames.items() if name not in ONLY_SCORED}
+    facts = {name: _by_customer(frame) for name, frame in (shown | reasons).items()}
     pseudonyms = pseudonymise(chosen, known.run.about) if has_key else [""] * len(chosen)
     return [
         _make_card(
@@ -155,7 +165,8 @@ def make_cards(known: KnownCustomers, customers: Sequence[str], *, has_key: bool
 def _choose(frame: pd.DataFrame, chosen: pd.Index) -> pd.DataFrame:
     """The rows of these customers, in their order where there is one row of each."""
     if frame.index.name == "customer_id":
-        return frame.loc[chosen[chosen.isin(frame.index)]]
+        places = frame.index.get_indexer(chosen)
+        return frame.iloc[places[places >= 0]]
     return frame[frame["customer_id"].isin(chosen)]
 
 

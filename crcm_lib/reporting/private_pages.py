@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crcm_lib.i18n import _
-from crcm_lib.reporting import agenda, exports, pages
+from crcm_lib.reporting import agenda, card_pages, exports, pages
 from crcm_lib.reporting.text.numbers import fill, write
 from crcm_lib.schema import tables
 
@@ -48,6 +48,7 @@ def write_private_pages(folder: Path, run: dict) -> None:
         week=agenda.describe_week(tasks, as_of, run["currency"]),
         roles=parts["owner_role"],
         owners=parts["owner"],
+        **card_pages.search_box(folder, "customers/"),
     )
     (folder / PRIVATE / START).write_text(start, "utf-8")
 

@@ -83,4 +83,38 @@
       [codes.textContent, codes.dataset.other] = [codes.dataset.other, codes.textContent];
     });
   }
+
+  // Customer cards: what is typed leads to a page by a hash, as in card_pages.find_shard; there an exact id wins.
+  const find = document.querySelector("form.find");
+  if (find) {
+    const page = (typed) => {
+      const digest = new TextEncoder().encode(typed).reduce((sum, byte) => Math.imul(sum ^ byte, 16777619) >>> 0, 2166136261);
+      return `${find.dataset.folder}cards_${String(digest % Number(find.dataset.shards)).padStart(2, "0")}.html`;
+    };
+    const ask = (typed) => `${page(typed)}#=${encodeURIComponent(typed)}`;
+    const open = () => {
+      const sought = location.hash.startsWith("#=") ? decodeURIComponent(location.hash.slice(2)) : null;
+      const lost = document.querySelector(".not-found");
+      if (lost) lost.hidden = true;
+      if (sought === null) {
+        const link = document.querySelector("a.elsewhere:target");
+        if (link) location.replace(link.href);
+        return;
+      }
+      const name = sought.toUpperCase();
+      const card = all("article.customer").find((each) => each.dataset.customer === sought);
+      const named = /^C-[0-9A-F]{12}$/.test(name) ? document.getElementById(name) : null;
+      if (card) location.replace(`#${card.id}`);
+      else if (named) location.replace(named.getAttribute("href") || `#${name}`);
+      else if (/^C-[0-9A-F]{12}$/.test(name) && name !== sought) location.replace(ask(name));
+      else if (lost) lost.hidden = false;
+    };
+    find.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const typed = find.querySelector("input").value.trim();
+      if (typed) location.href = ask(typed);
+    });
+    addEventListener("hashchange", open);
+    open();
+  }
 })();

@@ -209,12 +209,19 @@ def _write_changes(changes: list[dict], wanted: str | float) -> str:
         fill(
             _("{indicator} {needed} instead of {now}"),
             indicator=change["indicator"],
-            needed=write(change["needed"], name_number_form(change["column"])),
+            needed=_write_beyond(change["needed"], change["now"], name_number_form(change["column"])),
             now=write(change["now"], name_number_form(change["column"])),
         )
         for change in changes[:MAX_CHANGES]
     ]
     return fill(_("{tier}, by one of these alone: {parts}"), tier=wanted, parts="; ".join(parts))
+
+
+def _write_beyond(needed: float, now: float, form: str) -> str:
+    """A number that is needed, rounded away from the present one, so that it suffices as it is written."""
+    step = {"share": 0.001, "number": 0.01, "money": 1.0 if abs(needed) >= 100 else 0.01}.get(form, 1.0)
+    to_step = np.ceil if needed > now else np.floor
+    return write(to_step(round(needed / step, 6)) * step, form)
 
 
 @cache

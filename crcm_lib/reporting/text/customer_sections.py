@@ -81,8 +81,8 @@ def write_tier(because: str, tier: Mapping, history: Rows, run: RunFacts) -> lis
         lines.append(_("Nothing is known that could be scored; so it is the last tier, until something is."))
     else:
         words = _(
-            "It stays the same in {firmness:share} of the cases in which the weights of the criteria are moved by "
-            "a tenth."
+            "It stays the same in {firmness:share} of the cases in which the weights of the criteria are "
+            "moved by a tenth."
         )
         lines.append(fill(words, firmness=tier["firmness"]))
     if len(history) > 1:
@@ -162,7 +162,8 @@ def write_rfm(rfm: Facts, run: RunFacts) -> list[str]:
         return [_("No scores: they have bought nothing that was kept.")]
     because = {segment.name: segment.because for segment in run.policy.rfm.segments}
     words = _(
-        "Recency {recency_score}, frequency {frequency_score}, monetary value {monetary_score}; {bins} is best."
+        "Recency {recency_score}, frequency {frequency_score}, monetary value {monetary_score}; {bins} is "
+        "best."
     )
     lines = [fill(words, bins=run.policy.rfm.bins, **rfm)]
     lines.append(f"{run.name(rfm['segment'])}: {because.get(rfm['segment'], '')}")
@@ -199,7 +200,8 @@ def write_value(value: Facts, newcomer: Facts, because: str, run: RunFacts) -> l
     if newcomer is not None:
         kinds = {"newcomer": _("Bought on one day so far"), "prospect": _("Has signed up and not bought")}
         words = _(
-            "{kind}; beside others so new, the early spend expected is {class_}; what changes it most: {because}."
+            "{kind}; beside others so new, the early spend expected is {class_}; what changes it most: "
+            "{because}."
         )
         known = {
             "kind": kinds[newcomer["kind"]],
@@ -267,7 +269,7 @@ def write_planned(actions: Rows, arms: Rows, calendar: Rows, run: RunFacts) -> l
     for arm in arms:
         if arm["arm"] == "control":
             words = _(
-                "Not given until {end:day}, drawn by chance, so that the effect on others can be seen: {name}."
+                "Not given until {end:day}, drawn by chance so that the effect on others can be seen: {name}."
             )
             lines.append(fill(words, **arm | {"name": run.name(arm["action"])}))
     return lines or [_("Nothing is planned.")]
@@ -331,7 +333,8 @@ def write_unknown(raw: Mapping, weight_known: float, run: RunFacts) -> list[str]
     lines = []
     if here:
         words = _(
-            "Not known of this customer, and left out of the score: {names}. Of the weight {known:share} is known."
+            "Not known of this customer, and left out of the score: {names}. Of the weight {known:share} is "
+            "known."
         )
         lines.append(fill(words, names=here, known=weight_known))
     if nowhere:
@@ -367,10 +370,10 @@ def write_method(run: RunFacts) -> list[str]:
     lines = [
         fill(
             _(
-                "A score from 0 to 100 is added up from criteria ({weights}), each from the numbers listed above. "
-                "The first tier, from the best, whose condition holds is the customer's. What is unknown is left "
-                "out, not taken for zero. Numbers became points as learned from {customers:count} customers on "
-                "{day}, the same for all."
+                "A score from 0 to 100 is added up from criteria ({weights}), each from the numbers listed. "
+                "The first tier, from the best, whose condition holds is the customer's. What is unknown is "
+                "left out, not taken for zero. Numbers became points as learned from {customers:count} "
+                "customers on {day}, the same for all."
             ),
             weights=weights,
             customers=run.learned_from,
@@ -407,12 +410,12 @@ def _write_terms(policy: Policy, day: pd.Timestamp) -> str:
         and action.for_persons.start <= day.date() <= action.for_persons.end
     ]
     words = _(
-        "The tier decides who is called, visited and written to. Prices, discounts, fees and credit of natural "
-        "persons do not follow from it."
+        "The tier decides who is called, visited and written to. Prices, discounts, fees and credit of "
+        "natural persons do not follow from it."
     )
     if open_:
         words = _(
-            "The tier decides who is called, visited and written to. Of prices, discounts, fees and credit of "
-            "natural persons it decides, by a published rule, these alone: {names}."
+            "The tier decides who is called, visited and written to. Of prices, discounts, fees and credit "
+            "of natural persons it decides, by a published rule, these alone: {names}."
         )
     return fill(words, names=open_)
