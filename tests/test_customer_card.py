@@ -21,6 +21,7 @@ from crcm_lib.pipeline import erasure, kept_policy, rewriting
 from crcm_lib.pipeline.explain import explain
 from crcm_lib.privacy.pseudonyms import DEMO_KEY, make_pseudonym
 from crcm_lib.reporting import card_pages, customer_card
+from crcm_lib.reporting.text import customer_dealings as dealings
 from crcm_lib.reporting.text import customer_sections as text
 from crcm_lib.schema import tables
 from crcm_lib.schema.tables import ROOT
@@ -120,7 +121,7 @@ def test_each_change_that_is_named_gives_the_tier_as_it_is_written(cards, known)
 
 def test_the_tier_of_a_card_is_that_of_the_table_with_its_chinese_name(cards, known):
     chinese = {tier.name: tier.zh for tier in POLICY.tiers}
-    for id_, tier in known.frames["tiers"]["tier"].items():
+    for id_, tier in known.frames["tiers"]["tier_in_force"].items():
         assert cards[id_].summary.startswith(f"{tier} {chinese[tier]}")
         assert rows_of(cards[id_], "Tier and why")[0].startswith(f"{tier} {chinese[tier]}: ")
 
@@ -175,7 +176,9 @@ RUN = text.RunFacts(
     recorded=frozenset(["contacts", "consents"]),
 )
 UNRECORDED = text.RunFacts(**vars(RUN) | {"recorded": frozenset()})
-TIER = {"tier": "key", "reason": "conditions_met", "firmness": 1.0}
+TIER = {"tier_in_force": "key", "tier_proposed": "key", "reason": "conditions_met", "firmness": 1.0}
+TIER |= {"came_by": "first", "in_force_since": pd.Timestamp("2025-01-01"), "terms_withheld": False}
+TIER |= {"signed_by": None, "signed_reason": None}
 CHURN = {"reason": "overdue", "alert": "urgent", "value_at_risk": 9.0}
 VALUE = {"value": 9.0, "spend_expected": 9.0, "spend_low": 1.0, "spend_high": 20.0, "model": "BG/NBD"}
 DAYS = {"start": pd.Timestamp("2025-01-01"), "end": pd.Timestamp("2025-02-01")}
@@ -184,6 +187,10 @@ GRANTED = [{"purpose": "marketing", "status": "granted"}]
 REFUSED = [{"purpose": "profiling", "status": "refused"}]
 TERMS = next(action for action in POLICY.playbook if action.terms)
 ALLOWED = {"approver": "a", "disclosure": "d", "start": "2025-01-01", "end": "2026-12-31"}
+
+
+def tell_tier(history=(), **changes):
+    return text.write_tier("", TIER | changes, {"credit": 1.0}, list(history), RUN)
 
 
 def with_terms(**changes):
@@ -202,28 +209,38 @@ def without_protected():
     [
         (
             "Nothing is known that could",
-            lambda: text.write_tier("", TIER | {"reason": "nothing_known"}, [], RUN),
-            lambda: text.write_tier("", TIER, [], RUN),
+            lambda: tell_tier(reason="nothing_known"),
+            lambda: tell_tier(),
         ),
         (
-            "It stays the same",
-            lambda: text.write_tier("", TIER, [], RUN),
-            lambda: text.write_tier("", TIER | {"reason": "nothing_known"}, [], RUN),
+            "The same is proposed in",
+            lambda: tell_tier(),
+            lambda: tell_tier(reason="nothing_known"),
         ),
         (
-            "from run to run",
-            lambda: text.write_tier("", TIER, [DAYS | {"day": DAYS["end"], "tier": "key"}] * 2, RUN),
-            lambda: text.write_tier("", TIER, [DAYS], RUN),
+            "Signed by Li: seen",
+            lambda: tell_tier(signed_by="Li", signed_reason="seen", came_by="approved"),
+            lambda: tell_tier(),
         ),
         (
-            "This is the best tier",
-            lambda: text.write_way_up("", TIER | {"tier": "strategic"}, RUN),
+            "too few points in credit",
+            lambda: tell_tier(terms_withheld=True),
+            lambda: tell_tier(),
+        ),
+        (
+            "In force from run to run",
+            lambda: tell_tier([DAYS | {"day": DAYS["end"], "tier_in_force": "key"}] * 2),
+            lambda: tell_tier([DAYS]),
+        ),
+        (
+            "best tier is proposed already",
+            lambda: text.write_way_up("", TIER | {"tier_proposed": "strategic"}, RUN),
             lambda: text.write_way_up("", TIER, RUN),
         ),
         (
             "No better tier can",
             lambda: text.write_way_up("", TIER, RUN),
-            lambda: text.write_way_up("", TIER | {"tier": "strategic"}, RUN),
+            lambda: text.write_way_up("", TIER | {"tier_proposed": "strategic"}, RUN),
         ),
         (
             "No better tier can",
@@ -272,82 +289,90 @@ def without_protected():
         ),
         (
             "Not given until",
-            lambda: text.write_planned([], [ARM], [], RUN),
-            lambda: text.write_planned([], [ARM | {"arm": "treatment"}], [], RUN),
+            lambda: dealings.write_planned([], [ARM], [], RUN),
+            lambda: dealings.write_planned([], [ARM | {"arm": "treatment"}], [], RUN),
         ),
         (
             "Nothing is planned",
-            lambda: text.write_planned([], [], [], RUN),
-            lambda: text.write_planned([], [ARM], [], RUN),
+            lambda: dealings.write_planned([], [], [], RUN),
+            lambda: dealings.write_planned([], [ARM], [], RUN),
         ),
         (
             "Left out of call by chance",
-            lambda: text.write_past([ARM], None, RUN),
-            lambda: text.write_past([ARM | {"arm": "treatment"}], None, RUN),
+            lambda: dealings.write_past([ARM], None, RUN),
+            lambda: dealings.write_past([ARM | {"arm": "treatment"}], None, RUN),
         ),
         (
             "Contacts: none on record",
-            lambda: text.write_past([], None, RUN),
-            lambda: text.write_past([], None, UNRECORDED),
+            lambda: dealings.write_past([], None, RUN),
+            lambda: dealings.write_past([], None, UNRECORDED),
         ),
         (
             "Contacts: not known",
-            lambda: text.write_past([], None, UNRECORDED),
-            lambda: text.write_past([], None, RUN),
+            lambda: dealings.write_past([], None, UNRECORDED),
+            lambda: dealings.write_past([], None, RUN),
         ),
         (
             "Earlier actions: none",
-            lambda: text.write_past([], None, RUN),
-            lambda: text.write_past([ARM], None, RUN),
+            lambda: dealings.write_past([], None, RUN),
+            lambda: dealings.write_past([ARM], None, RUN),
         ),
         (
             "Check before any contact",
-            lambda: text.write_consents([], "person", UNRECORDED),
-            lambda: text.write_consents([], "person", RUN),
+            lambda: dealings.write_consents([], "person", UNRECORDED),
+            lambda: dealings.write_consents([], "person", RUN),
         ),
         (
             "No word on record",
-            lambda: text.write_consents([], "company", RUN),
-            lambda: text.write_consents(GRANTED, "company", RUN),
+            lambda: dealings.write_consents([], "company", RUN),
+            lambda: dealings.write_consents(GRANTED, "company", RUN),
         ),
         (
             "the standard offer only",
-            lambda: text.write_consents([], "person", RUN),
-            lambda: text.write_consents([], "company", RUN),
+            lambda: dealings.write_consents([], "person", RUN),
+            lambda: dealings.write_consents([], "company", RUN),
         ),
         (
             "the standard offer only",
-            lambda: text.write_consents(GRANTED + REFUSED, "company", RUN),
-            lambda: text.write_consents(GRANTED, "person", RUN),
+            lambda: dealings.write_consents(GRANTED + REFUSED, "company", RUN),
+            lambda: dealings.write_consents(GRANTED, "person", RUN),
         ),
         (
             "Not known of this customer",
-            lambda: text.write_unknown({"would recommend": None}, 0.5, RUN),
-            lambda: text.write_unknown({"would recommend": 9}, 1.0, RUN),
+            lambda: dealings.write_unknown({"would recommend": None}, 0.5, RUN),
+            lambda: dealings.write_unknown({"would recommend": 9}, 1.0, RUN),
         ),
         (
             "Not known of anybody",
-            lambda: text.write_unknown({"would recommend": 9}, 1.0, RUN),
-            lambda: text.write_unknown({}, 1.0, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})),
+            lambda: dealings.write_unknown({"would recommend": 9}, 1.0, RUN),
+            lambda: dealings.write_unknown({}, 1.0, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})),
         ),
         (
             "Everything that the policy scores",
-            lambda: text.write_unknown(
+            lambda: dealings.write_unknown(
                 dict.fromkeys(EVERYTHING, 1), 1.0, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})
             ),
-            lambda: text.write_unknown({}, 1.0, RUN),
+            lambda: dealings.write_unknown({}, 1.0, RUN),
         ),
         (
             "neither scored nor shown",
-            lambda: text.write_attributes({"city": "a"}, RUN),
-            lambda: text.write_attributes({"industry": "a"}, RUN),
+            lambda: dealings.write_attributes({"city": "a"}, RUN),
+            lambda: dealings.write_attributes({"industry": "a"}, RUN),
         ),
-        ("Never scored", lambda: text.write_method(RUN), lambda: text.write_method(without_protected())),
-        ("do not follow from it", lambda: text.write_method(RUN), lambda: text.write_method(with_terms())),
+        (
+            "Never scored",
+            lambda: dealings.write_method(RUN),
+            lambda: dealings.write_method(without_protected()),
+        ),
+        (
+            "do not follow from it",
+            lambda: dealings.write_method(RUN),
+            lambda: dealings.write_method(with_terms()),
+        ),
         (
             "these alone: framework terms",
-            lambda: text.write_method(with_terms()),
-            lambda: text.write_method(with_terms(end="2025-06-30")),
+            lambda: dealings.write_method(with_terms()),
+            lambda: dealings.write_method(with_terms(end="2025-06-30")),
         ),
     ],
 )
@@ -507,6 +532,15 @@ def test_the_card_of_a_forgotten_customer_goes_and_all_others_stay_as_they_were(
     assert [each for page in after.values() for each in article.findall(page)] == left
     with pytest.raises(UsageError, match="no customer of this id"):
         explain(folder, gone)
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_where_hardly_anybody_is_left_so_are_hardly_any_cards(run, known, tmp_path, left):
+    folder, gone = tmp_path / "run", known.ids[left:]
+    shutil.copytree(run, folder)
+    names = frozenset(make_pseudonym(DEMO_KEY, id_) for id_ in gone)
+    rewriting.rewrite(folder, erasure.Traces(frozenset(gone), names))
+    assert "".join(read_pages(folder).values()).count("<article") == left
 
 
 def test_a_published_run_has_cards_for_its_owner_only_and_keeps_its_policy(sample_run):

@@ -55,6 +55,7 @@ POLICY = read_policy("policy.yaml")
 TEXT = [*sorted((ROOT / "crcm_lib/reporting/text").glob("*.py")), ROOT / "crcm_lib/reporting/kpis.py"]
 OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds against their inputs
     "churn_warning": "test_churn.py",
+    "customer_dealings": "test_customer_card.py",
     "customer_sections": "test_customer_card.py",
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",

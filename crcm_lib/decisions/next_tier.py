@@ -1,5 +1,7 @@
 """The way to the next tier, in what customers can do: each indicator alone, all else as it is."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 
@@ -12,6 +14,7 @@ OWN_DEEDS = ("customer_features", "payments", "satisfaction")  # tables of what 
 NOT_ASKED = ("days_observed", "categories")  # comes with time alone; fewer would be the better
 WHOLE = "integer"
 STEPS = 100  # equal steps from the present points of an indicator to its most: the first that suffices counts
+Suffices = Callable[[np.ndarray, np.ndarray], np.ndarray]  # of rows and their steps: which suffice
 COLUMNS = ["customer_id", "indicator", "column", "now", "needed", "points"]
 
 
@@ -46,6 +49,7 @@ def find_changes(
         for indicator in criterion.indicators
         if indicator.table in OWN_DEEDS
         and indicator.column not in NOT_ASKED
+        and indicator.name in raw
         and indicator.name in model.scales
         and model.scales[indicator.name].levels is None
     ]
@@ -81,7 +85,8 @@ def _try_indicator(
         tried = card.iloc[rows]
         points = scale.measure(pd.Series(change(rows, step), index=tried.index))
         tried = scorecard.change_points(tried, criterion, indicator.name, points, model)
-        return place(tried, policy, model) <= target[rows]
+        enough: np.ndarray = place(tried, policy, model) <= target[rows]
+        return enough
 
     rows, step = _find_first(len(values), suffices, is_ordered=not _has_upper_limits(model))
     numbers = {
@@ -99,7 +104,7 @@ def _is_whole(indicator: Indicator) -> bool:
     return indicator.column in columns and columns[indicator.column].kind == WHOLE
 
 
-def _find_first(count: int, suffices, *, is_ordered: bool) -> tuple[np.ndarray, np.ndarray]:
+def _find_first(count: int, suffices: Suffices, *, is_ordered: bool) -> tuple[np.ndarray, np.ndarray]:
     """The rows for which some step suffices, and the first that does.
 
     `is_ordered`: whoever has enough at a step has so at every later one. Then steps are halved, and what is

@@ -164,7 +164,7 @@ def explain_scores(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") 
     By customer in the order of `card`, then by criterion in the order of the policy.
     """
     base = model.weights[0]
-    known = sum(card[name].notna() * weight for name, weight in base.items())
+    known = (card[list(base)].notna() * pd.Series(base)).sum(axis="columns")
     parts = [
         pd.DataFrame(
             {

@@ -13,7 +13,7 @@ from crcm_lib.i18n import _
 from crcm_lib.privacy import pseudonymise
 from crcm_lib.reporting import exports, pages
 from crcm_lib.reporting.customer_card import Card, KnownCustomers, make_cards, read_customers
-from crcm_lib.reporting.text.customer_sections import write_method
+from crcm_lib.reporting.text.customer_dealings import write_method
 from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.schema import tables
 
@@ -27,7 +27,8 @@ MADE_FROM = ("tiers", "scorecard", "customer_features")
 def write_cards(folder: Path, policy: Policy, run: dict) -> None:
     """Write the pages of cards into a run's private folder, if the run has tiers.
 
-    Of more than `MAX_CARDS` customers only those for whom something is planned have one; the pages say so.
+    Of more than `MAX_CARDS` customers those have one for whom something is planned, the most urgent first;
+    the pages say so.
 
     Parameters
     ----------
@@ -40,12 +41,14 @@ def write_cards(folder: Path, policy: Policy, run: dict) -> None:
     """
     if not all(tables.exists(folder, name) for name in MADE_FROM):
         return
-    known = read_customers(folder, policy)
-    chosen = choose_customers(known)
     target = folder / CARDS
     target.mkdir(parents=True, exist_ok=True)
     for page in target.iterdir():
         page.unlink()  # and not overwritten: a copy of the run may share the file
+    if tables.read(folder, "tiers").empty:
+        return
+    known = read_customers(folder, policy)
+    chosen = choose_customers(known)
     shards: list[list[Card]] = [[] for _number in range(SHARDS)]
     links: list[list[tuple[str, str]]] = [[] for _number in range(SHARDS)]
     for card in make_cards(known, chosen):

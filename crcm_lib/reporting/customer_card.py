@@ -18,12 +18,12 @@ from crcm_lib.models.churn import ChurnModel
 from crcm_lib.models.clv import ValueModel
 from crcm_lib.privacy import pseudonymise
 from crcm_lib.reporting.text import churn_warning, classification, newcomers, profile
+from crcm_lib.reporting.text import customer_dealings as dealings
 from crcm_lib.reporting.text import customer_sections as text
 from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 
-TIER = "tier"  # the column of the table `tiers` that holds the tier in force
 PER_CUSTOMER = (
     *("customer_features", "stages", "rfm", "value", "newcomers", "churn", "satisfaction"),
     *("scorecard", "tiers", "tier_history", "actions", "planned_assignments", "calendar"),
@@ -147,7 +147,6 @@ def make_cards(known: KnownCustomers, customers: Sequence[str], *, has_key: bool
     chosen = pd.Index(customers, dtype="str", name="customer_id")
     frames = {name: _choose(frame, chosen) for name, frame in known.frames.items()}
     frames["raw"] = known.raw.loc[chosen]
-    frames["tiers"] = frames["tiers"].assign(tier=frames["tiers"][TIER])
     frames["parts"] = tiers.explain_scores(frames["scorecard"], known.run.policy, known.model)
     reasons = _write_reasons(frames, known)
     frames["customer_features"] = frames["customer_features"][OF_FEATURES]
@@ -207,20 +206,20 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
     subject_type = (attributes or {}).get("subject_type", "person")
     score = text.tabulate_score(facts.get("parts", []), facts["raw"], card, run)
     sections = [
-        (_("Tier and why"), text.write_tier(why["tier"], tier, facts.get("tier_history", []), run)),
+        (_("Tier and why"), text.write_tier(why["tier"], tier, card, facts.get("tier_history", []), run)),
         (_("What would bring a better tier"), text.write_way_up(facts["why_tier"]["next_needs"], tier, run)),
         (_("The score, added up"), score),
         (_("Where they stand"), text.write_stage(stage, why["stage"], facts["customer_features"], run)),
         (_("How recent, how often, how much"), text.write_rfm(facts.get("rfm"), run)),
         (_("What to expect"), text.write_value(value, facts.get("newcomers"), why["newcomer"], run)),
         (_("Chance of leaving"), text.write_leaving(facts.get("churn"), why["churn"], run)),
-        (_("Planned"), text.write_planned(actions, arms, facts.get("calendar", []), run)),
-        (_("Done so far"), text.write_past(facts.get("arms", []), facts.get("contacts"), run)),
-        (_("Consents"), text.write_consents(facts.get("consents", []), subject_type, run)),
-        (_("What is not known"), text.write_unknown(facts["raw"], card["weight_known"], run)),
-        (_("On record"), text.write_attributes(attributes, run)),
+        (_("Planned"), dealings.write_planned(actions, arms, facts.get("calendar", []), run)),
+        (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
+        (_("Consents"), dealings.write_consents(facts.get("consents", []), subject_type, run)),
+        (_("What is not known"), dealings.write_unknown(facts["raw"], card["weight_known"], run)),
+        (_("On record"), dealings.write_attributes(attributes, run)),
     ]
-    summary = text.write_summary(tier["tier"], stage, value, run)
+    summary = text.write_summary(tier["tier_in_force"], stage, value, run)
     return Card(
         id_, pseudonym, summary, tuple(Section(title, tuple(rows)) for title, rows in sections if rows)
     )
@@ -233,7 +232,7 @@ def write_text(card: Card, run: text.RunFacts) -> str:
         _("{customer} · as of {day} · {title}"), customer=named, day=run.about.as_of, title=run.about.title
     )
     parts = [heading, card.summary]
-    method = Section(_("How this was found, and whom to ask"), tuple(text.write_method(run)))
+    method = Section(_("How this was found, and whom to ask"), tuple(dealings.write_method(run)))
     for section in (*card.sections, method):
         parts += ["", section.title.upper() if section.title.isascii() else section.title]
         parts += (

@@ -1,0 +1,192 @@
+"""Words of a customer's card: what is planned, done, agreed to and unknown; how a tier is found."""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.i18n import _
+from crcm_lib.reporting.text.customer_sections import Facts, Rows, RunFacts
+from crcm_lib.reporting.text.numbers import fill, write
+
+
+def write_planned(actions: Rows, arms: Rows, calendar: Rows, run: RunFacts) -> list[str]:
+    """What is planned for the customer, when and by whom, and what by chance is not given for comparison.
+
+    Parameters
+    ----------
+    actions, arms, calendar
+        The customer's rows of `actions`, `planned_assignments` and `calendar`.
+    """
+    because = {action.name: action.because for action in run.policy.playbook}
+    lines = []
+    for action in actions:
+        when = [write(entry["day"]) for entry in calendar if entry["action"] == action["action"]]
+        words = (
+            _("{name} ({channel}, {owner_role}), {when}: {because}")
+            if when
+            else _("{name} ({channel}, {owner_role}): {because}")
+        )
+        named = {"name": run.name(action["action"]), "because": because.get(action["action"], "")}
+        lines.append(fill(words, **action | named | {"when": when}))
+    for arm in arms:
+        if arm["arm"] == "control":
+            words = _(
+                "Not given until {end:day}, drawn by chance so that the effect on others can be seen: {name}."
+            )
+            lines.append(fill(words, **arm | {"name": run.name(arm["action"])}))
+    return lines or [_("Nothing is planned.")]
+
+
+def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:
+    """Earlier actions with their dates, and the contacts.
+
+    Parameters
+    ----------
+    arms
+        The customer's rows of `decision_inputs.find_arms`.
+    contact
+        Of `relationship_signs.find_last_contacts`.
+    """
+    kinds = {
+        "treatment": _("{name}, {start:day} to {end:day}."),
+        "control": _("Left out of {name} by chance, {start:day} to {end:day}."),
+    }
+    lines = [fill(kinds[arm["arm"]], **arm | {"name": run.name(arm["action"])}) for arm in arms]
+    if contact is not None:
+        words = _("Contacts: {contacts:count}, the last on {last:day} by {channel}.")
+        lines.append(fill(words, **contact))
+    elif "contacts" in run.recorded:
+        lines.append(_("Contacts: none on record."))
+    else:
+        lines.append(_("Contacts: not known, the data have none."))
+    if not arms:
+        lines.append(_("Earlier actions: none on record."))
+    return lines
+
+
+def write_consents(consents: Rows, subject_type: str, run: RunFacts) -> list[str]:
+    """The latest word on each purpose, and what follows for marketing."""
+    if "consents" not in run.recorded:
+        return [_("Not known: the data have no consents. Check before any contact.")]
+    said = {
+        status: [row["purpose"] for row in consents if row["status"] == status]
+        for status in ("granted", "refused")
+    }
+    lines = []
+    if said["granted"]:
+        lines.append(fill(_("Agreed to: {purposes}."), purposes=said["granted"]))
+    if said["refused"]:
+        lines.append(fill(_("Refused: {purposes}."), purposes=said["refused"]))
+    if not consents:
+        lines.append(_("No word on record."))
+    refused = {"marketing", "profiling"} & {*said["refused"]}
+    if refused or (subject_type != "company" and "marketing" not in said["granted"]):
+        lines.append(_("So the standard offer only, and no marketing."))
+    return lines
+
+
+def write_unknown(raw: Mapping, weight_known: float, run: RunFacts) -> list[str]:
+    """Which indicators are unknown of the customer, and which of everybody; what that does to the score."""
+    indicators = [indicator for criterion in run.policy.criteria for indicator in criterion.indicators]
+    here = [
+        run.name(each.name) for each in indicators if each.name in run.scored and pd.isna(raw.get(each.name))
+    ]
+    nowhere = [run.name(each.name) for each in indicators if each.name not in run.scored]
+    lines = []
+    if here:
+        words = _(
+            "Not known of this customer, and left out of the score: {names}. Of the weight {known:share} is "
+            "known."
+        )
+        lines.append(fill(words, names=here, known=weight_known))
+    if nowhere:
+        lines.append(fill(_("Not known of anybody in these data: {names}."), names=nowhere))
+    return lines or [_("Everything that the policy scores is known.")]
+
+
+def write_attributes(attributes: Facts, run: RunFacts) -> list[str]:
+    """What the table of customers says; what the policy protects is named without its value."""
+    if attributes is None:
+        return []
+    protected = {*run.policy.fairness.protected}
+    held = {name: value for name, value in attributes.items() if pd.notna(value)}
+    shown = [
+        f"{name.replace('_', ' ')} {write(value)}" for name, value in held.items() if name not in protected
+    ]
+    unused = [name.replace("_", " ") for name in held if name in protected]
+    lines = [fill("{facts}", facts=shown)] if shown else []
+    if unused:
+        lines.append(
+            fill(_("Held too, but protected, so neither scored nor shown here: {names}."), names=unused)
+        )
+    return lines
+
+
+def write_method(run: RunFacts) -> list[str]:
+    """How a tier is found, from what, what it decides, and whom to ask; the same for every customer."""
+    policy = run.policy
+    weights = [
+        fill("{name} {weight:share}", name=run.name(each.name), weight=each.weight)
+        for each in policy.criteria
+    ]
+    lines = [
+        fill(
+            _(
+                "A score from 0 to 100 is added up from criteria ({weights}), each from the numbers listed. "
+                "The first tier, from the best, whose condition holds is the customer's. What is unknown is "
+                "left out, not taken for zero. Numbers became points as learned from {customers:count} "
+                "customers on {day}, the same for all."
+            ),
+            weights=weights,
+            customers=run.learned_from,
+            day=run.learned_on,
+        ),
+        fill(_("Goal of the policy, version {version}: {goal}."), version=policy.version, goal=policy.goal),
+        fill(_("Read for this, up to {day}: {tables}."), day=run.about.as_of, tables=[*run.about.tables]),
+        *_write_protected(policy),
+        fill(
+            _(
+                "Differences of up to {margin:number} points change no tier that is in force. A move up "
+                "beyond them counts at once; a move down waits for a named person, or follows a rule of the "
+                "policy."
+            ),
+            margin=policy.approvals.margin,
+        ),
+        _write_terms(policy, run.about.day),
+        fill(
+            _(
+                "Whom to ask, to correct something or to have a person decide: {owner}, who owns the policy. "
+                "Whoever objects to profiling is in no score from the next run on."
+            ),
+            owner=policy.owner,
+        ),
+    ]
+    return lines
+
+
+def _write_protected(policy: Policy) -> list[str]:
+    """What the policy forbids to score."""
+    names = [each.replace("_", " ") for each in policy.fairness.protected]
+    return [fill(_("Never scored: {names}."), names=names)] if names else []
+
+
+def _write_terms(policy: Policy, day: pd.Timestamp) -> str:
+    """Whether the tier decides prices and other terms of natural persons."""
+    open_ = [
+        action.name
+        for action in policy.playbook
+        if action.terms
+        and action.for_persons
+        and action.for_persons.start <= day.date() <= action.for_persons.end
+    ]
+    words = _(
+        "The tier decides who is called, visited and written to. Prices, discounts, fees and credit of "
+        "natural persons do not follow from it."
+    )
+    if open_:
+        words = _(
+            "The tier decides who is called, visited and written to. Of prices, discounts, fees and credit "
+            "of natural persons it decides, by a published rule, these alone: {names}."
+        )
+    return fill(words, names=open_)
