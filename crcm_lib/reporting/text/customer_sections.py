@@ -163,14 +163,14 @@ def tabulate_score(parts: Rows, raw: Mapping, points: Mapping, run: RunFacts) ->
         if not here:
             continue
         part = known.get(criterion.name)
-        told = ("–", "–", "–")
+        shown = ("–", "–", "–")
         if part:
-            told = (
+            shown = (
                 write(part["points"], "points"),
                 write(part["weight"], "share"),
                 write(part["adds"], "points"),
             )
-        rows.append((run.name(criterion.name), "", *told))
+        rows.append((run.name(criterion.name), "", *shown))
         for indicator in here:
             number = write(raw.get(indicator.name), name_number_form(indicator.column))
             mark = write(points.get(f"points_{indicator.name}"), "points")
