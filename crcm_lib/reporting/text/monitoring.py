@@ -1,7 +1,5 @@
 """Words of the monitoring notebook: who moved and why, what chance would move, what came after."""
 
-from collections.abc import Mapping
-
 import pandas as pd
 
 from crcm_lib.decisions.outcomes import tier_order_verdict
@@ -12,18 +10,6 @@ from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 
 MEASURES = ["treated_mean", "control_mean", "difference", "low", "high"]
-
-
-def write_reasons(moves: pd.DataFrame) -> pd.Series:
-    """The change of score, and the criteria that changed most, of each row of `moves`."""
-    return write_rows(moves, _write_reason)
-
-
-def _write_reason(row: Mapping) -> str:
-    changed = [(row[f"criterion_{number}"], row[f"change_{number}"]) for number in (1, 2, 3)]
-    named = [f"{name} {write(change, 'points_change')}" for name, change in changed if pd.notna(name)]
-    words = _("score {score_before:points} → {score_now:points}; {changes}")
-    return fill(words, changes=named or _("no criterion moved"), **row)
 
 
 def describe_matrix(cells: pd.DataFrame) -> str:
