@@ -115,6 +115,30 @@ def test_a_page_holds_the_weeks_tasks_of_its_role_each_once(run):
     assert [float(row[7]) for row in rows] == mine["cost"].to_list()
 
 
+def test_a_move_that_waits_is_shown_and_can_be_decided_in_a_file(tmp_path):
+    shutil.copytree(GOLDEN, tmp_path, dirs_exist_ok=True)
+    tiers = tables.read(tmp_path, "tiers")
+    who = tiers.index[tiers["tier_in_force"] == "key"][0]
+    row = {"tier_in_force": "key", "tier_proposed": "watch", "waits_since": pd.Timestamp("2025-12-31")}
+    row |= {"decide_by": pd.Timestamp("2026-03-31"), "score": 12.0, "because": "=bought <nothing>"}
+    tables.write(pd.DataFrame(row, index=pd.Index([who], name="customer_id")), tmp_path, "waiting_moves")
+    exports.write_exports(tmp_path, read_policy(ROOT / "policy.yaml", "{}"))
+    private_pages.write_private_pages(tmp_path, RUN)
+    page = (tmp_path / "private" / "start.html").read_text("utf-8")
+    assert [who, "key → watch", "=bought <nothing>", "2025-12-31", "2026-03-31"] in Cells(page).rows
+    given = pd.read_csv(tmp_path / exports.EXPORTS / exports.DECISIONS, dtype="str", encoding="utf-8-sig")
+    assert given["because"].item() == "'=bought <nothing>"
+    assert {"customer_id", "decision", "by", "day", "reason"} <= set(given)
+    assert "Needs your decision" not in (tmp_path / "private" / "role_04_sales_director.html").read_text(
+        "utf-8"
+    )
+
+
+def test_where_nothing_waits_nothing_is_asked(run):
+    assert "Needs your decision" not in (run / "private" / "start.html").read_text("utf-8")
+    assert not (run / exports.EXPORTS / exports.DECISIONS).exists()
+
+
 def test_a_long_week_is_cut_and_says_where_the_rest_is(run, monkeypatch):
     monkeypatch.setattr(private_pages, "MAX_ROWS", 3)
     private_pages.write_private_pages(run, RUN)

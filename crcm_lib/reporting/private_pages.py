@@ -30,7 +30,8 @@ def write_private_pages(folder: Path, run: dict) -> None:
         return
     for page in (folder / PRIVATE).glob("*.html"):
         page.unlink()  # and not overwritten: a copy of the run may share the file
-    tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
+    tasks, about = exports.read_tasks(folder), tables.read_about(folder)
+    as_of, linked = about.day, about if (folder / card_pages.CARDS).exists() else None
     parts: dict[str, list[dict[str, Any]]] = {}
     for column, name_stems in exports.STEMS.items():
         stems = name_stems(exports.list_names(tasks, column))
@@ -38,9 +39,8 @@ def write_private_pages(folder: Path, run: dict) -> None:
         for share in agenda.share_out(tasks, column, as_of):
             part = _describe(share, stems[share.name])
             parts[column].append(part)
-            page = pages.fill_page(
-                "list.html.j2", run=run, column=column, **part, **_rows(share, column, run)
-            )
+            rows = _rows(share, column, run, linked)
+            page = pages.fill_page("list.html.j2", run=run, **part, **rows)
             (folder / PRIVATE / part["page"]).write_text(page, "utf-8")
     start = pages.fill_page(
         "start.html.j2",
@@ -48,6 +48,8 @@ def write_private_pages(folder: Path, run: dict) -> None:
         week=agenda.describe_week(tasks, as_of, run["currency"]),
         roles=parts["owner_role"],
         owners=parts["owner"],
+        waiting=_list_waiting(folder, linked),
+        decisions=f"{Path(exports.EXPORTS).name}/{exports.DECISIONS}",
         **card_pages.search_box(folder, "customers/"),
     )
     (folder / PRIVATE / START).write_text(start, "utf-8")
@@ -71,8 +73,26 @@ def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
     }
 
 
-def _rows(share: agenda.Share, column: str, run: dict) -> dict[str, Any]:
-    """The week's tasks in words, without the column that is the same in all; what to say, once per action."""
+def _list_waiting(folder: Path, linked: tables.About | None) -> list[dict[str, str]]:
+    """The moves down that wait for a named person, in words."""
+    return [
+        {
+            "customer": row["customer_id"],
+            "link": card_pages.card_link(row["customer_id"], linked) if linked else "",
+            "move": fill(_("{tier_in_force} → {tier_proposed}"), **row),
+            "because": row["because"],
+            "since": write(row["waits_since"], "day"),
+            "by": write(row["decide_by"], "day"),
+        }
+        for row in exports.read_waiting(folder).head(MAX_ROWS).to_dict("records")
+    ]
+
+
+def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | None) -> dict[str, Any]:
+    """The week's tasks in words, without the column that is the same in all; what to say, once per action.
+
+    A customer is a link to the card, where the run has cards: `linked` says whose data they are.
+    """
     heads = exports.head_columns(run["currency"])
     shown_columns = {
         name for name in heads if name not in (column, "say") and (share.week[name].fillna("") != "").any()
@@ -82,7 +102,12 @@ def _rows(share: agenda.Share, column: str, run: dict) -> dict[str, Any]:
     shown = share.week.head(MAX_ROWS)
     rows = [
         [
-            (head, write(row[name], kinds.get(name, "text"), missing=""), classes.get(name, ""))
+            (
+                head,
+                write(row[name], kinds.get(name, "text"), missing=""),
+                classes.get(name, ""),
+                card_pages.card_link(row[name], linked) if linked and name == "customer_id" else "",
+            )
             for name, head in heads.items()
             if name in shown_columns
         ]

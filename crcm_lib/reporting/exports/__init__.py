@@ -5,12 +5,14 @@ All of them are made from one table of tasks, `tasks.csv`, and lie in a run's pr
 
 from crcm_lib.reporting.exports.lists import (
     ALL,
+    DECISIONS,
     EXPORTS,
     STEMS,
     TASKS,
     head_columns,
     list_names,
     read_tasks,
+    read_waiting,
     save_lists,
     write_exports,
     write_lists,
@@ -18,12 +20,14 @@ from crcm_lib.reporting.exports.lists import (
 
 __all__ = [
     "ALL",
+    "DECISIONS",
     "EXPORTS",
     "STEMS",
     "TASKS",
     "head_columns",
     "list_names",
     "read_tasks",
+    "read_waiting",
     "save_lists",
     "write_exports",
     "write_lists",

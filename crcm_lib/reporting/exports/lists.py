@@ -18,6 +18,7 @@ from crcm_lib.schema import tables
 
 EXPORTS = "private/exports"  # in a run
 TASKS = "tasks.csv"
+DECISIONS = "decisions.csv"  # the moves that wait, to be filled in and read as the table `approvals`
 ALL = "all"
 FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')  # in names of files
 WEEK = 7  # days after as_of
@@ -32,6 +33,9 @@ def write_exports(folder: Path, policy: Policy) -> None:
     target = folder / EXPORTS
     target.mkdir(parents=True, exist_ok=True)
     (target / TASKS).write_bytes(write_csv(list_tasks(folder, policy)))
+    if len(waiting := read_waiting(folder)):
+        blank = dict.fromkeys(["decision", "by", "day", "reason"], "")
+        (target / DECISIONS).write_bytes(write_csv(waiting.assign(**blank)))
     write_lists(folder)
 
 
@@ -39,7 +43,7 @@ def write_lists(folder: Path) -> None:
     """Write every list of a run anew from its tasks: one of each role, and one of each owner of customers."""
     target, about, tasks = folder / EXPORTS, tables.read_about(folder), read_tasks(folder)
     for path in target.iterdir():
-        if path.name != TASKS:
+        if path.name not in (TASKS, DECISIONS):
             path.unlink()  # and not overwritten: a copy of the run may share the file
     for column, stems in STEMS.items():
         for name, stem in stems(list_names(tasks, column)).items():
@@ -122,6 +126,15 @@ def name_owners(owners: list[str]) -> dict[str, str]:
 STEMS = {"owner_role": name_roles, "owner": name_owners}
 
 
+def read_waiting(folder: Path) -> pd.DataFrame:
+    """The moves down that wait for a named person: who, from which tier to which, why, and until when."""
+    columns = ["customer_id", "tier_in_force", "tier_proposed", "because", "waits_since", "decide_by"]
+    if not tables.exists(folder, "waiting_moves"):
+        return pd.DataFrame(columns=columns)
+    waiting = tables.read(folder, "waiting_moves").reset_index()
+    return waiting.sort_values(["decide_by", "customer_id"], ignore_index=True)[columns]
+
+
 def list_names(tasks: pd.DataFrame, column: str) -> list[str]:
     """The roles, or the owners, who have a list, in the order of their numbers."""
     return sorted(set(tasks[column]) - {""})
@@ -157,13 +170,14 @@ def head_columns(currency: str) -> dict[str, str]:
 
 
 def write_csv(tasks: pd.DataFrame) -> bytes:
-    """Tasks as CSV in UTF-8 with a byte order mark; no cell begins like a formula."""
-    written = io.StringIO()
-    shown = tasks.assign(
-        day=pd.to_datetime(tasks["day"]).dt.strftime("%Y-%m-%d"), cost=tasks["cost"].round(10)
-    )
-    for name in shown.columns.difference(["day", "cost", "hours"]):
-        text = shown[name].astype("str")
+    """A list as CSV in UTF-8 with a byte order mark; no cell begins like a formula."""
+    written, shown = io.StringIO(), tasks.copy()
+    for name in shown.select_dtypes("datetime"):
+        shown[name] = shown[name].dt.strftime("%Y-%m-%d")
+    for name in shown.select_dtypes("float"):
+        shown[name] = shown[name].round(10)
+    for name in shown.select_dtypes(["object", "string"]):
+        text = shown[name].astype("object").where(shown[name].notna(), "").astype("str")
         shown[name] = text.where(~text.str.contains(FORMULA), "'" + text)
     shown.to_csv(written, index=False, quoting=csv.QUOTE_MINIMAL, lineterminator="\r\n")
     return (BOM + written.getvalue()).encode("utf-8")
