@@ -44,6 +44,7 @@ docs/own_data
 docs/policy
 docs/reading
 docs/by_hand
+docs/lists
 docs/scheduling
 reports/README
 docs/guarantees
