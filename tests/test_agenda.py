@@ -8,7 +8,10 @@ import pandas as pd
 import pytest
 
 from crcm_lib.config.policy import read_policy
+from crcm_lib.ingest.cleaning import clean
+from crcm_lib.ingest.sources import read_source
 from crcm_lib.reporting import agenda, exports, private_pages
+from crcm_lib.reporting.exports import lists
 from crcm_lib.schema import tables
 from crcm_lib.schema.tables import ROOT
 
@@ -152,3 +155,20 @@ def test_a_run_without_a_plan_has_no_private_pages(tmp_path):
     tables.write_about(tables.read_about(GOLDEN), tmp_path)
     private_pages.write_private_pages(tmp_path, RUN)
     assert not (tmp_path / "private").exists()
+
+
+def test_the_file_of_decisions_is_read_as_the_documentation_says(tmp_path):
+    """Some are decided and some are not yet; the source description is that of docs/lists.md."""
+    words = (ROOT / "docs" / "lists.md").read_text("utf-8")
+    described = re.search(r"```yaml\n(.*?)```", words, re.S)[1]
+    sample = (ROOT / "data" / "sources" / "sample.yaml").read_text("utf-8")
+    sample = sample.replace("../sample/", f"{ROOT}/data/sample/")
+    (tmp_path / "mine.yaml").write_text(sample + described, "utf-8")
+    rows = pd.DataFrame({"customer_id": ["123", "K10001"], "because": "x", "decision": ["approve", ""]})
+    rows = rows.assign(by=["Head of sales", ""], day=["2025-12-20", ""], reason=["agreed", ""])
+    (tmp_path / "decisions.csv").write_bytes(lists.write_csv(rows))
+    clean(read_source(tmp_path / "mine.yaml"), tmp_path / "out", as_of="")
+    found = pd.read_parquet(tmp_path / "out" / "clean" / "approvals.parquet")
+    assert found[["customer_id", "decision", "by"]].to_numpy().tolist() == [
+        ["123", "approve", "Head of sales"]
+    ]
