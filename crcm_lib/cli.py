@@ -50,7 +50,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("Confirm what a drafted description is unsure of."))(confirm)
     app.command(help=_("List the published runs of a reports folder."))(runs)
     app.command(help=_("Say what differs between two runs of a source."))(diff)
-    app.command(help=_("Save the lists of a role or an owner: workbook, CSV and calendar."))(export)
+    app.command(help=_("Save the lists of a role or an owner, or import files of a CRM."))(export)
     app.command(help=_("Say of one customer what a run decided, why, and whom to ask."))(explain)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
@@ -219,23 +219,34 @@ def diff(
 def export(
     run: Annotated[str, typer.Argument(help=_("A published run, like reports/latest."))],
     to: Annotated[Path, typer.Option(help=_("Folder to save in."))],
-    whose: Annotated[str, typer.Option("--for", help=_("A role, an owner of customers, or all."))] = "all",
+    whose: Annotated[
+        str, typer.Option("--for", help=_("A role, an owner, or all; zoho or fxiaoke."))
+    ] = "all",
     encrypt: Annotated[
         bool,
         typer.Option("--encrypt", help=_("Workbooks only, with a password (or CRCM_EXPORT_PASSWORD).")),
     ] = False,
 ) -> None:
-    """Save the lists of a role or an owner: workbook, CSV and calendar."""
+    """Save the lists of a role or an owner, or the import files of a CRM system."""
     with _honest_exit():
+        from crcm_lib.pipeline import kept_policy
         from crcm_lib.pipeline.plan import locate
-        from crcm_lib.reporting.exports import save_lists
+        from crcm_lib.reporting.exports import SYSTEMS, save_lists
+        from crcm_lib.reporting.exports.crm_files import save_crm_files
 
+        folder = locate(run).resolve()
+        if whose in SYSTEMS:
+            if encrypt:
+                raise UsageError(_("Import files of a CRM system cannot be encrypted."))
+            for path in save_crm_files(folder, kept_policy.read(folder), whose, to):
+                typer.echo(path)
+            return
         password = ""
         if encrypt:
             password = os.environ.get("CRCM_EXPORT_PASSWORD") or typer.prompt(
                 _("Password"), hide_input=True, confirmation_prompt=True
             )
-        for path in save_lists(locate(run).resolve(), whose, to, password):
+        for path in save_lists(folder, whose, to, password):
             typer.echo(path)
 
 

@@ -64,8 +64,8 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         occasion=occasion,
         cost=dated["cost"] / of_action,
         hours=dated["action"].map(hours).astype("float64"),
-        owner=dated["customer_id"].map(_find_owners(folder)).fillna("").astype("str"),
-        why=dated["customer_id"].map(_write_why(folder, dated["customer_id"].unique())).fillna(""),
+        owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
+        why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
         say=dated["action"].map(because) + _write_offers(folder, dated, playbook),
     )
     return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
@@ -102,8 +102,11 @@ def _find_owners(folder: Path) -> dict[str, str]:
     return dict(engine.execute(named).fetchall())
 
 
-def _write_why(folder: Path, customers: pd.Index) -> pd.Series:
-    """A sentence per customer: the lifecycle stage and the numbers behind it."""
+def write_why(folder: Path, customers: pd.Index) -> pd.Series:
+    """A sentence for each of these customers: the lifecycle stage and the numbers behind it.
+
+    Customers without a stage are left out, and all are where the run has none.
+    """
     if not tables.exists(folder, "stages"):
         return pd.Series(dtype="str")
     stages = tables.read(folder, "stages").reindex(customers).dropna(subset="stage")

@@ -121,6 +121,20 @@ def write_reasons(
     return because.to_frame().assign(next_needs=needs)
 
 
+def write_short_reasons(placed: pd.DataFrame, policy: Policy) -> pd.Series:
+    """Why each of these customers has their tier, without the numbers: what `write_reasons` begins with.
+
+    Parameters
+    ----------
+    placed
+        Rows of the table `tiers`.
+    policy
+        Says why for each tier.
+    """
+    words = {tier.name: tier.because for tier in policy.tiers}
+    return write_rows(placed, lambda row: _write_state(row, policy) + words[row["tier_proposed"]])
+
+
 def _write_state(row: Mapping, policy: Policy) -> str:
     """Why the tier in force is not the one proposed; empty where it is."""
     words = {
