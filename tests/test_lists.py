@@ -103,6 +103,15 @@ def test_a_task_says_why_in_the_customers_own_numbers_and_how_often(tasks):
     assert (tasks["why"] != "").all()
 
 
+def test_a_task_says_the_playbooks_sentence_for_the_customer_and_without_one_why(run, policy):
+    by_name = {action.name: action for action in policy.playbook}
+    silent = by_name["second order"].model_copy(update={"say": ""})
+    playbook = tuple(silent if name == silent.name else action for name, action in by_name.items())
+    said = list_tasks(run, policy.model_copy(update={"playbook": playbook})).groupby("action")["say"].first()
+    assert said["second order"] == silent.because
+    assert said["win back message"] == by_name["win back message"].say
+
+
 def test_a_run_without_a_plan_has_no_lists(tmp_path, policy):
     shutil.copytree(GOLDEN / "clean", tmp_path / "clean")
     shutil.copy(GOLDEN / "about.json", tmp_path)

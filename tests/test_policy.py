@@ -239,7 +239,9 @@ CAPACITY = "    capacity: 40\n    effect: 0.04\n"  # of the framework terms
 
 
 def with_terms_for_persons(tmp_path, rule=RULE, more=""):
-    changed = ("    terms: true\n", f"    terms: true\n    contact: false\n{more}    for_persons: {rule}\n")
+    tiers = "    tiers: [strategic, key]\n"  # of the framework terms, and of no other terms
+    terms = f"    terms: true\n    contact: false\n{more}    for_persons: {rule}\n{tiers}"
+    changed = (f"    terms: true\n{tiers}", terms)
     return edited(tmp_path, changed, (CAPACITY, "    effect: 0.04\n"))
 
 
@@ -256,6 +258,11 @@ def with_terms_for_persons(tmp_path, rule=RULE, more=""):
         ({"more": "    stages: [loyal]\n"}, "leave out 'stages'", "stages"),
         ({"more": "    alerts: [urgent]\n"}, "leave out 'alerts'", "alerts"),
         ({"more": "    capacity: 0\n"}, "leave out 'capacity'", "capacity"),
+        ({"more": "    classes: [promising]\n"}, "leave out 'classes'", "classes"),
+        ({"more": "    leaving: {below: 0.5}\n"}, "leave out 'leaving'", "leaving"),
+        ({"more": "    points: {credit: {at_least: 50}}\n"}, "leave out 'points'", "points"),
+        ({"more": "    answers: {nps: {at_least: 9}}\n"}, "leave out 'answers'", "answers"),
+        ({"more": "    owned: true\n"}, "leave out 'owned'", "owned"),
     ],
 )
 def test_terms_of_persons_are_the_same_for_all_in_its_tiers(tmp_path, change, told, named):
@@ -285,7 +292,8 @@ def test_hours_of_a_role_are_limited_only_where_all_of_its_actions_say_them(tmp_
 def test_better_terms_for_persons_may_not_leave_out_the_more_loyal(tmp_path):
     rule = RULE
     allowed = with_terms_for_persons(tmp_path)
-    assert read_policy(allowed).playbook[3].for_persons is not None
+    (action,) = [each for each in read_policy(allowed).playbook if each.name == "framework terms"]
+    assert action.for_persons is not None
     unfair = allowed.read_text(encoding="utf-8").replace(
         f"for_persons: {rule}\n    tiers: [strategic, key]", f"for_persons: {rule}\n    tiers: [key]"
     )

@@ -30,6 +30,14 @@ class Segment(Strict):
     because: str
 
 
+def any_holds(bands: dict[str, Band], frame: pd.DataFrame) -> pd.Series:
+    """For each row: does at least one of the bands hold? No bands hold for nobody."""
+    someone = pd.Series(False, index=frame.index)
+    for column, band in bands.items():
+        someone |= band.holds(frame[column])
+    return someone
+
+
 def all_hold(bands: dict[str, Band], frame: pd.DataFrame) -> pd.Series:
     """For each row: do all bands hold? No bands hold for everyone."""
     everyone = pd.Series(True, index=frame.index)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from crcm_lib.config.bands import Segment, Strict
+from crcm_lib.config.bands import Band, Segment, Strict
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
 from crcm_lib.config.yaml_loader import build, read_settings
@@ -22,6 +22,8 @@ Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
+Newcomer = Literal["promising", "ordinary", "modest"]
+Answer = Literal["nps", "csat"]
 Stage = Literal["prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back"]
 
 
@@ -149,7 +151,12 @@ class Action(Strict):
     share of `of` that the action wins, an assumption until earlier `assignments` have measured it; `days` is
     how long the comparison with the control group runs; `contact: false` marks what the customer need not be
     approached for, outside the contact cap; `offers: true` one that offers items not bought yet;
-    `every_weeks` repeats the action until `days` are over.
+    `every_weeks` repeats the action until `days` are over. `because` is why, for us; `say` a sentence for
+    the customer.
+
+    `stages`, `alerts`, `classes` (of newcomers and prospects, from 04), `leaving` (chance of no purchase,
+    from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
+    `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
     """
 
     name: Name
@@ -161,6 +168,11 @@ class Action(Strict):
     tiers: tuple[Name, ...]
     stages: tuple[Stage, ...] = ()
     alerts: tuple[Literal["watch", "warning", "urgent"], ...] = ()
+    classes: tuple[Newcomer, ...] = ()
+    leaving: Band | None = None
+    points: dict[Name, Band] = Field(default_factory=dict)
+    answers: dict[Answer, Band] = Field(default_factory=dict)
+    owned: bool = False
     channel: Name
     owner_role: Name
     cost: Amount
@@ -173,6 +185,7 @@ class Action(Strict):
     contact: bool = True
     offers: bool = False
     because: Name
+    say: Words = ""
 
     @property
     def occasions(self) -> int:

@@ -222,6 +222,7 @@ def _check_playbook(settings: SettingsFile) -> None:
         for n, tier in enumerate(named):
             if tier not in tiers:
                 settings.note((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
+        _check_conditions(settings, at, row)
         if row.get("for_persons"):
             _check_persons_terms(settings, at, row, tiers)
         if row.get("lever") == "price" and row.get("terms") is not True:
@@ -230,6 +231,27 @@ def _check_playbook(settings: SettingsFile) -> None:
     if rows and sum(row.get("standard") is True for _at, row in rows) != 1:
         problem = _("exactly one action must say standard: true; who refuses marketing gets it")
         settings.note(("playbook",), problem)
+
+
+def _check_conditions(settings: SettingsFile, at: Place, row: Mapping) -> None:
+    """Whom an action is for beside tiers: criteria that there are, and bands that somebody can be in."""
+    criteria = [str(each.get("name")) for _at, each in settings.rows("criteria")]
+    limits = {"leaving": (0, 1), "points": (0, 100), "nps": (0, 10), "csat": (1, 5)}
+    bands: list[tuple[Place, object, tuple[int, int]]] = []
+    if "leaving" in row:
+        bands.append(((*at, "leaving"), row["leaving"], limits["leaving"]))
+    for key in ("points", "answers"):
+        named = row.get(key)
+        for name, band in named.items() if isinstance(named, dict) else ():
+            if key == "points" and name not in criteria:
+                settings.note((*at, key, name), unknown_name(_("criterion"), str(name), criteria))
+            bands.append(((*at, key, name), band, limits.get(str(name), limits["points"])))
+    for where, band, (least, most) in bands:
+        _refuse_empty(settings, where, band)
+        for bound in band.values() if isinstance(band, dict) else ():
+            if _is_number(bound) and not least <= bound <= most:
+                problem = _("{bound} is outside {least} to {most}")
+                settings.note(where, problem, bound=bound, least=least, most=most)
 
 
 def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers: list[str]) -> None:
@@ -241,8 +263,10 @@ def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers:
             "the more loyal would get worse terms"
         )
         settings.note((*at, "tiers"), problem, name=name)
-    for key in ("stages", "alerts", "capacity"):
-        if row.get(key) not in (None, []):
+    narrowing = ("stages", "alerts", "capacity", "classes", "leaving", "points", "answers", "owned")
+    for key in narrowing:
+        given = row.get(key)
+        if given is not None and given is not False and given not in ([], {}):
             problem = _(
                 "{name!r} gives natural persons terms, the same for all in its tiers: leave out {key!r}, "
                 "which would keep some of them from it"

@@ -3,36 +3,45 @@
 import numpy as np
 import pandas as pd
 
+from crcm_lib.config.bands import all_hold, any_holds
 from crcm_lib.config.policy import Action, Policy
 from crcm_lib.decisions.limits import list_choices
 from crcm_lib.privacy.consent_words import read_purpose
 
 AMOUNTS = ("value", "spend_expected", "value_at_risk", "spend_total")
+NUMBERS = ("p_no_purchase", "nps", "csat")
 SITUATION = {  # what is taken from which table
     "stages": ("stage",),
-    "churn": ("alert", "value_at_risk"),
+    "churn": ("alert", "p_no_purchase", "value_at_risk"),
     "value": ("value", "spend_expected"),
     "customer_features": ("subject_type", "spend_total"),
+    "newcomers": ("class",),
+    "satisfaction": ("nps", "csat"),
+    "attributes": ("owner",),
 }
+READS = ("scorecard", *(table for table in SITUATION if table != "attributes"))
+POINTS = "points of "  # before the name of a criterion
 Day = str | pd.Timestamp
 
 
 def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd.DataFrame:
-    """What an action may ask of a customer: tier, stage, alert, subject type, and the amounts at stake.
+    """What an action may ask of a customer, and the amounts at stake.
 
     Parameters
     ----------
     tiers
         The table `tiers`.
     frames
-        `customer_features`, `stages`, `value`, `churn`, by `customer_id`, where there are any. What is
+        `customer_features`, `stages`, `value`, `churn`, `newcomers`, `satisfaction`, `scorecard`, and
+        `attributes` from `decision_inputs.find_attributes`, by `customer_id`, where there are any. What is
         absent is unknown: an unknown subject type counts as a person.
 
     Returns
     -------
-    By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`, `subject_type`;
-    `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin where that is known);
-    `spend_expected`; `spend_total` so far.
+    By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
+    `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`; the points of each
+    criterion after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin
+    where that is known); `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)
@@ -41,8 +50,12 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
         for column in columns:
             known = frame[column] if frame is not None and column in frame else None
             situation[column] = None if known is None else known.reindex(tiers.index)
+    card = frames.get("scorecard")
+    if card is not None:
+        criteria = card.columns[~card.columns.str.startswith("points_")]
+        situation = situation.join(card[criteria].add_prefix(POINTS))
     situation["subject_type"] = situation["subject_type"].fillna("person")
-    return situation.astype(dict.fromkeys(AMOUNTS, "float64"))
+    return situation.astype(dict.fromkeys([*AMOUNTS, *NUMBERS], "float64"))
 
 
 def list_candidates(
@@ -181,10 +194,19 @@ def _rank_standing(situation: pd.DataFrame, policy: Policy) -> pd.Series:
 
 
 def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
+    """Whom the action is for; what is not known meets no condition."""
     applies = situation["tier"].isin(action.tiers)
-    if action.stages:
-        applies &= situation["stage"].isin(action.stages)
-    return applies & situation["alert"].isin(action.alerts) if action.alerts else applies
+    for column, words in (("stage", action.stages), ("alert", action.alerts), ("class", action.classes)):
+        if words:
+            applies &= situation[column].isin(words)
+    if action.leaving is not None:
+        applies &= action.leaving.holds(situation["p_no_purchase"])
+    if action.points:
+        asked = {POINTS + name: band for name, band in action.points.items()}
+        applies &= all_hold(asked, situation.reindex(columns=list(asked)))
+    if action.answers:
+        applies &= any_holds({str(name): band for name, band in action.answers.items()}, situation)
+    return applies & situation["owner"].fillna("").ne("") if action.owned else applies
 
 
 def is_published(action: Action, as_of: Day) -> bool:

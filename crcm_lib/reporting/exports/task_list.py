@@ -35,7 +35,7 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         A run: its tables `actions`, `calendar`, and where they are there `care`, `next_offers`, `tiers`,
         `stages`, `customer_features`, and the clean table `customers` with `owner`.
     policy
-        Its playbook says why, and what to say.
+        Its playbook says what to say: `say`, and where an action has none, `because`.
 
     Returns
     -------
@@ -49,7 +49,8 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     actions, calendar = tables.read(folder, "actions"), tables.read(folder, "calendar")
     playbook = {action.name: action for action in policy.playbook if not action.standard}
     hours = {entry.name: entry.hours for entry in [*playbook.values(), *policy.care]}
-    because = {entry.name: entry.because for entry in [*playbook.values(), *policy.care]}
+    say = {entry.name: entry.because for entry in policy.care}
+    say |= {name: action.say or action.because for name, action in playbook.items()}
     planned = pd.concat([_read_care(folder), actions[actions["action"].isin(playbook)]], ignore_index=True)
     keys = ["customer_id", "action"]
     dated = planned.merge(calendar[[*keys, "day", "occasion"]], on=keys, how="left")
@@ -66,7 +67,7 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
         why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
-        say=dated["action"].map(because) + _write_offers(folder, dated, playbook),
+        say=dated["action"].map(say) + _write_offers(folder, dated, playbook),
     )
     return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
 
