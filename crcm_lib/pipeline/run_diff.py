@@ -12,8 +12,9 @@ from crcm_lib.i18n import _
 from crcm_lib.pipeline.files import short_path
 from crcm_lib.schema import tables
 
-RULES = {"policy": "policy", "source": "source", "code": "code", "lock": "lock", "python": "python"}
+RULES = ("policy", "source", "code", "lock", "python")  # of the evidence in run.json
 DRIFTING = ("customer_features", "value", "scorecard")  # tables of what is measured of customers
+NEEDED = {"run", "source", "policy", "parameters", "evidence"}  # keys of a run.json
 SHARED = 1e-9  # by which learned numbers may differ and count as equal
 
 
@@ -34,13 +35,13 @@ class RunDiff:
     numbers
         Of the first page: `name`, `before`, `now`.
     tiers
-        Customers by tier before (rows) and now (columns), of those in both runs.
+        Customers by tier in force before (rows) and now (columns), of those in both runs.
     customers
-        How many are in both runs, came and went.
-    reasons
-        How many in both have the same tier for another reason.
+        How many are in `both` runs, `came` and `went`; of those in both, of how many another tier is
+        `proposed`, and how many have the same tier proposed for another reason (`reasons`).
     models
-        What was learned: `model`, `numbers` (compared), `changed`, `largest` (relative change).
+        What was learned: `model`, `state` (`in both`, `only before`, `only now`), `values` that either has,
+        `changed` (different, or in one only), `largest` (relative change of a number).
     drift
         From `decisions.drift.measure_drift`, of what is measured of customers.
     """
@@ -53,7 +54,6 @@ class RunDiff:
     numbers: pd.DataFrame
     tiers: pd.DataFrame
     customers: dict[str, int]
-    reasons: int
     models: pd.DataFrame
     drift: pd.DataFrame
 
@@ -74,10 +74,6 @@ def compare_runs(before: Path, now: Path) -> RunDiff:
             message.format(first=old["run"], a=old["source"], second=new["run"], b=new["source"])
         )
     tiers = [tables.read(folder, "tiers") for folder in (before, now)]
-    both = tiers[0].index.intersection(tiers[1].index)
-    left, right = (each.loc[both] for each in tiers)
-    order = new["policy"]["tiers"]
-    same = left["tier_in_force"] == right["tier_in_force"]
     return RunDiff(
         old,
         new,
@@ -85,11 +81,8 @@ def compare_runs(before: Path, now: Path) -> RunDiff:
         _compare_inputs(old, new),
         _compare_rows(before, now),
         _compare_numbers(old, new),
-        pd.crosstab(left["tier_in_force"], right["tier_in_force"]).reindex(
-            index=order, columns=order, fill_value=0
-        ),
-        {"both": len(both), "came": len(tiers[1]) - len(both), "went": len(tiers[0]) - len(both)},
-        int((same & (left["reason"] != right["reason"])).sum()),
+        _cross_tiers(*tiers, [run["policy"]["tiers"] for run in records]),
+        _count_customers(*tiers),
         _compare_models(before, now),
         measure_drift(*(_read_measures(folder) for folder in (before, now))),
     )
@@ -97,15 +90,44 @@ def compare_runs(before: Path, now: Path) -> RunDiff:
 
 def _read_record(folder: Path) -> dict:
     try:
-        return json.loads((folder / "run.json").read_text("utf-8"))
+        record = json.loads((folder / "run.json").read_text("utf-8"))
     except (OSError, ValueError):
-        raise UsageError(_("{folder}: not a published run").format(folder=short_path(folder))) from None
+        record = None
+    if not isinstance(record, dict) or not record.keys() >= NEEDED:
+        raise UsageError(_("{folder}: not a published run").format(folder=short_path(folder)))
+    return record
+
+
+def _cross_tiers(before: pd.DataFrame, now: pd.DataFrame, orders: list[list[str]]) -> pd.DataFrame:
+    """Tier in force before by tier in force now; each policy's own tiers, and those kept from older ones."""
+    both = before.index.intersection(now.index)
+    crossed = pd.crosstab(
+        before.loc[both, "tier_in_force"].rename("tier"), now.loc[both, "tier_in_force"].rename(None)
+    )
+    rows, columns = (
+        list(dict.fromkeys([*order, *found]))
+        for order, found in zip(orders, (crossed.index, crossed.columns), strict=True)
+    )
+    return crossed.reindex(index=pd.Index(rows, name="tier"), columns=columns, fill_value=0)
+
+
+def _count_customers(before: pd.DataFrame, now: pd.DataFrame) -> dict[str, int]:
+    both = before.index.intersection(now.index)
+    left, right = before.loc[both], now.loc[both]
+    same = left["tier_proposed"] == right["tier_proposed"]
+    return {
+        "both": len(both),
+        "came": len(now) - len(both),
+        "went": len(before) - len(both),
+        "proposed": int((~same).sum()),
+        "reasons": int((same & (left["reason"] != right["reason"])).sum()),
+    }
 
 
 def _list_rules(old: dict, new: dict) -> list[str]:
-    changed = [name for name, key in RULES.items() if old["evidence"].get(key) != new["evidence"].get(key)]
-    parameters = [old["parameters"], new["parameters"]]
-    return changed + [name for name in parameters[1] if parameters[0].get(name) != parameters[1][name]]
+    changed = [name for name in RULES if old["evidence"].get(name) != new["evidence"].get(name)]
+    before, now = old["parameters"], new["parameters"]
+    return changed + [name for name in {**before, **now} if before.get(name) != now.get(name)]
 
 
 def _compare_inputs(old: dict, new: dict) -> pd.DataFrame:
@@ -132,33 +154,46 @@ def _compare_numbers(old: dict, new: dict) -> pd.DataFrame:
 
 
 def _compare_models(before: Path, now: Path) -> pd.DataFrame:
-    """The numbers of each model that both runs learned, at the same place in its JSON."""
-    rows = []
-    for path in sorted((now / "models").glob("*.json")):
-        if not (before / "models" / path.name).exists():
-            rows.append((path.stem, 0, 0, float("nan")))
-            continue
-        old, new = (
-            dict(_flatten(json.loads((folder / "models" / path.name).read_text("utf-8"))))
-            for folder in (before, now)
-        )
-        shared = old.keys() & new.keys()
-        change = [abs(new[key] - old[key]) / max(abs(old[key]), abs(new[key]), SHARED) for key in shared]
-        moved = [each for each in change if each > SHARED]
-        rows.append((path.stem, len(shared), len(moved), max(moved, default=0.0)))
-    return pd.DataFrame(rows, columns=["model", "numbers", "changed", "largest"])
+    """What either run learned, value by value, at the same place in the model's JSON."""
+    names = sorted({path.stem for folder in (before, now) for path in (folder / "models").glob("*.json")})
+    return pd.DataFrame(
+        [_compare_model(name, before, now) for name in names],
+        columns=["model", "state", "values", "changed", "largest"],
+    )
+
+
+def _compare_model(name: str, before: Path, now: Path) -> dict:
+    paths = [folder / "models" / f"{name}.json" for folder in (before, now)]
+    if not all(path.exists() for path in paths):
+        state = "only now" if paths[1].exists() else "only before"
+        return {"model": name, "state": state, "values": 0, "changed": 0, "largest": float("nan")}
+    old, new = (dict(_flatten(json.loads(path.read_text("utf-8")))) for path in paths)
+    shared = old.keys() & new.keys()
+    changes = [_change(old[key], new[key]) for key in shared]
+    different = sum(each > SHARED for each in changes) + len(old.keys() ^ new.keys())
+    largest = max((each for each in changes if SHARED < each < float("inf")), default=0.0)
+    either = len(old.keys() | new.keys())
+    return {"model": name, "state": "in both", "values": either, "changed": different, "largest": largest}
+
+
+def _change(old, new) -> float:
+    """The relative change of a number; of anything else 0 where it is the same, and infinity."""
+    if isinstance(old, float) and isinstance(new, float):
+        return abs(new - old) / max(abs(old), abs(new), SHARED)
+    return 0.0 if old == new else float("inf")
 
 
 def _flatten(node, place: str = ""):
-    """Each number of a JSON document with its place."""
+    """Each value of a JSON document with its place; numbers as floats."""
     if isinstance(node, dict):
         for key, value in node.items():
             yield from _flatten(value, f"{place}/{key}")
     elif isinstance(node, list):
         for number, value in enumerate(node):
             yield from _flatten(value, f"{place}/{number}")
-    elif isinstance(node, int | float) and not isinstance(node, bool):
-        yield place, float(node)
+    else:
+        is_number = isinstance(node, int | float) and not isinstance(node, bool)
+        yield place, float(node) if is_number else node
 
 
 def _read_measures(folder: Path) -> pd.DataFrame:

@@ -14,7 +14,7 @@ MAX_DRIFTS = 10  # columns named
 
 
 def describe_runs(diff: "RunDiff") -> list[str]:
-    """The lines that `crcm diff` prints."""
+    """The lines that `crcm diff` prints; signs that a terminal would obey are shown as blanks."""
     old, new = diff.before, diff.now
     lines = [fill(_("{before} → {now}"), before=old["run"], now=new["run"])]
     rules = ", ".join(diff.rules)
@@ -25,15 +25,20 @@ def describe_runs(diff: "RunDiff") -> list[str]:
     )
     files = "; ".join(f"{row.file} {row.change}" for row in diff.inputs.itertuples())
     lines.append(fill(_("input files: {files}"), files=files) if files else _("input files: the same"))
-    lines += ["", _("rows of the clean tables"), _table(diff.rows[diff.rows["before"] != diff.rows["now"]])]
+    lines += ["", _("rows of the clean tables, where they differ"), _table(diff.rows[diff.rows["before"] != diff.rows["now"]])]
     lines += ["", _("numbers of the first page"), _table(diff.numbers)]
-    who = _("customers: {both:count} in both, {came:count} came, {went:count} went; tier before by tier now")
+    who = _(
+        "customers: {both:count} in both, {came:count} came, {went:count} went; tier in force before (rows) and now"
+    )
     lines += ["", fill(who, **diff.customers), _table(diff.tiers.reset_index())]
-    if diff.reasons:
-        lines.append(fill(_("{n:count} have the same tier for another reason"), n=diff.reasons))
-    lines += ["", _("what was learned"), _table(diff.models)]
+    proposed = _(
+        "another tier is proposed of {proposed:count}; the same for another reason of {reasons:count}"
+    )
+    lines.append(fill(proposed, **diff.customers))
+    learned = diff.models[(diff.models["changed"] > 0) | (diff.models["state"] != "in both")]
+    lines += ["", _("what was learned, where it differs"), _table(learned)]
     lines += ["", _describe_drift(diff.drift)]
-    return lines
+    return ["".join(sign if sign.isprintable() or sign == "\n" else " " for sign in line) for line in lines]
 
 
 def _describe_drift(drift: pd.DataFrame) -> str:
