@@ -78,4 +78,4 @@ def _holidays(
         first |= {wanted: min(of_it)} if of_it else {}
     rows = [pd.DataFrame({"customer_id": tiers.index, "day": day}) for day in first.values()]
     found = pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=["customer_id", "day"])
-    return found.assign(occasion="holiday")
+    return found.assign(occasion="holiday", day=pd.to_datetime(found["day"]))
