@@ -59,6 +59,8 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_sections": "test_customer_card.py",
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",
+    "policy_summary": "test_policy_edit.py",
+    "track_record": "test_promises.py",
     "run_changes": "test_run_diff.py",
 }
 CLAIM = re.compile(

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "next_tier",
         "outcomes",
         "plan_summary",
+        "promises",
         "scorecard",
         "standings",
         "strategy",

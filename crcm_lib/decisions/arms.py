@@ -105,7 +105,7 @@ def measure_power(
             found = _detect(later[action.days].reindex(ids), sizes)
             if known_since > pd.Timestamp(as_of) - pd.Timedelta(days=action.days - 1):
                 found = dict.fromkeys(found, float("nan"))
-            assumed = _assume(action, situation.reindex(ids), policy.horizon_days)
+            assumed = assume_rise(action, situation.reindex(ids), policy.horizon_days)
             known = {"action": name, "treated": sizes["treatment"], "control": sizes["control"]}
             can_show = assumed >= found["spend_detectable"]
             rows.append(known | found | {"days": action.days, "spend_assumed": assumed, "can_show": can_show})
@@ -138,7 +138,7 @@ def find_share_rise(share: float, treated: int, control: int) -> float:
     return float(enough[0] - share) if len(enough) else float("nan")
 
 
-def _assume(action: Action, situation: pd.DataFrame, horizon_days: int) -> float:
+def assume_rise(action: Action, situation: pd.DataFrame, horizon_days: int) -> float:
     """The policy's effect as spend per customer over the action's days.
 
     An effect on value is spread over the horizon; value at risk is at stake within those days.

@@ -1,4 +1,4 @@
-"""The run before this one, as a notebook reads it: the tiers published then, and their history."""
+"""The run before this one, as a notebook reads it: the tiers published then, their history, its promises."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from crcm_lib.decisions import standings
+from crcm_lib.decisions.promises import Promises, name_run
 from crcm_lib.decisions.standings import PublishedDay
 from crcm_lib.errors import UsageError
 from crcm_lib.i18n import _
@@ -56,6 +57,15 @@ class EarlierRun:
     def history(self) -> pd.DataFrame | None:
         """Its table `tier_history`."""
         return self.workspace.read("tier_history") if self.workspace else None
+
+    @property
+    def promises(self) -> Promises:
+        """Its promises and those that it carried; none without a run, or of a release without."""
+        names = ["promises", "promised_customers"]
+        found = self.workspace.read_all(names) if self.workspace else {}
+        if not found.keys() >= set(names):
+            return Promises.none()
+        return name_run(Promises(*(found[name] for name in names)), self.name)
 
 
 def open_earlier_run(previous: str, ws: Workspace, *, policy: str) -> EarlierRun:

@@ -270,6 +270,21 @@ RESULTS = {
             "model": text_column("which model said so"),
         },
     ),
+    "value_totals": Table(
+        "a total of predicted spend",
+        ("group",),
+        "04_clv",
+        {
+            "group": text_column("the lifecycle stage; empty: all buyers", True),
+            "customers": count_column("buyers", True),
+            "spend_expected": money_column("over the horizon, not discounted", True, 0),
+            "spend_low": money_column(
+                "lower end of the range that the total falls into with 80 % probability; empty where past windows cannot tell",
+                at_least=0,
+            ),
+            "spend_high": money_column("upper end of that range", at_least=0),
+        },
+    ),
     "value_past": Table(
         "what would have been predicted of a customer on the first day of a window held out",
         ("start", "customer_id"),
@@ -639,6 +654,56 @@ RESULTS = {
             "came_by": text_column("how it had come into force, as in `tiers`", True),
             "signed_by": text_column("who had signed the latest decision that counted"),
             "score": Column("number", "0…100", "the score", True, 0, 100),
+        },
+    ),
+    "promises": Table(
+        "something that a run said of the days to come, this one or an earlier one, and what came",
+        ("day", "kind", "what"),
+        "10_monitoring",
+        {
+            "day": Column("day", "date", "as_of of the run that said it", True),
+            "run": text_column("that run; empty: this one"),
+            "kind": text_column(
+                "total spend, who buys again, order of tiers, assumed effect",
+                True,
+                ("spend", "alerts", "tiers", "actions"),
+            ),
+            "what": text_column(
+                "spend: all; alerts: alerted, not_alerted, difference; a tier in force; an action", True
+            ),
+            "beside": text_column("the tier below that it is to spend more than"),
+            "customers": count_column(
+                "of whom it is said; once graded, those of them who still have a tier", True
+            ),
+            "promised": Column(
+                "number", "share or currency", "total; share; difference of shares; rise per customer"
+            ),
+            "low": Column("number", "share or currency", "lower end of the 80 % range, where there is one"),
+            "high": Column("number", "share or currency", "upper end of that range"),
+            "due": Column("day", "date", "the last of the days that it is said of", True),
+            "came": Column("number", "share or currency", "what came in those days; empty until due"),
+            "came_low": Column(
+                "number", "share or currency", "of a comparison: lower end of its 95 % interval"
+            ),
+            "came_high": Column("number", "share or currency", "upper end of that interval"),
+            "verdict": text_column(
+                "whether what came lies in the range, or is beyond chance as promised or not",
+                True,
+                ("kept", "not_kept", "cannot_tell", "not_due"),
+            ),
+        },
+    ),
+    "promised_customers": Table(
+        "what a promise that is not due says of a customer",
+        ("customer_id", "day"),
+        "10_monitoring",
+        {
+            "customer_id": ID,
+            "day": Column("day", "date", "as_of of the run", True),
+            "tier_in_force": text_column("the tier in force that day", True),
+            "alerted": Column("flag", "", "whether 05 alerted", True),
+            "spend_expected": money_column("over the horizon; empty where none was predicted", at_least=0),
+            "p_no_purchase": share_column("of the alert's days; empty for who had not bought"),
         },
     ),
     "tier_backtest": Table(

@@ -25,10 +25,14 @@ def describe_runs(diff: "RunDiff") -> list[str]:
     )
     files = "; ".join(f"{row.file} {row.change}" for row in diff.inputs.itertuples())
     lines.append(fill(_("input files: {files}"), files=files) if files else _("input files: the same"))
-    lines += ["", _("rows of the clean tables, where they differ"), _table(diff.rows[diff.rows["before"] != diff.rows["now"]])]
+    lines += [
+        "",
+        _("rows of the clean tables, where they differ"),
+        _table(diff.rows[diff.rows["before"] != diff.rows["now"]]),
+    ]
     lines += ["", _("numbers of the first page"), _table(diff.numbers)]
     who = _(
-        "customers: {both:count} in both, {came:count} came, {went:count} went; tier in force before (rows) and now"
+        "customers: {both:count} in both, {came:count} came, {went:count} went; tier in force before and now"
     )
     lines += ["", fill(who, **diff.customers), _table(diff.tiers.reset_index())]
     proposed = _(
