@@ -59,6 +59,12 @@ def build_app() -> typer.Typer:
     app.command(help=_("Execute the committed notebooks again, in place, and renew the golden tables."))(
         refresh
     )
+    policies = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+    policies.command("show", help=_("Print a policy: criteria, weights, tiers with their borders, actions."))(
+        show_policy
+    )
+    policies.command("set", help=_("Change values of a policy's file; its comments stay."))(set_policy)
+    app.add_typer(policies, name="policy", help=_("Show or change a policy."))
     return app
 
 
@@ -260,6 +266,55 @@ def explain(
         from crcm_lib.pipeline.files import locate
 
         typer.echo(write_card(locate(run).resolve(), customer))
+
+
+def show_policy(
+    policy: Annotated[str, _policy()] = "policy.yaml",
+    run: Annotated[str, typer.Option(help=_("A published run, whose borders are shown."))] = "reports/latest",
+) -> None:
+    """Print a policy: criteria, weights, tiers with their borders, actions."""
+    with _honest_exit():
+        from crcm_lib.config.policy import read_policy
+        from crcm_lib.pipeline.files import locate
+        from crcm_lib.pipeline.policy_preview import read_borders
+        from crcm_lib.reporting.text.policy_summary import describe_policy
+
+        read = read_policy(locate(policy))
+        typer.echo("\n".join(describe_policy(read, *read_borders(locate(run).resolve(), read))))
+
+
+def set_policy(
+    changes: Annotated[
+        list[str],
+        typer.Argument(help=_("Path and value, like criteria.contribution.weight 0.4; more of them, too.")),
+    ],
+    policy: Annotated[str, _policy()] = "policy.yaml",
+    preview: Annotated[
+        bool, typer.Option("--preview", help=_("Write nothing; say who would change tier."))
+    ] = False,
+    run: Annotated[
+        str, typer.Option(help=_("A published run, on whose tables it is previewed."))
+    ] = "reports/latest",
+) -> None:
+    """Change values of a policy's file; its comments stay. Nothing is written that is not a valid policy."""
+    with _honest_exit():
+        from crcm_lib.config.policy import read_policy
+        from crcm_lib.config.policy_edit import change_policy
+        from crcm_lib.pipeline.files import locate, save_atomically
+        from crcm_lib.pipeline.policy_preview import preview_policy
+        from crcm_lib.reporting.text.policy_summary import describe_change, describe_preview
+
+        if len(changes) % 2:
+            raise UsageError(_("give a path and a value, like criteria.contribution.weight 0.4"))
+        file, wanted = locate(policy), dict(zip(changes[::2], changes[1::2], strict=True))
+        text, after = change_policy(file, wanted)
+        if preview:
+            folder, before = locate(run).resolve(), read_policy(file)
+            found = preview_policy(folder, before, after)
+            typer.echo("\n".join(describe_preview(found, before, after, folder.name)))
+            return
+        save_atomically(text, file)
+        typer.echo(describe_change(file.name, wanted))
 
 
 def verify(

@@ -33,11 +33,17 @@ def apply_overrides(settings: SettingsFile, overrides: str, model: type[BaseMode
         settings.note((), _("overrides: not a JSON object of paths and values"))
         return
     for path, value in changes.items():
-        _put(settings, path.split("."), value, model)
+        where, problem = put(settings, path.split("."), value, model)
+        if problem:
+            settings.note(where, _("overrides: {reason}"), reason=problem)
 
 
-def _put(settings: SettingsFile, path: list[str], value: Any, model: type[BaseModel]) -> None:
-    """Walk down the path and set its last part; stop with a problem at the first part that is unknown."""
+def put(settings: SettingsFile, path: list[str], value: Any, model: type[BaseModel]) -> tuple[Place, str]:
+    """Walk down the path and set its last part; at the first part that is unknown say where, and the problem.
+
+    `settings`, `value` and `model` are as in `apply_overrides`; `path` is its parts. The problem is "" where
+    there is none.
+    """
     around: Any = settings.content
     where: Place = ()
     for place, part in enumerate(path):
@@ -46,14 +52,13 @@ def _put(settings: SettingsFile, path: list[str], value: Any, model: type[BaseMo
         is_last = place == len(path) - 1
         if part not in (known if is_last else entries):
             wrong, possible = (".".join((*path[:place], name)) for name in (part, "{}"))
-            problem = unknown_name(_("path"), wrong, [possible.format(name) for name in known])
-            settings.note(where, _("overrides: {reason}"), reason=problem)
-            return
+            return where, unknown_name(_("path"), wrong, [possible.format(name) for name in known])
         key = entries.get(part, part)
         if is_last:
             around[key] = value
-            return
+            return where, ""
         around, where = around[key], (*where, key)
+    return where, ""
 
 
 def _entries(around: Any) -> dict[str, Any]:
