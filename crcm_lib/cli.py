@@ -52,6 +52,7 @@ def build_app() -> typer.Typer:
     app.command(help=_("Say what differs between two runs of a source."))(diff)
     app.command(help=_("Save the lists of a role or an owner, or import files of a CRM."))(export)
     app.command(help=_("Say of one customer what a run decided, why, and whom to ask."))(explain)
+    app.command(help=_("Score customers with new events by what a run has learned."))(score)
     app.command(help=_("Prove that a published run is complete and unchanged."))(verify)
     app.command(help=_("Remove old runs, and what failed and killed ones left."))(purge)
     app.command(help=_("Forget customers: in every run, and whenever their records come again."))(forget)
@@ -266,6 +267,36 @@ def explain(
         from crcm_lib.pipeline.files import locate
 
         typer.echo(write_card(locate(run).resolve(), customer))
+
+
+def score(
+    events: Annotated[
+        str,
+        typer.Argument(help=_("CSV or JSON lines with columns of transactions; - reads standard input.")),
+    ] = "",
+    customer: Annotated[
+        list[str] | None, typer.Option(help=_("The id of a customer to score; repeatable."))
+    ] = None,
+    run: Annotated[str, typer.Option(help=_("A published run."))] = "reports/latest",
+    as_of: Annotated[str, typer.Option(help=_("Last day known; empty: that of the last event."))] = "",
+    new: Annotated[
+        bool,
+        typer.Option("--new", help=_("Score ids too that the run does not know; they do not object to it.")),
+    ] = False,
+) -> None:
+    """Score customers with new events by what a run has learned; prints ids, so mind who reads along."""
+    with _honest_exit():
+        from crcm_lib.ingest.sources.event_lines import read_events, read_file
+        from crcm_lib.pipeline.files import locate
+        from crcm_lib.pipeline.scoring import Scorer
+        from crcm_lib.reporting.text.scored_customers import describe_scored
+
+        if not events and not customer:
+            raise UsageError(_("give a file of events, - for standard input, or --customer"))
+        text = sys.stdin.read() if events == "-" else read_file(events) if events else ""
+        scorer = Scorer(locate(run).resolve())
+        scored = scorer.score(read_events(text), customer or [], as_of=as_of, are_new=new)
+        typer.echo("\n".join(describe_scored(scored)))
 
 
 def show_policy(

@@ -147,7 +147,8 @@ def test_a_workbook_holds_the_same_cells_as_the_list(run, tasks):
 
 
 def compare(book, wanted):
-    assert book.sheetnames == ["this week", "all"]
+    assert book.sheetnames == ["this week", "all", "notes"]
+    assert "not who will respond" in book["notes"]["A2"].value
     head, *rows = book["all"].iter_rows(values_only=True)
     assert head == tuple(lists.head_columns("CNY").values())
     shown = pd.DataFrame(rows, columns=list(COLUMNS))
@@ -282,7 +283,7 @@ def test_with_a_password_there_are_workbooks_alone_that_ask_for_it(run, tmp_path
         locked.load_key(password="open 芝麻")
         opened = io.BytesIO()
         locked.decrypt(opened)
-    assert openpyxl.load_workbook(opened).sheetnames == ["this week", "all"]
+    assert openpyxl.load_workbook(opened).sheetnames == ["this week", "all", "notes"]
 
 
 def test_the_command_saves_and_says_where(run, tmp_path):

@@ -169,6 +169,15 @@ def test_the_order_of_tiers_is_kept_reversed_or_cannot_be_told():
     assert (grade(make(), random.uniform(5, 15, 40)).loc["tiers", "verdict"] == "cannot_tell").all()
 
 
+def test_promises_are_graded_alike_in_the_order_of_their_table():
+    """Tables are written by their key, so that tiers come back by the alphabet."""
+    places = np.arange(40) * 5 // 40
+    spend = np.array(FALLING)[places] + np.random.default_rng(0).normal(0, 1, 40)
+    earlier = make()
+    by_key = replace(earlier, rows=earlier.rows.sort_values(["day", "kind", "what"], ignore_index=True))
+    pd.testing.assert_frame_equal(grade(by_key, spend).sort_index(), grade(earlier, spend).sort_index())
+
+
 def arms(n: int, start="2025-02-01") -> pd.DataFrame:
     columns = {"customer_id": ids(n), "action": ACTION.name, "arm": ["treatment", "control"] * (n // 2)}
     start = pd.Timestamp(start)

@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "calendar",
         "care",
         "criterion_weights",
+        "customer_scoring",
         "efficiency",
         "fairness",
         "next_tier",

@@ -65,15 +65,23 @@ def grade_order(rows: pd.DataFrame, ours: pd.DataFrame, later: pd.DataFrame, see
     """Whether each tier spent more than the next; the pairs of one day are counted together."""
     day, due = rows["day"].iloc[0], rows["due"].iloc[0]
     followed = outcomes.follow_day(ours["tier_in_force"], later, start=day, end=due)
-    order = [*rows["what"], rows["beside"].iloc[-1]]
-    pairs = outcomes.compare_neighbours(followed, order, seed=seed).query("outcome == 'spend'")
+    pairs = outcomes.compare_neighbours(followed, _order_tiers(rows), seed=seed)
+    pairs = pairs[pairs["outcome"] == "spend"].set_index("tier").loc[rows["what"]]
     words = {"kept": "kept", "reversed": "not_kept"}
     came = {"came": "difference", "came_low": "low", "came_high": "high"}
     graded = rows.assign(**{name: pairs[found].to_numpy(float) for name, found in came.items()})
     verdicts = [words.get(verdict, "cannot_tell") for verdict in pairs["verdict"]]
-    return graded.assign(
-        verdict=verdicts, customers=[(ours["tier_in_force"] == t).sum() for t in rows["what"]]
-    )
+    sizes = ours["tier_in_force"].value_counts().reindex(rows["what"], fill_value=0).to_numpy(int)
+    return graded.assign(verdict=verdicts, customers=sizes)
+
+
+def _order_tiers(rows: pd.DataFrame) -> list[str]:
+    """The tiers from the best on, by what each is said to stand above; rows may come in any order."""
+    below = dict(zip(rows["what"], rows["beside"], strict=True))
+    order = [next(tier for tier in below if tier not in below.values())]
+    while order[-1] in below:
+        order.append(below[order[-1]])
+    return order
 
 
 def grade_actions(

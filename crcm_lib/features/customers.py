@@ -174,6 +174,16 @@ def list_purchase_days(engine: Engine, *, as_of) -> pd.DataFrame:
     return days.assign(day=pd.to_datetime(days["day"]))
 
 
+def list_sales(engine: Engine, *, as_of) -> pd.DataFrame:
+    """Every line of a sale up to `as_of`: `customer_id`, `day`, and `category` where transactions have it."""
+    category = ", category" if "category" in columns_of(engine, "transactions") else ""
+    select = f"""
+        select customer_id, day{category} from transactions
+        where kind = 'sale' and day <= {sql.date(_day(as_of))} order by customer_id, day{category}"""
+    lines = engine.execute(select).df()
+    return lines.assign(day=pd.to_datetime(lines["day"]))
+
+
 def list_unavailable(engine: Engine) -> pd.DataFrame:
     """Features that these data cannot fill: `unavailable`, and the `missing_table` or `missing_column`.
 

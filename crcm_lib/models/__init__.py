@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lifecycle",
         "metrics",
         "mle",
+        "need_shift",
         "newcomers",
         "profitability",
         "reasons",

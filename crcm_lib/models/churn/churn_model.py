@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.churn.absence import share_as_unusual, thin
+from crcm_lib.models.churn.absence import absence_probability, share_as_unusual, thin
 from crcm_lib.models.churn.candidates import (
     NEAR,
     REASONS,
@@ -87,6 +87,15 @@ class ChurnModel:
         signs = describe_signs(customers, purchases, self.horizon_days, more, usual)
         standard = pd.DataFrame.from_dict(self.standard, orient="index", columns=["centre", "spread"])
         return describe_predictions(self.candidate, self.came_back, customers, signs, standard)
+
+    def measure_absence(self, customers: pd.DataFrame) -> pd.Series:
+        """`as_unusual_share` of buyers, which needs nothing but their purchases."""
+        x, t_x, T = (
+            customers[name].to_numpy(float) for name in ("purchases", "days_first_to_last", "days_observed")
+        )
+        chance = absence_probability(self.purchase_fit.name, self.purchase_fit.params, x - 1, t_x, T)
+        kinds = [share_as_unusual(chance, self.came_back[kind]) for kind in (AGAIN, ONCE)]
+        return pd.Series(np.where(x > 1, *kinds), customers.index)
 
 
 def learn_churn_model(origins: Sequence[Origin], horizon: int, name: str) -> ChurnModel:

@@ -14,6 +14,7 @@ from crcm_lib.i18n import _
 from crcm_lib.reporting.exports.calendar_files import write_calendar
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.reporting.exports.workbook_files import write_workbook
+from crcm_lib.reporting.text import actions
 from crcm_lib.schema import tables
 
 EXPORTS = "private/exports"  # in a run
@@ -143,7 +144,8 @@ def list_names(tasks: pd.DataFrame, column: str) -> list[str]:
 def write_files(tasks: pd.DataFrame, name: str, about: tables.About) -> dict[str, bytes]:
     """The files of one list by their suffix: a workbook with this week's tasks first, CSV, and a calendar."""
     this_week = tasks["day"].notna() & (tasks["day"] <= about.day + pd.Timedelta(days=WEEK))
-    sheets = {_("this week"): tasks[this_week], _("all"): tasks}
+    notes = pd.DataFrame({_("how to read the list"): [actions.warn_of_risk()]})
+    sheets = {_("this week"): tasks[this_week], _("all"): tasks, _("notes"): notes}
     return {
         ".xlsx": write_workbook(sheets, COLUMNS, head_columns(about.currency), about.day.to_pydatetime()),
         ".csv": write_csv(tasks),
