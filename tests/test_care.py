@@ -126,6 +126,11 @@ def test_a_customer_has_an_entry_once_though_the_occasion_comes_twice():
     assert talks["day"].to_list() == [pd.Timestamp("2026-03-01")]
 
 
+def test_years_that_are_not_announced_are_those_of_the_plan():
+    assert care.list_unknown_years(POLICY, as_of="2026-03-01") == []
+    assert care.list_unknown_years(POLICY, as_of="2040-12-15") == [2040, 2041]
+
+
 # When
 
 

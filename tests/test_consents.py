@@ -201,7 +201,7 @@ def test_if_all_who_were_asked_object_the_others_have_still_not_consented(asked)
 def test_a_policy_may_write_a_channel_in_any_of_its_names(channel, asked):
     out = asked("K1,newsletter,refused,2024-02-01")
     consents = decision_inputs.find_consents(open_engine(out), as_of="2024-03-31")
-    assert strategy._refusing(consents, channel) == {"K1"}
+    assert strategy.find_refusing(consents, channel) == {"K1"}
 
 
 def test_a_grant_whose_id_could_mean_two_counts_for_none_and_a_refusal_for_both():

@@ -39,7 +39,7 @@ def test_a_run_publishes_everything_under_a_name_that_follows_from_its_content(s
     assert published.name.startswith("corner_shop-2024-03-31-")
     assert (shop.out / "latest").resolve() == published
     pages = {"index.html", "01_about.html", "01_about.ipynb", "02_copy.html", "02_copy.ipynb"}
-    files = {"about.json", "run.json", "clean/seed.json", "tables/copy.json"}
+    files = {"about.json", "run.json", "clean/seed.json", "tables/copy.json", "private/policy.yaml"}
     assert set(shop.contents()) == pages | files
     assert {path.name for path in shop.out.iterdir()} == {".checked", ".lock", "latest", published.name}
     assert checks.verify(published) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Care, Policy
-from crcm_lib.decisions.working_days import name_holidays
+from crcm_lib.decisions.working_days import list_unannounced, name_holidays
 
 DAYS = 90  # ahead
 COLUMNS = ["customer_id", "action", "occasion", "day", "channel", "owner_role", "cost"]
@@ -64,6 +64,12 @@ def plan_care(
 def count_days_ahead(policy: Policy) -> int:
     """How many days after `as_of` an occasion may lie of which something is due within `DAYS`."""
     return DAYS + max((entry.days_before for entry in policy.care), default=0)
+
+
+def list_unknown_years(policy: Policy, *, as_of: str | pd.Timestamp) -> list[int]:
+    """The years of the plan whose public holidays the policy's country has not announced yet."""
+    start = np.datetime64(pd.Timestamp(as_of), "D")
+    return list_unannounced(start, start + DAYS, policy.calendar.country)
 
 
 def _holidays(

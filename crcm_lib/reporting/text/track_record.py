@@ -95,7 +95,7 @@ def describe_record(record: pd.DataFrame) -> Takeaway:
     missed = due[due["p"] <= LEVEL]
     if len(missed):
         row = _("{kind} ({missed:count} missed of {apart:count} that do not overlap)")
-        words = _("**The ranges were too narrow, beyond chance**: {missed}.")
+        words = _("The ranges were too narrow, beyond chance: {missed}.")
         said.append(takeaway(words, missed=fill_rows(row, missed.assign(kind=kinds[missed.index]))))
     return Takeaway(" ".join(part.markdown for part in said))
 
