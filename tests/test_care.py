@@ -77,6 +77,13 @@ def test_without_such_tables_there_are_no_days():
     assert found(customers=CUSTOMERS[["customer_id"]]) == []
 
 
+def test_without_days_of_any_customer_nothing_is_planned_and_nothing_stops():
+    """A shop that has neither birthdays nor contracts nor tickets."""
+    none = list_care_days(duckdb.connect(), as_of=AS_OF, days=100)
+    people = pd.Series("watch", index=pd.Index(["a"], name="customer_id"))
+    assert care.plan_care(people, none, POLICY, as_of=AS_OF, objectors=set(), refusing={}).empty
+
+
 # What is done
 
 

@@ -47,6 +47,7 @@ def test_a_year_that_is_not_announced_is_said():
     assert list_unannounced(*of_year(2026), "CN") == []
     assert list_unannounced(np.datetime64("2026-06-01"), np.datetime64("2041-01-01"), "CN")[-1] == 2041
     assert list_unannounced(*of_year(2090), "US") == []
+    assert list_unannounced(np.datetime64("2041-01-01"), pd.NaT, "CN") == []
     assert list_unannounced(*of_year(2150), "US") == [2150]
     assert list_unannounced(*of_year(2150), None) == []
 

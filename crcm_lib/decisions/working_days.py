@@ -52,10 +52,12 @@ def name_holidays(start: np.datetime64, end: np.datetime64, country: str | None)
 def list_unannounced(start: np.datetime64, end: np.datetime64, country: str | None) -> list[int]:
     """The years whose days off and days worked instead are not known yet, where a country announces them.
 
+    Without an end, as where nothing is planned, there is none.
+
     >>> list_unannounced(np.datetime64("2026-01-01"), np.datetime64("2035-01-01"), "US")
     []
     """
-    if country is None:
+    if country is None or pd.isna(end):
         return []
     from holidays import country_holidays
 

@@ -37,7 +37,7 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
-    return found[["customer_id", "occasion", "day"]]
+    return found[["customer_id", "occasion", "day"]].astype({"day": "datetime64[us]"})
 
 
 def _yearly(engine: Engine, column: str, occasion: str, start: pd.Timestamp, days: int) -> pd.DataFrame:

@@ -91,7 +91,7 @@ def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]
     items = offers.groupby("customer_id")["item"].agg(", ".join)
     known = tasks["customer_id"].map(items).where(tasks["action"].isin(offering))
     words = known.dropna().map(lambda named: _("; offer: {items}").format(items=named))
-    return words.reindex(tasks.index).fillna("").astype("str")
+    return words.astype("object").reindex(tasks.index).fillna("").astype("str")
 
 
 def _find_owners(folder: Path) -> dict[str, str]:
