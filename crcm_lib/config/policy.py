@@ -17,6 +17,7 @@ from crcm_lib.schema.tables import resolve
 Name = Annotated[str, Field(min_length=1, max_length=80)]
 Words = Annotated[str, Field(min_length=1, max_length=500, pattern=r"\S")]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Half = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -254,9 +255,19 @@ class Calendar(Strict):
 
 
 class Control(Strict):
-    """The random part of those chosen for an action who do not get it, so that its effect can be seen."""
+    """The random part of those chosen for an action who do not get it, so that its effect can be seen.
 
-    share: Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
+    As large as the assumed effect needs, from `share` to `most`; where that takes more customers than one
+    wave has, up to `waves` of them are pooled. `holdout_share` of all customers stay out of every action but
+    service. `effect_spread` is how far true effects lie from the assumed ones: a standard deviation, in
+    multiples of the assumed effect.
+    """
+
+    share: Half
+    most: Half = 0.5
+    waves: Annotated[int, Field(ge=1, le=100)] = 4
+    holdout_share: Half = 0.0
+    effect_spread: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] = 1.0
 
 
 class Monitoring(Strict):

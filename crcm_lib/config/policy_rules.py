@@ -333,6 +333,13 @@ def _check_approvals(settings: SettingsFile) -> None:
             settings.note((*at, "after"), problem, before=known[0], after=known[1])
 
 
+def _check_control(settings: SettingsFile) -> None:
+    least, most = settings.get("control", "share"), settings.get("control", "most")
+    if _is_number(least) and _is_number(most) and least > most:
+        problem = _("{least} is more than `most`, {most}")
+        settings.note(("control", "share"), problem, least=least, most=most)
+
+
 def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
@@ -376,4 +383,5 @@ CHECKS = (
     _check_playbook,
     _check_budget,
     _check_contacts,
+    _check_control,
 )

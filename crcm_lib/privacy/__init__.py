@@ -2,7 +2,7 @@
 
 from crcm_lib.privacy.forgotten import read_forgotten
 from crcm_lib.privacy.identifiers import find_identifiers
-from crcm_lib.privacy.pseudonyms import keyed_hash, load_key, make_private, pseudonymise
+from crcm_lib.privacy.pseudonyms import draw_shares, keyed_hash, load_key, make_private, pseudonymise
 from crcm_lib.privacy.rounding import round_cells, round_count
 from crcm_lib.privacy.suppression import (
     LARGEST_SHARE,
@@ -17,6 +17,7 @@ __all__ = [
     "MAX_DOMINANT_SHARE",
     "SMALL_GROUPS",
     "count_hidden",
+    "draw_shares",
     "find_identifiers",
     "hide_small",
     "keyed_hash",

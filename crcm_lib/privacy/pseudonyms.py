@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from crcm_lib.errors import GateError, UsageError
@@ -80,6 +81,19 @@ def make_pseudonym(key: bytes, id_: str) -> str:
 def keyed_hash(key: bytes, text: str) -> str:
     """HMAC-SHA-256 (RFC 2104) of `text` in UTF-8, hexadecimal."""
     return hmac.digest(key, text.encode("utf-8"), "sha256").hex()
+
+
+def draw_shares(ids: Iterable[str], purpose: str, about: About) -> np.ndarray:
+    """A number in [0, 1) for each id that depends on the id, the purpose and the key alone.
+
+    >>> demo = About("s", "t", "2025-12-31", "2025-01-01", "CNY", synthetic=True)
+    >>> one, again, other = draw_shares(["a", "a", "b"], "holdout", demo)
+    >>> one == again != other
+    True
+    """
+    key = load_key(about)
+    words = (keyed_hash(key, f"{purpose}\0{id_}") for id_ in ids)
+    return np.array([int(word[:12], 16) / 16**12 for word in words], dtype=float)
 
 
 def make_private(folder: str | Path) -> None:
