@@ -36,8 +36,9 @@ class Choice:
     limits
         From `list_limits`.
     allocation
-        Of what was left to be chosen once the published terms were given, each limit divided by the share who
-        are treated.
+        Of what was left to be chosen once the published terms were given, each limit divided by `treated`.
+    treated
+        By limit, the share of those chosen for what it limits who are expected to be treated.
     without_budget
         The same problem as if there were money for everything, its limits not divided.
     terms_cost, terms_gain
@@ -47,12 +48,21 @@ class Choice:
     rows: pd.DataFrame
     limits: pd.DataFrame
     allocation: Allocation
+    treated: np.ndarray
     without_budget: Problem
     terms_cost: float
     terms_gain: float
 
 
-def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Policy, *, seed: int) -> Choice:
+def choose_actions(
+    candidates: pd.DataFrame,
+    situation: pd.DataFrame,
+    policy: Policy,
+    *,
+    seed: int,
+    controls: pd.Series | None = None,
+    wave: str = "",
+) -> Choice:
     """Choose the actions that are expected to gain most within all limits, and draw the controls.
 
     Published terms go to all who meet the rule, before anything else. What has no known gain comes last, by
@@ -70,6 +80,12 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
         Its budget, playbook, `contact` and `control`.
     seed
         Of both draws.
+    controls
+        By action, the chance of being a control, from `arms.plan_tests`; without it the policy's
+        `control.share` for all.
+    wave
+        The day of the plan: each wave is drawn anew, but that whoever was drawn before and is not through
+        keeps their arm.
     """
     names = pd.Index([action.name for action in list_choices(policy)])
     customers, known = pd.factorize(candidates["customer_id"], sort=True)
@@ -84,14 +100,18 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     given = Filling(problem, order)
     given.take(*_select(places, granted))
     posed = _take_off(problem, given)
-    controls = policy.control.share
-    allocation = allocate(replace(posed, limits=posed.limits / (1 - controls)), order)
-
-    ids, called = known.to_numpy(object), names.to_numpy(object)
+    chances = pd.Series(policy.control.share, names) if controls is None else controls.reindex(names)
+    expected = _expect_treated(limits, posed.open, 1 - chances.fillna(0.0))
+    allocation = allocate(replace(posed, limits=posed.limits / expected), order)
+    ids, called, chance = known.to_numpy(object), names.to_numpy(object), chances.fillna(0.0).to_numpy(float)
+    kept = np.full(posed.open.shape, "", dtype=object)
+    kept[places] = _find_kept(candidates)
 
     def is_control(who: np.ndarray, what: np.ndarray) -> np.ndarray:
         pairs = zip(called[what], ids[who], strict=True)
-        return np.array([draw(seed, "control", *pair) < controls for pair in pairs], dtype=bool)
+        drawn = np.array([draw(seed, "control", wave, *pair) for pair in pairs], dtype=float) < chance[what]
+        arms: np.ndarray = np.where(kept[who, what] == "", drawn, kept[who, what] == "control")
+        return arms
 
     filling = Filling(posed, order, allocation.prices, is_control)
     filling.fill(allocation.taken)
@@ -102,7 +122,43 @@ def choose_actions(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Po
     rows["gain"] = _share_gain(rows, places, problem, treated)
     terms = [float(column[granted].sum(skipna=False)) for column in (rows["cost"], rows["gain"])]
     without = _take_off(_set_budget(problem, everything), given)
-    return Choice(rows, limits, allocation, without, *terms)
+    return Choice(rows, limits, allocation, expected, without, *terms)
+
+
+def expect_chosen(candidates: pd.DataFrame, situation: pd.DataFrame, policy: Policy) -> pd.Series:
+    """By action, how many would be chosen if nobody were left out: what a test can draw its arms from.
+
+    Whoever keeps an arm of an earlier draw is not counted.
+    """
+    names = [action.name for action in list_choices(policy)]
+    free = candidates[(candidates["barred"] == "") & ~candidates["granted"].astype(bool)]
+    budget = policy.budget
+    if budget.total is not None or budget.levers or budget.tiers or budget.hours:
+        nobody = pd.Series(0.0, names)
+        rows = choose_actions(candidates, situation, policy, seed=0, controls=nobody).rows
+        free = rows[(rows["state"] == "chosen") & ~rows["granted"].astype(bool)]
+    free = free[_find_kept(free) == ""]
+    room = {a.name: np.inf if a.capacity is None else a.capacity for a in list_choices(policy)}
+    sizes = free.groupby("action").size().reindex(names).fillna(0)
+    counts: pd.Series = sizes.clip(upper=pd.Series(room)).astype("int64").rename_axis("action")
+    return counts
+
+
+def _expect_treated(limits: pd.DataFrame, is_open: np.ndarray, treated: pd.Series) -> np.ndarray:
+    """By limit, the share of those chosen who are treated: of its action, or averaged over all open."""
+    sizes = is_open.sum(axis=0)
+    weights = sizes if sizes.any() else None
+    mean = float(np.average(treated, weights=weights)) if len(treated) else 1.0
+    mine = limits["kind"] == "capacity"
+    shares: np.ndarray = limits["of"].where(mine).map(treated).fillna(mean).to_numpy("float64")
+    return shares
+
+
+def _find_kept(candidates: pd.DataFrame) -> np.ndarray:
+    """The arm that a candidate keeps from an earlier draw; empty: none."""
+    if "kept_arm" not in candidates:
+        return np.full(len(candidates), "", dtype=object)
+    return candidates["kept_arm"].to_numpy(object)
 
 
 def draw(seed: int, *words: str) -> float:
@@ -182,7 +238,7 @@ def _write_states(
     state[left] = _explain(filling, limits["kind"].to_numpy(), _select(places, left), known)
     arm = np.where(filling.control[places], "control", "treatment").astype(object)
     arm[~taken] = None
-    return candidates.drop(columns=["barred", "granted"]).assign(
+    return candidates.drop(columns=["barred"]).assign(
         state=state, arm=pd.Series(arm, candidates.index, dtype="object")
     )
 

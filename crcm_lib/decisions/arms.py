@@ -8,14 +8,19 @@ differ: here from the same number of days before the plan begins.
 import numpy as np
 import pandas as pd
 
-from crcm_lib.config.policy import Action, Policy
+from crcm_lib.config.policy import Action, Control, Policy
+from crcm_lib.decisions import action_choice
 from crcm_lib.features.customers import spend_between
 from crcm_lib.features.holdout_windows import history_start
 from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import POWER_80, Z_95
 
 ARMS = ["treatment", "control"]
-SHARES = np.linspace(0, 1, 1001)  # on which the smallest share that can be told from another is looked for
+BEFORE = 365  # days of earlier spend that later spend is compared with
+PLANNED = [
+    *("action", "customers", "days", "spend_mean", "spend_assumed", "explained", "bought_share"),
+    *("bought_assumed", "plan", "sized_on", "needed", "waves", "control_share"),
+]
 
 
 def count_people(assignments: pd.DataFrame) -> dict[str, int]:
@@ -52,100 +57,143 @@ def compare_arms(assignments: pd.DataFrame, situation: pd.DataFrame) -> pd.DataF
     return arms.astype({"treated": "int64", "control": "int64"}).rename_axis("action").reset_index()
 
 
-def measure_power(
+def plan_tests(
     engine: Engine,
-    assignments: pd.DataFrame,
+    candidates: pd.DataFrame,
     situation: pd.DataFrame,
     policy: Policy,
     *,
     as_of: str | pd.Timestamp,
+    known: pd.Series | None = None,
 ) -> pd.DataFrame:
-    """What the arms of each action could show, beside what the policy assumes that it wins.
+    """How many of those chosen for each action must be left out, so that its assumed effect would be seen.
 
     Parameters
     ----------
     engine
         Holds the clean table `transactions`.
-    assignments
-        The table `planned_assignments`, of the actions to look at.
+    candidates
+        From `strategy.list_candidates`.
     situation
         From `strategy.describe_situation`.
     policy
-        The playbook's `effect`, `of` and `days`, and the horizon that effects are shares of.
+        The playbook's `effect`, `of` and `days`, the horizon that effects are shares of, and `control`.
     as_of
         The last day known; the `days` up to it stand for the days to come.
+    known
+        By action, the information of earlier waves, from `experiments.measure_effects`.
 
     Returns
     -------
-    One row per action with both arms: `action`, `treated`, `control` (customers), `days`; of the last `days`,
-    both arms together: `spend_mean` (currency per customer) and `bought_share`; `spend_detectable` and
-    `bought_detectable`, the smallest rise that a two-sided test at 5 % of this one comparison finds with a
-    power of 80 % (missing where even everybody buying would not do); `spend_assumed`, the rise that the
-    policy's effect would be over so many days (missing where spend is not predicted); and `can_show`, whether
-    that is as large. What the `days` would have to show is missing where the history has fewer, and
-    `spend_detectable` where nobody bought in them: those who are chosen for their absence tell nothing of how
-    spend will vary.
+    One row per action that two or more would be chosen for, published terms left out: `action`, `customers`
+    (who would be chosen), `days`; of the last `days`: `spend_mean` (currency per customer), `bought_share`,
+    and `explained`, the share of the variance of spend that the spend of the `BEFORE` days before explains;
+    `spend_assumed` and `bought_assumed`, the rises that the policy's effect would be over so many days, the
+    second if all of it came from more customers who buy. `plan`:
+
+    - `known`: earlier waves have told enough; `one_wave`: this plan's customers suffice
+    - `waves`: so many `waves` of as many customers suffice together
+    - `none`: they would not, and nobody is left out
+    - `no_value`, `short_history`, `nobody_bought`: what is needed is unknown
+
+    `sized_on` (`spend`, or `bought_again` where only that can be seen), `needed` (customers, this wave's
+    included, of whom the share `most` are controls) and `control_share`, the chance to be drawn.
 
     Notes
     -----
-    Differences of means and of shares as normal: Cohen (1988), Statistical Power Analysis, 2.4 and 6.4. With
-    several claims in one report each needs more than this.
+    Two-sided test at 5 % of this one comparison, power 80 %, differences of means as normal: Cohen (1988),
+    Statistical Power Analysis, 2.4. With a share c of n customers as controls its variance is s² / (n c
+    (1 - c)). Earlier spend takes the share `explained` off s² (CUPED: Deng, Xu, Kohavi & Walker 2013, WSDM,
+    eq. 4). With several claims in one report each needs more than this.
     """
-    playbook = {action.name: action for action in policy.playbook}
-    later: dict[int, pd.DataFrame] = {}
+    expected = action_choice.expect_chosen(candidates, situation, policy)
+    free = candidates[(candidates["barred"] == "") & ~candidates["granted"].astype(bool)]
     known_since, rows = history_start(engine, pd.Timestamp(as_of)), []
-    for name, arms in assignments.groupby("action", sort=False):
-        action = playbook[str(name)]
-        if action.days not in later:
-            start = pd.Timestamp(as_of) - pd.Timedelta(days=action.days)
-            later[action.days] = spend_between(engine, after=start, until=as_of)
-        sizes = {arm: int((arms["arm"] == arm).sum()) for arm in ARMS}
-        if min(sizes.values()):
-            ids = pd.Index(arms["customer_id"])
-            found = _detect(later[action.days].reindex(ids), sizes)
-            if known_since > pd.Timestamp(as_of) - pd.Timedelta(days=action.days - 1):
-                found = dict.fromkeys(found, float("nan"))
-            assumed = assume_rise(action, situation.reindex(ids), policy.horizon_days)
-            known = {"action": name, "treated": sizes["treatment"], "control": sizes["control"]}
-            can_show = assumed >= found["spend_detectable"]
-            rows.append(known | found | {"days": action.days, "spend_assumed": assumed, "can_show": can_show})
-    columns = ["action", "treated", "control", "days", "spend_mean", "spend_assumed", "spend_detectable"]
-    return pd.DataFrame(rows, columns=[*columns, "bought_share", "bought_detectable", "can_show"])
+    days = {action.name: action.days for action in policy.playbook}
+    spent = {number: _recall(engine, pd.Timestamp(as_of), number) for number in set(days.values())}
+    for action in policy.playbook:
+        ids = pd.Index(free.loc[free["action"] == action.name, "customer_id"])
+        if len(ids) < 2 or expected.get(action.name, 0) < 2:  # one customer makes no arms
+            continue
+        seen = _describe_before(spent[action.days].reindex(ids).fillna(0.0))
+        seen["spend_assumed"] = action.effect * float(
+            find_stakes(action, situation.reindex(ids), policy).mean()
+        )
+        seen["bought_assumed"] = seen["bought_share"] * seen["spend_assumed"] / (seen["spend_mean"] or np.nan)
+        told = 0.0 if known is None else float(known.get(action.name, 0.0))
+        short = known_since > pd.Timestamp(as_of) - pd.Timedelta(days=action.days - 1)
+        plan = _size_test(seen, int(expected[action.name]), told, policy, short=short)
+        rows.append(
+            {"action": action.name, "customers": expected[action.name], "days": action.days} | seen | plan
+        )
+    return pd.DataFrame(rows, columns=PLANNED).astype({"needed": "float64", "waves": "float64"})
 
 
-def _detect(before: pd.DataFrame, sizes: dict[str, int]) -> dict[str, float]:
-    """The smallest rises of mean spend and of the share of buyers that two such arms can show."""
-    spend, bought = before["spend"].fillna(0.0), before["purchases"].fillna(0) > 0
-    treated, control = sizes.values()
-    width = (Z_95 + POWER_80) * np.sqrt(1 / treated + 1 / control)
-    rise = find_share_rise(float(bought.mean()), treated, control)
-    detectable = width * spend.std() if bought.any() else float("nan")
-    money = {"spend_mean": spend.mean(), "spend_detectable": detectable}
-    return money | {"bought_share": bought.mean(), "bought_detectable": rise}
+def find_stakes(action: Action, situation: pd.DataFrame, policy: Policy) -> pd.Series:
+    """What an effect of 1 would be in spend over the action's days, by customer; missing if nobody has value.
 
-
-def find_share_rise(share: float, treated: int, control: int) -> float:
-    """The smallest rise above a share of the controls found with a power of 80 %; NaN where there is none.
-
-    >>> round(find_share_rise(0.5, 392, 392), 2), find_share_rise(0.98, 60, 10)
-    (0.1, nan)
+    An effect on value is spread over the horizon; value at risk is at stake within those days. Value becomes
+    spend by the ratio of both over all these customers.
     """
-    higher = SHARES[share < SHARES]
-    pooled = (treated * higher + control * share) / (treated + control)
-    alike = np.sqrt(pooled * (1 - pooled) * (1 / treated + 1 / control))
-    apart = np.sqrt(higher * (1 - higher) / treated + share * (1 - share) / control)
-    enough = higher[higher - share >= Z_95 * alike + POWER_80 * apart]
-    return float(enough[0] - share) if len(enough) else float("nan")
-
-
-def assume_rise(action: Action, situation: pd.DataFrame, horizon_days: int) -> float:
-    """The policy's effect as spend per customer over the action's days.
-
-    An effect on value is spread over the horizon; value at risk is at stake within those days.
-    """
-    money = situation[action.of].fillna(0.0).sum()
     spend, value = situation["spend_expected"].sum(), situation["value"].sum()
-    if not value > 0:
-        return float("nan")
-    days = 1.0 if action.of == "value_at_risk" else action.days / horizon_days
-    return action.effect * money * spend / value * days / len(situation)
+    days = 1.0 if action.of == "value_at_risk" else action.days / policy.horizon_days
+    ratio = spend / value * days if value > 0 else float("nan")
+    return situation[action.of].fillna(0.0) * ratio
+
+
+def _recall(engine: Engine, as_of: pd.Timestamp, days: int) -> pd.DataFrame:
+    """Spend and purchases of the last days, and spend of the days before these."""
+    start = as_of - pd.Timedelta(days=days)
+    lately = spend_between(engine, after=start, until=as_of)
+    before = spend_between(engine, after=start - pd.Timedelta(days=BEFORE), until=start)["spend"]
+    return lately.join(before.rename("spend_before"), how="outer").fillna(0.0)
+
+
+def _describe_before(spent: pd.DataFrame) -> dict[str, float]:
+    """What the last days of those who may be chosen say of how much customers differ."""
+    spend, before = spent["spend"], spent["spend_before"]
+    varies = spend.std() > 0 and before.std() > 0
+    explained = float(spend.corr(before)) ** 2 if varies else 0.0
+    bought = float((spent["purchases"] > 0).mean())
+    return {"spend_mean": float(spend.mean()), "spend_sd": float(spend.std()), "bought_share": bought} | {
+        "explained": explained
+    }
+
+
+def _size_test(
+    seen: dict[str, float], customers: int, told: float, policy: Policy, *, short: bool
+) -> dict[str, object]:
+    """The plan of one action's test; `told` is the information, 1 / (1 / treated + 1 / controls), so far."""
+    rules, unknown = policy.control, {"sized_on": None, "needed": None, "waves": None}
+    blind = {"short_history": short, "nobody_bought": not seen["bought_share"] > 0}
+    blind["no_value"] = not seen["spend_assumed"] > 0
+    if reason := next((name for name, holds in blind.items() if holds), None):
+        return {"plan": reason, "control_share": rules.share} | unknown
+    sums = {
+        "spend": (seen["spend_sd"] ** 2 * (1 - seen["explained"]), seen["spend_assumed"]),
+        "bought_again": (seen["bought_share"] * (1 - seen["bought_share"]), seen["bought_assumed"]),
+    }
+    room = seen["bought_share"] + seen["bought_assumed"] < 1
+    plans = []
+    for outcome, (variance, rise) in sums.items():
+        if outcome == "spend" or room:
+            needs = (Z_95 + POWER_80) ** 2 * variance / rise**2
+            plans.append({"sized_on": outcome, **_find_share(needs, told, customers, rules)})
+    return next((plan for plan in plans if plan["plan"] != "none"), plans[0])
+
+
+def _find_share(needs: float, told: float, customers: int, rules: Control) -> dict[str, object]:
+    """The smallest share of controls, within the policy's, that tells what is still needed."""
+    widest = rules.most * (1 - rules.most)
+    if not widest > 0:
+        return {"plan": "none", "needed": float("inf"), "waves": None, "control_share": 0.0}
+    left = max(needs - told, 0.0)
+    sums = {"needed": float(np.ceil(left / widest)), "waves": None}
+    if not left:
+        return {"plan": "known", "control_share": rules.share, **sums}
+    waves = int(np.ceil(left / (widest * customers) - 1e-9))
+    if waves > rules.waves:
+        return {"plan": "none", "control_share": 0.0, **sums}
+    share = (1 - np.sqrt(max(0.0, 1 - 4 * left / (customers * waves)))) / 2
+    within = float(np.clip(np.ceil(share * 1000) / 1000, rules.share, rules.most))
+    return {"plan": "one_wave" if waves == 1 else "waves", "control_share": within, **sums, "waves": waves}

@@ -18,7 +18,7 @@ MORE, EXACT = 0.1, 0.05  # of a limit; how exact what it brings is
 DEAR = 1e9  # money for one unit of money: nothing is bought at this price
 
 
-def trace_efficiency(choice: Choice, policy: Policy) -> pd.DataFrame:
+def trace_efficiency(choice: Choice) -> pd.DataFrame:
     """The most that the plan can gain for a budget, within all other limits.
 
     Returns
@@ -26,8 +26,8 @@ def trace_efficiency(choice: Choice, policy: Policy) -> pd.DataFrame:
     `budget` and `gain` (currency), rising, up to where more money gains nothing more; no rows where no gain
     is known. The first row is of published terms and of what costs nothing.
     """
-    dual, share = Dual(choice.without_budget), 1 - policy.control.share
-    limits = dual.problem.limits / share  # the first of them is the budget
+    dual, share = Dual(choice.without_budget), choice.treated[0]
+    limits = dual.problem.limits / choice.treated  # the first of them is the budget
     free = dual.minimise(limits, tolerance=TOLERANCE)
     most = dual.evaluate(free.prices)[1][0]
     if not most > 0:
@@ -54,7 +54,7 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
     actions
         The table `actions`, of the actions that may be shown, so that no other follows from what is used.
     policy
-        Its share of controls, and what an action takes.
+        Says what an action takes.
     at_least
         Limits of what fewer customers get are left out.
 
@@ -64,7 +64,7 @@ def price_limits(choice: Choice, actions: pd.DataFrame, policy: Policy, *, at_le
     money, hours or customers), `gain_per_unit` (the shadow price: what one more unit would gain, at most)
     and `gain_of_tenth` (what a tenth more of it would, in currency).
     """
-    allocation, share = choice.allocation, 1 - policy.control.share
+    allocation, share = choice.allocation, choice.treated[0]
     limits = allocation.dual.problem.limits
     binding = np.flatnonzero((allocation.prices > 0) & np.isfinite(choice.limits["available"].to_numpy()))
     now = allocation.dual.minimise(limits).value

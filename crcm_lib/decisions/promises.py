@@ -14,7 +14,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions import promise_grades
-from crcm_lib.decisions.arms import assume_rise
+from crcm_lib.decisions.arms import find_stakes
 from crcm_lib.decisions.promise_grades import MIN_CUSTOMERS, RANGE, expect_share
 from crcm_lib.features.customers import spend_between
 from crcm_lib.schema.engine import Engine
@@ -248,7 +248,8 @@ def _promise_actions(known: Mapping[str, pd.DataFrame], policy: Policy) -> list[
     for name, arms in known["planned_assignments"].groupby("action"):
         treated = int((arms["arm"] == "treatment").sum())
         of_both = situation.reindex(pd.Index(arms["customer_id"]))
-        rise = assume_rise(playbook[str(name)], of_both, policy.horizon_days)
+        action = playbook[str(name)]
+        rise = action.effect * float(find_stakes(action, of_both, policy).mean())
         if 0 < treated < len(arms) and rise > 0:
             row = {"kind": "actions", "what": name, "customers": treated, "promised": rise}
             rows.append(row | {"due": arms["end"].max()})

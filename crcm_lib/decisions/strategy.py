@@ -65,6 +65,7 @@ def list_candidates(
     as_of: Day,
     consents: pd.DataFrame | None = None,
     running: pd.DataFrame | None = None,
+    held_out: pd.Index | None = None,
 ) -> pd.DataFrame:
     """Every action that the playbook has for a customer, and why it may not be taken.
 
@@ -79,7 +80,11 @@ def list_candidates(
     consents
         From `decision_inputs.find_consents`; None where there is no such table.
     running
-        From `decision_inputs.find_arms`: earlier assignments; those not over on `as_of` are not interrupted.
+        From `assignment_history.gather_assignments`, or `decision_inputs.find_arms`: earlier assignments. Of
+        those not over on `as_of`, what was reported as done is not interrupted; who was drawn by an earlier
+        run, of whom nothing is reported, keeps their arm (`kept_arm`), and a control is not treated.
+    held_out
+        Customers who stay out of every action but service, from `programme_holdout.draw_holdout`.
 
     Returns
     -------
@@ -87,13 +92,15 @@ def list_candidates(
     action alone: the policy's assumed effect times the amount at stake, less the cost; missing where that
     amount is unknown), `cost` of all its occasions, `standing` (1 is the best: tier, then spend so far; only
     where the gain is missing), `granted`: whether these are published terms, which everybody in the action's
-    tiers gets; and `barred`: empty, or why not, the gravest first: `objection` (refused, or never consented),
-    `channel_refused`, `terms_for_companies`, `terms_withheld` (for credit), `running`, `gain_unknown` (of
-    others the amount is known) or `not_worth_its_cost`. Granted terms, which nobody is approached with, are
-    barred only where they are `running`.
+    tiers gets; `kept_arm`, empty where there is none; and `barred`: empty, or why not, the gravest first:
+    `objection` (refused, or never consented), `channel_refused`, `held_out`, `terms_for_companies`,
+    `terms_withheld` (for credit), `running`, `gain_unknown` (of others the amount is known) or
+    `not_worth_its_cost`. Granted terms, which nobody is approached with, are barred only where they are
+    `running`.
     """
     objectors = find_objectors(situation, consents)
     standing = _rank_standing(situation, policy)
+    running, kept = _split_running(running, as_of)
     rows = []
     for action in list_choices(policy):
         group = situation[_applies(situation, action)]
@@ -101,7 +108,7 @@ def list_candidates(
         gain = (action.effect * group[action.of] - cost).round(6)
         facts = {"gain": gain, "cost": cost, "standing": standing[group.index].where(gain.isna())}
         published = is_published(action, as_of)
-        reasons = {"running": _find(group, _still_running(running, action, as_of, published))}
+        reasons = {"running": _find(group, _still_running(running, action, published))}
         if not published:
             known = bool(situation[action.of].notna().any())
             reasons = {
@@ -110,16 +117,25 @@ def list_candidates(
                 **reasons,
                 "terms_withheld": group["terms_withheld"].to_numpy(bool) & action.terms,
                 "terms_for_companies": (group["subject_type"] != "company").to_numpy() & action.terms,
+                "held_out": group.index.isin(held_out if held_out is not None else [])
+                & (action.lever != "service"),
                 "channel_refused": _find(group, find_refusing(consents, action.channel)),
                 "objection": _find(group, objectors),
             }
         barred = np.full(len(group), "", dtype=object)
         for reason, where in reasons.items():
             barred[where] = reason
-        part = pd.DataFrame({"action": action.name, **facts, "granted": published, "barred": barred})
+        arm = (
+            kept[kept["action"] == action.name]
+            .set_index("customer_id")["arm"]
+            .reindex(group.index)
+            .fillna("")
+        )
+        facts |= {"granted": published, "kept_arm": "" if published else arm.astype(object)}
+        part = pd.DataFrame({"action": action.name, **facts, "barred": barred})
         rows.append(part.rename_axis("customer_id").reset_index())
-    empty = pd.DataFrame(columns=["customer_id", "action", "gain", "cost", "standing", "granted", "barred"])
-    return pd.concat(rows, ignore_index=True) if rows else empty
+    columns = ["customer_id", "action", "gain", "cost", "standing", "granted", "kept_arm", "barred"]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame(columns=columns)
 
 
 def find_objectors(situation: pd.DataFrame, consents: pd.DataFrame | None) -> set[str]:
@@ -171,8 +187,13 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
     )
 
 
-def list_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of: Day) -> pd.DataFrame:
-    """The table `planned_assignments`: who is treated and who is left as a control, from when until when."""
+def list_assignments(
+    chosen: pd.DataFrame, policy: Policy, *, as_of: Day, running: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """The table `planned_assignments`: who is treated and who is left as a control, from when until when.
+
+    Who keeps the arm of an earlier run, one of `running`, keeps its days too.
+    """
     drawn = chosen[chosen["arm"].notna()]
     days = {action.name: action.days for action in policy.playbook}
     start = pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
@@ -182,7 +203,13 @@ def list_assignments(chosen: pd.DataFrame, policy: Policy, *, as_of: Day) -> pd.
         end=(start + lasting).astype("datetime64[us]"),
         cost=drawn["cost"].where(drawn["arm"] == "treatment", 0.0).astype("float64"),
     )
-    return assignments.astype({"arm": "str", "start": "datetime64[us]"})
+    kept = _split_running(running, as_of)[1].drop_duplicates(["customer_id", "action"])
+    keys = pd.MultiIndex.from_frame(assignments[["customer_id", "action"]])
+    earlier = kept.set_index(["customer_id", "action"])[["start", "end"]].reindex(keys)
+    for end in ("start", "end"):
+        known = pd.Series(earlier[end].to_numpy(), assignments.index).astype("datetime64[us]")
+        assignments[end] = known.fillna(assignments[end])
+    return assignments.astype({"arm": "str", "start": "datetime64[us]", "end": "datetime64[us]"})
 
 
 def _rank_standing(situation: pd.DataFrame, policy: Policy) -> pd.Series:
@@ -229,11 +256,19 @@ def _find(group: pd.DataFrame, customers: set[str]) -> np.ndarray:
     return group.index.isin(customers) if customers else np.zeros(len(group), dtype=bool)
 
 
-def _still_running(running: pd.DataFrame | None, action: Action, as_of: Day, treated_only: bool) -> set[str]:
-    """For whom the action is not over; who was left out of published terms has them to come."""
+def _split_running(running: pd.DataFrame | None, as_of: Day) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Of the assignments that are not over: those reported as done, and those that a run has drawn only."""
+    columns = ["customer_id", "action", "arm", "start", "end"]
     if running is None or running.empty:
-        return set()
-    now = (running["action"] == action.name) & (running["end"] >= pd.Timestamp(as_of))
+        return pd.DataFrame(columns=columns), pd.DataFrame(columns=columns)
+    now = running[running["end"] >= pd.Timestamp(as_of)]
+    reported = now["reported"].astype(bool) if "reported" in now else pd.Series(True, now.index)
+    return now[reported], now[~reported]
+
+
+def _still_running(running: pd.DataFrame, action: Action, treated_only: bool) -> set[str]:
+    """For whom the action is not over; who was left out of published terms has them to come."""
+    now = running["action"] == action.name
     if treated_only:
         now &= running["arm"] == "treatment"
     return set(running.loc[now, "customer_id"])

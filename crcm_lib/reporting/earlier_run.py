@@ -67,6 +67,21 @@ class EarlierRun:
             return Promises.none()
         return name_run(Promises(*(found[name] for name in names)), self.name)
 
+    def assignments(self) -> pd.DataFrame | None:
+        """Its table `assignment_history`, where its release wrote one."""
+        return self._read_if_written("assignment_history")
+
+    @property
+    def holdout(self) -> pd.DataFrame | None:
+        """Its table `programme_holdout`, where its release wrote one."""
+        return self._read_if_written("programme_holdout")
+
+    def _read_if_written(self, table: str) -> pd.DataFrame | None:
+        if self.workspace is None:
+            return None
+        frame = self.workspace.read_all([table]).get(table)
+        return frame.reset_index() if frame is not None and "customer_id" not in frame else frame
+
 
 def open_earlier_run(previous: str, ws: Workspace, *, policy: str) -> EarlierRun:
     """The earlier run in the folder `previous`; without one if that is empty.

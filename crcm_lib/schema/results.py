@@ -557,6 +557,66 @@ RESULTS = {
             "cost": money_column("of all its occasions; 0 for a control", True, 0),
         },
     ),
+    "assignment_history": Table(
+        "a customer's arm for an action, of this run's plan or of an earlier one",
+        ("customer_id", "action", "wave"),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "action": text_column("an action of the policy then", True),
+            "arm": text_column("what was reported as done; else as drawn", True, ("treatment", "control")),
+            "drawn": text_column("the arm that a run has drawn; empty: drawn elsewhere"),
+            "wave": Column("day", "date", "from which day on it was drawn for", True),
+            "start": Column("day", "date", "from", True),
+            "end": Column("day", "date", "until", True),
+            "control_share": share_column("the chance with which controls were drawn"),
+            "stake": money_column("spend over the days that an effect is a share of, as predicted then"),
+            "cost": money_column("of all occasions, as planned; 0 for a control"),
+            "reported": Column("flag", "", "whether the input table `assignments` says what was done", True),
+        },
+    ),
+    "programme_holdout": Table(
+        "a customer in the programme of actions, or held out of all but service",
+        ("customer_id",),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "group": text_column("programme or holdout", True, ("programme", "holdout")),
+            "since": Column("day", "date", "from", True),
+            "holdout_share": share_column("of all customers who are held out", True),
+        },
+    ),
+    "experiments": Table(
+        "an action of the playbook: what it is assumed to win, what was measured, and its next test",
+        ("action",),
+        "09_strategy",
+        {
+            "action": text_column("an action of the policy", True),
+            "assumed": share_column("effect by the policy", True),
+            "measured": Column("number", "-1…1", "effect by treated and controls of earlier waves"),
+            "error": Column("number", "0…1", "its standard error"),
+            "used": share_column("effect that the plan counts on", True),
+            "used_low": Column("number", "-1…1", "lower end of its 95 % interval"),
+            "used_high": Column("number", "-1…1", "upper end"),
+            "break_even": Column("number", "0…1", "the effect that pays for the cost"),
+            "advice": text_column(
+                "what to do with it", True, ("keep", "change", "stop", "test_on", "assumed")
+            ),
+            "customers": count_column("who would be chosen"),
+            "plan": text_column(
+                "of its test",
+                False,
+                (
+                    *("known", "one_wave", "waves", "none"),
+                    *("no_value", "short_history", "nobody_bought"),
+                ),
+            ),
+            "sized_on": text_column("what its size is for", False, ("spend", "bought_again")),
+            "needed": Column("number", "count", "customers that the test still needs"),
+            "waves": Column("number", "count", "waves that are pooled for it"),
+            "control_share": share_column("of those chosen who are left out"),
+        },
+    ),
     "terms_register": Table(
         "price, discount, fee or credit terms of a customer, which others do not have",
         ("customer_id", "action"),
@@ -772,8 +832,14 @@ RESULTS = {
             "difference": Column("number", "share or currency", "treated less control"),
             "low": Column("number", "share or currency", "lower end of its own 95 % interval"),
             "high": Column("number", "share or currency", "upper end of its own 95 % interval"),
+            "cuped": Column(
+                "number", "currency", "difference of spend less what earlier spend foretells (CUPED)"
+            ),
+            "cuped_low": Column("number", "currency", "lower end of its own 95 % interval"),
+            "cuped_high": Column("number", "currency", "upper end of its own 95 % interval"),
             "p": share_column(
-                "chance of a difference as large, either way, if the action did nothing; of drawing the arms anew"
+                "chance of a difference as large, either way, if the action did nothing; of drawing the arms anew; "
+                "of spend: of cuped"
             ),
             "p_adjusted": share_column(
                 "p with all actions and outcomes counted (Holm); empty where it could not have reached 5 %"
@@ -781,7 +847,35 @@ RESULTS = {
             "verdict": text_column(
                 "higher or lower where p_adjusted is at most 5 % and the interval does not hold zero",
                 True,
-                ("higher", "lower", "cannot_tell", "no_controls", "too_few"),
+                ("higher", "lower", "cannot_tell", "no_controls", "unsound", "too_few"),
+            ),
+        },
+    ),
+    "programme_effect": Table(
+        "what the programme of actions brought beside the customers held out of it",
+        ("outcome",),
+        "10_monitoring",
+        {
+            "outcome": text_column("what was compared", True, ("bought_again", "spend")),
+            "treated": count_column("customers in the programme", True),
+            "controls": count_column("customers held out", True),
+            "treated_mean": Column("number", "share or currency", "mean of the programme"),
+            "control_mean": Column("number", "share or currency", "mean of those held out"),
+            "difference": Column("number", "share or currency", "programme less holdout"),
+            "low": Column("number", "share or currency", "lower end of its own 95 % interval"),
+            "high": Column("number", "share or currency", "upper end"),
+            "cuped": Column("number", "currency", "of spend, less what earlier spend foretells (CUPED)"),
+            "cuped_low": Column("number", "currency", "lower end of its own 95 % interval"),
+            "cuped_high": Column("number", "currency", "upper end"),
+            "total": Column("number", "currency", "cuped times the customers of the programme"),
+            "total_low": Column("number", "currency", "lower end"),
+            "total_high": Column("number", "currency", "upper end"),
+            "p": share_column("of no difference; of spend: of cuped"),
+            "p_adjusted": share_column("p with both outcomes counted (Holm)"),
+            "verdict": text_column(
+                "of the programme",
+                True,
+                ("higher", "lower", "cannot_tell", "no_controls", "unsound", "too_few"),
             ),
         },
     ),

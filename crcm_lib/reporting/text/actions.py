@@ -9,7 +9,7 @@ from crcm_lib.decisions.plan_summary import LEVERS, SEVERAL
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.no_rows import explain_no_rows
-from crcm_lib.reporting.text.numbers import fill, fill_cells, write_rows
+from crcm_lib.reporting.text.numbers import fill, fill_cells, write, write_rows
 
 
 def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
@@ -73,6 +73,7 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
     words = {
         "objection": _("refused, or never consented"),
         "channel_refused": _("refused the channel"),
+        "held_out": _("held out of the whole programme, to see what it brings"),
         "terms_for_companies": _("terms are off for natural persons"),
         "terms_withheld": _("terms are withheld for credit"),
         "running": _("already running"),
@@ -125,61 +126,107 @@ def caption_arms(people: Mapping[str, int], *, at_least: int = 5) -> str:
     return fill(words, **people)
 
 
-def write_power(power: pd.DataFrame) -> pd.DataFrame:
-    """`measure_power` with what the arms can show in words."""
-    words = {True: _("can show the assumed effect"), False: _("cannot")}
-    verdicts = power["can_show"].map(words)
-    verdicts = verdicts.where(power["spend_assumed"].notna(), _("unknown what it may win"))
-    verdicts = verdicts.where(power["spend_detectable"].notna(), _("unknown: nobody bought lately"))
-    verdicts = verdicts.where(power["bought_share"].notna(), _("the history is shorter"))
-    columns = [
-        "action",
-        "spend_mean",
-        "spend_assumed",
-        "spend_detectable",
-        "bought_share",
-        "bought_detectable",
-    ]
-    return power[columns].assign(these_arms=verdicts.astype("str"))
+def write_experiments(experiments: pd.DataFrame) -> pd.DataFrame:
+    """The table `experiments` in words: what an action is assumed to win, what was measured, what is next."""
+    advice = {
+        "keep": _("keep: it pays even at the low end"),
+        "stop": _("stop: it does not pay even at the high end"),
+        "change": _("change: it wins less than assumed"),
+        "test_on": _("test on: cannot tell yet"),
+        "assumed": _("nothing measured yet"),
+    }
+    plans = {
+        "one_wave": _("tested in this plan"),
+        "waves": _("tested over {waves:count} plans together"),
+        "known": _("earlier plans have told enough"),
+        "none": _("no test planned: would need {needed:count} customers"),
+        "no_value": _("not sized: no value is predicted"),
+        "short_history": _("not sized: the history is shorter than the comparison"),
+        "nobody_bought": _("not sized: nobody bought lately"),
+    }
+    range_ = _("{used:share} ({used_low:share} to {used_high:share})")
+    known = experiments["measured"].notna()
+    shown = experiments[["action", "assumed", "measured"]].assign(
+        used=write_rows(experiments, lambda row: fill(range_, **row)).where(known, None),
+        advice=experiments["advice"].map(advice),
+        control_share=experiments["control_share"],
+    )
+    shown["used"] = shown["used"].fillna(write_rows(experiments, lambda row: write(row["used"], "share")))
+    next_test = write_rows(
+        experiments, lambda row: fill(plans.get(row["plan"], _("nobody to test on")), **row)
+    )
+    return shown.assign(next_test=next_test)
 
 
-def describe_power(power: pd.DataFrame) -> str:
-    """Whether the arms can show what the policy assumes; if none can, how large an effect would have to be.
+def caption_experiments(experiments: pd.DataFrame) -> str:
+    """What the table of experiments holds: effects as shares of what is at stake."""
+    if experiments["measured"].notna().any():
+        return _(
+            "Effects as shares of what is at stake: assumed by the policy, measured beside controls, and "
+            "what plans count on (both together, with a 95 % interval)"
+        )
+    return _(
+        "Effects as shares of what is at stake: all are assumed, as no earlier plan had arms that can be "
+        "compared"
+    )
+
+
+def describe_tests(experiments: pd.DataFrame) -> str:
+    """For how many actions so many are left out as the assumed effect needs, or how many customers it takes.
 
     Parameters
     ----------
-    power
-        From `measure_power`, of the actions whose arms may be shown.
+    experiments
+        From `experiments.tabulate`.
     """
-    known = power[(power["spend_assumed"] > 0) & power["spend_detectable"].notna()]
-    if len(power) and power["bought_share"].isna().all():
-        return _("The history is shorter than the comparisons, so what their arms can show is unknown.")
-    if len(power) and power["spend_detectable"].isna().all():
-        return _("Nobody chosen has bought lately, so what the arms can show is unknown.")
-    if known.empty and len(power):
-        return _("What an action may win is unknown, so whether its arms can show it is, too.")
-    if known.empty:
+    planned = experiments[experiments["plan"].notna()]
+    sized = planned[planned["plan"].isin(("known", "one_wave", "waves", "none"))]
+    tested = sized[sized["plan"].isin(("one_wave", "waves"))]
+    pooled = int((tested["plan"] == "waves").sum())
+    short = sized[sized["plan"] == "none"]
+    if planned.empty:
         return explain_no_rows("arms")
-    able = int(known["can_show"].sum())
-    times = known["spend_detectable"] / known["spend_assumed"]
-    words = _(
-        "None of the {actions} comparisons can show an effect of the assumed size; the nearest, {nearest}, "
-        "could show one {times:points} times as large."
-    )
-    if able:
+    if sized.empty:
+        return _("How many must be left out to see an effect is unknown.")
+    if len(tested) and pooled:
         words = _(
-            "{able} of {actions} comparisons can show an effect of the assumed size, the others cannot."
+            "{tested:count} of {actions:count} actions are tested, with as many controls as the assumed "
+            "effect needs; {pooled:count} of them over several plans together."
         )
-    if able == len(known):
-        words = _("The arms can show effects of the assumed size.")
-    nearest = known.loc[times.round(1) == times.min().round(1), "action"].to_list()
-    return fill(words, able=able, actions=len(known), nearest=nearest, times=times.min())
+    elif len(tested):
+        words = _(
+            "{tested:count} of {actions:count} actions are tested, with as many controls as the assumed "
+            "effect needs."
+        )
+    elif short.empty:
+        words = _("Earlier plans have told enough of the assumed effects.")
+    else:
+        words = _(
+            "No action is tested alone: the nearest, {nearest}, would need {needed:count} customers to show "
+            "its assumed effect."
+        )
+    nearest = short.sort_values(["needed", "action"]).head(1)
+    values = {"nearest": "".join(nearest["action"]), "needed": nearest["needed"].min()}
+    return fill(words, tested=len(tested), actions=len(sized), pooled=pooled, **values)
+
+
+def describe_holdout(held_out: int, share: float, *, at_least: int = 5) -> str:
+    """How many customers stay out of the whole programme; "" where the policy holds nobody out."""
+    if not share > 0:
+        return ""
+    if held_out < at_least:
+        return _("Too few customers are held out of the whole programme to see what it brings.")
+    words = _(
+        "{held_out:count} customers, {share:share} by a draw kept from run to run, stay out of the whole "
+        "programme but service."
+    )
+    return fill(words, held_out=held_out, share=share)
 
 
 def describe_plan(
     plan: Mapping[str, float],
     people: Mapping[str, int],
-    power: pd.DataFrame,
+    experiments: pd.DataFrame,
     aside: Mapping[str, float],
     currency: str,
     *,
@@ -193,8 +240,8 @@ def describe_plan(
         From `add_up`: of the actions that are shown only.
     people
         From `count_people`, of the same actions.
-    power
-        From `measure_power`, of the actions of which both arms are shown.
+    experiments
+        From `experiments.tabulate`.
     aside
         `objectors`, who get no action but published terms; `late`, first contacts that come too late to
         compare; `occasions` of customers and `occasions_cost`; `budget` (currency) where the policy sets
@@ -219,7 +266,7 @@ def describe_plan(
     if plan["treated"] and people["left_out"] >= at_least:
         words += _(" {left_out:count} customers are left out of an action at random. {power}")
     elif plan["treated"]:
-        words += _(" Too few are left out at random to see any effect.")
+        words += " {power}"
     budget = aside.get("budget")
     if budget is not None and aside["terms_cost"] > budget:
         words += _(" Published terms alone, which all who meet the rule get, cost more than the budget.")
@@ -236,7 +283,7 @@ def describe_plan(
             " {late:count} first contacts fit only after their comparison ends: lower `capacity` or raise "
             "`per_day`."
         )
-    values = {**plan, "left_out": people["left_out"], "power": describe_power(power)}
+    values = {**plan, "left_out": people["left_out"], "power": describe_tests(experiments)}
     values["left"] = (budget or 0.0) - plan["cost"]
     return takeaway(words, currency=currency, **values, **aside)
 

@@ -9,7 +9,8 @@ from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_cells, fill_rows, write, write_rows
 
-MEASURES = ["treated_mean", "control_mean", "difference", "low", "high"]
+CUPED = ["cuped", "cuped_low", "cuped_high"]
+MEASURES = ["treated_mean", "control_mean", "difference", "low", "high", *CUPED]
 
 
 def describe_matrix(cells: pd.DataFrame) -> str:
@@ -94,7 +95,10 @@ def write_verdicts(compared: pd.DataFrame) -> pd.DataFrame:
         name: write_rows(compared, lambda row, name=name: write(row[name], kinds[row["outcome"]]))
         for name in compared.columns.intersection(MEASURES)
     }
-    beside_zero = (compared["low"] > 0) | (compared["high"] < 0)
+    low, high = compared["low"], compared["high"]
+    if "cuped" in compared:
+        low, high = compared["cuped_low"].fillna(low), compared["cuped_high"].fillna(high)
+    beside_zero = (low > 0) | (high < 0)
     counted = beside_zero & (compared["verdict"] == "cannot_tell")
     verdicts = compared["verdict"].replace(_verdicts()).mask(counted, _("within chance once all are counted"))
     p = write_rows(compared, lambda row: write(row["p_adjusted"], "p"))
@@ -111,8 +115,14 @@ def caption_order(pairs: pd.DataFrame, currency: str) -> str:
 def caption_actions(effects: pd.DataFrame, currency: str) -> str:
     """What the table of earlier actions holds, or that there is none."""
     if effects.empty:
-        return _("Not available: no `assignments` table, so no earlier action can be judged.")
-    words = _("Earlier actions: treated beside controls; spend in {currency}, buying again as a share")
+        return _(
+            "Not available: no `assignments` table, and no earlier run whose plan has been followed for four "
+            "weeks, so no earlier action can be judged."
+        )
+    words = _(
+        "Earlier actions: treated beside controls; spend in {currency}, buying again as a share; cuped: what "
+        "earlier spend foretells is taken off"
+    )
     return fill(words, currency=currency) + _write_counted(effects)
 
 
@@ -134,6 +144,7 @@ def describe_actions(effects: pd.DataFrame) -> Takeaway:
     That the action did it is said only where there were controls, as these were drawn at random.
     """
     claimed = effects[effects["verdict"].isin(("higher", "lower"))]
+    unsound = effects.loc[effects["verdict"] == "unsound", "action"].nunique()
     compared = effects.loc[effects["p"].notna() & (effects["verdict"] != "too_few"), "action"].nunique()
     if effects.empty:
         return takeaway("")
@@ -146,10 +157,76 @@ def describe_actions(effects: pd.DataFrame) -> Takeaway:
         )
     elif (effects["verdict"] == "too_few").any():
         words = _("The control groups of earlier actions are too small to tell what these did.")
+    elif unsound == effects["action"].nunique():
+        words = _("The arms of earlier actions are not what was drawn, so nothing is read from them.")
     else:
         words = _("No earlier action had a control group, so nothing is said of what they did.")
+    if 0 < unsound < effects["action"].nunique():
+        words += _(" Of {unsound:count} others the arms are not what was drawn, and are not read.")
     row = _("{action} ({outcome} {verdict})")
-    return takeaway(words, compared=compared, effects=fill_rows(row, write_verdicts(claimed)))
+    return takeaway(
+        words, compared=compared, unsound=unsound, effects=fill_rows(row, write_verdicts(claimed))
+    )
+
+
+def caption_programme(programme: pd.DataFrame, checks: pd.DataFrame, currency: str) -> str:
+    """What the table of the programme holds, after what the checks of its two groups say.
+
+    Parameters
+    ----------
+    programme
+        The table `programme_effect`.
+    checks
+        From `outcomes.check_arms`, of the same customers.
+    currency
+        Of spend.
+    """
+    if programme.empty:
+        return ""
+    words = _(
+        "Checked first: {controls:count} customers are held out, where the draw makes "
+        "{controls_expected:count} (p {ratio_p:p}); earlier spend of both groups alike (p {balance_p:p}). "
+        "Spend in {currency}, buying again as a share"
+    )
+    if not checks["sound"].all():
+        words = _(
+            "Not read: {controls:count} customers are held out, where the draw makes "
+            "{controls_expected:count} (p {ratio_p:p}); earlier spend of both groups alike (p {balance_p:p})"
+        )
+    return fill(words, currency=currency, **checks.iloc[0].to_dict()) + _write_counted(programme)
+
+
+def explain_no_programme(share: float) -> str:
+    """What stands in place of the programme's table."""
+    if share > 0:
+        return _("Nobody has been held out of the programme for four weeks yet.")
+    return _(
+        "The policy holds nobody out of the programme (`control.holdout_share`), so what it brings is "
+        "unknown."
+    )
+
+
+def describe_programme(programme: pd.DataFrame) -> Takeaway:
+    """What the whole programme brought beside those held out; "" where nobody has been for long enough."""
+    if programme.empty:
+        return takeaway("")
+    by_outcome = programme.set_index("outcome")
+    spend = by_outcome.loc["spend"]
+    words = {
+        "higher": _(
+            "Beside customers held out, the programme brought {total:count} more in spend "
+            "({total_low:count} to {total_high:count})."
+        ),
+        "lower": _("Beside customers held out, customers of the programme spent less."),
+        "cannot_tell": _(
+            "Whether the programme pays cannot be told yet: beside customers held out its spend differs by "
+            "{total_low:count} to {total_high:count}."
+        ),
+        "too_few": _("Too few customers are held out to tell whether the programme pays."),
+        "no_controls": _("Nobody is held out, so whether the programme pays is unknown."),
+        "unsound": _("Those held out are not what was drawn, so nothing is said of the whole programme."),
+    }
+    return takeaway(words[spend["verdict"]], **spend[["total", "total_low", "total_high"]])
 
 
 def describe_movement(movement: Movement, buyers: int, past: pd.Timestamp) -> str:
@@ -192,7 +269,7 @@ def describe_movement(movement: Movement, buyers: int, past: pd.Timestamp) -> st
 
 
 def describe_monitoring(
-    moves: pd.DataFrame, moved: str, pairs: pd.DataFrame, effects: pd.DataFrame
+    moves: pd.DataFrame, moved: str, pairs: pd.DataFrame, effects: pd.DataFrame, programme: pd.DataFrame
 ) -> Takeaway:
     """How many moved beside chance, whether the past tiers kept their order, and who waits for a person.
 
@@ -206,6 +283,8 @@ def describe_monitoring(
         From `compare_neighbours`; empty where no tiers could be followed.
     effects
         The table `action_effects`.
+    programme
+        The table `programme_effect`.
     """
     said = {name: _verdicts()[tier_order_verdict(pairs, name)] for name in ("spend", "bought_again")}
     order = (
@@ -217,6 +296,7 @@ def describe_monitoring(
         _("Moves down that wait for a named person: {down:count}."), down=moves["waits_for_review"].sum()
     )
     parts = (takeaway("{moved:text}", moved=moved), takeaway(order, **said), down, describe_actions(effects))
+    parts = (*parts, describe_programme(programme))
     return Takeaway(" ".join(part.markdown for part in parts if part.markdown))
 
 
@@ -229,6 +309,7 @@ def _verdicts() -> dict[str, str]:
         "cannot_tell": _("cannot tell"),
         "higher": _("higher with the action"),
         "lower": _("lower with the action"),
+        "unsound": _("not read: the arms are not what was drawn"),
         "no_controls": _("no control group: nothing can be said of an effect"),
         "too_few": _("too few to tell: even the clearest difference could be chance"),
     }
