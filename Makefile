@@ -30,6 +30,9 @@ docs: $(READY)  ## build the documentation; prints the path of docs/_build/html/
 	$(BUILD_DOCS)
 	@echo $(CURDIR)/docs/_build/html/index.html
 
+demo: $(READY)  ## three simulated quarters: an action that works is found and gains budget, one that does not loses it
+	cd tests && ../$(BIN)/python -m worlds.quarters
+
 worlds: $(READY)  ## simulated worlds, all seeds; renews tests/worlds/table.csv and prints what holds
 	cd tests && OMP_NUM_THREADS=1 ../$(BIN)/python -m worlds
 
@@ -58,4 +61,4 @@ $(READY): requirements.lock pyproject.toml
 	VIRTUAL_ENV=.venv $(BIN)/uv pip install -q --no-deps --no-build-isolation -e .
 	touch $(READY)
 
-.PHONY: help report test test-slow postgres lab sample docs worlds bench lint lock
+.PHONY: help report demo test test-slow postgres lab sample docs worlds bench lint lock

@@ -43,7 +43,7 @@ def test_with_a_budget_of_nothing_nothing_but_the_standard_offer_is_planned(situ
     found = choice(situation, limited(total=0.0))
     assert set(strategy.list_actions(found.rows, situation, POLICY)["action"]) == {"standard offer"}
     assert set(found.rows["state"]) <= {"no_budget", "not_worth_its_cost", "terms_for_companies"}
-    curve, free = (efficiency.trace_efficiency(each, POLICY) for each in (found, choice(situation)))
+    curve, free = (efficiency.trace_efficiency(each) for each in (found, choice(situation)))
     assert curve["gain"].iloc[0] == 0
     pd.testing.assert_frame_equal(curve, free)  # what a budget would bring does not depend on the one set
 
@@ -114,7 +114,7 @@ def test_the_same_sums_to_the_cent_in_headline_tables_calendar_and_lists(situati
 
 def test_the_curve_rises_ever_less_and_ends_where_more_money_gains_nothing(situation):
     free = choice(situation, NO_CONTROLS)
-    curve = efficiency.trace_efficiency(free, NO_CONTROLS)
+    curve = efficiency.trace_efficiency(free)
     slopes = np.diff(curve["gain"]) / np.diff(curve["budget"])
     assert (slopes >= 0).all()
     assert (np.diff(slopes) <= 1e-3 * slopes[0]).all()
@@ -128,14 +128,14 @@ def test_the_curve_rises_ever_less_and_ends_where_more_money_gains_nothing(situa
 def test_a_tenth_more_brings_what_a_plan_with_a_tenth_more_gains(situation):
     found = choice(situation, limited(NO_CONTROLS, total=1000.0))
     actions = strategy.list_actions(found.rows, situation, POLICY)
-    priced = efficiency.price_limits(found, actions, NO_CONTROLS, at_least=5).set_index("kind")
+    priced = efficiency.price_limits(found, actions, at_least=5).set_index("kind")
     more = choice(situation, limited(NO_CONTROLS, total=1100.0)).allocation.gain - found.allocation.gain
     assert priced.loc["total", "gain_of_tenth"] == pytest.approx(more, rel=0.1)
     assert priced.loc["total", "gain_of_tenth"] <= 100 * priced.loc["total", "gain_per_unit"] + 1e-9
     assert priced.loc["total", ["available", "used"]].to_list() == pytest.approx([1000, 1000], rel=0.01)
     slack = choice(situation, limited(NO_CONTROLS, total=1e6))
     actions = strategy.list_actions(slack.rows, situation, POLICY)
-    assert "total" not in set(efficiency.price_limits(slack, actions, NO_CONTROLS, at_least=5)["kind"])
+    assert "total" not in set(efficiency.price_limits(slack, actions, at_least=5)["kind"])
 
 
 def test_a_limit_of_what_a_few_get_is_not_shown(situation):
@@ -172,9 +172,9 @@ def test_effort_and_value_are_shares_of_all_tiers(situation):
 def test_a_plan_without_any_action_has_no_curve_and_no_price(situation):
     policy = POLICY.model_copy(update={"playbook": (ACTIONS["standard offer"],)})
     found = choice(situation, policy)
-    assert efficiency.trace_efficiency(found, policy).empty
+    assert efficiency.trace_efficiency(found).empty
     actions = strategy.list_actions(found.rows, situation, policy)
-    assert efficiency.price_limits(found, actions, policy, at_least=5).empty
+    assert efficiency.price_limits(found, actions, at_least=5).empty
     assert len(actions) == len(situation)
 
 
@@ -312,7 +312,7 @@ def test_the_budget_that_is_left_is_said_unless_a_few_actions_are_hidden():
     plan = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}
     aside = {"objectors": 0, "late": 0, "budget": 1000.0, "terms_cost": 0.0}
     aside |= {"occasions": 0, "occasions_cost": 0.0}
-    power = pd.DataFrame(columns=["action", "spend_assumed", "spend_detectable", "bought_share", "can_show"])
+    power = pd.DataFrame(columns=["action", "plan", "needed"])
 
     def headline(**changes):
         given = {name: changes.pop(name, value) for name, value in aside.items()}

@@ -90,9 +90,16 @@ def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_
 def test_controls_and_standard_offers_are_on_no_list(tasks, policy):
     arms = tables.read(GOLDEN, "planned_assignments")
     controls = arms.loc[arms["arm"] == "control", ["customer_id", "action"]]
-    assert len(controls) > 0
     assert tasks.merge(controls, on=["customer_id", "action"]).empty
     assert "standard offer" not in set(tasks["action"])
+
+
+def test_who_is_held_out_of_the_programme_is_on_lists_for_service_alone(tasks, policy):
+    holdout = tables.read(GOLDEN, "programme_holdout").reset_index()
+    held = holdout.loc[holdout["group"] == "holdout", "customer_id"]
+    assert len(held) > 20
+    levers = {action.name: action.lever for action in policy.playbook}
+    assert set(tasks.loc[tasks["customer_id"].isin(held), "action"].map(levers)) <= {"service"}
 
 
 def test_a_task_says_why_in_the_customers_own_numbers_and_how_often(tasks):

@@ -552,6 +552,7 @@ def test_no_earlier_actions_give_an_empty_table(engine):
 def test_the_arms_of_a_run_that_did_nothing_yet_claim_nothing():
     """An A/A test: the planned arms of the sample shuffled 200 times, on the last 90 days before the plan."""
     planned = read(GOLDEN, "planned_assignments").reset_index()
+    planned["arm"] = np.where(np.arange(len(planned)) % 10, "treatment", "control")
     later = spend_between(open_engine(GOLDEN), after="2025-10-02", until="2025-12-31")
     of_each = later.reindex(planned["customer_id"]).fillna(0)
     spend, again = of_each["spend"].to_numpy(float), (of_each["purchases"] > 0).to_numpy(float)
@@ -714,16 +715,23 @@ def test_of_too_few_no_share_is_told_and_a_sample_is_called_one():
     )
 
 
+NO_PROGRAMME = pd.DataFrame({"outcome": [], "verdict": []})
+
+
 def test_the_takeaway_says_who_moved_whether_the_order_held_and_who_waits():
     moves = pd.DataFrame({"waits_for_review": [True] * 10 + [False] * 1000})
     pairs = pd.DataFrame({"outcome": ["spend", "bought_again"], "verdict": ["kept", "cannot_tell"]})
-    words = monitoring.describe_monitoring(moves, "A third moved.", pairs, effects(ALONE)).markdown
+    words = monitoring.describe_monitoring(
+        moves, "A third moved.", pairs, effects(ALONE), NO_PROGRAMME
+    ).markdown
     assert words == (
         "A third moved. Did the past tiers keep their order? Later spend: **kept**; buying again: "
         "**cannot tell**. Moves down that wait for a named person: 10. No earlier action had a control "
         "group, so nothing is said of what they did."
     )
-    nobody = monitoring.describe_monitoring(moves, "A third moved.", pairs.iloc[:0], effects()).markdown
+    nobody = monitoring.describe_monitoring(
+        moves, "A third moved.", pairs.iloc[:0], effects(), NO_PROGRAMME
+    ).markdown
     assert nobody == (
         "A third moved. Whether tiers keep their order cannot be told yet. "
         "Moves down that wait for a named person: 10."

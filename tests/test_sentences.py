@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from test_display import AUDIENCE, html_of
-from test_strategy import PEOPLE, PLAN, describe, left_undone, power_of
+from test_strategy import PEOPLE, PLAN, describe, left_undone, plans_of
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.features.contract_periods import Subscriptions
@@ -100,13 +100,22 @@ def undone(state: str) -> str:
     return actions.write_left_undone(reasons)["reason"].item()
 
 
-def arms(assumed: float, detectable: float, bought_share: float = 0.5) -> str:
-    power = power_of((assumed, detectable), bought_share=bought_share)
-    return actions.write_power(power.assign(spend_mean=1.0, bought_detectable=0.1))["these_arms"].item()
+def experiment(**values) -> pd.DataFrame:
+    row = {"action": "call", "assumed": 0.1, "measured": np.nan, "used": 0.1, "used_low": 0.0}
+    row |= {"used_high": 0.2, "advice": "assumed", "plan": "one_wave", "needed": 9.0, "waves": 2.0}
+    return pd.DataFrame([row | {"control_share": 0.1} | values])
+
+
+def next_test(plan: str | None) -> str:
+    return actions.write_experiments(experiment(plan=plan))["next_test"].item()
+
+
+def advice(name: str) -> str:
+    return actions.write_experiments(experiment(advice=name))["advice"].item()
 
 
 def plan(power=None, people=PEOPLE, aside=None, **changes) -> str:
-    power = power_of((20.0, 16.0)) if power is None else power
+    power = plans_of("one_wave") if power is None else power
     return describe(PLAN | changes, people, power, **(aside or {}))
 
 
@@ -148,6 +157,11 @@ said_only_where(
     "what it is worth cannot be told", lambda: undone("gain_unknown"), lambda: undone("not_worth_its_cost")
 )
 said_only_where("not worth its cost", lambda: undone("not_worth_its_cost"), lambda: undone("gain_unknown"))
+said_only_where(
+    "held out of the whole programme, to see",
+    lambda: undone("held_out"),
+    lambda: undone("no_capacity"),
+)
 said_only_where("no capacity left", lambda: undone("no_capacity"), lambda: undone("contact_cap"))
 said_only_where(
     "customers go without an action that the playbook has for them",
@@ -169,38 +183,56 @@ said_only_where(
     lambda: actions.caption_arms(PEOPLE | {"left_out": 4}),
     lambda: actions.caption_arms(PEOPLE),
 )
-said_only_where("can show the assumed effect", lambda: arms(9, 1), lambda: arms(1, 9))
-said_only_where("=cannot", lambda: arms(1, 9), lambda: arms(9, 1))
-said_only_where("unknown what it may win", lambda: arms(np.nan, 9), lambda: arms(1, 9))
-said_only_where("the history is shorter", lambda: arms(9, np.nan, np.nan), lambda: arms(9, np.nan, 0.0))
-said_only_where("unknown: nobody bought lately", lambda: arms(9, np.nan, 0.0), lambda: arms(1, 9))
+said_only_where("=no test planned: would need", lambda: next_test("none"), lambda: next_test("waves"))
+said_only_where("not sized: no value is predicted", lambda: next_test("no_value"), lambda: next_test("none"))
 said_only_where(
-    "comparisons can show an effect of the assumed size; the nearest",
-    lambda: plan(power_of((1, 9), (2, 9))),
-    lambda: plan(power_of((1, 9), (9, 2))),
+    "not sized: the history is shorter", lambda: next_test("short_history"), lambda: next_test("no_value")
 )
 said_only_where(
-    "comparisons can show an effect of the assumed size, the others cannot",
-    lambda: plan(power_of((1, 9), (9, 2))),
-    lambda: plan(power_of((9, 1), (9, 2))),
+    "not sized: nobody bought lately", lambda: next_test("nobody_bought"), lambda: next_test("no_value")
+)
+said_only_where("nobody to test on", lambda: next_test(None), lambda: next_test("none"))
+said_only_where("change: it wins less than assumed", lambda: advice("change"), lambda: advice("test_on"))
+said_only_where("stop: it does not pay", lambda: advice("stop"), lambda: advice("change"))
+said_only_where("test on: cannot tell yet", lambda: advice("test_on"), lambda: advice("keep"))
+said_only_where("nothing measured yet", lambda: advice("assumed"), lambda: advice("test_on"))
+said_only_where(
+    "all are assumed, as no earlier plan had arms",
+    lambda: actions.caption_experiments(experiment()),
+    lambda: actions.caption_experiments(experiment(measured=0.1)),
 )
 said_only_where(
-    "The arms can show effects of the assumed size",
-    lambda: plan(power_of((9, 1), (9, 2))),
-    lambda: plan(power_of((1, 9), (9, 2))),
+    "Too few customers are held out",
+    lambda: actions.describe_holdout(4, 0.05),
+    lambda: actions.describe_holdout(5, 0.05),
 )
 said_only_where(
-    "The history is shorter than the comparisons",
-    lambda: plan(power_of((1, np.nan), bought_share=np.nan)),
-    lambda: plan(power_of((1, np.nan), bought_share=0.0)),
+    "stay out of the whole programme",
+    lambda: actions.describe_holdout(50, 0.05),
+    lambda: actions.describe_holdout(0, 0.0),
 )
 said_only_where(
-    "Nobody chosen has bought lately",
-    lambda: plan(power_of((1, np.nan), bought_share=0.0)),
-    lambda: plan(power_of((1, np.nan), (1, 9))),
+    "No action is tested alone: the nearest",
+    lambda: plan(plans_of("none", "none")),
+    lambda: plan(plans_of("none", "one_wave")),
 )
 said_only_where(
-    "What an action may win is unknown", lambda: plan(power_of((np.nan, 9))), lambda: plan(power_of((1, 9)))
+    "of them over several plans together",
+    lambda: plan(plans_of("waves", "none")),
+    lambda: plan(plans_of("one_wave", "none")),
+)
+said_only_where(
+    "effect needs.", lambda: plan(plans_of("one_wave", "none")), lambda: plan(plans_of("waves", "none"))
+)
+said_only_where(
+    "Earlier plans have told enough",
+    lambda: plan(plans_of("known")),
+    lambda: plan(plans_of("known", "none")),
+)
+said_only_where(
+    "How many must be left out to see an effect is unknown",
+    lambda: plan(plans_of("no_value")),
+    lambda: plan(plans_of("no_value", "none")),
 )
 said_only_where(
     "What they gain is unknown, as no value is predicted",
@@ -219,11 +251,6 @@ said_only_where(
 )
 said_only_where(
     "Actions for too few customers to show are not counted", lambda: plan(hidden=2), lambda: plan()
-)
-said_only_where(
-    "Too few are left out at random to see any effect",
-    lambda: plan(people=PEOPLE | {"left_out": 4}),
-    lambda: plan(),
 )
 said_only_where(
     "customers refused or never consented and get",

@@ -7,7 +7,15 @@ import pytest
 import scipy.stats
 
 from crcm_lib.config.policy import Terms, read_policy
-from crcm_lib.decisions import action_choice, arms, calendar, plan_summary, strategy
+from crcm_lib.decisions import (
+    action_choice,
+    arms,
+    calendar,
+    experiments,
+    outcomes,
+    plan_summary,
+    strategy,
+)
 from crcm_lib.reporting.text import actions as text
 from crcm_lib.schema.tables import check
 
@@ -212,14 +220,14 @@ def test_an_unknown_gain_is_no_gain_of_zero(situation):
     plan = plan_summary.add_up(plan_summary.hide_few(summary, at_least=5), actions)
     assert np.isnan(plan["gain"])
     assert plan["unknown"] == plan["treated"] > 0
-    words = describe(plan, PEOPLE, power_of((np.nan, 16.0)))
+    words = describe(plan, PEOPLE, plans_of("one_wave"))
     assert "repeats included. What they gain is unknown, as no value is predicted" in words
     assert "gain of" not in words
     mixed = plan_summary.summarise_actions(choose(situation), POLICY)
     mixed.loc[mixed["action"] == "priority service", "gain"] = np.nan
     plan = plan_summary.add_up(plan_summary.hide_few(mixed, at_least=1), actions)
     assert plan["gain"] == pytest.approx(mixed["gain"].sum())
-    known = describe(plan, PEOPLE, power_of((9.0, 1.0)))
+    known = describe(plan, PEOPLE, plans_of("one_wave"))
     assert f"that of {plan['unknown']:,.0f} is unknown." in known
     assert "What they gain is unknown" not in known
 
@@ -283,7 +291,7 @@ def test_where_no_action_pays_everybody_gets_the_standard_offer_and_nothing_brea
     assert set(actions["action"]) == {"standard offer"}
     assert plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).empty
     assert arms.compare_arms(assignments, poor).empty
-    power = arms.measure_power(no_purchases(), assignments, poor, POLICY, as_of=AS_OF)
+    power = plans_of()
     people = arms.count_people(assignments)
     plan = plan_summary.add_up(shown, actions)
     assert text.caption_arms(people) == "Nobody is treated, and nobody left out."
@@ -411,30 +419,36 @@ def no_purchases():
     return engine
 
 
-def draw_arms(seed, customers=1200, controls=240):
-    """Arms of 'next category', what each customer spent in the last 90 days and, without it, in the next."""
+def draw_spend(seed, customers=1200, again=0.0):
+    """What customers spent in the last 90 days and in the year before, correlated so, and in the next 90."""
     random = np.random.default_rng(seed)
-    ids = pd.Index([f"k{n}" for n in range(customers)], name="customer_id")
-    before, after = random.gamma(2, 50, (2, customers)).round(2) * (random.random((2, customers)) < 0.7)
-    arm = np.where(random.permutation(customers) < controls, "control", "treatment")
-    return pd.DataFrame({"customer_id": ids, "action": "next category", "arm": arm}), before, after
+    lasting = random.gamma(2, 50, customers)
+    before, last, after = (
+        again * lasting + (1 - again) * random.gamma(2, 50, customers) for _period in range(3)
+    )
+    return [part.round(2) * (random.random(customers) < 0.7) for part in (last, before, after)]
 
 
-def measure(spend_expected, first_day="2025-01-02", *, buying=True):
-    """What the arms of seed 0 can show, if everybody is expected to spend so much in a year.
+def plan(spend_expected, first_day="2024-01-02", *, buying=True, again=0.0, policy=POLICY, known=None):
+    """The test of 'next category' for 1,200 customers who are each expected to spend so much in a year.
 
     Without `buying` all of them bought on the first day only.
     """
-    assignments, before, _after = draw_arms(0)
-    engine = no_purchases()
-    bought = pd.DataFrame({"customer_id": assignments["customer_id"], "amount": before})
-    engine.register("bought", bought.query("amount > 0").assign(day=pd.Timestamp("2025-11-15")))
-    for day in ("day", f"date '{first_day}'")[not buying :]:
+    last, before, _after = draw_spend(0, again=again)
+    situation, engine = worth(len(last), spend_expected).assign(stage="growing"), no_purchases()
+    days = {"2025-11-15": last, "2025-03-15": before, first_day: last}
+    for day, spend in list(days.items())[0 if buying else 2 :]:
+        bought = pd.DataFrame({"customer_id": situation.index, "amount": spend}).query("amount > 0")
+        engine.register("bought", bought)
         engine.execute(
-            f"insert into transactions select customer_id, {day}, {day}, 'sale', amount from bought"
+            f"insert into transactions select customer_id, '{day}', '{day}', 'sale', amount from bought"
         )
-    situation = worth(len(assignments), spend_expected)
-    return arms.measure_power(engine, assignments, situation, POLICY, as_of=AS_OF).iloc[0]
+    candidates = strategy.list_candidates(situation, policy, as_of=AS_OF)
+    candidates = candidates[candidates["action"] == "next category"].assign(barred="")
+    wide = tuple(action.model_copy(update={"capacity": None}) for action in policy.playbook)
+    policy = policy.model_copy(update={"playbook": wide})
+    given = {"as_of": AS_OF, "known": None if known is None else pd.Series({"next category": known})}
+    return arms.plan_tests(engine, candidates, situation, policy, **given).iloc[0]
 
 
 def worth(customers, spend):
@@ -443,54 +457,84 @@ def worth(customers, spend):
     return strategy.describe_situation(pd.DataFrame({"tier_in_force": "key"}, index=ids), value=value)
 
 
-def test_what_two_arms_can_show_is_what_a_test_finds_four_times_out_of_five():
-    """Drawn 400 times with an effect that is just detectable, Welch's test finds it in 76 to 84 %."""
-    effect, hits = measure(400.0)["spend_detectable"], 0
+def expect_to_win(rise):
+    """The spend in a year of which the action's 2 % are so much in 90 days."""
+    return rise / 0.02 * 365 / 90
+
+
+@pytest.mark.parametrize("again", [0.0, 0.9])
+def test_the_share_of_controls_is_what_a_test_needs_to_find_the_effect_four_times_out_of_five(again):
+    """Drawn 400 times with the assumed effect, Welch's test of spend finds it in 76 to 84 %.
+
+    Where spend lasts, earlier spend is taken off, and fewer controls are enough.
+    """
+    rise, hits = 15.0, 0
+    found = plan(expect_to_win(rise), again=again)
+    assert found["plan"] == "one_wave"
+    assert 0.1 < found["control_share"] < (0.25 if again == 0 else 0.16)
     for seed in range(1, 401):
-        assignments, _before, after = draw_arms(seed)
-        treated = assignments["arm"].to_numpy() == "treatment"
-        hits += scipy.stats.ttest_ind(after[treated] + effect, after[~treated], equal_var=False).pvalue < 0.05
-    assert 0.76 <= hits / 400 <= 0.84
+        random = np.random.default_rng(seed)
+        _last, before, after = draw_spend(seed, again=again)
+        control = random.random(len(after)) < found["control_share"]
+        both = pd.DataFrame({"spend": after + np.where(control, 0, rise), "spend_before": before, "start": 0})
+        left = outcomes.take_off_earlier(both).to_numpy()
+        hits += scipy.stats.ttest_ind(left[~control], left[control], equal_var=False).pvalue < 0.05
+    assert 0.75 <= hits / 400 <= 0.85
 
 
 def test_the_assumed_effect_is_said_in_the_spend_of_the_comparisons_days():
     """2 % of 400 a year are 8, and 90 days are 90/365 of them, whatever part of spend is margin."""
-    found = measure(400.0)
-    assert found["spend_assumed"] == pytest.approx(0.02 * 400 * 90 / 365)
-    assert not found["can_show"]
-    assert measure(40_000.0)["can_show"]
-    blind = measure(np.nan).to_frame().T
-    assert blind["spend_assumed"].isna().all()
-    assert text.write_power(blind)["these_arms"].to_list() == ["unknown what it may win"]
+    assert plan(400.0)["spend_assumed"] == pytest.approx(0.02 * 400 * 90 / 365)
 
 
-def test_of_comparisons_longer_than_the_history_nothing_is_shown():
+def test_a_company_too_small_for_a_test_leaves_nobody_out_and_says_how_many_it_would_take():
+    small = plan(expect_to_win(1.0))
+    assert (small["plan"], small["control_share"]) == ("none", 0.0)
+    enough = plan(expect_to_win(10.0))
+    ratio = small["needed"] / enough["needed"]
+    assert ratio == pytest.approx(100, rel=0.01)  # a tenth of the effect takes a hundred times as many
+    words = text.write_experiments(experiments_of(small))["next_test"].item()
+    assert words == f"no test planned: would need {small['needed']:,.0f} customers"
+
+
+def test_several_plans_are_pooled_up_to_as_many_as_the_policy_says():
+    pooled = plan(expect_to_win(8.0))
+    assert pooled["plan"] == "waves"
+    assert pooled["waves"] == np.ceil(pooled["needed"] / 1200)
+    assert pooled["control_share"] <= POLICY.control.most
+    alone = POLICY.model_copy(update={"control": POLICY.control.model_copy(update={"waves": 1})})
+    single = plan(expect_to_win(8.0), policy=alone)  # as many more who buy would be seen in one
+    assert (single["plan"], single["sized_on"]) == ("one_wave", "bought_again")
+
+
+def test_what_earlier_waves_have_told_is_not_asked_again():
+    first = plan(expect_to_win(15.0))
+    told = first["needed"] / 4  # information of so many customers, half of them controls
+    half = plan(expect_to_win(15.0), known=told / 2)
+    assert half["needed"] == pytest.approx(first["needed"] / 2, abs=2)
+    assert half["control_share"] < first["control_share"]
+    enough = plan(expect_to_win(15.0), known=told + 1)
+    assert (enough["plan"], enough["control_share"]) == ("known", POLICY.control.share)
+
+
+def test_what_cannot_be_sized_is_drawn_as_the_policy_says_and_the_reason_is_told():
     """Of the 90 days to 2025-12-31 the first is 2025-10-03."""
-    assert measure(400.0, first_day="2025-10-03")["spend_detectable"] > 0
-    short = measure(40_000.0, first_day="2025-10-04").to_frame().T
-    shown = ["spend_mean", "spend_detectable", "bought_share", "bought_detectable"]
-    assert short[shown].isna().all(axis=None)
-    assert not short["can_show"].any()
-    assert text.write_power(short)["these_arms"].to_list() == ["the history is shorter"]
-    told = "The history is shorter than the comparisons, so what their arms can show is unknown."
-    assert text.describe_power(short) == told
-    assert "shorter" not in text.describe_power(power_of((2.0, np.nan), (1.0, 10.0)))
+    reasons = {
+        "no_value": plan(np.nan),
+        "short_history": plan(40_000.0, first_day="2025-10-04", buying=False),
+        "nobody_bought": plan(400.0, buying=False),
+    }
+    for reason, found in reasons.items():
+        assert found["plan"] == reason
+        assert found["control_share"] == POLICY.control.share
+        assert text.write_experiments(experiments_of(found))["next_test"].item().startswith("not sized")
 
 
-def test_those_chosen_for_their_absence_tell_nothing_of_what_arms_can_show():
-    """Nobody bought in the days before: that spend did not vary then is no sign that it will not."""
-    absent = measure(400.0, buying=False).to_frame().T
-    assert absent["bought_share"].item() == 0
-    assert np.isnan(absent["spend_detectable"].item())
-    assert not absent["can_show"].item()
-    assert text.write_power(absent)["these_arms"].to_list() == ["unknown: nobody bought lately"]
-
-
-def test_a_share_rise_is_cohens_and_there_is_none_where_everybody_buys():
-    """Cohen 1988, table 6.4.1: two groups of 392 find h = .20 with a power of .80: .50 against .5993."""
-    assert arms.find_share_rise(0.5, 392, 392) == pytest.approx(np.sin(0.2) / 2, abs=0.001)
-    assert np.isnan(arms.find_share_rise(0.99, 2000, 200))
-    assert np.isnan(arms.find_share_rise(1.0, 2000, 200))
+def experiments_of(test: pd.Series) -> pd.DataFrame:
+    nothing = pd.DataFrame(columns=experiments.MEASURED)
+    learned = experiments.learn_effects(nothing, worth(9, 400.0), POLICY)
+    table = experiments.tabulate(learned, test.to_frame().T)
+    return table[table["action"] == test["action"]]
 
 
 def describe(plan, people, power, **aside):
@@ -507,38 +551,35 @@ PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknow
 PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
 
 
-def power_of(*pairs, bought_share=0.5):
-    assumed, detectable = zip(*pairs, strict=True)
-    names = [f"action {n}" for n, _pair in enumerate(pairs, 1)]
-    power = pd.DataFrame({"action": names, "spend_assumed": assumed, "spend_detectable": detectable})
-    power = power.assign(bought_share=bought_share)
-    return power.assign(can_show=power["spend_assumed"] >= power["spend_detectable"])
+def plans_of(*plans, needed=900.0):
+    """The columns of the table `experiments` that the takeaway reads; `needed` rises with each action."""
+    names = [f"action {n}" for n, _plan in enumerate(plans, 1)]
+    sizes = [needed * n for n, _plan in enumerate(plans, 1)]
+    return pd.DataFrame({"action": names, "plan": list(plans), "needed": sizes}).astype({"plan": "object"})
 
 
-def test_the_takeaway_says_whether_the_arms_can_show_what_is_assumed():
-    none = describe(PLAN, PEOPLE, power_of((2.0, 16.0), (1.0, 10.0)))
+def test_the_takeaway_says_how_many_actions_are_tested_and_what_the_others_would_need():
+    none = describe(PLAN, PEOPLE | {"left_out": 0}, plans_of("none", "none"))
     assert none == (
         "90 customers get 120 actions that cost 640 EUR, repeats included, for an assumed gain of 900 EUR. "
-        "12 customers are left out of an action at random. None of the 2 comparisons can show an effect of "
-        "the assumed size; the nearest, action 1, could show one 8.0 times as large."
+        "No action is tested alone: the nearest, action 1, would need 900 customers to show its assumed "
+        "effect."
     )
-    tie = describe(PLAN, PEOPLE, power_of((2.0, 16.0), (1.0, 10.0), (1.0, 8.0)))
-    assert "the nearest, action 1, action 3, could show one 8.0 times as large" in tie
-    some = describe(PLAN, PEOPLE, power_of((20.0, 16.0), (1.0, 10.0)))
-    assert some.endswith("1 of 2 comparisons can show an effect of the assumed size, the others cannot.")
-    every = describe(PLAN, PEOPLE, power_of((20.0, 16.0)))
-    assert every.endswith("The arms can show effects of the assumed size.")
-    small = describe(PLAN, PEOPLE, power_of((np.nan, 16.0)).head(0))
-    assert small.endswith("No action has two arms that are large enough to compare.")
-    blind = describe(PLAN, PEOPLE, power_of((np.nan, 16.0)))
-    assert blind.endswith("What an action may win is unknown, so whether its arms can show it is, too.")
-    without = describe(PLAN, PEOPLE | {"left_out": 0}, power_of((20.0, 16.0)))
-    assert without.endswith("Too few are left out at random to see any effect.")
-    assert "to see if it works" not in none + some + every + blind + without
+    some = describe(PLAN, PEOPLE, plans_of("one_wave", "none"))
+    assert " 12 customers are left out of an action at random." in some
+    assert some.endswith("1 of 2 actions are tested, with as many controls as the assumed effect needs.")
+    pooled = describe(PLAN, PEOPLE, plans_of("one_wave", "waves"))
+    assert pooled.endswith("effect needs; 1 of them over several plans together.")
+    known = describe(PLAN, PEOPLE, plans_of("known"))
+    assert known.endswith("Earlier plans have told enough of the assumed effects.")
+    nobody = describe(PLAN, PEOPLE, plans_of(None))
+    assert nobody.endswith("No action has two arms that are large enough to compare.")
+    blind = describe(PLAN, PEOPLE, plans_of("no_value", "short_history"))
+    assert blind.endswith("How many must be left out to see an effect is unknown.")
 
 
 def test_the_takeaway_counts_nobody_of_whom_there_are_few():
-    power = power_of((20.0, 16.0))
+    power = plans_of("one_wave")
     assert "refused" not in describe(PLAN, PEOPLE, power, objectors=4)
     assert "12 customers refused" in describe(PLAN, PEOPLE, power, objectors=12)
     assert "fit only after" not in describe(PLAN, PEOPLE, power, late=3)
@@ -565,7 +606,7 @@ def test_no_sum_on_the_page_tells_of_an_action_for_a_few(chosen, situation):
     reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5)
     assert "welcome programme" not in set(reached["action"])
     assert "Actions for too few customers to show are not counted." in describe(
-        plan, PEOPLE, power_of((9, 1))
+        plan, PEOPLE, plans_of("one_wave")
     )
 
 

@@ -15,6 +15,7 @@ from worlds.leaving import LEAVING
 from worlds.movement import MOVEMENT
 from worlds.plan import ENOUGH, TOO_SMALL
 from worlds.prospects import PROSPECTS
+from worlds.quarters import LEARNING
 from worlds.renewals import RENEWALS
 from worlds.service import ALIKE, LEADING
 from worlds.tiering import BETTER_CRITERIA, GROWTH, NO_BETTER_CRITERIA, NO_GROWTH, WORSE_CRITERIA
@@ -31,5 +32,5 @@ WORLDS = (
     *(NO_BETTER_CRITERIA, BETTER_CRITERIA, WORSE_CRITERIA, NO_GROWTH, GROWTH),
     *(NO_EFFECT, EFFECTS, NO_ORDER, EQUAL_MEANS, ORDER, NO_ORDER_OF_DAYS, ORDER_OF_DAYS),
     *(SHUFFLED, UNFAIR),
-    *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS),
+    *(ALIKE, LEADING, ENOUGH, TOO_SMALL, PROSPECTS, LEARNING),
 )
