@@ -335,7 +335,7 @@ def _check_approvals(settings: SettingsFile) -> None:
 
 def _check_control(settings: SettingsFile) -> None:
     least, most = settings.get("control", "share"), settings.get("control", "most")
-    if _is_number(least) and _is_number(most) and least > most:
+    if _is_number(least) and _is_number(most) and most < least <= 0.5:
         problem = _("{least} is more than `most`, {most}")
         settings.note(("control", "share"), problem, least=least, most=most)
 

@@ -91,7 +91,7 @@ def plan_tests(
     `spend_assumed` and `bought_assumed`, the rises that the policy's effect would be over so many days, the
     second if all of it came from more customers who buy. `plan`:
 
-    - `known`: earlier waves have told enough; `one_wave`: this plan's customers suffice
+    - `known`: earlier waves were enough; `one_wave`: this plan's customers suffice
     - `waves`: so many `waves` of as many customers suffice together
     - `none`: they would not, and nobody is left out
     - `no_value`, `short_history`, `nobody_bought`: what is needed is unknown
@@ -120,9 +120,9 @@ def plan_tests(
             find_stakes(action, situation.reindex(ids), policy).mean()
         )
         seen["bought_assumed"] = seen["bought_share"] * seen["spend_assumed"] / (seen["spend_mean"] or np.nan)
-        told = 0.0 if known is None else float(known.get(action.name, 0.0))
+        reached = 0.0 if known is None else float(known.get(action.name, 0.0))
         short = known_since > pd.Timestamp(as_of) - pd.Timedelta(days=action.days - 1)
-        plan = _size_test(seen, int(expected[action.name]), told, policy, short=short)
+        plan = _size_test(seen, int(expected[action.name]), reached, policy, short=short)
         rows.append(
             {"action": action.name, "customers": expected[action.name], "days": action.days} | seen | plan
         )
@@ -161,9 +161,9 @@ def _describe_before(spent: pd.DataFrame) -> dict[str, float]:
 
 
 def _size_test(
-    seen: dict[str, float], customers: int, told: float, policy: Policy, *, short: bool
+    seen: dict[str, float], customers: int, reached: float, policy: Policy, *, short: bool
 ) -> dict[str, object]:
-    """The plan of one action's test; `told` is the information, 1 / (1 / treated + 1 / controls), so far."""
+    """One action's test; `reached` is the information, 1 / (1 / treated + 1 / controls), so far."""
     rules, unknown = policy.control, {"sized_on": None, "needed": None, "waves": None}
     blind = {"short_history": short, "nobody_bought": not seen["bought_share"] > 0}
     blind["no_value"] = not seen["spend_assumed"] > 0
@@ -178,16 +178,16 @@ def _size_test(
     for outcome, (variance, rise) in sums.items():
         if outcome == "spend" or room:
             needs = (Z_95 + POWER_80) ** 2 * variance / rise**2
-            plans.append({"sized_on": outcome, **_find_share(needs, told, customers, rules)})
+            plans.append({"sized_on": outcome, **_find_share(needs, reached, customers, rules)})
     return next((plan for plan in plans if plan["plan"] != "none"), plans[0])
 
 
-def _find_share(needs: float, told: float, customers: int, rules: Control) -> dict[str, object]:
+def _find_share(needs: float, reached: float, customers: int, rules: Control) -> dict[str, object]:
     """The smallest share of controls, within the policy's, that tells what is still needed."""
     widest = rules.most * (1 - rules.most)
     if not widest > 0:
         return {"plan": "none", "needed": float("inf"), "waves": None, "control_share": 0.0}
-    left = max(needs - told, 0.0)
+    left = max(needs - reached, 0.0)
     sums = {"needed": float(np.ceil(left / widest)), "waves": None}
     if not left:
         return {"plan": "known", "control_share": rules.share, **sums}

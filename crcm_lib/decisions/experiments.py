@@ -106,14 +106,14 @@ def learn_effects(measured: pd.DataFrame, situation: pd.DataFrame, policy: Polic
     found = {row["action"]: row for row in measured.to_dict("records")}
     blank = {"measured": np.nan, "error": np.nan, "information": 0.0}
     for action in list_choices(policy):
-        one, error, told = (float(found.get(action.name, blank)[name]) for name in MEASURED[1:])
+        one, error, information = (float(found.get(action.name, blank)[name]) for name in MEASURED[1:])
         spread = action.effect * policy.control.effect_spread
         mean, deviation = _update(action.effect, spread, one, error)
         low, high = mean - Z_95 * deviation, mean + Z_95 * deviation
         even = _find_break_even(action, situation)
         rows.append(
             {"action": action.name, "assumed": action.effect, "measured": one, "error": error}
-            | {"information": told, "used": round(min(max(mean, 0.0), 1.0), 6), "used_low": low}
+            | {"information": information, "used": round(min(max(mean, 0.0), 1.0), 6), "used_low": low}
             | {"used_high": high, "break_even": even, "advice": _advise(action, one, low, high, even)}
         )
     return pd.DataFrame(rows, columns=LEARNED)
