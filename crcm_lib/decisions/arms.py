@@ -152,8 +152,9 @@ def _recall(engine: Engine, as_of: pd.Timestamp, days: int) -> pd.DataFrame:
 def _describe_before(spent: pd.DataFrame) -> dict[str, float]:
     """What the last days of those who may be chosen say of how much customers differ."""
     spend, before = spent["spend"], spent["spend_before"]
-    varies = spend.std() > 0 and before.std() > 0
-    explained = float(spend.corr(before)) ** 2 if varies else 0.0
+    varies, n = spend.std() > 0 and before.std() > 0, len(spent)
+    share = float(spend.corr(before)) ** 2 if varies and n > 2 else 0.0
+    explained = max(0.0, 1 - (1 - share) * (n - 1) / max(n - 2, 1))  # adjusted: two customers lie on a line
     bought = float((spent["purchases"] > 0).mean())
     return {"spend_mean": float(spend.mean()), "spend_sd": float(spend.std()), "bought_share": bought} | {
         "explained": explained
@@ -191,7 +192,7 @@ def _find_share(needs: float, reached: float, customers: int, rules: Control) ->
     sums = {"needed": float(np.ceil(left / widest)), "waves": None}
     if not left:
         return {"plan": "known", "control_share": rules.share, **sums}
-    waves = int(np.ceil(left / (widest * customers) - 1e-9))
+    waves = max(int(np.ceil(left / (widest * customers) - 1e-9)), 1)
     if waves > rules.waves:
         return {"plan": "none", "control_share": 0.0, **sums}
     share = (1 - np.sqrt(max(0.0, 1 - 4 * left / (customers * waves)))) / 2

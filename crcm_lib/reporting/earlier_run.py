@@ -67,6 +67,7 @@ class EarlierRun:
             return Promises.none()
         return name_run(Promises(*(found[name] for name in names)), self.name)
 
+    @property
     def assignments(self) -> pd.DataFrame | None:
         """Its table `assignment_history`, where its release wrote one."""
         return self._read_if_written("assignment_history")
