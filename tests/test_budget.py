@@ -128,14 +128,14 @@ def test_the_curve_rises_ever_less_and_ends_where_more_money_gains_nothing(situa
 def test_a_tenth_more_brings_what_a_plan_with_a_tenth_more_gains(situation):
     found = choice(situation, limited(NO_CONTROLS, total=1000.0))
     actions = strategy.list_actions(found.rows, situation, POLICY)
-    priced = efficiency.price_limits(found, actions, at_least=5).set_index("kind")
+    priced = efficiency.price_limits(found, actions, POLICY, at_least=5).set_index("kind")
     more = choice(situation, limited(NO_CONTROLS, total=1100.0)).allocation.gain - found.allocation.gain
     assert priced.loc["total", "gain_of_tenth"] == pytest.approx(more, rel=0.1)
     assert priced.loc["total", "gain_of_tenth"] <= 100 * priced.loc["total", "gain_per_unit"] + 1e-9
     assert priced.loc["total", ["available", "used"]].to_list() == pytest.approx([1000, 1000], rel=0.01)
     slack = choice(situation, limited(NO_CONTROLS, total=1e6))
     actions = strategy.list_actions(slack.rows, situation, POLICY)
-    assert "total" not in set(efficiency.price_limits(slack, actions, at_least=5)["kind"])
+    assert "total" not in set(efficiency.price_limits(slack, actions, POLICY, at_least=5)["kind"])
 
 
 def test_a_limit_of_what_a_few_get_is_not_shown(situation):
@@ -174,7 +174,7 @@ def test_a_plan_without_any_action_has_no_curve_and_no_price(situation):
     found = choice(situation, policy)
     assert efficiency.trace_efficiency(found).empty
     actions = strategy.list_actions(found.rows, situation, policy)
-    assert efficiency.price_limits(found, actions, at_least=5).empty
+    assert efficiency.price_limits(found, actions, policy, at_least=5).empty
     assert len(actions) == len(situation)
 
 

@@ -98,8 +98,9 @@ def test_who_is_held_out_of_the_programme_is_on_lists_for_service_alone(tasks, p
     holdout = tables.read(GOLDEN, "programme_holdout").reset_index()
     held = holdout.loc[holdout["group"] == "holdout", "customer_id"]
     assert len(held) > 20
-    levers = {action.name: action.lever for action in policy.playbook}
-    assert set(tasks.loc[tasks["customer_id"].isin(held), "action"].map(levers)) <= {"service"}
+    serving = {action.name for action in policy.playbook if action.lever == "service"}
+    serving |= {entry.name for entry in policy.care if entry.is_service}
+    assert set(tasks.loc[tasks["customer_id"].isin(held), "action"]) <= serving
 
 
 def test_a_task_says_why_in_the_customers_own_numbers_and_how_often(tasks):

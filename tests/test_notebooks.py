@@ -103,7 +103,7 @@ def test_cells_fit_on_a_slide(code):
 
 def test_has_few_cells(cells, code):
     assert 3 < len(code) <= 21
-    assert len(cells) <= 32
+    assert len(cells) <= 34
 
 
 def test_parameters_come_first_and_are_all_known(path, code):
