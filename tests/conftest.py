@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from filelock import FileLock
 
-pytest_plugins = ["fixtures.notebooks", "fixtures.plan", "fixtures.store"]
+pytest_plugins = ["fixtures.browser", "fixtures.notebooks", "fixtures.plan", "fixtures.store"]
 
 # Before anything of the library is imported: what a user has set for the library is not for its tests.
 for name in ("CRCM_DATA", "CRCM_KEY_FILE", "CRCM_LANGUAGE", "CRCM_PICTURES"):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
-from test_report import Tab, chromium  # noqa: F401  (a fixture)
+from test_report import Tab
 from typer.testing import CliRunner
 
 from crcm_lib.cli import build_app
@@ -489,7 +489,7 @@ def test_a_run_without_tiers_has_no_cards(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_browser_finds_the_same_page_as_python_by_id_pseudonym_and_chinese(run, known, chromium):  # noqa: F811
+def test_the_browser_finds_the_same_page_as_python_by_id_pseudonym_and_chinese(run, known, chromium):
     tab = Tab(chromium, (run / card_pages.CARDS / "cards_00.html").as_uri())
     sought = [(id_, id_) for id_ in ("00123", "123", ODD, *known.ids[100:400:60])]
     sought += [(make_pseudonym(DEMO_KEY, id_), id_) for id_ in known.ids[7:400:60]]
@@ -506,7 +506,7 @@ def test_the_browser_finds_the_same_page_as_python_by_id_pseudonym_and_chinese(r
     assert tab.said == []
 
 
-def test_who_is_not_there_is_said_to_be_not_found_and_no_card_is_shown(run, chromium):  # noqa: F811
+def test_who_is_not_there_is_said_to_be_not_found_and_no_card_is_shown(run, chromium):
     tab = Tab(chromium, (run / card_pages.CARDS / "cards_00.html").as_uri())
     for typed in ("K9", "C-000000000000", "c-00000000000a"):
         tab.page.fill(".find input", typed)

@@ -1,8 +1,6 @@
 """The documentation is whole, asks for nothing from elsewhere, and can be read on a phone."""
 
-import os
 import re
-import shutil
 import subprocess
 import sys
 
@@ -12,7 +10,6 @@ from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.schema.tables import ROOT
 
 pytestmark = pytest.mark.slow
-OPTIONS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 LOADED = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
 
 
@@ -24,17 +21,6 @@ def site(tmp_path_factory):
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return folder
-
-
-@pytest.fixture(scope="module")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CRCM_CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 def test_it_is_built_as_make_does():

@@ -1,6 +1,5 @@
 """The pages, in a real browser: they ask nobody for anything, never run the data's words, and read well."""
 
-import os
 import re
 import shutil
 from pathlib import Path
@@ -18,14 +17,6 @@ from crcm_lib.schema import tables
 IMG = "<img src=x onerror=alert(1)>"
 END = "</script><script>alert(2)</script>"
 LINK = "[click](javascript:alert(3))"
-OPTIONS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-]
-OPTIONS += ["--disable-component-update", "--disable-sync"]
 
 
 def make_run(**changes) -> dict:
@@ -389,22 +380,6 @@ def test_without_a_verdict_the_missing_tables_are_named(folder):
 
 
 # ---------------------------------------------------------------- in Chromium
-
-
-@pytest.fixture(scope="session")
-def chromium():
-    from playwright.sync_api import sync_playwright
-
-    path = os.environ.get("CRCM_CHROMIUM") or shutil.which("chromium")
-    if not path:
-        pytest.fail(
-            "Chromium is not installed. Install it (Debian: apt-get install chromium), "
-            "or name it in CRCM_CHROMIUM; the pages are only tested where they are read."
-        )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
-        yield browser
-        browser.close()
 
 
 class Tab:

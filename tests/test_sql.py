@@ -41,6 +41,7 @@ def calls() -> list[Call]:
     customers.list_purchase_days(engine, as_of=DAY)
     cost_to_serve.contribution_waterfall(engine, as_of=DAY, annual_interest_rate=0.1)
     contract_periods.trace_subscriptions(engine, as_of=DAY)
+    customers.list_sales(engine, as_of=DAY)
     first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
     decision_inputs.derive(engine, as_of=DAY)
     decision_inputs.find_approvals(engine, as_of=DAY)
