@@ -87,7 +87,7 @@ def draw_shares(ids: Iterable[str], purpose: str, about: About) -> np.ndarray:
     """A number in [0, 1) for each id that depends on the id, the purpose and the key alone.
 
     >>> demo = About("s", "t", "2025-12-31", "2025-01-01", "CNY", synthetic=True)
-    >>> one, again, other = draw_shares(["a", "a", "b"], "holdout", demo)
+    >>> one, again, other = draw_shares(["a", "a", "b"], "holdout", demo).tolist()
     >>> one == again != other
     True
     """
