@@ -169,7 +169,7 @@ def test_tiers_of_three_runs_make_a_history_and_the_last_two_are_compared(tmp_pa
     assert f"Compared are the tiers in force by the run {second.name}" in said[third]
     effects = tables.read(third, "effects")
     assert (effects["days"] == 1).all()
-    by_hand = {"previous": str(second), "output_dir": str(tmp_path / "scratch")}
+    by_hand = {"input_dir": str(third), "previous": str(second), "output_dir": str(tmp_path / "scratch")}
     notebook, executed = ROOT / "notebooks" / "10_monitoring.ipynb", tmp_path / "out.ipynb"
     papermill.execute_notebook(
         str(notebook), str(executed), parameters=by_hand, cwd=str(notebook.parent), progress_bar=False

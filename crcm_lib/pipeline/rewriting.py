@@ -72,6 +72,9 @@ def rewrite(folder: Path, traces: erasure.Traces) -> None:
     if not (folder / "run.json").exists():
         return
     record = json.loads((folder / "run.json").read_text("utf-8"))
+    for name, path in files.list_artefacts(folder).items():
+        if _is_made_anew(name):
+            path.unlink()  # and not overwritten: the run that this is a copy of shares the file
     if (folder / exports.EXPORTS).exists():
         exports.write_lists(folder)
         private_pages.write_private_pages(folder, record)

@@ -43,8 +43,6 @@ def write_cards(folder: Path, policy: Policy, run: dict) -> None:
         return
     target = folder / CARDS
     target.mkdir(parents=True, exist_ok=True)
-    for page in target.iterdir():
-        page.unlink()  # and not overwritten: a copy of the run may share the file
     if tables.read(folder, "tiers").empty:
         return
     known = read_customers(folder, policy)

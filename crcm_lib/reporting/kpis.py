@@ -49,13 +49,20 @@ class TierBars(NamedTuple):
     rows: list[tuple]
 
 
+def has_few(folder: Path, run: dict) -> bool:
+    """Whether so few customers have bought that every number of them would be somebody's own."""
+    buyers = tables.count_buyers(folder)
+    return buyers is not None and buyers < _at_least(run)
+
+
 def cards(folder: Path, run: dict) -> list[Card]:
     """Return the cards that this run's tables can fill."""
     if not tables.exists(folder, "customer_features"):
         return []
     customers = tables.read(folder, "customer_features")
     buyers = customers[customers["purchases"] > 0]
-    if len(buyers) < (least := _at_least(run)):
+    least = _at_least(run)
+    if has_few(folder, run):
         words = fill(_("Fewer than {n}: every other number would be somebody's own."), n=least)
         return [Card(_("Customers"), fill(_("fewer than {n}"), n=least), words)]
     prospects = len(customers) - len(buyers)

@@ -94,8 +94,8 @@ def render_index(folder: Path, run: dict) -> str:
 
 
 def _week(folder: Path, run: dict) -> dict | None:
-    """What is due in the week after the run's last day, by role; None where there is no plan."""
-    if not (folder / exports.EXPORTS).exists():
+    """What is due in the week after the last day, by role; None without a plan, or where few have bought."""
+    if not (folder / exports.EXPORTS).exists() or kpis.has_few(folder, run):
         return None
     tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
     roles = agenda.share_out(tasks, "owner_role", as_of)
@@ -113,13 +113,10 @@ def _week(folder: Path, run: dict) -> dict | None:
 
 
 def _flow(folder: Path, run: dict) -> Flow | None:
-    """How customers moved between tiers; None where that is not known, or too few have a tier."""
-    policy = run.get("policy") or {}
-    if not tables.exists(folder, "moves"):
+    """How customers moved between tiers; None where that is not known, or few have bought."""
+    if not tables.exists(folder, "moves") or kpis.has_few(folder, run):
         return None
-    moves = tables.read(folder, "moves")
-    few = len(moves) < policy.get("min_cell", kpis.AT_LEAST)
-    return None if few else draw_flow(moves, policy.get("tiers", []))
+    return draw_flow(tables.read(folder, "moves"), (run.get("policy") or {}).get("tiers", []))
 
 
 def split_title(heading: str) -> dict[str, str]:

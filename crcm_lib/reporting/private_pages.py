@@ -28,8 +28,6 @@ def write_private_pages(folder: Path, run: dict) -> None:
     """
     if not (folder / exports.EXPORTS).exists():
         return
-    for page in (folder / PRIVATE).glob("*.html"):
-        page.unlink()  # and not overwritten: a copy of the run may share the file
     tasks, about = exports.read_tasks(folder), tables.read_about(folder)
     as_of, linked = about.day, about if (folder / card_pages.CARDS).exists() else None
     parts: dict[str, list[dict[str, Any]]] = {}

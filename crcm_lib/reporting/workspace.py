@@ -138,11 +138,7 @@ class Workspace:
 
     def count_buyers(self) -> int | None:
         """How many customers have bought; None where `customer_features` is not written yet."""
-        path = self._nearest(tables.table_path, "customer_features")
-        if not tables.exists(path, "customer_features"):
-            return None
-        purchases = pd.read_parquet(tables.table_path(path, "customer_features"), columns=["purchases"])
-        return int((purchases["purchases"] > 0).sum())
+        return tables.count_buyers(self._nearest(tables.table_path, "customer_features"))
 
     def pseudonyms(self, customers: Iterable[str]) -> list[str]:
         """The pseudonyms of customers, for a picture; frames are shown under pseudonyms by themselves."""

@@ -132,6 +132,14 @@ def read(folder: str | Path, name: str) -> pd.DataFrame:
     return check(frame, name)
 
 
+def count_buyers(folder: Path) -> int | None:
+    """How many customers of a working folder have bought; None where `customer_features` is not written."""
+    if not exists(folder, "customer_features"):
+        return None
+    purchases = pd.read_parquet(table_path(folder, "customer_features"), columns=["purchases"])
+    return int((purchases["purchases"] > 0).sum())
+
+
 def exists(folder: str | Path, name: str) -> bool:
     """Was this results table written?"""
     return table_path(folder, name).exists()

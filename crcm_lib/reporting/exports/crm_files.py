@@ -14,6 +14,7 @@ import pandas as pd
 from crcm_lib.config.policy import Policy
 from crcm_lib.errors import UsageError
 from crcm_lib.i18n import _
+from crcm_lib.reporting import agenda
 from crcm_lib.reporting.exports.crm_systems import SYSTEMS, Field, System, list_limits
 from crcm_lib.reporting.exports.task_list import list_tasks, write_why
 from crcm_lib.reporting.exports.workbook_files import INERT
@@ -21,7 +22,6 @@ from crcm_lib.reporting.text.classification import write_short_reasons
 from crcm_lib.schema import tables
 
 PAGE = "fields_to_create.html"
-WEEK = 7  # days after as_of within which a task comes first
 ZOHO_ID = re.compile(r"(zcrm_)?\d{15,20}")
 FXIAOKE_ID = re.compile(r"[0-9a-f]{24}")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -118,7 +118,7 @@ def list_accounts(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
 def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
     """The tasks of a run's plan: columns of `system.tasks` by their `fact`, in the order of the days."""
     tasks = list_tasks(folder, policy)
-    names, due = _name(system, policy), tables.read_about(folder).day + pd.Timedelta(days=WEEK)
+    names, due = _name(system, policy), tables.read_about(folder).day + pd.Timedelta(days=agenda.DAYS)
     lines = tasks["channel"] + ", " + tasks["occasion"] + ", " + tasks["owner_role"]
     return pd.DataFrame(
         {

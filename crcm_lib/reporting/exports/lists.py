@@ -11,6 +11,7 @@ import pandas as pd
 from crcm_lib.config.policy import Policy
 from crcm_lib.errors import UsageError, unknown_name
 from crcm_lib.i18n import _
+from crcm_lib.reporting.agenda import select_week
 from crcm_lib.reporting.exports.calendar_files import write_calendar
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.reporting.exports.workbook_files import write_workbook
@@ -22,7 +23,6 @@ TASKS = "tasks.csv"
 DECISIONS = "decisions.csv"  # the moves that wait, to be filled in and read as the table `approvals`
 ALL = "all"
 FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')  # in names of files
-WEEK = 7  # days after as_of
 BOM = "\ufeff"  # by which Excel knows UTF-8
 FORMULA = re.compile(r"^[=+\-@\t\r]")
 
@@ -43,9 +43,6 @@ def write_exports(folder: Path, policy: Policy) -> None:
 def write_lists(folder: Path) -> None:
     """Write every list of a run anew from its tasks: one of each role, and one of each owner of customers."""
     target, about, tasks = folder / EXPORTS, tables.read_about(folder), read_tasks(folder)
-    for path in target.iterdir():
-        if path.name not in (TASKS, DECISIONS):
-            path.unlink()  # and not overwritten: a copy of the run may share the file
     for column, stems in STEMS.items():
         for name, stem in stems(list_names(tasks, column)).items():
             for suffix, content in write_files(tasks[tasks[column] == name], name, about).items():
@@ -143,9 +140,8 @@ def list_names(tasks: pd.DataFrame, column: str) -> list[str]:
 
 def write_files(tasks: pd.DataFrame, name: str, about: tables.About) -> dict[str, bytes]:
     """The files of one list by their suffix: a workbook with this week's tasks first, CSV, and a calendar."""
-    this_week = tasks["day"].notna() & (tasks["day"] <= about.day + pd.Timedelta(days=WEEK))
     notes = pd.DataFrame({_("how to read the list"): [actions.warn_of_risk()]})
-    sheets = {_("this week"): tasks[this_week], _("all"): tasks, _("notes"): notes}
+    sheets = {_("this week"): select_week(tasks, about.day), _("all"): tasks, _("notes"): notes}
     return {
         ".xlsx": write_workbook(sheets, COLUMNS, head_columns(about.currency), about.day.to_pydatetime()),
         ".csv": write_csv(tasks),
