@@ -4,6 +4,7 @@ import re
 import shutil
 from html.parser import HTMLParser
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -56,7 +57,13 @@ def run(tmp_path_factory):
 
 def tasks(*rows):
     frame = pd.DataFrame(rows, columns=["owner_role", "owner", "customer_id", "action", "day", "cost"])
-    return frame.assign(day=pd.to_datetime(frame["day"]), hours=0.5)
+    return frame.assign(day=pd.to_datetime(frame["day"]), hours=0.5, gain=3.0)
+
+
+def effects(**measured):
+    """The table `experiments`, as far as a range is made from it: an effect is none to twice as large."""
+    rows = [[name, 0.1, 0.0, 0.2, number] for name, number in measured.items()]
+    return pd.DataFrame(rows, columns=["action", "used", "used_low", "used_high", "measured"])
 
 
 def test_a_week_is_seven_days_after_the_last_known_one():
@@ -87,9 +94,15 @@ def test_who_has_most_to_do_comes_first_and_nobody_named_has_no_share():
 
 
 def test_the_week_in_words():
-    words = agenda.describe_week(tasks(["b", "x", "1", "call", "2026-01-06", 6.0]), MONDAY, "CNY")
-    assert words == "1 contacts with 1 customers are due from 2026-01-06 to 2026-01-06; they cost 6.00 CNY."
-    assert agenda.describe_week(tasks(), MONDAY, "CNY") == "No contact is due in the week after 2026-01-05."
+    due, nothing = tasks(["b", "x", "1", "call", "2026-01-06", 6.0]), effects(call=np.nan)
+    words = agenda.describe_week(due, nothing, MONDAY, "CNY")
+    assert words == (
+        "1 contacts with 1 customers are due from 2026-01-06 to 2026-01-06; they cost 6.00 CNY. "
+        "They are expected to gain 3 CNY after their cost, but anything from -6 to 12 is likely: no action's "
+        "effect is measured yet, all are assumed."
+    )
+    none = agenda.describe_week(tasks(), nothing, MONDAY, "CNY")
+    assert none == "No contact is due in the week after 2026-01-05."
 
 
 def test_the_first_page_links_every_page_and_list_and_says_their_sums(run):

@@ -248,3 +248,64 @@ def test_what_the_programme_brought_is_said_only_by_its_verdict(verdict, said):
 def test_where_nobody_is_held_out_the_page_says_why():
     assert "four weeks" in monitoring.explain_no_programme(0.05)
     assert "holds nobody out" in monitoring.explain_no_programme(0.0)
+
+
+# What a plan is expected to gain, and how far that may lie
+
+
+def plan_of(*actions):
+    """Rows of a plan: an action's name, cost and gain less the cost."""
+    return pd.DataFrame(actions, columns=["action", "cost", "gain"])
+
+
+def known(**effects):
+    """The columns of the table `experiments` by which a range is made."""
+    rows = [[name, *used] for name, used in effects.items()]
+    return pd.DataFrame(rows, columns=["action", "used", "used_low", "used_high", "measured"])
+
+
+def test_a_gain_lies_between_what_its_effects_ends_bring_and_the_cost_is_paid_in_any_case():
+    found = experiments.expect_gain(plan_of(["call", 10.0, 90.0]), known(call=[0.1, 0.0, 0.3, np.nan]))
+    assert found == experiments.Expected(90.0, pytest.approx(-10.0), pytest.approx(290.0), 1, 0)
+
+
+def test_one_action_errs_for_all_its_customers_alike_and_two_actions_apart():
+    effects = known(call=[0.1, 0.0, 0.2, 0.1], mail=[0.1, 0.0, 0.2, np.nan])
+    alike = experiments.expect_gain(plan_of(["call", 0.0, 30.0], ["call", 0.0, 40.0]), effects)
+    apart = experiments.expect_gain(plan_of(["call", 0.0, 30.0], ["mail", 0.0, 40.0]), effects)
+    assert (alike.low, alike.high, alike.measured) == (pytest.approx(0.0), pytest.approx(140.0), 1)
+    assert (apart.low, apart.high, apart.measured) == (pytest.approx(20.0), pytest.approx(120.0), 1)
+    assert (alike.actions, apart.actions) == (1, 2)
+
+
+def test_an_unknown_gain_has_no_range_and_is_not_counted():
+    effects = known(call=[0.1, 0.0, 0.2, np.nan])
+    nothing = experiments.expect_gain(plan_of(["call", 1.0, np.nan]), effects)
+    assert np.isnan([nothing.gain, nothing.low, nothing.high]).all()
+    some = experiments.expect_gain(plan_of(["call", 1.0, np.nan], ["call", 1.0, 9.0]), effects)
+    assert some.gain == 9.0
+
+
+def test_what_costs_and_does_nothing_has_no_range():
+    found = experiments.expect_gain(plan_of(["call", 5.0, -5.0]), known(call=[0.0, -0.1, 0.1, 0.0]))
+    assert (found.gain, found.low, found.high) == (-5.0, -5.0, -5.0)
+
+
+def test_the_range_holds_what_comes_in_nineteen_of_twenty_worlds():
+    """Effects are drawn as the policy's spread says; four actions share 300 customers of uneven worth."""
+    random = np.random.default_rng(0)
+    names, effect, spread = np.array(list("abcd")), np.array([0.02, 0.05, 0.1, 0.01]), 1.0
+    effects = known(
+        **{
+            name: [one, one * (1 - 1.96 * spread), one * (1 + 1.96 * spread), np.nan]
+            for name, one in zip(names, effect, strict=True)
+        }
+    )
+    held = []
+    for _world in range(2000):
+        action, stake = random.integers(0, 4, 300), random.lognormal(4, 1, 300)
+        true = effect * (1 + spread * random.standard_normal(4))
+        plan = pd.DataFrame({"action": names[action], "cost": 0.5, "gain": stake * effect[action] - 0.5})
+        found = experiments.expect_gain(plan, effects)
+        held.append(found.low <= (stake * true[action]).sum() - 150.0 <= found.high)
+    assert 0.935 < np.mean(held) < 0.965

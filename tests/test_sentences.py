@@ -16,6 +16,7 @@ from test_display import AUDIENCE, html_of
 from test_strategy import PEOPLE, PLAN, describe, left_undone, plans_of
 
 from crcm_lib.config.policy import read_policy
+from crcm_lib.decisions.experiments import Expected
 from crcm_lib.features.contract_periods import Subscriptions
 from crcm_lib.features.cost_to_serve import ContributionWaterfall, UnavailablePart
 from crcm_lib.models.clv.purchase_models import PARETO
@@ -114,6 +115,14 @@ def advice(name: str) -> str:
     return actions.write_experiments(experiment(advice=name))["advice"].item()
 
 
+def advise(name: str) -> str:
+    return actions.describe_advice(experiment(advice=name)).markdown
+
+
+def expected(measured: int, gain: float = 9.0) -> str:
+    return actions.describe_expected(Expected(gain, 1.0, 17.0, 3, measured), "EUR")
+
+
 def plan(power=None, people=PEOPLE, aside=None, **changes) -> str:
     power = plans_of("one_wave") if power is None else power
     return describe(PLAN | changes, people, power, **(aside or {}))
@@ -195,6 +204,19 @@ said_only_where("nobody to test on", lambda: next_test(None), lambda: next_test(
 said_only_where("change: it wins less than assumed", lambda: advice("change"), lambda: advice("test_on"))
 said_only_where("stop: it does not pay", lambda: advice("stop"), lambda: advice("change"))
 said_only_where("test on: cannot tell yet", lambda: advice("test_on"), lambda: advice("keep"))
+said_only_where(
+    "no action's effect is measured yet, all are assumed", lambda: expected(0), lambda: expected(1)
+)
+said_only_where("by what was measured of their effects", lambda: expected(3), lambda: expected(2))
+said_only_where("are measured, the others assumed", lambda: expected(2), lambda: expected(3))
+said_only_where("=What they gain is unknown, as no value", lambda: expected(0, np.nan), lambda: expected(0))
+for word, words in (
+    ("keep", "at the low end of what"),
+    ("stop", "at the high end: stop"),
+    ("change", "change them"),
+):
+    said_only_where(words, lambda word=word: advise(word), lambda: advise("assumed"))
+said_only_where("pay cannot be told yet: test on", lambda: advise("test_on"), lambda: advise("keep"))
 said_only_where("nothing measured yet", lambda: advice("assumed"), lambda: advice("test_on"))
 said_only_where(
     "all are assumed, as no earlier plan had arms",
@@ -240,10 +262,14 @@ said_only_where(
     lambda: plan(gain=900.0, unknown=20.0),
 )
 said_only_where(
-    ", for an assumed gain of {gain:count} {currency}; that of", lambda: plan(unknown=20.0), lambda: plan()
+    "({low:count} to {high:count}); that of {unknown:count} is unknown",
+    lambda: plan(unknown=20.0),
+    lambda: plan(),
 )
 said_only_where(
-    "=, for an assumed gain of {gain:count} {currency}.", lambda: plan(), lambda: plan(gain=np.nan)
+    ", for an expected gain of {gain:count} {currency} ({low:count} to {high:count}).",
+    lambda: plan(),
+    lambda: plan(gain=np.nan),
 )
 said_only_where("Nothing is planned beyond", lambda: plan(treated=0.0), lambda: plan())
 said_only_where(

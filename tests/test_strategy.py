@@ -542,12 +542,13 @@ def describe(plan, people, power, **aside):
         plan,
         people,
         power,
-        {"objectors": 0, "late": 0, "occasions": 0, "occasions_cost": 0.0, **aside},
+        {"objectors": 0, "late": 0, "occasions": 0, "occasions_cost": 0.0, **RANGE, **aside},
         "EUR",
     ).markdown
 
 
 PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}
+RANGE = {"low": 200.0, "high": 1600.0}  # of the gain
 PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
 
 
@@ -561,7 +562,7 @@ def plans_of(*plans, needed=900.0):
 def test_the_takeaway_says_how_many_actions_are_tested_and_what_the_others_would_need():
     none = describe(PLAN, PEOPLE | {"left_out": 0}, plans_of("none", "none"))
     assert none == (
-        "90 customers get 120 actions that cost 640 EUR, repeats included, for an assumed gain of 900 EUR. "
+        "90 customers get 120 actions that cost 640 EUR, repeats included, for an expected gain of 900 EUR (200 to 1,600). "
         "No action is tested alone: the nearest, action 1, would need 900 customers to show its assumed "
         "effect."
     )

@@ -1,5 +1,7 @@
 """What earlier waves have measured of each action, what the next plan counts on, and what to do about it."""
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 
@@ -13,6 +15,19 @@ LEARNED = [
     *("action", "assumed", "measured", "error", "information", "used", "used_low", "used_high"),
     *("break_even", "advice"),
 ]
+
+
+class Expected(NamedTuple):
+    """What actions are expected to gain after their cost, with the ends of its 95 % range; missing: unknown.
+
+    `actions` counts those of which it is known, `measured` those of them whose effect is.
+    """
+
+    gain: float
+    low: float
+    high: float
+    actions: int
+    measured: int
 
 
 def measure_effects(followed: pd.DataFrame, policy: Policy) -> pd.DataFrame:
@@ -151,6 +166,35 @@ def apply_effects(policy: Policy, learned: pd.DataFrame) -> Policy:
         for action in policy.playbook
     )
     return policy.model_copy(update={"playbook": playbook})
+
+
+def expect_gain(planned: pd.DataFrame, experiments: pd.DataFrame) -> Expected:
+    """What planned actions are expected to gain together, and how far the effects that it rests on may lie.
+
+    Parameters
+    ----------
+    planned
+        `action`, `cost` and `gain` (less the cost; missing where it is unknown) of each.
+    experiments
+        `used` and its interval by `action`, like the table `experiments`.
+
+    Notes
+    -----
+    A gain is taken to grow with the effect of its action alone; an action's effect is the same number for all
+    its customers, and effects of different actions err independently of each other, so that the half widths
+    of their intervals add up as squares do. Where customers differ in anything else, the range is wider.
+    """
+    sums = planned.dropna(subset="gain").groupby("action")[["cost", "gain"]].sum()
+    if sums.empty:
+        return Expected(float("nan"), float("nan"), float("nan"), 0, 0)
+    effects = experiments.set_index("action").reindex(sums.index)
+    per_effect = (sums.sum(axis=1) / effects["used"]).where(effects["used"] > 0, 0.0)
+    below, above = (
+        float(np.sqrt(((effects[end] - effects["used"]) * per_effect).pow(2).sum()))
+        for end in ("used_low", "used_high")
+    )
+    gain, measured = float(sums["gain"].sum()), int(effects["measured"].notna().sum())
+    return Expected(gain, gain - below, gain + above, len(sums), measured)
 
 
 def tabulate(learned: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:

@@ -158,7 +158,7 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
     """The table `actions`: what to do for whom; whoever gets nothing else gets the standard offer.
 
     Controls are not on it. Equal expected gains share a `priority`, and so does equal standing where no gain
-    can be told; the standard offers come last.
+    can be told; the standard offers come last and have no `gain`.
     """
     treated = chosen[chosen["arm"] == "treatment"].sort_values(
         ["gain", "standing", "customer_id", "action"], ascending=[False, True, True, True]
@@ -169,7 +169,7 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
     others = situation.index.difference(pd.Index(treated["customer_id"]))
     listed = pd.concat(
         [
-            treated[["customer_id", "action"]].assign(priority=priority),
+            treated[["customer_id", "action", "gain"]].assign(priority=priority),
             pd.DataFrame({"customer_id": others, "action": standard.name, "priority": len(treated) + 1}),
         ],
         ignore_index=True,

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from crcm_lib.decisions.experiments import Expected, expect_gain
 from crcm_lib.i18n import _
-from crcm_lib.reporting.text.numbers import fill
+from crcm_lib.reporting.text.actions import describe_expected
+from crcm_lib.reporting.text.numbers import MISSING, fill
 
 DAYS = 7  # of the week after as_of
 
@@ -46,6 +48,10 @@ class Share:
         """Of the week's tasks whose hours the policy names; missing where it names none."""
         return float(self.week["hours"].sum(min_count=1))
 
+    def expect(self, experiments: pd.DataFrame) -> Expected:
+        """What the week's tasks are expected to gain; `experiments` is the table of that name."""
+        return expect_gain(self.week, experiments)
+
     @property
     def actions(self) -> str:
         """The actions of the week, the most frequent first, with how often."""
@@ -79,14 +85,21 @@ def share_out(tasks: pd.DataFrame, column: str, as_of: pd.Timestamp) -> list[Sha
     return sorted(shares, key=lambda share: (-len(share.week), share.name))
 
 
-def describe_week(tasks: pd.DataFrame, as_of: pd.Timestamp, currency: str) -> str:
-    """How many contacts are due in the week, with how many customers, and what they cost."""
+def write_gain(expected: Expected) -> str:
+    """An expected gain and its range, as a table shows it."""
+    if pd.isna(expected.gain):
+        return MISSING
+    return fill(_("{gain:units} ({low:units} to {high:units})"), **expected._asdict())
+
+
+def describe_week(tasks: pd.DataFrame, experiments: pd.DataFrame, as_of: pd.Timestamp, currency: str) -> str:
+    """How many contacts are due in the week, with how many customers, what they cost and are to gain."""
     week = select_week(tasks, as_of)
     if week.empty:
         return _("No contact is due in the week after {day}.").format(day=f"{as_of:%Y-%m-%d}")
     words = _(
         "{contacts:count} contacts with {customers:count} customers are due from {first:day} to {last:day}; "
-        "they cost {cost:cents} {currency}."
+        "they cost {cost:cents} {currency}. {expected}"
     )
     return fill(
         words,
@@ -96,4 +109,5 @@ def describe_week(tasks: pd.DataFrame, as_of: pd.Timestamp, currency: str) -> st
         last=week["day"].max(),
         cost=week["cost"].sum(),
         currency=currency,
+        expected=describe_expected(expect_gain(week, experiments), currency),
     )

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
+from crcm_lib.decisions.promises import summarise_record
 from crcm_lib.i18n import _
 from crcm_lib.reporting import agenda, exports, kpi_history, kpis, sanitize
+from crcm_lib.reporting.text import actions, monitoring, track_record
 from crcm_lib.reporting.text.numbers import write
 from crcm_lib.reporting.tier_flow import Flow, draw_flow
 from crcm_lib.schema import tables
@@ -84,6 +86,7 @@ def render_index(folder: Path, run: dict) -> str:
         cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
         tiers=kpis.tiers(folder, run),
         week=_week(folder, run),
+        lessons=[] if kpis.has_few(folder, run) else _lessons(folder, page),
         flow=_flow(folder, run),
         pages=listed,
         missing=lacking,
@@ -98,6 +101,7 @@ def _week(folder: Path, run: dict) -> dict | None:
     if not (folder / exports.EXPORTS).exists() or kpis.has_few(folder, run):
         return None
     tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
+    experiments = tables.read(folder, "experiments")
     roles = agenda.share_out(tasks, "owner_role", as_of)
     rows = [
         (
@@ -106,10 +110,27 @@ def _week(folder: Path, run: dict) -> dict | None:
             each.actions,
             write(each.hours, "points"),
             write(each.cost, "cents"),
+            agenda.write_gain(each.expect(experiments)),
         )
         for each in roles
     ]
-    return {"words": agenda.describe_week(tasks, as_of, run.get("currency", "")), "roles": rows}
+    words = agenda.describe_week(tasks, experiments, as_of, run.get("currency", ""))
+    return {"words": words, "roles": rows}
+
+
+def _lessons(folder: Path, page: sanitize.Page) -> list:
+    """What earlier plans and promises came to, as 09 and 10 say it; empty where these did not run."""
+    names = ("programme_effect", "action_effects", "experiments", "promises")
+    if not all(tables.exists(folder, name) for name in names):
+        return []
+    programme, effects, experiments, promises = (tables.read(folder, name) for name in names)
+    said = [
+        monitoring.describe_programme(programme),
+        monitoring.describe_actions(effects),
+        actions.describe_advice(experiments),
+        track_record.describe_record(summarise_record(promises)),
+    ]
+    return [mark_safe(page.render(each.markdown)) for each in said if each.markdown]
 
 
 def _flow(folder: Path, run: dict) -> Flow | None:

@@ -6,6 +6,8 @@ They lie in the run's private folder, beside the lists that they link to, and ar
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from crcm_lib.i18n import _
 from crcm_lib.reporting import agenda, card_pages, exports, pages
 from crcm_lib.reporting.text.numbers import fill, write
@@ -29,13 +31,14 @@ def write_private_pages(folder: Path, run: dict) -> None:
     if not (folder / exports.EXPORTS).exists():
         return
     tasks, about = exports.read_tasks(folder), tables.read_about(folder)
+    experiments = tables.read(folder, "experiments")
     as_of, linked = about.day, about if (folder / card_pages.CARDS).exists() else None
     parts: dict[str, list[dict[str, Any]]] = {}
     for column, name_stems in exports.STEMS.items():
         stems = name_stems(exports.list_names(tasks, column))
         parts[column] = []
         for share in agenda.share_out(tasks, column, as_of):
-            part = _describe(share, stems[share.name])
+            part = _describe(share, experiments, stems[share.name])
             parts[column].append(part)
             rows = _rows(share, column, run, linked)
             page = pages.fill_page("list.html.j2", run=run, **part, **rows)
@@ -43,7 +46,7 @@ def write_private_pages(folder: Path, run: dict) -> None:
     start = pages.fill_page(
         "start.html.j2",
         run=run,
-        week=agenda.describe_week(tasks, as_of, run["currency"]),
+        week=agenda.describe_week(tasks, experiments, as_of, run["currency"]),
         roles=parts["owner_role"],
         owners=parts["owner"],
         waiting=_list_waiting(folder, linked),
@@ -53,7 +56,7 @@ def write_private_pages(folder: Path, run: dict) -> None:
     (folder / PRIVATE / START).write_text(start, "utf-8")
 
 
-def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
+def _describe(share: agenda.Share, experiments: pd.DataFrame, stem: str) -> dict[str, Any]:
     """What the first page says of a role or owner, and where their page and files are."""
     words = {".xlsx": _("workbook"), ".csv": "CSV", ".ics": _("calendar")}
     later = fill(_("{n:count} later"), n=share.later) if share.later else ""
@@ -65,6 +68,7 @@ def _describe(share: agenda.Share, stem: str) -> dict[str, Any]:
         "customers": write(share.customers, "count"),
         "actions": share.actions,
         "cost": write(share.cost, "cents"),
+        "gain": agenda.write_gain(share.expect(experiments)),
         "hours": write(share.hours, "points"),
         "rest": ", ".join(filter(None, [later, set_up])),
         "files": [(f"{Path(exports.EXPORTS).name}/{stem}{suffix}", word) for suffix, word in words.items()],
@@ -92,11 +96,10 @@ def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | No
     A customer is a link to the card, where the run has cards: `linked` says whose data they are.
     """
     heads = exports.head_columns(run["currency"])
-    shown_columns = {
-        name for name in heads if name not in (column, "say") and (share.week[name].fillna("") != "").any()
-    }
-    kinds = {"day": "day", "cost": "cents", "hours": "number"}
-    classes = {"day": "whole", "cost": "num", "hours": "num", "why": "long"}
+    filled = share.week.notna() & (share.week != "")
+    shown_columns = {name for name in heads if name not in (column, "say") and filled[name].any()}
+    kinds = {"day": "day", "cost": "cents", "gain": "money", "hours": "number"}
+    classes = {"day": "whole", "cost": "num", "gain": "num", "hours": "num", "why": "long"}
     shown = share.week.head(MAX_ROWS)
     rows = [
         [

@@ -539,6 +539,9 @@ RESULTS = {
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
             "cost": money_column("of all its occasions", True, 0),
+            "gain": money_column(
+                "expected of all its occasions, less their cost, in the money of `value`; empty: unknown, or the standard offer"
+            ),
             "priority": Column("integer", "", "1 is first", True, 1),
             "tier": text_column("the tier in force; with the stage and the action, why", True),
             "stage": text_column("the customer's lifecycle stage"),

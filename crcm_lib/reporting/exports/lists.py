@@ -161,6 +161,7 @@ def head_columns(currency: str) -> dict[str, str]:
         "channel": _("channel"),
         "occasion": _("time"),
         "cost": _("cost, {currency}").format(currency=currency),
+        "gain": _("expected gain, {currency}").format(currency=currency),
         "hours": _("hours"),
         "why": _("why"),
         "say": _("what to say"),
@@ -189,6 +190,5 @@ def read_tasks(folder: Path) -> pd.DataFrame:
         tasks[name] = tasks[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
     return tasks.assign(
         day=pd.to_datetime(tasks["day"], format="%Y-%m-%d").astype("datetime64[us]"),
-        cost=tasks["cost"].astype("float64"),
-        hours=pd.to_numeric(tasks["hours"]),
+        **{name: pd.to_numeric(tasks[name]).astype("float64") for name in ("cost", "gain", "hours")},
     )

@@ -20,6 +20,7 @@ COLUMNS = {  # of a task, in the order in which a reader needs them
     "channel": "text",
     "occasion": "text",
     "cost": "money",
+    "gain": "money",
     "hours": "money",
     "why": "text",
     "say": "text",
@@ -40,9 +41,10 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     Returns
     -------
     Columns `COLUMNS`, by day: `day` (missing for what needs no approach and is set up once), `owner` (of the
-    customer; "" where nobody is named), `occasion` ("2 of 3"), `cost` and `hours` (of the role; missing
-    where the policy names none) of this one, so that the costs of a customer's action add up to that of the
-    tables `actions` and `care`; `why` and `say` are sentences. No rows where the run has no plan.
+    customer; "" where nobody is named), `occasion` ("2 of 3"), `cost`, expected `gain` (less its cost;
+    missing where it is unknown) and `hours` (of the role; missing where the policy names none) of this one,
+    so that costs and gains of a customer's action add up to those of the tables `actions` and `care`; `why`
+    and `say` are sentences. No rows where the run has no plan.
     """
     if not tables.exists(folder, "actions"):
         return pd.DataFrame(columns=list(COLUMNS))
@@ -64,6 +66,7 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     tasks = dated.assign(
         occasion=occasion,
         cost=dated["cost"] / of_action,
+        gain=dated["gain"] / of_action,
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
         why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.experiments import Expected
 from crcm_lib.decisions.plan_summary import LEVERS, SEVERAL
 from crcm_lib.i18n import _
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
@@ -223,6 +224,52 @@ def describe_holdout(held_out: int, share: float, *, at_least: int = 5) -> str:
     return fill(words, held_out=held_out, share=share)
 
 
+def describe_advice(experiments: pd.DataFrame) -> Takeaway:
+    """What to do with the actions of which something was measured; "" where nothing was."""
+    advice = {
+        "keep": _("{actions} pay even at the low end of what was measured: keep them."),
+        "stop": _("{actions} do not pay even at the high end: stop them."),
+        "change": _("{actions} win less than assumed, and whether they pay is open: change them."),
+        "test_on": _("Whether {actions} pay cannot be told yet: test on."),
+    }
+    said = []
+    for kind, words in advice.items():
+        names = sorted(experiments.loc[experiments["advice"] == kind, "action"])
+        if names:
+            said.append(takeaway(words, actions=", ".join(names)).markdown)
+    return Takeaway(" ".join(said))
+
+
+def describe_expected(expected: Expected, currency: str) -> str:
+    """What actions are expected to gain after their cost, its range, and on whose word.
+
+    Parameters
+    ----------
+    expected
+        From `experiments.expect_gain`.
+    currency
+        Of the gain.
+    """
+    if pd.isna(expected.gain):
+        return _("What they gain is unknown, as no value is predicted.")
+    words = _(
+        "They are expected to gain {gain:units} {currency} after their cost, but anything from {low:units} "
+        "to {high:units} is likely: no action's effect is measured yet, all are assumed."
+    )
+    if expected.measured == expected.actions:
+        words = _(
+            "They are expected to gain {gain:units} {currency} after their cost, {low:units} to {high:units} "
+            "by what was measured of their effects."
+        )
+    elif expected.measured:
+        words = _(
+            "They are expected to gain {gain:units} {currency} after their cost, but anything from "
+            "{low:units} to {high:units} is likely: of {actions:count} actions the effects of "
+            "{measured:count} are measured, the others assumed."
+        )
+    return fill(words, currency=currency, **expected._asdict())
+
+
 def describe_plan(
     plan: Mapping[str, float],
     people: Mapping[str, int],
@@ -243,9 +290,9 @@ def describe_plan(
     experiments
         From `experiments.tabulate`.
     aside
-        `objectors`, who get no action but published terms; `late`, first contacts that come too late to
-        compare; `occasions` of customers and `occasions_cost`; `budget` (currency) where the policy sets
-        one; `terms_cost` of published terms.
+        `low` and `high`, the range of the gain; `objectors`, who get no action but published terms; `late`,
+        first contacts that come too late to compare; `occasions` of customers and `occasions_cost`; `budget`
+        (currency) where the policy sets one; `terms_cost` of published terms.
     """
     words = _(
         "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
@@ -254,9 +301,12 @@ def describe_plan(
     if pd.isna(plan["gain"]):
         words += _(". What they gain is unknown, as no value is predicted: tier and spend so far decide.")
     elif plan["unknown"]:
-        words += _(", for an assumed gain of {gain:count} {currency}; that of {unknown:count} is unknown.")
+        words += _(
+            ", for an expected gain of {gain:count} {currency} ({low:count} to {high:count}); that of "
+            "{unknown:count} is unknown."
+        )
     else:
-        words += _(", for an assumed gain of {gain:count} {currency}.")
+        words += _(", for an expected gain of {gain:count} {currency} ({low:count} to {high:count}).")
     if not plan["treated"]:
         words = _("Nothing is planned beyond the standard offer.")
         if plan["hidden"]:
