@@ -88,20 +88,20 @@ def test_who_has_most_to_do_comes_first_and_nobody_named_has_no_share():
         1,
         0,
     )
-    assert first.actions == "1 × call, 1 × mail"
+    assert first.actions == "1\u00a0× call, 1\u00a0× mail"
     assert (second.name, len(second.week), second.later, second.set_up) == ("a", 0, 0, 1)
     assert [share.name for share in agenda.share_out(made, "owner", MONDAY)] == ["x"]
 
 
 def test_the_week_in_words():
     due, nothing = tasks(["b", "x", "1", "call", "2026-01-06", 6.0]), effects(call=np.nan)
-    words = agenda.describe_week(due, nothing, MONDAY, "CNY")
+    words = agenda.describe_week(due, nothing, MONDAY, "CNY", "margin")
     assert words == (
         "1 contacts with 1 customers are due from 2026-01-06 to 2026-01-06; they cost 6.00 CNY. "
-        "They are expected to gain 3 CNY after their cost, but anything from -6 to 12 is likely: no action's "
-        "effect is measured yet, all are assumed."
+        "They are expected to gain 3 CNY of margin beyond their cost; -6 to 12 is likely. No action's effect "
+        "is measured yet: all are assumed."
     )
-    none = agenda.describe_week(tasks(), nothing, MONDAY, "CNY")
+    none = agenda.describe_week(tasks(), nothing, MONDAY, "CNY", "margin")
     assert none == "No contact is due in the week after 2026-01-05."
 
 

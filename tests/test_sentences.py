@@ -120,7 +120,7 @@ def advise(name: str) -> str:
 
 
 def expected(measured: int, gain: float = 9.0) -> str:
-    return actions.describe_expected(Expected(gain, 1.0, 17.0, 3, measured), "EUR")
+    return actions.describe_expected(Expected(gain, 1.0, 17.0, 3, measured), "EUR", "spend")
 
 
 def plan(power=None, people=PEOPLE, aside=None, **changes) -> str:
@@ -205,9 +205,9 @@ said_only_where("change: it wins less than assumed", lambda: advice("change"), l
 said_only_where("stop: it does not pay", lambda: advice("stop"), lambda: advice("change"))
 said_only_where("test on: cannot tell yet", lambda: advice("test_on"), lambda: advice("keep"))
 said_only_where(
-    "no action's effect is measured yet, all are assumed", lambda: expected(0), lambda: expected(1)
+    "No action's effect is measured yet: all are assumed", lambda: expected(0), lambda: expected(1)
 )
-said_only_where("by what was measured of their effects", lambda: expected(3), lambda: expected(2))
+said_only_where("All effects are measured", lambda: expected(3), lambda: expected(2))
 said_only_where("are measured, the others assumed", lambda: expected(2), lambda: expected(3))
 said_only_where("=What they gain is unknown, as no value", lambda: expected(0, np.nan), lambda: expected(0))
 for word, words in (
@@ -217,6 +217,7 @@ for word, words in (
 ):
     said_only_where(words, lambda word=word: advise(word), lambda: advise("assumed"))
 said_only_where("pay cannot be told yet: test on", lambda: advise("test_on"), lambda: advise("keep"))
+said_only_where("beyond their cost; {low:units}", lambda: expected(0), lambda: expected(0, np.nan))
 said_only_where("nothing measured yet", lambda: advice("assumed"), lambda: advice("test_on"))
 said_only_where(
     "all are assumed, as no earlier plan had arms",

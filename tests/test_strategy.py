@@ -562,9 +562,9 @@ def plans_of(*plans, needed=900.0):
 def test_the_takeaway_says_how_many_actions_are_tested_and_what_the_others_would_need():
     none = describe(PLAN, PEOPLE | {"left_out": 0}, plans_of("none", "none"))
     assert none == (
-        "90 customers get 120 actions that cost 640 EUR, repeats included, for an expected gain of 900 EUR (200 to 1,600). "
-        "No action is tested alone: the nearest, action 1, would need 900 customers to show its assumed "
-        "effect."
+        "90 customers get 120 actions that cost 640 EUR, repeats included, for an expected gain of 900 EUR "
+        "(200 to 1,600). No action is tested alone: the nearest, action 1, would need 900 customers to show "
+        "its assumed effect."
     )
     some = describe(PLAN, PEOPLE, plans_of("one_wave", "none"))
     assert " 12 customers are left out of an action at random." in some

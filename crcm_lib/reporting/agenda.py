@@ -57,7 +57,9 @@ class Share:
         """The actions of the week, the most frequent first, with how often."""
         counts = self.week["action"].value_counts()
         counts = counts.sort_index().sort_values(ascending=False, kind="stable")
-        return ", ".join(fill("{n:count} × {action}", n=n, action=action) for action, n in counts.items())
+        return ", ".join(
+            fill("{n:count}\u00a0× {action}", n=n, action=action) for action, n in counts.items()
+        )
 
 
 def select_week(tasks: pd.DataFrame, as_of: pd.Timestamp) -> pd.DataFrame:
@@ -92,8 +94,13 @@ def write_gain(expected: Expected) -> str:
     return fill(_("{gain:units} ({low:units} to {high:units})"), **expected._asdict())
 
 
-def describe_week(tasks: pd.DataFrame, experiments: pd.DataFrame, as_of: pd.Timestamp, currency: str) -> str:
-    """How many contacts are due in the week, with how many customers, what they cost and are to gain."""
+def describe_week(
+    tasks: pd.DataFrame, experiments: pd.DataFrame, as_of: pd.Timestamp, currency: str, measure: str
+) -> str:
+    """How many contacts are due in the week, with how many customers, what they cost and are to gain.
+
+    `measure` is what the gain is counted in: margin, or spend.
+    """
     week = select_week(tasks, as_of)
     if week.empty:
         return _("No contact is due in the week after {day}.").format(day=f"{as_of:%Y-%m-%d}")
@@ -109,5 +116,5 @@ def describe_week(tasks: pd.DataFrame, experiments: pd.DataFrame, as_of: pd.Time
         last=week["day"].max(),
         cost=week["cost"].sum(),
         currency=currency,
-        expected=describe_expected(expect_gain(week, experiments), currency),
+        expected=describe_expected(expect_gain(week, experiments), currency, measure),
     )

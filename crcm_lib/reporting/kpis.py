@@ -173,6 +173,11 @@ def _value(folder: Path, run: dict) -> Card | None:
     return Card(_("Predicted value"), shorten(total), note, currency, name=name, number=total)
 
 
+def name_measure(folder: Path, run: dict) -> str:
+    """What value, and so the gain of actions, is counted in."""
+    return _("margin") if _counts_margin(folder, run) else _("spend")
+
+
 def _counts_margin(folder: Path, run: dict) -> bool:
     """Whether value is margin, so that money at risk is told in the same measure."""
     declared = (run.get("policy") or {}).get("margin_rate")
@@ -186,7 +191,9 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
     alerted = churn[churn["alert"].isin(ALARMS)]
     label = _("Margin at risk") if _counts_margin(folder, run) else _("Spend at risk")
     if alerted.empty:
-        return Card(label, "–", _("no alert is raised"))
+        others = (churn["reason"] == "alerts_not_raised").any()
+        words = _("no alert is raised; whom a call may pay for all the same, 05 says")
+        return Card(label, "–", words if others else _("no alert is raised"))
     if len(alerted) < (least := _at_least(run)):
         return Card(label, "–", fill(_("fewer than {n} customers under a warning"), n=least))
     note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))

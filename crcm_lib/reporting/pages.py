@@ -114,7 +114,8 @@ def _week(folder: Path, run: dict) -> dict | None:
         )
         for each in roles
     ]
-    words = agenda.describe_week(tasks, experiments, as_of, run.get("currency", ""))
+    measure = kpis.name_measure(folder, run)
+    words = agenda.describe_week(tasks, experiments, as_of, run.get("currency", ""), measure)
     return {"words": words, "roles": rows}
 
 

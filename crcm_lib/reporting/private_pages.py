@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.reporting import agenda, card_pages, exports, pages
+from crcm_lib.reporting import agenda, card_pages, exports, kpis, pages
 from crcm_lib.reporting.text.numbers import fill, write
 from crcm_lib.schema import tables
 
@@ -46,7 +46,7 @@ def write_private_pages(folder: Path, run: dict) -> None:
     start = pages.fill_page(
         "start.html.j2",
         run=run,
-        week=agenda.describe_week(tasks, experiments, as_of, run["currency"]),
+        week=agenda.describe_week(tasks, experiments, as_of, run["currency"], kpis.name_measure(folder, run)),
         roles=parts["owner_role"],
         owners=parts["owner"],
         waiting=_list_waiting(folder, linked),

@@ -240,7 +240,7 @@ def describe_advice(experiments: pd.DataFrame) -> Takeaway:
     return Takeaway(" ".join(said))
 
 
-def describe_expected(expected: Expected, currency: str) -> str:
+def describe_expected(expected: Expected, currency: str, measure: str) -> str:
     """What actions are expected to gain after their cost, its range, and on whose word.
 
     Parameters
@@ -249,25 +249,24 @@ def describe_expected(expected: Expected, currency: str) -> str:
         From `experiments.expect_gain`.
     currency
         Of the gain.
+    measure
+        What it is counted in: margin, or spend.
     """
     if pd.isna(expected.gain):
         return _("What they gain is unknown, as no value is predicted.")
     words = _(
-        "They are expected to gain {gain:units} {currency} after their cost, but anything from {low:units} "
-        "to {high:units} is likely: no action's effect is measured yet, all are assumed."
+        "They are expected to gain {gain:units} {currency} of {measure} beyond their cost; {low:units} to "
+        "{high:units} is likely."
     )
-    if expected.measured == expected.actions:
-        words = _(
-            "They are expected to gain {gain:units} {currency} after their cost, {low:units} to {high:units} "
-            "by what was measured of their effects."
+    if not expected.measured:
+        words += _(" No action's effect is measured yet: all are assumed.")
+    elif expected.measured < expected.actions:
+        words += _(
+            " Of {actions:count} actions the effects of {measured:count} are measured, the others assumed."
         )
-    elif expected.measured:
-        words = _(
-            "They are expected to gain {gain:units} {currency} after their cost, but anything from "
-            "{low:units} to {high:units} is likely: of {actions:count} actions the effects of "
-            "{measured:count} are measured, the others assumed."
-        )
-    return fill(words, currency=currency, **expected._asdict())
+    else:
+        words += _(" All effects are measured.")
+    return fill(words, currency=currency, measure=measure, **expected._asdict())
 
 
 def describe_plan(
