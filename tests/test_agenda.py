@@ -109,8 +109,9 @@ def test_the_first_page_links_every_page_and_list_and_says_their_sums(run):
     page = (run / "private" / "start.html").read_text("utf-8")
     cells, made = Cells(page), exports.read_tasks(run)
     local = [link for link in cells.links if not link.startswith(("#", ".."))]
+    assert local.count("everybody.html") == 1
     assert all((run / "private" / link).is_file() for link in local)
-    assert len(local) == 12 * 4
+    assert len(local) == 12 * 4 + 1
     by_role = {row[0]: row for row in cells.rows if row and row[0] in set(made["owner_role"])}
     week = agenda.select_week(made, pd.Timestamp("2025-12-31"))
     assert len(by_role) == made["owner_role"].nunique()
@@ -129,6 +130,13 @@ def test_a_page_holds_the_weeks_tasks_of_its_role_each_once(run):
     assert [row[2] for row in rows] == mine["customer_id"].to_list()
     assert [row[0] for row in rows] == mine["day"].dt.strftime("%Y-%m-%d").to_list()
     assert [float(row[7]) for row in rows] == mine["cost"].to_list()
+
+
+def test_the_page_of_everybody_holds_every_task_of_the_week_with_role_and_owner(run):
+    made = agenda.select_week(exports.read_tasks(run), pd.Timestamp("2025-12-31"))
+    rows = Cells((run / "private" / "everybody.html").read_text("utf-8")).rows
+    assert rows[0][:4] == ["by", "role", "owner", "customer"]
+    assert [row[1:4] for row in rows[1:]] == made[["owner_role", "owner", "customer_id"]].to_numpy().tolist()
 
 
 def test_a_move_that_waits_is_shown_and_can_be_decided_in_a_file(tmp_path):
@@ -161,7 +169,7 @@ def test_a_long_week_is_cut_and_says_where_the_rest_is(run, monkeypatch):
     (path,) = (run / "private").glob("role_01_*.html")
     page = path.read_text("utf-8")
     assert len(Cells(page).rows) == 1 + 3
-    assert re.search(r"… and \d+ more: see the workbook", page)
+    assert re.search(r"… and \d+ more: see the lists", page)
 
 
 def test_a_run_without_a_plan_has_no_private_pages(tmp_path):

@@ -79,12 +79,14 @@ def share_out(tasks: pd.DataFrame, column: str, as_of: pd.Timestamp) -> list[Sha
     as_of
         The run's last day.
     """
-    shares = []
-    for name, mine in tasks[tasks[column] != ""].groupby(column):
-        week = select_week(mine, as_of)
-        set_up = int(mine["day"].isna().sum())
-        shares.append(Share(str(name), week, len(mine) - len(week) - set_up, set_up))
+    shares = [gather(str(name), mine, as_of) for name, mine in tasks[tasks[column] != ""].groupby(column)]
     return sorted(shares, key=lambda share: (-len(share.week), share.name))
+
+
+def gather(name: str, tasks: pd.DataFrame, as_of: pd.Timestamp) -> Share:
+    """These tasks as one share of that name."""
+    week, set_up = select_week(tasks, as_of), int(tasks["day"].isna().sum())
+    return Share(name, week, len(tasks) - len(week) - set_up, set_up)
 
 
 def write_gain(expected: Expected) -> str:

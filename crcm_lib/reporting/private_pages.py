@@ -15,11 +15,12 @@ from crcm_lib.schema import tables
 
 PRIVATE = "private"
 START = "start.html"
-MAX_ROWS = 300  # of a page; the workbook has them all
+EVERYBODY = "everybody"
+MAX_ROWS = 1000  # of a page; the lists have them all
 
 
 def write_private_pages(folder: Path, run: dict) -> None:
-    """Write the first page and a page per role and owner from the tasks of a run, where it has any.
+    """Write the first page, a page of everybody and one per role and owner from a run's tasks, if it has any.
 
     Parameters
     ----------
@@ -43,10 +44,16 @@ def write_private_pages(folder: Path, run: dict) -> None:
             rows = _rows(share, column, run, linked)
             page = pages.fill_page("list.html.j2", run=run, **part, **rows)
             (folder / PRIVATE / part["page"]).write_text(page, "utf-8")
+    everybody = agenda.gather(_("Everybody"), tasks, as_of)
+    part = _describe(everybody, experiments, EVERYBODY)
+    part["files"] = [(f"{Path(exports.EXPORTS).name}/{exports.TASKS}", "CSV")]
+    page = pages.fill_page("list.html.j2", run=run, **part, **_rows(everybody, "", run, linked))
+    (folder / PRIVATE / part["page"]).write_text(page, "utf-8")
     start = pages.fill_page(
         "start.html.j2",
         run=run,
         week=agenda.describe_week(tasks, experiments, as_of, run["currency"], kpis.name_measure(folder, run)),
+        everybody=part["page"],
         roles=parts["owner_role"],
         owners=parts["owner"],
         waiting=_list_waiting(folder, linked),
@@ -91,7 +98,7 @@ def _list_waiting(folder: Path, linked: tables.About | None) -> list[dict[str, s
 
 
 def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | None) -> dict[str, Any]:
-    """The week's tasks in words, without the column that is the same in all; what to say, once per action.
+    """The week's tasks in words, without `column`, the same in all; what to say, once per action.
 
     A customer is a link to the card, where the run has cards: `linked` says whose data they are.
     """
@@ -99,7 +106,8 @@ def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | No
     filled = share.week.notna() & (share.week != "")
     shown_columns = {name for name in heads if name not in (column, "say") and filled[name].any()}
     kinds = {"day": "day", "cost": "cents", "gain": "money", "hours": "number"}
-    classes = {"day": "whole", "cost": "num", "gain": "num", "hours": "num", "why": "long"}
+    classes = {"day": "whole", "occasion": "minor", "why": "long"}
+    classes |= dict.fromkeys(("cost", "gain", "hours"), "num minor")
     shown = share.week.head(MAX_ROWS)
     rows = [
         [
@@ -120,5 +128,5 @@ def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | No
         "heads": [(head, classes.get(name, "")) for name, head in heads.items() if name in shown_columns],
         "rows": rows,
         "says": sorted(says),
-        "more": fill(_("… and {more:count} more: see the workbook"), more=more) if more else "",
+        "more": fill(_("… and {more:count} more: see the lists"), more=more) if more else "",
     }
