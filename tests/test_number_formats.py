@@ -105,6 +105,13 @@ def test_lines_of_a_million_and_more_are_exact(store, quantity, price, amount):
     assert clean_rows(out, "amount") == [(Decimal(amount),)]
 
 
+def test_halves_of_the_last_place_are_rounded_away_from_zero_whatever_the_size(store):
+    amounts = {"2.00005": "2.0001", "-2.00005": "-2.0001", "2.0000499999": "2", "99999999.99995": "100000000"}
+    amounts |= {"100000000.00005": "100000000.0001", "-123456789012.00005": "-123456789012.0001"}
+    store.write([f"7,2024-01-{day:02d},mug,{text}" for day, text in enumerate(amounts, 1)])
+    assert clean_rows(store.clean(), "amount") == [(Decimal(text),) for text in amounts.values()]
+
+
 def test_a_product_that_no_number_holds_is_set_aside(store):
     store.part(columns=COLUMNS | {"amount": "price * item * item"})
     out = store.write(["7,2024-01-05,2,1", f"8,2024-01-05,{'9' * 17},{'9' * 17}"]).clean()

@@ -102,9 +102,12 @@ def _flag_merged_ids(engine: Engine, table: str) -> None:
     """Flag records whose id is written otherwise than in other records of the same normalised id."""
     engine.execute(f"""
         insert into flags
-        with usable as (from dated_{table} where _rule is null)
+        with usable as (
+            select _at, customer_id, coalesce(_raw_id, customer_id) as raw
+            from dated_{table} where _rule is null
+        )
         select _at, null, 'id merged' from usable
-        where _raw_id <> customer_id and customer_id in (
-            select customer_id from usable group by all having count(distinct _raw_id) > 1
+        where raw <> customer_id and customer_id in (
+            select customer_id from usable group by all having count(distinct raw) > 1
         )
     """)

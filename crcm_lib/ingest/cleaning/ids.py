@@ -81,19 +81,23 @@ class Population:
         return self.largest > max(LARGEST_SHARE * self.records, LARGER * self.second) and self.ids > 2
 
 
-def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) -> list[str]:
+def find_spoiled(
+    engine: duckdb.DuckDBPyConnection, table: str, part: int, prepared: PreparedPart
+) -> list[str]:
     """Ids that a spreadsheet has damaged, and an id for nobody that many records have; what to do."""
     folded = f"lower(trim(customer_id, {sql_literal(BLANKS)}))"
-    ids = f"""
-        (select customer_id, count(*) as n from validated_{table}
-         where _part = {part} and _rule is null group by customer_id)"""
+    engine.execute(f"""
+        create or replace temp table part_ids as
+        select customer_id, count(*) as n from validated_{table}
+        where _part = {part} and _rule is null group by customer_id
+    """)
     records, scientific, example, long_ids, rounded = engine.execute(f"""
         select
             sum(n), count(*) filter (regexp_matches(customer_id, {sql_literal(SCIENTIFIC)})),
             min(customer_id) filter (regexp_matches(customer_id, {sql_literal(SCIENTIFIC)})),
             count(*) filter (regexp_matches(customer_id, {sql_literal(LONG)})),
             count(*) filter (regexp_matches(customer_id, {sql_literal(ROUNDED)}))
-        from {ids}
+        from part_ids
     """).fetchone()
     column = f"{table}: customer_id ({prepared.part.columns['customer_id']})"
     problems = []
@@ -111,7 +115,10 @@ def find_spoiled(engine: Engine, table: str, part: int, prepared: PreparedPart) 
         problems.append(problem.format(column=column, count=rounded))
     if table == "transactions":
         shared = engine.execute(f"""
-            with ids as (select *, lead(n, 1, 0) over (order by n desc, customer_id) as next from {ids})
+            with largest as (
+                from part_ids order by n desc, customer_id limit {round(1 / NOBODY_SHARE) + 1}
+            ),
+            ids as (select *, lead(n, 1, 0) over (order by n desc, customer_id) as next from largest)
             select customer_id, n from ids
             where n > {NOBODY_SHARE} * {records or 0} and n > 2 and (
                 {folded} in {NOBODY}
@@ -166,7 +173,9 @@ def describe_population(engine: Engine) -> Population:
 def flag_nearly_equal(engine: duckdb.DuckDBPyConnection, table: str) -> None:
     """Flag the records of ids that differ from another only in ways that people do not see."""
     alike, seen = sql_literal(WIDE + CYRILLIC_GREEK), sql_literal(NARROW + LATIN)
-    folded = f"lower(trim(translate(nfc_normalize(customer_id), {alike}, {seen}), {sql_literal(BLANKS)}))"
+    latin = f"translate(nfc_normalize(customer_id), {alike}, {seen})"  # which one-byte letters are already
+    latin = f"case when strlen(customer_id) > length(customer_id) then {latin} else customer_id end"
+    folded = f"lower(trim({latin}, {sql_literal(BLANKS)}))"
     folded = f"regexp_replace(regexp_replace({folded}, '^0+([0-9])', '\\1'), '[.]0+$', '')"
     engine.execute(f"""
         create or replace temp table nearly_equal as

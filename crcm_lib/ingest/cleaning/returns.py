@@ -43,7 +43,9 @@ def match_returns(engine: duckdb.DuckDBPyConnection, table: str, order: list[str
     """)
     lines = engine.execute(f"""
         with touched as (select distinct customer_id, _product from return_lines where kind = 'return')
-        select _at, customer_id, _product, kind = 'return', (amount * 10000)::bigint, time::date, _order
+        select
+            _at, customer_id, _product, kind = 'return', (amount::decimal(28, 4) * 10000)::bigint,
+            time::date, _order
         from return_lines semi join touched using (customer_id, _product)
         order by customer_id, _product, time, kind desc, {", ".join(order)}
     """)

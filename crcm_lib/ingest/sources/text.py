@@ -1,7 +1,8 @@
 """The text of a field: blanks around it, and its form without its content."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import compress
 
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
@@ -33,8 +34,13 @@ def strip_sql(sql: str) -> str:
 
 
 def is_error_sql(sql: str) -> str:
-    """The SQL of: is the text what a spreadsheet writes where a formula has failed?"""
-    return f"(starts_with(ltrim({sql}), '#') and trim({sql}) in {ERROR_VALUES})"
+    """The SQL of: is the text what a spreadsheet writes where a formula has failed?
+
+    Texts without the sign that all of these begin with, which most are, are not trimmed and compared; a long
+    list after `in` would be joined to every record.
+    """
+    among = f"list_contains({list(ERROR_VALUES)}, trim({sql}))"
+    return f"(case when contains({sql}, '#') then {among} else false end)"
 
 
 @dataclass(frozen=True)
@@ -48,16 +54,22 @@ class OddTexts:
 def find_odd_texts(engine: Engine, table: str, columns: dict[str, str]) -> OddTexts:
     """Look through the text columns of a raw table, which are given with their types."""
     texts = [column for column, kind in columns.items() if kind == "VARCHAR"]
+    if not texts:
+        return OddTexts(set(), set())
+    tests = ", ".join(
+        f"bool_or({test(sql_identifier(column))})"
+        for test in (_has_odd_blank_sql, is_error_sql)
+        for column in texts
+    )
+    found = engine.execute(f"select {tests} from {sql_identifier(table)}").fetchone()
+    blanks, errors = found[: len(texts)], found[len(texts) :]
+    return OddTexts(set(compress(texts, blanks)), set(compress(texts, errors)))
 
-    def find(test: Callable[[str], str]) -> set[str]:
-        tests = ", ".join(f"bool_or({test(sql_identifier(column))})" for column in texts)
-        found = engine.execute(f"select {tests} from {sql_identifier(table)}").fetchone() if texts else ()
-        return {column for column, odd in zip(texts, found, strict=True) if odd}
 
-    def has_odd_blank(sql: str) -> str:
-        return " or ".join(f"contains({sql}, {sql_literal(blank)})" for blank in ODD_BLANKS)
-
-    return OddTexts(find(has_odd_blank), find(is_error_sql))
+def _has_odd_blank_sql(sql: str) -> str:
+    """The SQL of: does the text hold an odd blank? All of them but the tab take several bytes."""
+    wide = " or ".join(f"contains({sql}, {sql_literal(blank)})" for blank in ODD_BLANKS[1:])
+    return f"contains({sql}, '{ODD_BLANKS[0]}') or case when strlen({sql}) > length({sql}) then {wide} end"
 
 
 def mask(text: str) -> str:
