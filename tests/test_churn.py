@@ -633,7 +633,7 @@ def test_a_reason_is_written_with_the_customers_own_numbers(today):
     signs = {"complaints": 2.0, "contacts": 3.0, "nps": 4.0, "days_late": 12.0, "contract_days_left": -5.0}
     said = words.write_reasons(churn, row, pd.DataFrame(signs, index=row.index)).item()
     assert said.split("; ") == [
-        "last purchase 30 days ago, 5.00 times the usual 6",
+        "last purchase 30 days ago, 5.00 times the usual 6 days",
         "2 purchase days in the last 90, 20.5 by the own average",
         "spent 20.00 in the last 90 days, 205 by the own average",
         "complaints in half a year: 2",

@@ -143,6 +143,35 @@ def test_what_is_planned_stands_on_the_card_and_a_control_is_told_so(cards, know
     assert f"{day['day']:%Y-%m-%d}" in "\n".join(rows_of(cards[day["customer_id"]], "Planned"))
 
 
+def test_days_of_their_own_stand_with_the_working_day_and_that_of_the_contract(cards, known):
+    care, days = known.frames["care"], known.frames["calendar"].set_index(["customer_id", "action"])["day"]
+    told = {id_: "\n".join(rows_of(cards[id_], "On days of their own")) for id_ in known.ids}
+    assert {id_ for id_, words in told.items() if words} == set(care["customer_id"])
+    for row in care.to_dict("records"):
+        planned = days.get((row["customer_id"], row["action"]))
+        assert row["action"] in told[row["customer_id"]]
+        assert f"{row['day'] if planned is None else planned:%Y-%m-%d}" in told[row["customer_id"]]
+    (line,) = dealings.write_occasions(CARE, [], RUN)
+    own = pd.Timestamp("2026-01-03") + pd.Timedelta(days=ENTRY.days_before)
+    assert line == f"A contract ends on {own:%Y-%m-%d}: {ENTRY.name} (phone, seller), 2026-01-03."
+    talks = care.loc[care["action"] == ENTRY.name, "customer_id"]
+    assert all(f"{ENTRY.name} {ENTRY.zh}" in told[id_] for id_ in talks)
+    assert len(talks)
+
+
+def test_what_is_offered_next_is_that_of_the_table_and_nothing_is_to_who_bars_marketing(cards, known):
+    offers, granted = known.frames["next_offers"], known.frames["consents"]
+    shown = {id_: rows_of(cards[id_], "What to offer next") for id_ in known.ids}
+    barred = {id_ for id_, rows in shown.items() if rows == ("Nothing: it would be marketing.",)}
+    for id_, items in offers[~offers["customer_id"].isin(barred)].groupby("customer_id")["item"]:
+        assert [row.split(":")[0] for row in shown[id_]] == list(items)
+    agreed = granted.query("purpose == 'marketing' and status == 'granted'")["customer_id"]
+    refused = granted.query("purpose == 'marketing' and status == 'refused'")["customer_id"]
+    assert len(barred) > 9
+    assert not barred & set(agreed)
+    assert barred >= set(refused) & set(offers["customer_id"])
+
+
 def test_what_is_not_known_is_named_and_a_prospect_has_a_card_too(cards, known):
     for id_ in known.ids[::20]:
         told = "\n".join(rows_of(cards[id_], "What is not known"))
@@ -185,6 +214,12 @@ DAYS = {"start": pd.Timestamp("2025-01-01"), "end": pd.Timestamp("2025-02-01")}
 ARM = DAYS | {"action": "call", "arm": "control"}
 GRANTED = [{"purpose": "marketing", "status": "granted"}]
 REFUSED = [{"purpose": "profiling", "status": "refused"}]
+PERSON, COMPANY = (dealings.read_consents([], kind) for kind in ("person", "company"))
+AGREED = dealings.read_consents(GRANTED, "person")
+OFFERS = [{"rank": 1, "item": "tea", "because_of": "jar", "also_bought_share": 0.25}]
+ENTRY = next(entry for entry in POLICY.care if entry.occasion == "contract_end")
+CARE = [{"action": ENTRY.name, "occasion": "contract_end", "day": pd.Timestamp("2026-01-03")}]
+CARE[0] |= {"channel": "phone", "owner_role": "seller"}
 TERMS = next(action for action in POLICY.playbook if action.terms)
 ALLOWED = {"approver": "a", "disclosure": "d", "start": "2025-01-01", "end": "2026-12-31"}
 
@@ -197,6 +232,10 @@ def with_terms(**changes):
     terms = type(TERMS).model_validate(TERMS.model_dump() | {"for_persons": ALLOWED | changes})
     playbook = tuple(terms if action is TERMS else action for action in POLICY.playbook)
     return text.RunFacts(**vars(RUN) | {"policy": POLICY.model_copy(update={"playbook": playbook})})
+
+
+def birthdays():
+    return [CARE[0] | {"action": "birthday greeting", "occasion": "birthday"}]
 
 
 def without_protected():
@@ -319,23 +358,52 @@ def without_protected():
         ),
         (
             "Check before any contact",
-            lambda: dealings.write_consents([], "person", UNRECORDED),
-            lambda: dealings.write_consents([], "person", RUN),
+            lambda: dealings.write_consents(PERSON, UNRECORDED),
+            lambda: dealings.write_consents(PERSON, RUN),
         ),
         (
             "No word on record",
-            lambda: dealings.write_consents([], "company", RUN),
-            lambda: dealings.write_consents(GRANTED, "company", RUN),
+            lambda: dealings.write_consents(COMPANY, RUN),
+            lambda: dealings.write_consents(AGREED, RUN),
         ),
         (
             "the standard offer only",
-            lambda: dealings.write_consents([], "person", RUN),
-            lambda: dealings.write_consents([], "company", RUN),
+            lambda: dealings.write_consents(PERSON, RUN),
+            lambda: dealings.write_consents(COMPANY, RUN),
         ),
         (
             "the standard offer only",
-            lambda: dealings.write_consents(GRANTED + REFUSED, "company", RUN),
-            lambda: dealings.write_consents(GRANTED, "person", RUN),
+            lambda: dealings.write_consents(dealings.read_consents(GRANTED + REFUSED, "company"), RUN),
+            lambda: dealings.write_consents(AGREED, RUN),
+        ),
+        (
+            "Nothing: it would be marketing",
+            lambda: dealings.write_offers(OFFERS, PERSON, RUN),
+            lambda: dealings.write_offers(OFFERS, AGREED, RUN),
+        ),
+        (
+            "tea: of those who bought jar as they did, 25.0% have it",
+            lambda: dealings.write_offers(OFFERS, PERSON, UNRECORDED),
+            lambda: dealings.write_offers(OFFERS, PERSON, RUN),
+        ),
+        (
+            "A contract ends on",
+            lambda: dealings.write_occasions(CARE, [], RUN),
+            lambda: dealings.write_occasions(birthdays(), [], RUN),
+        ),
+        (
+            "Their sign-up comes round",
+            lambda: dealings.write_occasions(
+                [CARE[0] | {"action": "anniversary thanks", "occasion": "anniversary"}], [], RUN
+            ),
+            lambda: dealings.write_occasions(CARE, [], RUN),
+        ),
+        (
+            "A complaint was resolved",
+            lambda: dealings.write_occasions(
+                [CARE[0] | {"action": "complaint follow-up", "occasion": "complaint"}], [], RUN
+            ),
+            lambda: dealings.write_occasions(CARE, [], RUN),
         ),
         (
             "Not known of this customer",

@@ -1039,14 +1039,17 @@ said_only_where(
 )
 for reason, words in (
     ("no_purchase", "has not bought yet, or returned everything"),
-    ("absent_beyond_lost", "=absent for {days_since_last} days; by own rhythm lost after {lost_after_days}"),
-    ("absent_beyond_at_risk", "at risk after {at_risk_after_days}, lost after {lost_after_days}"),
-    ("returned_after_lost", "lost would have been after {lost_before_days}"),
-    ("bought_once", "days ago, none since"),
+    (
+        "absent_beyond_lost",
+        "=absent for {days_since_last:lasting}; by own rhythm lost after {lost_after_days:days}",
+    ),
+    ("absent_beyond_at_risk", "at risk after {at_risk_after_days:days}, lost after {lost_after_days:days}"),
+    ("returned_after_lost", "lost would have been after {lost_before_days:days}"),
+    ("bought_once", ", none since"),
 ):
     said_only_where(words, lambda reason=reason: because(reason), lambda: because("many_purchases_over_long"))
 said_only_where(
-    "=absent for {days_since_last} days; by own rhythm at risk after {at_risk_after_days}",
+    "=absent for {days_since_last:lasting}; by own rhythm at risk after {at_risk_after_days:days}",
     lambda: because("absent_beyond_at_risk", lost_after=np.nan),
     lambda: because("bought_once"),
 )

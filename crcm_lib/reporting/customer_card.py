@@ -27,6 +27,7 @@ from crcm_lib.schema.engine import open_engine
 PER_CUSTOMER = (
     *("customer_features", "stages", "rfm", "value", "newcomers", "churn", "satisfaction"),
     *("scorecard", "tiers", "tier_history", "actions", "planned_assignments", "calendar"),
+    *("care", "next_offers"),
 )
 OF_FEATURES = [
     "purchases",
@@ -203,20 +204,23 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
     stage, value, attributes = (facts.get(name) for name in ("stages", "value", "attributes"))
     why = {name: facts.get(f"why_{name}", {}).get("why", "") for name in REASONED}
     actions, arms = facts.get("actions", []), facts.get("planned_assignments", [])
-    subject_type = (attributes or {}).get("subject_type", "person")
+    calendar, kind = facts.get("calendar", []), (attributes or {}).get("subject_type", "person")
+    said = dealings.read_consents(facts.get("consents", []), kind)
     score = text.tabulate_score(facts.get("parts", []), facts["raw"], card, run)
-    sections = [
+    sections = [  # what to do first, then why, then what is on record
+        (_("Planned"), dealings.write_planned(actions, arms, calendar, run)),
+        (_("On days of their own"), dealings.write_occasions(facts.get("care", []), calendar, run)),
+        (_("What to offer next"), dealings.write_offers(facts.get("next_offers", []), said, run)),
+        (_("Consents"), dealings.write_consents(said, run)),
         (_("Tier and why"), text.write_tier(why["tier"], tier, card, facts.get("tier_history", []), run)),
         (_("What would bring a better tier"), text.write_way_up(facts["why_tier"]["next_needs"], tier, run)),
-        (_("The score, added up"), score),
         (_("Where they stand"), text.write_stage(stage, why["stage"], facts["customer_features"], run)),
-        (_("How recent, how often, how much"), text.write_rfm(facts.get("rfm"), run)),
-        (_("What to expect"), text.write_value(value, facts.get("newcomers"), why["newcomer"], run)),
         (_("Chance of leaving"), text.write_leaving(facts.get("churn"), why["churn"], run)),
-        (_("Planned"), dealings.write_planned(actions, arms, facts.get("calendar", []), run)),
-        (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
-        (_("Consents"), dealings.write_consents(facts.get("consents", []), subject_type, run)),
+        (_("What to expect"), text.write_value(value, facts.get("newcomers"), why["newcomer"], run)),
+        (_("How recent, how often, how much"), text.write_rfm(facts.get("rfm"), run)),
+        (_("The score, added up"), score),
         (_("What is not known"), dealings.write_unknown(facts["raw"], card["weight_known"], run)),
+        (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
         (_("On record"), dealings.write_attributes(attributes, run)),
     ]
     summary = text.write_summary(tier["tier_in_force"], stage, value, run)

@@ -128,12 +128,8 @@ def write_reasons(churn: pd.DataFrame, customers: pd.DataFrame, more: pd.DataFra
 
 def _write_reason(row: dict) -> str:
     words = {
-        "bought_once": _(
-            "bought once, {away:days} days ago; those who come back do so after about {gap_days:days}"
-        ),
-        "overdue": _(
-            "last purchase {away:days} days ago, {overdue_ratio:number} times the usual {gap_days:days}"
-        ),
+        "bought_once": _("bought once, {away:ago}; those who come back do so after about {gap_days:lasting}"),
+        "overdue": _("last purchase {away:ago}, {overdue_ratio:number} times the usual {gap_days:lasting}"),
         "comes_less": _(
             "{lately:count} purchase days in the last {trend:days}, {usual:points} by the own average"
         ),

@@ -1,6 +1,7 @@
 """Words of a customer's card: what is planned, done, agreed to and unknown; how a tier is found."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
 
@@ -8,6 +9,30 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.i18n import _
 from crcm_lib.reporting.text.customer_sections import Facts, Rows, RunFacts
 from crcm_lib.reporting.text.numbers import fill, write
+
+
+@dataclass(frozen=True)
+class Consents:
+    """A customer's latest word on each purpose, and whether it bars marketing to them."""
+
+    granted: list[str]
+    refused: list[str]
+    bar_marketing: bool
+
+
+def read_consents(consents: Rows, subject_type: str) -> Consents:
+    """Persons have to have agreed to marketing; companies not to have refused it.
+
+    >>> read_consents([], "company").bar_marketing, read_consents([], "person").bar_marketing
+    (False, True)
+    """
+    said = {
+        status: [row["purpose"] for row in consents if row["status"] == status]
+        for status in ("granted", "refused")
+    }
+    refused = {"marketing", "profiling"} & {*said["refused"]}
+    barred = bool(refused) or (subject_type != "company" and "marketing" not in said["granted"])
+    return Consents(**said, bar_marketing=barred)
 
 
 def write_planned(actions: Rows, arms: Rows, calendar: Rows, run: RunFacts) -> list[str]:
@@ -38,6 +63,56 @@ def write_planned(actions: Rows, arms: Rows, calendar: Rows, run: RunFacts) -> l
     return lines or [_("Nothing is planned.")]
 
 
+def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
+    """What is planned for days of the customer's own, a line each with its working day; none: no lines.
+
+    The day of a birthday is not told: the policy protects it.
+
+    Parameters
+    ----------
+    care, calendar
+        The customer's rows of both tables.
+    """
+    words = {
+        "birthday": _("{name} ({channel}, {owner_role}), {when:day}."),
+        "holiday": _("{name} ({channel}, {owner_role}), {when:day}."),
+        "anniversary": _(
+            "Their sign-up comes round on {own:day}: {name} ({channel}, {owner_role}), {when:day}."
+        ),
+        "contract_end": _("A contract ends on {own:day}: {name} ({channel}, {owner_role}), {when:day}."),
+        "complaint": _(
+            "A complaint was resolved on {own:day}: {name} ({channel}, {owner_role}), {when:day}."
+        ),
+    }
+    entries = {entry.name: entry for entry in run.policy.care}
+    lines = []
+    for row in sorted(care, key=lambda row: row["day"]):
+        entry = entries[row["action"]]
+        own = row["day"] + pd.Timedelta(days=entry.days_before - entry.days_after)
+        when = [each["day"] for each in calendar if each["action"] == row["action"]] or [row["day"]]
+        facts = row | {"name": run.name(row["action"]), "own": own, "when": when}
+        lines.append(fill(words[row["occasion"]], **facts))
+    return lines
+
+
+def write_offers(offers: Rows, consents: Consents, run: RunFacts) -> list[str]:
+    """What the customer has not bought and could be offered, the best first; no offer where it is refused.
+
+    Parameters
+    ----------
+    offers
+        The customer's rows of `next_offers`.
+    consents
+        What they have said.
+    """
+    if offers and "consents" in run.recorded and consents.bar_marketing:
+        return [_("Nothing: it would be marketing.")]
+    words = _(
+        "{item:text}: of those who bought {because_of:text} as they did, {also_bought_share:share} have it."
+    )
+    return [fill(words, **row) for row in sorted(offers, key=lambda row: row["rank"])]
+
+
 def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:
     """Earlier actions with their dates, and the contacts.
 
@@ -65,23 +140,18 @@ def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:
     return lines
 
 
-def write_consents(consents: Rows, subject_type: str, run: RunFacts) -> list[str]:
+def write_consents(consents: Consents, run: RunFacts) -> list[str]:
     """The latest word on each purpose, and what follows for marketing."""
     if "consents" not in run.recorded:
         return [_("Not known: the data have no consents. Check before any contact.")]
-    said = {
-        status: [row["purpose"] for row in consents if row["status"] == status]
-        for status in ("granted", "refused")
-    }
     lines = []
-    if said["granted"]:
-        lines.append(fill(_("Agreed to: {purposes}."), purposes=said["granted"]))
-    if said["refused"]:
-        lines.append(fill(_("Refused: {purposes}."), purposes=said["refused"]))
-    if not consents:
+    if consents.granted:
+        lines.append(fill(_("Agreed to: {purposes}."), purposes=consents.granted))
+    if consents.refused:
+        lines.append(fill(_("Refused: {purposes}."), purposes=consents.refused))
+    if not lines:
         lines.append(_("No word on record."))
-    refused = {"marketing", "profiling"} & {*said["refused"]}
-    if refused or (subject_type != "company" and "marketing" not in said["granted"]):
+    if consents.bar_marketing:
         lines.append(_("So the standard offer only, and no marketing."))
     return lines
 

@@ -55,7 +55,7 @@ class RunFacts:
 
 def name_terms(policy: Policy) -> dict[str, str]:
     """The policy's names with the Chinese term where it has one: {"key": "key 重要客户"}."""
-    named = [*policy.tiers, *policy.criteria, *policy.rfm.segments, *policy.playbook]
+    named = [*policy.tiers, *policy.criteria, *policy.rfm.segments, *policy.playbook, *policy.care]
     named += [indicator for criterion in policy.criteria for indicator in criterion.indicators]
     return {each.name: " ".join(filter(None, [each.name, each.zh])) for each in named}
 

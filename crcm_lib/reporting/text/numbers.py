@@ -26,7 +26,7 @@ FORMATS = {
     "p": ".3f",  # of a test
 }
 SMALLEST_P = 0.001  # smaller ones are only said to be
-KINDS = {*FORMATS, "money", "day", "text"}  # money: in units from 100 on, with cents below
+KINDS = {*FORMATS, "money", "day", "text", "ago", "lasting"}  # money: in units from 100 on, with cents below
 
 
 def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
@@ -40,6 +40,8 @@ def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
     ('12.3%', '+12.3%', '0.0%', '+3.0')
     >>> write(0.0416, "p"), write(0.0004, "p")
     ('0.042', '< 0.001')
+    >>> write(0, "ago"), write(1.2, "ago"), write(30.0, "ago"), write(1, "lasting"), write(1200, "lasting")
+    ('today', 'yesterday', '30 days ago', '1 day', '1,200 days')
     """
     if pd.isna(value):
         return missing
@@ -49,12 +51,23 @@ def write(value: Any, kind: str = "", *, missing: str = MISSING) -> str:
         return f"{value:%Y-%m-%d}"
     if not isinstance(value, Number) or kind == "text":
         return str(value)
+    if kind in ("ago", "lasting"):
+        return _write_days(round(value), kind)
     if kind == "p" and value < SMALLEST_P:
         return f"< {SMALLEST_P}"
     if kind == "money":
         kind = "units" if abs(value) >= 100 else "cents"
     words = format(value, FORMATS[kind or ("count" if pd.api.types.is_integer(value) else "number")])
     return words if words[0] not in "+-" or re.search("[1-9]", words) else words.lstrip("+-")
+
+
+def _write_days(days: int, kind: str) -> str:
+    """How long ago something was, or how long it lasted, in whole days."""
+    if kind == "lasting":
+        words = _("1 day") if days == 1 else _("{days} days")
+    else:
+        words = {0: _("today"), 1: _("yesterday")}.get(days, _("{days} days ago"))
+    return words.format(days=format(days, FORMATS["days"]))
 
 
 @cache

@@ -123,33 +123,33 @@ def write_stage_reasons(stages: pd.DataFrame, customers: pd.DataFrame) -> pd.Ser
     sentences = {
         "no_purchase": _("has not bought yet, or returned everything"),
         "absent_beyond_lost": _(
-            "absent for {days_since_last} days; by own rhythm lost after {lost_after_days}"
+            "absent for {days_since_last:lasting}; by own rhythm lost after {lost_after_days:days}"
         ),
         "absent_beyond_at_risk": _(
-            "absent for {days_since_last} days; by own rhythm at risk after {at_risk_after_days}, lost after "
-            "{lost_after_days}"
+            "absent for {days_since_last:lasting}; by own rhythm at risk after {at_risk_after_days:days}, "
+            "lost after {lost_after_days:days}"
         ),
         "returned_after_lost": _(
-            "came back after {gap_last_days} days; lost would have been after {lost_before_days}"
+            "came back after {gap_last_days:lasting}; lost would have been after {lost_before_days:days}"
         ),
-        "bought_once": _("first purchase {days_observed} days ago, none since"),
-        "first_purchase_recent": _("first purchase {days_observed} days ago, purchases so far: {purchases}"),
+        "bought_once": _("first purchase {days_observed:ago}, none since"),
+        "first_purchase_recent": _("first purchase {days_observed:ago}, purchases so far: {purchases:count}"),
         "many_purchases_over_long": _(
-            "{purchases} purchases over {days_first_to_last} days, the last {days_since_last} days ago"
+            "{purchases:count} purchases over {days_first_to_last:lasting}, the last {days_since_last:ago}"
         ),
         "came_back": _(
-            "came back; {purchases} purchases over {days_first_to_last} days so far, the last "
-            "{days_since_last} days ago"
+            "came back; {purchases:count} purchases over {days_first_to_last:lasting} so far, the last "
+            "{days_since_last:ago}"
         ),
     }
     sentences["absent_beyond_at_risk_only"] = _(
-        "absent for {days_since_last} days; by own rhythm at risk after {at_risk_after_days}"
+        "absent for {days_since_last:lasting}; by own rhythm at risk after {at_risk_after_days:days}"
     )
     known = stages["lost_after_days"].notna() | (stages["reason"] != "absent_beyond_at_risk")
     stages = stages.assign(reason=stages["reason"].where(known, "absent_beyond_at_risk_only"))
     own = ["purchases", "days_since_last", "days_first_to_last", "days_observed", "gap_last_days"]
-    facts = stages.join(customers[own]).map(write, kind="days")
-    return write_rows(facts, lambda row: sentences[row["reason"]].format(**row), "why")
+    facts = stages.join(customers[own])
+    return write_rows(facts, lambda row: fill(sentences[row["reason"]], **row), "why")
 
 
 def describe_returns(returns: pd.DataFrame, names: list[str], *, at_least: int = 5) -> str:

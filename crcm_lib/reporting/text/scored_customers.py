@@ -43,7 +43,7 @@ def _describe_customer(row: Mapping, shifts: pd.DataFrame) -> list[str]:
         tier += _("; in force by the run: {tier_in_force}")
     if pd.notna(row["next_tier"]):
         tier += _("; {to_next_tier:points} points to {next_tier}")
-    stage = _("stage: {stage}; {purchases:count} purchase days, the last {days_since_last:days} days ago")
+    stage = _("stage: {stage}; {purchases:count} purchase days, the last {days_since_last:ago}")
     written = "-".join("–" if pd.isna(each) else f"{each:.0f}" for each in scores)
     lines = [fill(words, scores=written, **row) for words in (rfm, stage, score, tier)]
     return [row["customer_id"], *(f"  {line}" for line in [*lines, _describe_shifts(shifts)])]
