@@ -58,6 +58,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "churn_warning": "test_churn.py",
     "customer_dealings": "test_customer_card.py",
     "customer_sections": "test_customer_card.py",
+    "decisions_without_effect": "test_idle_decisions.py",
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",

@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "efficiency",
         "experiments",
         "fairness",
+        "idle_decisions",
         "next_tier",
         "outcomes",
         "plan_summary",

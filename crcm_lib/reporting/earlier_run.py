@@ -11,6 +11,7 @@ from crcm_lib.decisions import standings
 from crcm_lib.decisions.promises import Promises, name_run
 from crcm_lib.decisions.standings import PublishedDay
 from crcm_lib.errors import UsageError
+from crcm_lib.features import decision_inputs
 from crcm_lib.i18n import _
 from crcm_lib.reporting.workspace import Workspace
 from crcm_lib.schema import tables
@@ -48,6 +49,13 @@ class EarlierRun:
     def tiers(self) -> pd.DataFrame | None:
         """Its table `tiers`, whatever its policy: what was in force stays so until somebody decides."""
         return self.workspace.read("tiers") if self.workspace else None
+
+    @property
+    def decisions(self) -> pd.DataFrame | None:
+        """The latest decision on each customer's tier that it knew."""
+        if self.workspace is None:
+            return None
+        return decision_inputs.find_approvals(self.workspace.engine, as_of=self.workspace.as_of)
 
     def card(self, now: pd.DataFrame) -> pd.DataFrame:
         """Its table `scorecard`; that of today, in which nothing has changed, where there is none."""

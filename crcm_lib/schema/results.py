@@ -526,6 +526,27 @@ RESULTS = {
             "because": text_column("the reason in one line", True),
         },
     ),
+    "idle_decisions": Table(
+        "a named person's decision, new since the earlier run, that changed no tier",
+        ("customer_id",),
+        "08_classification",
+        {
+            "customer_id": ID,
+            "decision": text_column("what was decided", True, ("approve", "keep", "set")),
+            "by": text_column("who signed it", True),
+            "day": Column("day", "date", "when", True),
+            "reason": text_column("the reason given with it", True),
+            "tier": text_column("of set: the tier"),
+            "until": Column("day", "date", "of keep and set: the last day that it holds"),
+            "why_idle": text_column(
+                "nothing was to be decided; the tier set was in force already (it is held there until the "
+                "day); it had ended; the wait that it was signed in had lapsed; it was signed before the "
+                "tiers differed; the points have turned since",
+                True,
+                ("agreed", "in_force_already", "ended", "lapsed", "too_early", "turned"),
+            ),
+        },
+    ),
     "actions": Table(
         "something to do for a customer",
         ("customer_id", "action"),

@@ -15,12 +15,13 @@ from crcm_lib.reporting.agenda import select_week
 from crcm_lib.reporting.exports.calendar_files import write_calendar
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.reporting.exports.workbook_files import write_workbook
-from crcm_lib.reporting.text import actions
+from crcm_lib.reporting.text import actions, decisions_without_effect
 from crcm_lib.schema import tables
 
 EXPORTS = "private/exports"  # in a run
 TASKS = "tasks.csv"
 DECISIONS = "decisions.csv"  # the moves that wait, to be filled in and read as the table `approvals`
+IDLE = "idle_decisions.csv"  # decisions that changed no tier, for those who signed them
 ALL = "all"
 FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')  # in names of files
 BOM = "\ufeff"  # by which Excel knows UTF-8
@@ -37,7 +38,17 @@ def write_exports(folder: Path, policy: Policy) -> None:
     if len(waiting := read_waiting(folder)):
         blank = dict.fromkeys(["decision", "by", "day", "reason"], "")
         (target / DECISIONS).write_bytes(write_csv(waiting.assign(**blank)))
+    if len(idle := _read_idle(folder)):
+        (target / IDLE).write_bytes(write_csv(idle))
     write_lists(folder)
+
+
+def _read_idle(folder: Path) -> pd.DataFrame:
+    """The table `idle_decisions` with why each changed nothing, in words; no rows where the run has none."""
+    if not tables.exists(folder, "idle_decisions"):
+        return pd.DataFrame()
+    idle = tables.read(folder, "idle_decisions").reset_index()
+    return idle.assign(why_idle=idle["why_idle"].map(decisions_without_effect.name_reasons()))
 
 
 def write_lists(folder: Path) -> None:
