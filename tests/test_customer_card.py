@@ -378,13 +378,18 @@ def without_protected():
         ),
         (
             "Nothing: it would be marketing",
-            lambda: dealings.write_offers(OFFERS, PERSON, RUN),
-            lambda: dealings.write_offers(OFFERS, AGREED, RUN),
+            lambda: dealings.write_offers(OFFERS, "", PERSON, RUN),
+            lambda: dealings.write_offers(OFFERS, "", AGREED, RUN),
         ),
         (
             "tea: of those who bought jar as they did, 25.0% have it",
-            lambda: dealings.write_offers(OFFERS, PERSON, UNRECORDED),
-            lambda: dealings.write_offers(OFFERS, PERSON, RUN),
+            lambda: dealings.write_offers(OFFERS, "", PERSON, UNRECORDED),
+            lambda: dealings.write_offers(OFFERS, "", PERSON, RUN),
+        ),
+        (
+            "one band up",
+            lambda: dealings.write_offers([], "one band up", AGREED, RUN),
+            lambda: dealings.write_offers([], "one band up", PERSON, RUN),
         ),
         (
             "A contract ends on",

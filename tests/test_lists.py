@@ -81,6 +81,29 @@ def test_an_action_that_offers_says_what_and_no_other_does(tasks, policy):
     assert first["say"].endswith(f"; offer: {', '.join(mine)}")
 
 
+def test_a_price_band_up_is_on_the_list_of_an_action_that_offers_where_the_run_offers_it(
+    tasks, policy, tmp_path
+):
+    shutil.copytree(GOLDEN, tmp_path / "run")
+    (who, other) = tasks.loc[tasks["action"] == "next category", "customer_id"].head(2)
+    up = {
+        "category": "tea",
+        "band": "low",
+        "next_band": "middle",
+        "price_from": 4.5,
+        "comparable": 9,
+        "share": 2 / 9,
+    }
+    tables.write(pd.DataFrame(up, pd.Index([who], name="customer_id")), tmp_path / "run", "upgrade_offers")
+    made = list_tasks(tmp_path / "run", policy)
+    said = made[made["action"] == "next category"].set_index("customer_id")["say"]
+    words = "; one price band up in tea, from 4.50 a piece: 22.2% of 9 comparable customers buy it"
+    assert said[who].endswith(words)
+    assert "price band" not in said[other]
+    assert not made.loc[made["action"] != "next category", "say"].str.contains("price band").any()
+    assert not tasks["say"].str.contains("price band").any()
+
+
 def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_no_day(tasks, policy):
     calendar = tables.read(GOLDEN, "calendar")
     dated = tasks.dropna(subset="day")

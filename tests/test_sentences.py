@@ -26,7 +26,7 @@ from crcm_lib.models.newcomers.classes import LeftCensoring
 from crcm_lib.models.newcomers.conversion import Conversion
 from crcm_lib.models.profitability import WhaleCurve
 from crcm_lib.models.reasons import Reason
-from crcm_lib.models.recommendation import PastOffers
+from crcm_lib.models.recommendation import PastOffers, PastUpgrades
 from crcm_lib.models.rfm import SegmentMoves
 from crcm_lib.models.subscriptions.sbg import Retention
 from crcm_lib.privacy import hide_small
@@ -301,6 +301,30 @@ CARE = pd.DataFrame({"customer_id": list("abcde"), "cost": 0.5})
 
 def occasions_of(care: pd.DataFrame, *years: int) -> str:
     return occasions.caption_occasions(care, "EUR", list(years), at_least=5)
+
+
+def upgraded(verdict: str, customers: int = 100) -> str:
+    return offers.caption_upgrades(PastUpgrades(DAY, DAY, customers, 30, 20, 50, 0.01, verdict), at_least=5)
+
+
+for verdict, words in (
+    (
+        "better",
+        "=One price band up is offered in the category in which comparable customers buy it: {hits:share} of "
+        "{customers:count} bought so after {day:day}, {naive:share} in the category that they buy most, and "
+        "{stayed:share} bought in their own band again.",
+    ),
+    ("worse", "fewer than by the category that they buy most"),
+    ("cannot_tell", "the category that they buy most {naive:share}, which chance"),
+    ("no_prices", "the data have no categories, or no prices of a piece"),
+):
+    other = "worse" if verdict == "better" else "better"
+    said_only_where(words, lambda verdict=verdict: upgraded(verdict), lambda other=other: upgraded(other))
+said_only_where(
+    "too few earlier ones could be judged",
+    lambda: upgraded("cannot_tell", 4),
+    lambda: upgraded("cannot_tell"),
+)
 
 
 def offered(verdict: str, customers: int = 90) -> str:

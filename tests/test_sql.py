@@ -19,7 +19,7 @@ from crcm_lib.features import (
 from crcm_lib.models import customer_base, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
-from crcm_lib.models.recommendation import past_offers
+from crcm_lib.models.recommendation import past_offers, upgrades
 from crcm_lib.models.satisfaction import answers, service
 from crcm_lib.reporting import kpis
 from crcm_lib.reporting.exports import task_list
@@ -47,6 +47,7 @@ def calls() -> list[Call]:
     decision_inputs.find_approvals(engine, as_of=DAY)
     care_days.list_care_days(engine, as_of=DAY, days=180)
     past_offers.judge_offers(engine, as_of=DAY)
+    upgrades.judge_upgrades(engine, as_of=DAY)
     decision_inputs.find_consents(engine, as_of=DAY)
     decision_inputs.count_unmatched_consents(engine)
     objecting = open_frames(not_profiled=pd.DataFrame({"customers": [9], "day": [DAY]}))

@@ -17,7 +17,7 @@ from crcm_lib.i18n import _
 from crcm_lib.models.churn import ChurnModel
 from crcm_lib.models.clv import ValueModel
 from crcm_lib.privacy import pseudonymise
-from crcm_lib.reporting.text import churn_warning, classification, newcomers, profile
+from crcm_lib.reporting.text import churn_warning, classification, newcomers, offers, profile
 from crcm_lib.reporting.text import customer_dealings as dealings
 from crcm_lib.reporting.text import customer_sections as text
 from crcm_lib.reporting.text.numbers import fill
@@ -27,7 +27,7 @@ from crcm_lib.schema.engine import open_engine
 PER_CUSTOMER = (
     *("customer_features", "stages", "rfm", "value", "newcomers", "churn", "satisfaction"),
     *("scorecard", "tiers", "tier_history", "actions", "planned_assignments", "calendar"),
-    *("care", "next_offers"),
+    *("care", "next_offers", "upgrade_offers"),
 )
 OF_FEATURES = [
     "purchases",
@@ -35,10 +35,10 @@ OF_FEATURES = [
     "last_day",
     "spend_total",
 ]  # that a card shows of `customer_features`
-ONLY_SCORED = ("satisfaction", "signs")  # shown through indicators and reasons
+ONLY_SCORED = ("satisfaction", "signs", "upgrade_offers")  # shown through indicators and reasons
 LEARNED = ("value", "churn")  # models whose facts the words need
 WIDTH = 100  # characters of a line on a terminal
-REASONED = ("tier", "stage", "newcomer", "churn")  # what other pages give reasons for too
+REASONED = ("tier", "stage", "newcomer", "churn", "upgrade")  # what other pages give reasons for too
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]"
 )  # would act on a terminal
@@ -195,6 +195,8 @@ def _write_reasons(frames: Mapping[str, pd.DataFrame], known: KnownCustomers) ->
     if "churn" in frames:
         signs = frames.get("signs", pd.DataFrame(index=features.index))
         reasons["why_churn"] = churn_warning.write_reasons(frames["churn"], features, signs).to_frame("why")
+    if "upgrade_offers" in frames:
+        reasons["why_upgrade"] = offers.write_upgrades(frames["upgrade_offers"]).to_frame("why")
     return reasons
 
 
@@ -210,7 +212,10 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
     sections = [  # what to do first, then why, then what is on record
         (_("Planned"), dealings.write_planned(actions, arms, calendar, run)),
         (_("On days of their own"), dealings.write_occasions(facts.get("care", []), calendar, run)),
-        (_("What to offer next"), dealings.write_offers(facts.get("next_offers", []), said, run)),
+        (
+            _("What to offer next"),
+            dealings.write_offers(facts.get("next_offers", []), why["upgrade"], said, run),
+        ),
         (_("Consents"), dealings.write_consents(said, run)),
         (_("Tier and why"), text.write_tier(why["tier"], tier, card, facts.get("tier_history", []), run)),
         (_("What would bring a better tier"), text.write_way_up(facts["why_tier"]["next_needs"], tier, run)),

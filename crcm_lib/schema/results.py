@@ -683,6 +683,22 @@ RESULTS = {
             "kind": text_column("what an item is", True, ("category", "product")),
         },
     ),
+    "upgrade_offers": Table(
+        "one price band up, offered in a category that the customer buys; no rows where it did no better before",
+        ("customer_id",),
+        "09_strategy",
+        {
+            "customer_id": ID,
+            "category": text_column("a category of the data", True),
+            "band": text_column(
+                "the third of the category's prices in which they buy", True, ("low", "middle")
+            ),
+            "next_band": text_column("the band above", True, ("middle", "high")),
+            "price_from": money_column("of a piece: above this the next band begins", True),
+            "comparable": count_column("customers of the same band and the same fifth of spend", True),
+            "share": share_column("of them who have bought in the next band", True),
+        },
+    ),
     "care": Table(
         "something done on a customer's own day or a holiday",
         ("customer_id", "action"),

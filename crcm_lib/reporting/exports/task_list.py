@@ -6,6 +6,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
 from crcm_lib.i18n import _
+from crcm_lib.reporting.text.offers import write_upgrades
 from crcm_lib.reporting.text.profile import write_stage_reasons
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import columns_of, open_engine
@@ -85,16 +86,22 @@ def _read_care(folder: Path) -> pd.DataFrame:
 
 
 def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]) -> pd.Series:
-    """What to offer, for actions that offer an item the customer has not bought; "" for all others."""
-    nothing = pd.Series("", index=tasks.index)
-    offering = [name for name, action in playbook.items() if action.offers]
-    if not offering or not tables.exists(folder, "next_offers"):
-        return nothing
-    offers = tables.read(folder, "next_offers").sort_values(["customer_id", "rank"])
-    items = offers.groupby("customer_id")["item"].agg(", ".join)
-    known = tasks["customer_id"].map(items).where(tasks["action"].isin(offering))
-    words = known.dropna().map(lambda named: _("; offer: {items}").format(items=named))
-    return words.astype("object").reindex(tasks.index).fillna("").astype("str")
+    """What to offer, for actions that offer an item not bought yet or a price band up; "" for all others."""
+    is_offer = tasks["action"].isin([name for name, action in playbook.items() if action.offers])
+    words = pd.Series("", index=tasks.index)
+    if not is_offer.any():
+        return words
+    for table, write in (("next_offers", _name_items), ("upgrade_offers", write_upgrades)):
+        if tables.exists(folder, table):
+            said = tasks["customer_id"].map("; " + write(tables.read(folder, table))).where(is_offer)
+            words += said.astype("object").fillna("").astype("str")
+    return words
+
+
+def _name_items(offers: pd.DataFrame) -> pd.Series:
+    """The items to offer to each customer, the best first, in words."""
+    items = offers.sort_values(["customer_id", "rank"]).groupby("customer_id")["item"].agg(", ".join)
+    return items.map(lambda named: _("offer: {items}").format(items=named))
 
 
 def _find_owners(folder: Path) -> dict[str, str]:

@@ -95,22 +95,25 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
     return lines
 
 
-def write_offers(offers: Rows, consents: Consents, run: RunFacts) -> list[str]:
+def write_offers(offers: Rows, upgrade: str, consents: Consents, run: RunFacts) -> list[str]:
     """What the customer has not bought and could be offered, the best first; no offer where it is refused.
 
     Parameters
     ----------
     offers
         The customer's rows of `next_offers`.
+    upgrade
+        From `offers.write_upgrades`; "" where there is none.
     consents
         What they have said.
     """
-    if offers and "consents" in run.recorded and consents.bar_marketing:
+    if (offers or upgrade) and "consents" in run.recorded and consents.bar_marketing:
         return [_("Nothing: it would be marketing.")]
     words = _(
         "{item:text}: of those who bought {because_of:text} as they did, {also_bought_share:share} have it."
     )
-    return [fill(words, **row) for row in sorted(offers, key=lambda row: row["rank"])]
+    lines = [fill(words, **row) for row in sorted(offers, key=lambda row: row["rank"])]
+    return [*lines, upgrade] if upgrade else lines
 
 
 def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:

@@ -3,8 +3,8 @@
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.models.recommendation import PastOffers
-from crcm_lib.reporting.text.numbers import fill
+from crcm_lib.models.recommendation import PastOffers, PastUpgrades
+from crcm_lib.reporting.text.numbers import fill, write_rows
 
 MAX_ITEMS = 10  # of a page
 
@@ -39,3 +39,40 @@ def caption_offers(past: PastOffers, *, at_least: int) -> str:
         return _("The most popular items that each has not bought: too few earlier offers could be judged")
     shares = {"hits": past.hits / past.customers, "popular": past.popular_hits / past.customers}
     return fill(words[past.verdict], customers=past.customers, day=past.start, **shares)
+
+
+def caption_upgrades(past: PastUpgrades, *, at_least: int) -> str:
+    """Whether one price band up is offered, and how many of an earlier day's were bought."""
+    words = {
+        "better": _(
+            "One price band up is offered in the category in which comparable customers buy it: "
+            "{hits:share} of {customers:count} bought so after {day:day}, {naive:share} in the category that "
+            "they buy most, and {stayed:share} bought in their own band again."
+        ),
+        "worse": _(
+            "No price band up is offered: what comparable customers buy reached {hits:share} of "
+            "{customers:count} after {day:day}, fewer than by the category that they buy most "
+            "({naive:share}); {stayed:share} bought in their own band again."
+        ),
+        "cannot_tell": _(
+            "No price band up is offered: what comparable customers buy reached {hits:share} of "
+            "{customers:count} after {day:day}, the category that they buy most {naive:share}, which chance "
+            "explains; {stayed:share} bought in their own band again."
+        ),
+    }
+    if past.verdict == "no_prices":
+        return _("No price band up is offered: the data have no categories, or no prices of a piece.")
+    if past.customers < at_least:
+        return _("No price band up is offered: too few earlier ones could be judged.")
+    shares = {"hits": past.hits, "naive": past.naive_hits, "stayed": past.stayed}
+    shares = {name: number / past.customers for name, number in shares.items()}
+    return fill(words[past.verdict], customers=past.customers, day=past.start, **shares)
+
+
+def write_upgrades(upgrades: pd.DataFrame) -> pd.Series:
+    """One price band up for each customer with what speaks for it, by `customer_id`; see `upgrade_offers`."""
+    words = _(
+        "one price band up in {category:text}, from {price_from:cents} a piece: {share:share} of "
+        "{comparable:count} comparable customers buy it"
+    )
+    return write_rows(upgrades, lambda row: fill(words, **row), "upgrade")
