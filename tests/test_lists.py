@@ -23,7 +23,7 @@ from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import UsageError
 from crcm_lib.pipeline import erasure, rewriting
 from crcm_lib.reporting import exports, private_pages
-from crcm_lib.reporting.exports import lists
+from crcm_lib.reporting.exports import calendar_files, lists
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.schema import tables
 from crcm_lib.schema.tables import ROOT, About
@@ -73,12 +73,23 @@ def test_money_adds_up_to_that_of_the_plan_to_the_cent(tasks, money):
 def test_an_action_that_offers_says_what_and_no_other_does(tasks, policy):
     offering = {action.name for action in policy.playbook if action.offers}
     assert offering == {"next category"}
-    named = tasks[tasks["say"].str.contains("; offer: ")]
+    named = tasks[tasks["offer"] != ""]
     assert set(named["action"]) == offering
     offers = tables.read(GOLDEN, "next_offers")
     first = named.iloc[0]
     mine = offers[offers["customer_id"] == first["customer_id"]].sort_values("rank")["item"]
-    assert first["say"].endswith(f"; offer: {', '.join(mine)}")
+    assert first["offer"] == ", ".join(mine)
+
+
+def test_what_to_say_is_the_same_for_all_of_an_action_and_no_calendar_names_one_customers_offer(tasks):
+    assert len(tasks[["action", "say"]].drop_duplicates()) == len(set(tasks["action"]))
+    mine = tasks[tasks["action"] == "next category"]
+    written = calendar_files.write_calendar(mine, "role", pd.Timestamp("2025-12-31"))
+    (said,) = {
+        str(e["description"]).split("\n")[0] for e in icalendar.Calendar.from_ical(written).walk("VEVENT")
+    }
+    assert said == mine["say"].iloc[0]
+    assert mine["offer"].nunique() > 5
 
 
 def test_a_price_band_up_is_on_the_list_of_an_action_that_offers_where_the_run_offers_it(
@@ -96,12 +107,12 @@ def test_a_price_band_up_is_on_the_list_of_an_action_that_offers_where_the_run_o
     }
     tables.write(pd.DataFrame(up, pd.Index([who], name="customer_id")), tmp_path / "run", "upgrade_offers")
     made = list_tasks(tmp_path / "run", policy)
-    said = made[made["action"] == "next category"].set_index("customer_id")["say"]
+    said = made[made["action"] == "next category"].set_index("customer_id")["offer"]
     words = "; one price band up in tea, from 4.50 a piece: 22.2% of 9 comparable customers buy it"
     assert said[who].endswith(words)
     assert "price band" not in said[other]
-    assert not made.loc[made["action"] != "next category", "say"].str.contains("price band").any()
-    assert not tasks["say"].str.contains("price band").any()
+    assert not made.loc[made["action"] != "next category", "offer"].str.contains("price band").any()
+    assert not tasks["offer"].str.contains("price band").any()
 
 
 def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_no_day(tasks, policy):
@@ -204,7 +215,7 @@ def test_this_week_is_seven_days_and_comes_first(run, tasks):
     assert min(days) == pd.Timestamp("2026-01-04")  # a Sunday that is worked, after the holidays
     assert max(days) <= pd.Timestamp("2026-01-07")
     assert sheet.freeze_panes == "A2"
-    assert sheet.auto_filter.ref.startswith("A1:M")
+    assert sheet.auto_filter.ref.startswith("A1:N")
 
 
 def test_ids_are_text_and_nothing_is_a_formula_or_a_link(tmp_path):

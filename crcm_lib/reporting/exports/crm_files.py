@@ -119,6 +119,7 @@ def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame
     """The tasks of a run's plan: columns of `system.tasks` by their `fact`, in the order of the days."""
     tasks = list_tasks(folder, policy)
     names, due = _name(system, policy), tables.read_about(folder).day + pd.Timedelta(days=agenda.DAYS)
+    offer = (" " + tasks["offer"] + ".").where(tasks["offer"] != "", "")
     lines = tasks["channel"] + ", " + tasks["occasion"] + ", " + tasks["owner_role"]
     return pd.DataFrame(
         {
@@ -128,7 +129,7 @@ def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame
             "owner": tasks["owner"],
             "priority": (tasks["day"] <= due).map({True: system.words["soon"], False: system.words["later"]}),
             "status": system.words["open"],
-            "description": tasks["say"] + " (" + lines + ") " + tasks["why"],
+            "description": tasks["say"] + offer + " (" + lines + ") " + tasks["why"],
         }
     )
 

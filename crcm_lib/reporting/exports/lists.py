@@ -176,6 +176,7 @@ def head_columns(currency: str) -> dict[str, str]:
         "hours": _("hours"),
         "why": _("why"),
         "say": _("what to say"),
+        "offer": _("what to offer"),
     }
 
 

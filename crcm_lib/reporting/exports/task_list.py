@@ -25,6 +25,7 @@ COLUMNS = {  # of a task, in the order in which a reader needs them
     "hours": "money",
     "why": "text",
     "say": "text",
+    "offer": "text",
 }
 
 
@@ -45,7 +46,8 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     customer; "" where nobody is named), `occasion` ("2 of 3"), `cost`, expected `gain` (less its cost;
     missing where it is unknown) and `hours` (of the role; missing where the policy names none) of this one,
     so that costs and gains of a customer's action add up to those of the tables `actions` and `care`; `why`
-    and `say` are sentences. No rows where the run has no plan.
+    is the customer's own, `say` is the same for all of an action, and `offer` names what to offer this
+    customer ("" where the action offers nothing). No rows where the run has no plan.
     """
     if not tables.exists(folder, "actions"):
         return pd.DataFrame(columns=list(COLUMNS))
@@ -71,7 +73,8 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
         why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
-        say=dated["action"].map(say) + _write_offers(folder, dated, playbook),
+        say=dated["action"].map(say),
+        offer=_write_offers(folder, dated, playbook),
     )
     return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
 
@@ -88,20 +91,22 @@ def _read_care(folder: Path) -> pd.DataFrame:
 def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]) -> pd.Series:
     """What to offer, for actions that offer an item not bought yet or a price band up; "" for all others."""
     is_offer = tasks["action"].isin([name for name, action in playbook.items() if action.offers])
-    words = pd.Series("", index=tasks.index)
+    offers = pd.Series("", index=tasks.index)
     if not is_offer.any():
-        return words
+        return offers
     for table, write in (("next_offers", _name_items), ("upgrade_offers", write_upgrades)):
         if tables.exists(folder, table):
-            said = tasks["customer_id"].map("; " + write(tables.read(folder, table))).where(is_offer)
-            words += said.astype("object").fillna("").astype("str")
-    return words
+            said = tasks["customer_id"].map(write(tables.read(folder, table))).where(is_offer)
+            offers += "; " + said.astype("object").fillna("").astype("str")
+    return offers.str.strip("; ")
 
 
 def _name_items(offers: pd.DataFrame) -> pd.Series:
-    """The items to offer to each customer, the best first, in words."""
-    items = offers.sort_values(["customer_id", "rank"]).groupby("customer_id")["item"].agg(", ".join)
-    return items.map(lambda named: _("offer: {items}").format(items=named))
+    """The items to offer to each customer, the best first."""
+    items: pd.Series = (
+        offers.sort_values(["customer_id", "rank"]).groupby("customer_id")["item"].agg(", ".join)
+    )
+    return items
 
 
 def _find_owners(folder: Path) -> dict[str, str]:
