@@ -28,6 +28,7 @@ from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.schema import tables
 from crcm_lib.schema.tables import ROOT, About
 
+NO_EFFECTS = pd.DataFrame({"action": [], "differs": []})
 GOLDEN = ROOT / "data" / "sample" / "golden"
 ABOUT = About("s", "t", "2026-01-04", "2025-01-01", "CNY", synthetic=True)
 RECORD = {"run": "r", "title": "t", "as_of": "2025-12-31", "currency": "CNY"}
@@ -208,6 +209,29 @@ def compare(book, wanted):
             assert found.fillna("").astype("str").to_list() == given.to_list()
 
 
+def test_a_list_says_where_its_order_follows_what_was_measured_in_whose_tier(tmp_path):
+    shutil.copytree(GOLDEN, tmp_path / "run")
+    rows = {"tier": ["key", "growth"], "measured": [0.01, 0.3], "error": 0.01, "used": [0.01, 0.3]}
+    rows |= {"action": "second order", "p_adjusted": 0.001, "differs": True}
+    tables.write(pd.DataFrame(rows), tmp_path / "run", "effects_by_tier")
+    exports.write_exports(tmp_path / "run", read_policy(ROOT / "policy.yaml", "{}"))
+    tasks = exports.read_tasks(tmp_path / "run")
+    stems = exports.STEMS["owner_role"](exports.list_names(tasks, "owner_role"))
+    noted = {}
+    for role, stem in stems.items():
+        book = openpyxl.load_workbook(tmp_path / "run" / exports.EXPORTS / f"{stem}.xlsx")
+        noted[role] = [row[0].value for row in book["notes"].iter_rows(min_row=2)]
+    mine = set(tasks.loc[tasks["action"] == "second order", "owner_role"])
+    assert 0 < len(mine) < len(noted)
+    for role, notes in noted.items():
+        assert (len(notes) == 2) == (role in mine)
+    assert notes_of(noted, mine).endswith("times worth: second order (growth 30.0%, key 1.0%).")
+
+
+def notes_of(noted, roles):
+    return noted[min(roles)][1]
+
+
 def test_this_week_is_seven_days_and_comes_first(run, tasks):
     (path,) = (run / exports.EXPORTS).glob("role_01_*.xlsx")
     sheet = openpyxl.load_workbook(path)["this week"]
@@ -222,7 +246,7 @@ def test_ids_are_text_and_nothing_is_a_formula_or_a_link(tmp_path):
     hostile = task(
         customer_id=HOSTILE["long"], why=HOSTILE["why"], say=HOSTILE["say"], owner=HOSTILE["id"], tier="战略"
     )
-    for suffix, content in lists.write_files(hostile, "role", ABOUT).items():
+    for suffix, content in lists.write_files(hostile, "role", ABOUT, NO_EFFECTS).items():
         (tmp_path / f"list{suffix}").write_bytes(content)
     with zipfile.ZipFile(tmp_path / "list.xlsx") as parts:
         sheets = [
@@ -252,7 +276,7 @@ def test_csv_is_read_back_as_it_was(tmp_path):
 
 def test_a_calendar_has_an_entry_a_day_and_action_that_names_whom_it_concerns(tasks):
     mine = tasks[tasks["owner_role"] == "key account manager"]
-    calendar = icalendar.Calendar.from_ical(lists.write_files(mine, "kam", ABOUT)[".ics"])
+    calendar = icalendar.Calendar.from_ical(lists.write_files(mine, "kam", ABOUT, NO_EFFECTS)[".ics"])
     entries = list(calendar.walk("VEVENT"))
     assert len(entries) == mine.dropna(subset="day").groupby(["day", "action", "channel"]).ngroups
     named = [line for event in entries for line in str(event["description"]).splitlines()[1:]]
@@ -263,7 +287,9 @@ def test_a_calendar_has_an_entry_a_day_and_action_that_names_whom_it_concerns(ta
 
 def test_of_many_customers_an_entry_says_how_many_more():
     many = pd.concat([task(customer_id=f"K{n}") for n in range(70)], ignore_index=True)
-    (event,) = icalendar.Calendar.from_ical(lists.write_files(many, "r", ABOUT)[".ics"]).walk("VEVENT")
+    (event,) = icalendar.Calendar.from_ical(lists.write_files(many, "r", ABOUT, NO_EFFECTS)[".ics"]).walk(
+        "VEVENT"
+    )
     assert str(event["description"]).splitlines()[-1] == "… and 10 more: see the list"
 
 
@@ -350,7 +376,7 @@ def test_libreoffice_reads_the_same_cells(run, tasks, tmp_path):
         tier="战略客户",
     )
     mine = pd.concat([tasks[tasks["owner_role"] == "key account manager"], hostile], ignore_index=True)
-    (tmp_path / "list.xlsx").write_bytes(lists.write_files(mine, "kam", ABOUT)[".xlsx"])
+    (tmp_path / "list.xlsx").write_bytes(lists.write_files(mine, "kam", ABOUT, NO_EFFECTS)[".xlsx"])
     options = (
         '--convert-to csv:"Text - txt - csv (StarCalc)":44,34,76,1,,0,false,true,false,false,false,2'.replace(
             '"', ""

@@ -49,6 +49,7 @@ from crcm_lib.reporting.text import (
     rfm_segments,
     satisfaction,
     subscriptions,
+    task_order,
 )
 from crcm_lib.schema.tables import ROOT, About
 
@@ -324,6 +325,28 @@ said_only_where(
     "too few earlier ones could be judged",
     lambda: upgraded("cannot_tell", 4),
     lambda: upgraded("cannot_tell"),
+)
+
+
+def ordered(*differs: bool) -> pd.DataFrame:
+    rows = {"tier": "key", "used": 0.1, "action": [f"call {n}" for n in range(len(differs))]}
+    return pd.DataFrame(rows | {"differs": np.array(differs, dtype=bool)})
+
+
+said_only_where(
+    "No effect can be measured by tier yet",
+    lambda: task_order.describe_order(ordered()),
+    lambda: task_order.describe_order(ordered(False)),
+)
+said_only_where(
+    "Effects measured by tier do not differ",
+    lambda: task_order.describe_order(ordered(False, False)),
+    lambda: task_order.describe_order(ordered(False, True)),
+)
+said_only_where(
+    "Measured effects differ between tiers by more than chance",
+    lambda: " ".join(task_order.note_order(ordered(False, True), {"call 1"})),
+    lambda: " ".join(task_order.note_order(ordered(False, True), {"call 0"})),
 )
 
 

@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "care",
         "criterion_weights",
         "customer_scoring",
+        "effects_by_tier",
         "efficiency",
         "experiments",
         "fairness",

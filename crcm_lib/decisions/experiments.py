@@ -61,13 +61,14 @@ def measure_effects(followed: pd.DataFrame, policy: Policy) -> pd.DataFrame:
         arms = outcomes.keep_comparable(mine)
         sizes = arms["first"].sum(), (~arms["first"]).sum()
         if min(sizes) >= outcomes.MIN_ARM:
-            rows.append({"action": action.name, **_measure(arms, action)})
+            rows.append({"action": action.name, **measure_arms(arms, action)})
     found = pd.DataFrame(rows, columns=MEASURED).astype(dict.fromkeys(MEASURED[1:], "float64"))
     known: pd.DataFrame = found[np.isfinite(found["measured"]) & (found["error"] > 0)]
     return known.reset_index(drop=True)
 
 
-def _measure(arms: pd.DataFrame, action: Action) -> dict[str, float]:
+def measure_arms(arms: pd.DataFrame, action: Action) -> dict[str, float]:
+    """`measured`, `error` and `information` of the arms of one action, from `outcomes.keep_comparable`."""
     arms = arms.assign(left=outcomes.take_off_earlier(arms))
     groups = arms.groupby(["stratum", "first"])
     sums = groups["left"].agg(["size", "mean", "var"]).unstack()  # noqa: PD010
@@ -123,7 +124,7 @@ def learn_effects(measured: pd.DataFrame, situation: pd.DataFrame, policy: Polic
     for action in list_choices(policy):
         one, error, information = (float(found.get(action.name, blank)[name]) for name in MEASURED[1:])
         spread = action.effect * policy.control.effect_spread
-        mean, deviation = _update(action.effect, spread, one, error)
+        mean, deviation = update_effect(action.effect, spread, one, error)
         low, high = mean - Z_95 * deviation, mean + Z_95 * deviation
         even = _find_break_even(action, situation)
         rows.append(
@@ -134,7 +135,7 @@ def learn_effects(measured: pd.DataFrame, situation: pd.DataFrame, policy: Polic
     return pd.DataFrame(rows, columns=LEARNED)
 
 
-def _update(assumed: float, spread: float, measured: float, error: float) -> tuple[float, float]:
+def update_effect(assumed: float, spread: float, measured: float, error: float) -> tuple[float, float]:
     """Mean and standard deviation of the effect after the measurement; before it, where there is none."""
     if np.isnan(measured) or not spread > 0:
         return assumed, spread

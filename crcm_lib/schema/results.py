@@ -641,6 +641,20 @@ RESULTS = {
             "control_share": share_column("of those chosen who are left out"),
         },
     ),
+    "effects_by_tier": Table(
+        "what an action was measured to win in a tier; no rows where fewer than two tiers can be measured",
+        ("action", "tier"),
+        "09_strategy",
+        {
+            "action": text_column("an action of the policy", True),
+            "tier": text_column("the tier in force before the wave was drawn", True),
+            "measured": Column("number", "-1…1", "effect as a share of what is at stake", True),
+            "error": Column("number", "0…1", "its standard error", True),
+            "used": share_column("effect that tasks are ordered by, where tiers differ", True),
+            "p_adjusted": share_column("p of no difference between the tiers, all actions counted", True),
+            "differs": Column("flag", "", "whether tiers differ by more than chance", True),
+        },
+    ),
     "terms_register": Table(
         "price, discount, fee or credit terms of a customer, which others do not have",
         ("customer_id", "action"),

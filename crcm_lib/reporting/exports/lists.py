@@ -15,7 +15,7 @@ from crcm_lib.reporting.agenda import select_week
 from crcm_lib.reporting.exports.calendar_files import write_calendar
 from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
 from crcm_lib.reporting.exports.workbook_files import write_workbook
-from crcm_lib.reporting.text import actions, decisions_without_effect
+from crcm_lib.reporting.text import decisions_without_effect, task_order
 from crcm_lib.schema import tables
 
 EXPORTS = "private/exports"  # in a run
@@ -54,9 +54,10 @@ def _read_idle(folder: Path) -> pd.DataFrame:
 def write_lists(folder: Path) -> None:
     """Write every list of a run anew from its tasks: one of each role, and one of each owner of customers."""
     target, about, tasks = folder / EXPORTS, tables.read_about(folder), read_tasks(folder)
+    by_tier = _read_effects(folder)
     for column, stems in STEMS.items():
         for name, stem in stems(list_names(tasks, column)).items():
-            for suffix, content in write_files(tasks[tasks[column] == name], name, about).items():
+            for suffix, content in write_files(tasks[tasks[column] == name], name, about, by_tier).items():
                 (target / f"{stem}{suffix}").write_bytes(content)
 
 
@@ -94,7 +95,7 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     saved = []
     for name in lists if wanted == ALL else [wanted]:
-        contents = write_files(lists[name], name, about)
+        contents = write_files(lists[name], name, about, _read_effects(folder))
         if password:
             contents = {".xlsx": encrypt(contents[".xlsx"], password)}
         for suffix, content in contents.items():
@@ -144,14 +145,26 @@ def read_waiting(folder: Path) -> pd.DataFrame:
     return waiting.sort_values(["decide_by", "customer_id"], ignore_index=True)[columns]
 
 
+def _read_effects(folder: Path) -> pd.DataFrame:
+    """The table `effects_by_tier`; no rows where the run has none."""
+    if not tables.exists(folder, "effects_by_tier"):
+        return pd.DataFrame({"action": [], "differs": []})
+    return tables.read(folder, "effects_by_tier")
+
+
 def list_names(tasks: pd.DataFrame, column: str) -> list[str]:
     """The roles, or the owners, who have a list, in the order of their numbers."""
     return sorted(set(tasks[column]) - {""})
 
 
-def write_files(tasks: pd.DataFrame, name: str, about: tables.About) -> dict[str, bytes]:
-    """The files of one list by their suffix: a workbook with this week's tasks first, CSV, and a calendar."""
-    notes = pd.DataFrame({_("how to read the list"): [actions.warn_of_risk()]})
+def write_files(
+    tasks: pd.DataFrame, name: str, about: tables.About, by_tier: pd.DataFrame
+) -> dict[str, bytes]:
+    """The files of one list by their suffix: a workbook with this week's tasks first, CSV, and a calendar.
+
+    `by_tier` is from `_read_effects`: the workbook's notes say which tasks go by it.
+    """
+    notes = pd.DataFrame({_("how to read the list"): task_order.note_order(by_tier, set(tasks["action"]))})
     sheets = {_("this week"): select_week(tasks, about.day), _("all"): tasks, _("notes"): notes}
     return {
         ".xlsx": write_workbook(sheets, COLUMNS, head_columns(about.currency), about.day.to_pydatetime()),

@@ -335,11 +335,3 @@ def describe_plan(
     values = {**plan, "left_out": people["left_out"], "power": describe_tests(experiments)}
     values["left"] = (budget or 0.0) - plan["cost"]
     return takeaway(words, currency=currency, **values, **aside)
-
-
-def warn_of_risk() -> str:
-    """What a list of calls says of itself: it goes by risk and worth, not by who will respond."""
-    return _(
-        "Who is likely to leave is not who will respond. A list goes by tier, worth and risk, with "
-        "assumed effects; what a call does is known only once customers left out at random have shown it."
-    )
