@@ -17,26 +17,27 @@ from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import check
 
 POLICY = read_policy("policy.yaml")
-NAMES = [tier.name for tier in POLICY.tiers]
+NAMES, MARGIN = [tier.name for tier in POLICY.tiers], POLICY.approvals.margin
 DAYS = {"first": "2025-01-31", "second": "2025-02-28", "third": "2025-03-31"}
 SALES = [f"K{n % 20},2024-{1 + n % 6:02d}-{1 + n % 28:02d},mug,{10 + n % 7}.50" for n in range(120)]
 
 
-def propose(*tiers: str, near: int = 0, spared: int = 0) -> pd.DataFrame:
+def propose(*tiers: str, near: int = 0, spared: int = 0, score: float = 50.0) -> pd.DataFrame:
     """Customers A, B, … with these tiers proposed; `near` tiers on either side lie within the margin.
 
-    Without the criteria that take terms away they would be `spared` tiers better.
+    Without the criteria that take terms away they would be `spared` tiers better, at this score.
     """
     places = [NAMES.index(tier) for tier in tiers]
     bounds = {
         "tier_proposed": list(tiers),
         "tier_lowest": [NAMES[min(place + near, 4)] for place in places],
-        "tier_highest": [NAMES[max(place - near, 0)] for place in places],
-        "tier_spared": [NAMES[max(place - near - spared, 0)] for place in places],
+        "tier_highest": [NAMES[max(place - near - spared, 0)] for place in places],
+        "tier_spared": [NAMES[max(place - spared, 0)] for place in places],
     }
     index = pd.Index(list("ABCDEFGH"[: len(tiers)]), name="customer_id")
     proposed = pd.DataFrame(bounds, index, dtype="str")
-    return proposed.assign(score=50.0, reason="conditions_met", firmness=1.0, terms_withheld=spared > 0)
+    proposed = proposed.assign(reason="conditions_met", firmness=1.0, terms_withheld=spared > 0)
+    return proposed.assign(score=50.0, score_spared=score)
 
 
 def follow(*proposals: pd.DataFrame, policy=POLICY, **decisions) -> pd.DataFrame:
@@ -74,6 +75,35 @@ def test_a_difference_within_the_margin_changes_nothing_in_either_direction():
     assert states(tiers) == [["key", "first", "margin"], ["watch", "first", "margin"]]
 
 
+@pytest.mark.parametrize(
+    ("points", "found"),
+    [
+        (MARGIN, [["key", "first", "margin"], ["regular", "rose", "agrees"]]),
+        (-MARGIN, [["key", "first", "waits"], ["watch", "first", "margin"]]),
+        (MARGIN - 0.1, [["key", "first", "margin"], ["watch", "first", "margin"]]),
+    ],
+)
+def test_within_the_margin_a_score_that_has_moved_as_far_changes_the_tier_the_way_it_went(points, found):
+    tiers = follow(propose("key", "watch"), propose("growth", "regular", near=1, score=50 + points))
+    assert states(tiers) == found
+    moved = tiers["came_by"] == "rose"
+    assert (tiers["score_then"] == moved.map({True: 50 + points, False: 50.0})).all()
+
+
+def test_the_way_of_the_score_is_counted_from_the_day_the_tier_came_into_force():
+    half = MARGIN * 0.6
+    slowly = [propose("watch", near=1), propose("watch", near=1, score=50 + half)]
+    slowly += [propose("regular", near=1, score=50 + 2 * half)]
+    assert states(follow(*slowly)) == [["regular", "rose", "agrees"]]
+    back = propose("watch", near=1, score=50 + half)  # less than the margin since it rose
+    assert states(follow(*slowly, back)) == [["regular", "rose", "margin"]]
+
+
+def test_however_far_the_score_moves_credit_alone_takes_no_tier():
+    down = propose("regular", near=1, spared=1, score=50 - 2 * MARGIN)
+    assert states(follow(propose("growth"), down)) == [["growth", "first", "only_terms"]]
+
+
 def test_who_falls_for_credit_alone_keeps_the_tier_in_force_and_no_rule_releases_it():
     rule = {"before": "key", "after": "watch", "by": "Li", "because": "-"}
     rules = (ReleasedMove(**rule, day=date(2025, 1, 1), until=date(2025, 12, 31)),)
@@ -107,14 +137,23 @@ def test_bad_credit_withholds_terms_and_the_tier_it_spares_is_that_of_the_score_
     )
     bounds = bound_tiers(card, policy, model)
     assert bounds["tier_proposed"].to_list() == ["watch", "growth", "watch"]
-    assert bounds["tier_highest"].to_list() == ["growth", "key", "watch"]
-    assert bounds["tier_spared"].to_list() == ["strategic", "strategic", "watch"]
+    assert bounds["tier_highest"].to_list() == ["strategic", "strategic", "watch"]
+    assert bounds["tier_spared"].to_list() == ["key", "key", "watch"]
+    assert bounds["score_spared"].to_list() == [70, 70, 20]
     assert find_withheld_terms(card, policy).to_list() == [True, False, False]
 
 
-@pytest.mark.parametrize(("near", "reached"), [(0, ["growth", "regular"]), (1, ["key", "watch"])])
-def test_a_tier_is_reached_beyond_the_margin_in_redrawn_histories_as_in_those_seen(near, reached):
-    then, now = propose("key", "watch"), propose("growth", "regular", near=near)
+@pytest.mark.parametrize(
+    ("near", "score", "reached"),
+    [
+        (0, 50.0, ["growth", "regular"]),
+        (1, 50.0, ["key", "watch"]),
+        (1, 50.0 + MARGIN, ["key", "regular"]),
+        (1, 50.0 - MARGIN, ["growth", "watch"]),
+    ],
+)
+def test_a_tier_is_reached_by_the_margin_in_redrawn_histories_as_in_those_seen(near, score, reached):
+    then, now = propose("key", "watch"), propose("growth", "regular", near=near, score=score)
     assert reach(then, now, POLICY).to_list() == reached
     ((before, after),) = standings._pair([then], [now], POLICY)
     assert (before.to_list(), after.to_list()) == (["key", "watch"], reached)

@@ -31,6 +31,7 @@ def placed(tiers: list[str], scores: list[float]) -> pd.DataFrame:
         ("tier_proposed", "tier_lowest", "tier_highest", "tier_spared", "tier_in_force"), tiers
     )
     facts = {"reached": tiers, "state": "agrees", "came_by": "first", "signed_by": None, "score": scores}
+    facts |= dict.fromkeys(("score_spared", "score_then"), scores)
     return pd.DataFrame(bounds | facts | {"in_force_since": pd.Timestamp("2025-01-31")}, index=index)
 
 

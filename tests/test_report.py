@@ -146,7 +146,8 @@ def fill(folder: Path) -> Path:
     )
     placed |= {"reason": "last_tier", "came_by": "first", "state": "agrees", "terms_withheld": False}
     tiers = pd.DataFrame(placed | {"in_force_since": pd.Timestamp("2025-12-31")}, index=value.index)
-    tables.write(tiers.assign(score=[90.0] * 20 + [40.0] * 80), folder, "tiers")
+    points = dict.fromkeys(("score", "score_spared", "score_then"), [90.0] * 20 + [40.0] * 80)
+    tables.write(tiers.assign(**points), folder, "tiers")
     verdict = pd.DataFrame(
         {
             "capability": ["rfm_scores", "contacts"],

@@ -122,9 +122,9 @@ class ReleasedMove(Strict):
 class Approvals(Strict):
     """When a tier in force gives way to the one proposed.
 
-    `margin` is how many points beyond a border a customer must be; a move down waits `undecided_days` for a
-    named person, then it lapses for as long; what a person has set or kept holds for `decision_days`, where
-    the decision names no day.
+    `margin` is how many points beyond a border a customer must be, or have moved since; a move down waits
+    `undecided_days` for a named person, then it lapses for as long; what a person has set or kept holds for
+    `decision_days`, where the decision names no day.
     """
 
     margin: Points

@@ -27,21 +27,23 @@ CARRIED = {  # what a run reads of the `tiers` of the earlier one
         ("tier_proposed", "tier_in_force", "came_by", "state", "signed_by", "signed_reason"), "str"
     ),
     **dict.fromkeys(("in_force_since", "state_since", "state_until"), "datetime64[us]"),
+    "score_then": "float64",
 }
-IN_FORCE = ("tier_in_force", "in_force_since", "came_by", "state", "state_since", "state_until")
+IN_FORCE = ("tier_in_force", "in_force_since", "came_by", "score_then", "state", "state_since", "state_until")
+PLACES = ("lowest", "proposed", "highest", "spared")
 
 
-def hold_tiers(held: pd.Series, bounds: pd.DataFrame, policy: Policy) -> pd.Series:
-    """The tier that the points have clearly reached: another than `held` only beyond the margin.
+def hold_tiers(held: pd.Series, score_then: pd.Series, bounds: pd.DataFrame, policy: Policy) -> pd.Series:
+    """The tier that the points have clearly reached: another than `held` only by the margin, see `_rises`.
 
-    `held` is a tier of each customer; `bounds` is from `tiers.bound_tiers`.
+    `held` is a tier of each customer and `score_then` the `score_spared` that it was given for; `bounds` is
+    from `tiers.bound_tiers`.
     """
-    place, lowest, highest, spared = (
-        _number(tiers, policy)
-        for tiers in (held, *(bounds[f"tier_{name}"] for name in ("lowest", "highest", "spared")))
+    facts = _number_places(bounds, policy).assign(
+        held=_number(held, policy), risen=bounds["score_spared"] - score_then
     )
-    stays = (np.minimum(highest, spared) <= place) & (place <= lowest)
-    return held.where(stays, bounds["tier_proposed"]).astype("str")
+    clear = _rises(facts, policy) | _falls(facts, "held", policy)
+    return held.mask(clear, bounds["tier_proposed"]).astype("str")
 
 
 def put_in_force(
@@ -55,9 +57,10 @@ def put_in_force(
     """Which tier is in force for each customer, since when, by whom, and why it is not the one proposed.
 
     A tier set by a person comes first. Otherwise a customer's first tier in force is the one proposed. Later
-    a difference beyond the margin moves a customer up by itself; down only by a decision signed while the
-    tiers differed, or by a rule of the policy. An approved move goes as far as both the tier that the earlier
-    run proposed and today's; what is left of it waits anew.
+    points by the margin beyond a border, or a score that has moved as far since the tier came into force,
+    move a customer up by themselves; down only by a decision signed while the tiers differed, or by a rule of
+    the policy. An approved move goes as far as both the tier that the earlier run proposed and today's; what
+    is left of it waits anew.
 
     Parameters
     ----------
@@ -74,8 +77,8 @@ def put_in_force(
 
     Returns
     -------
-    The table `tiers`: `proposed` with `tier_in_force`, `in_force_since`, `came_by`, `state`, `state_since`,
-    `state_until`, `signed_by` and `signed_reason`, which the schema explains.
+    The table `tiers`: `proposed` with `tier_in_force`, `in_force_since`, `came_by`, `score_then`, `state`,
+    `state_since`, `state_until`, `signed_by` and `signed_reason`, which the schema explains.
 
     Raises
     ------
@@ -86,9 +89,12 @@ def put_in_force(
     facts = _gather(proposed, earlier, decisions, policy)
     facts["counts"] = _find_what_counts(facts, pd.Timestamp(as_of))
     facts = facts.join(_find_rules(facts, policy, pd.Timestamp(as_of)))
-    facts["cause"] = _find_cause(facts)
+    facts["cause"] = _find_cause(facts, policy)
     facts["place"] = _find_place(facts)
     facts["moved"] = facts["first"] | (facts["place"] != facts["held"])
+    today = facts["score_spared"]
+    facts["score_then"] = facts["was_score_then"].fillna(today).mask(facts["moved"], today)
+    facts["risen"] = today - facts["score_then"]
     idle = ~facts["moved"] & facts["cause"].isin([ROSE, APPROVED, BY_RULE])
     facts["cause"] = facts["cause"].mask(idle, "")
     facts = facts.join(_find_state(facts, policy, pd.Timestamp(as_of)))
@@ -141,16 +147,16 @@ def _number(tiers: pd.Series, policy: Policy) -> pd.Series:
     return tiers.map({tier.name: n for n, tier in enumerate(policy.tiers)}).astype("float64")
 
 
+def _number_places(bounds: pd.DataFrame, policy: Policy) -> pd.DataFrame:
+    """The places of the tiers that `tiers.bound_tiers` gives."""
+    return pd.DataFrame({name: _number(bounds[f"tier_{name}"], policy) for name in PLACES})
+
+
 def _gather(
     proposed: pd.DataFrame, earlier: pd.DataFrame | None, decisions: pd.DataFrame, policy: Policy
 ) -> pd.DataFrame:
     """One row per customer: places of today's tiers, what was (`was_…`), and the latest decision."""
-    places = pd.DataFrame(
-        {
-            name: _number(proposed[f"tier_{name}"], policy)
-            for name in ("lowest", "proposed", "highest", "spared")
-        }
-    )
+    places = _number_places(proposed, policy).join(proposed["score_spared"])
     was = pd.DataFrame(columns=list(CARRIED)) if earlier is None else earlier[list(CARRIED)]
     was = was.reindex(proposed.index).astype(CARRIED)
     held = _number(was["tier_in_force"], policy)
@@ -163,6 +169,7 @@ def _gather(
         target=_number(facts["was_tier_proposed"], policy).fillna(places["proposed"]),
         set_to=_number(facts["tier"], policy),
         until=until,
+        risen=(facts["score_spared"] - facts["was_score_then"]).fillna(0.0),
     )
 
 
@@ -191,7 +198,7 @@ def _find_rules(facts: pd.DataFrame, policy: Policy, today: pd.Timestamp) -> pd.
     return found
 
 
-def _find_cause(facts: pd.DataFrame) -> pd.Series:
+def _find_cause(facts: pd.DataFrame, policy: Policy) -> pd.Series:
     """What would bring another tier into force today; empty: nothing, the tier held stays."""
     free = facts["counts"] == ""
     causes = {
@@ -199,15 +206,22 @@ def _find_cause(facts: pd.DataFrame) -> pd.Series:
         APPROVED: facts["counts"] == APPROVE,
         FIRST: facts["first"],
         SET_ENDED: free & (facts["was_state"] == SET),
-        ROSE: free & (facts["lowest"] < facts["held"]),
-        BY_RULE: free & _falls(facts, "held") & facts["rule_by"].notna(),
+        ROSE: free & _rises(facts, policy),
+        BY_RULE: free & _falls(facts, "held", policy) & facts["rule_by"].notna(),
     }
     return pd.Series(np.select(list(causes.values()), list(causes), ""), facts.index)
 
 
-def _falls(facts: pd.DataFrame, place: str) -> pd.Series:
-    """Whether the points lie clearly below a tier, for more than a criterion that takes terms away."""
-    return (facts["highest"] > facts[place]) & (facts["spared"] > facts[place])
+def _rises(facts: pd.DataFrame, policy: Policy) -> pd.Series:
+    """Whether the points are clearly above the tier held: by the margin, or they have moved as far."""
+    clear = (facts["lowest"] < facts["held"]) | (facts["risen"] >= policy.approvals.margin)
+    return (facts["proposed"] < facts["held"]) & clear
+
+
+def _falls(facts: pd.DataFrame, place: str, policy: Policy) -> pd.Series:
+    """Whether they are clearly below a tier, for more than a criterion that takes terms away."""
+    clear = (facts["highest"] > facts[place]) | (facts["risen"] <= -policy.approvals.margin)
+    return (np.minimum(facts["proposed"], facts["spared"]) > facts[place]) & clear
 
 
 def _find_place(facts: pd.DataFrame) -> pd.Series:
@@ -226,7 +240,7 @@ def _find_state(facts: pd.DataFrame, policy: Policy, today: pd.Timestamp) -> pd.
     was, signed = facts["was_state"], facts["counts"].isin([SET, KEEP])
     waited = was.isin([WAITS, LAPSED]) & ~facts["moved"]
     over = waited & (facts["was_state_until"] < today)
-    clear = _falls(facts, "place")
+    clear = _falls(facts, "place", policy)
     turned = was.map({WAITS: LAPSED, LAPSED: WAITS})
     states = [
         (facts["counts"] == SET, SET),
@@ -235,7 +249,7 @@ def _find_state(facts: pd.DataFrame, policy: Policy, today: pd.Timestamp) -> pd.
         (clear & over, turned),
         (clear & waited, was),
         (clear, WAITS),
-        (facts["highest"] > facts["place"], ONLY_TERMS),
+        ((facts["spared"] <= facts["place"]) & (facts["place"] < facts["proposed"]), ONLY_TERMS),
     ]
     state = pd.Series(WITHIN_MARGIN, facts.index, dtype="str")
     for condition, name in reversed(states):  # last first, so that the first has the last word

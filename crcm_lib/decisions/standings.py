@@ -166,7 +166,8 @@ def reach(then: pd.DataFrame, now: pd.DataFrame, policy: Policy) -> pd.Series:
     Both are `Standing.tiers`.
     """
     both = then.index.intersection(now.index)
-    return hold_tiers(then.loc[both, "tier_proposed"], now.loc[both], policy)
+    tier, score = then.loc[both, "tier_proposed"], then.loc[both, "score_spared"]
+    return hold_tiers(tier, score, now.loc[both], policy)
 
 
 def _pair(before: Sequence[pd.DataFrame], after: Sequence[pd.DataFrame], policy: Policy) -> list[Pair]:

@@ -76,26 +76,28 @@ def bound_tiers(card: pd.DataFrame, policy: Policy, model: "ScorecardModel") -> 
 
     Returns
     -------
-    `tier_proposed`, as in `assign_tiers`; `tier_lowest` and `tier_highest`, were all borders
-    `approvals.margin` points higher, or lower; `tier_spared`, as the highest, were the criteria that take
-    terms away (`terms_from`) unknown. Customers with equal points have equal tiers in all of them.
+    `tier_proposed`, as in `assign_tiers`; `tier_lowest`, were all borders `approvals.margin` points higher;
+    `tier_highest`, were they as many lower; `tier_spared` and `score_spared`, the tier proposed and the score
+    were the criteria that take terms away (`terms_from`) unknown. The highest is that with these criteria or
+    without, whichever is better. Customers with equal points have equal tiers in all of them.
     """
     names = np.array([tier.name for tier in policy.tiers], dtype=object)
     spared = {criterion.name for criterion in policy.criteria if criterion.terms_from is not None}
     weights = {name: weight for name, weight in model.weights[0].items() if name not in spared}
     without = _reweigh(card, weights) if len(weights) < len(model.weights[0]) else card["score"]
     margin, score = policy.approvals.margin, card["score"]
-    bounds = {
-        "tier_proposed": (score, 0.0),
-        "tier_lowest": (score, margin),
-        "tier_highest": (score, -margin),
-        "tier_spared": (without, -margin),
-    }
+
+    def put(points: pd.Series, shift: float = 0.0) -> np.ndarray:
+        return _place(card, points, policy, _shift(model.cutoffs[0], shift))
+
     placed = {
-        name: names[_place(card, points, policy, _shift(model.cutoffs[0], shift))]
-        for name, (points, shift) in bounds.items()
+        "tier_proposed": put(score),
+        "tier_lowest": put(score, margin),
+        "tier_highest": np.minimum(put(score, -margin), put(without, -margin)),
+        "tier_spared": put(without),
     }
-    return pd.DataFrame(placed, index=card.index, dtype="str")
+    bounds = pd.DataFrame({name: names[places] for name, places in placed.items()}, card.index, dtype="str")
+    return bounds.assign(score_spared=without)
 
 
 def find_withheld_terms(card: pd.DataFrame, policy: Policy) -> pd.Series:

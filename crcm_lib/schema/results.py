@@ -469,10 +469,13 @@ RESULTS = {
             "customer_id": ID,
             "tier_proposed": text_column("建议等级: the tier of the policy that today's points give", True),
             "tier_lowest": text_column("the tier, were every border `approvals.margin` points higher", True),
-            "tier_highest": text_column("the tier, were every border as many points lower", True),
-            "tier_spared": text_column(
-                "as the highest, were the criteria that take terms away (`terms_from`) unknown", True
+            "tier_highest": text_column(
+                "the tier, were every border as many points lower; the better one of that and of the same "
+                "without the criteria that take terms away (`terms_from`)",
+                True,
             ),
+            "tier_spared": text_column("the tier proposed, were these criteria unknown", True),
+            "score_spared": Column("number", "0…100", "the score, were they unknown", True, 0, 100),
             "tier_in_force": text_column("生效等级: the tier that is acted on and shown", True),
             "in_force_since": Column("day", "date", "as_of of the run that brought it into force", True),
             "came_by": text_column(
@@ -481,6 +484,14 @@ RESULTS = {
                 "what was set had ended",
                 True,
                 ("first", "rose", "approved", "rule", "set", "set_ended"),
+            ),
+            "score_then": Column(
+                "number",
+                "0…100",
+                "`score_spared` of that run: how far it has moved since also tells whether the tier changes",
+                True,
+                0,
+                100,
             ),
             "state": text_column(
                 "why it is not the one proposed: it is; within the margin beyond a border; only a criterion "

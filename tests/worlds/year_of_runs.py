@@ -21,8 +21,8 @@ POLICY = read_policy("policy.yaml")
 PLACES = {tier.name: number for number, tier in enumerate(POLICY.tiers)}
 DAYS = [AS_OF - pd.DateOffset(months=12 - month) for month in range(13)]
 THREE_YEARS, SEEDS = 1095, 20
-CHANGED = 6  # the first run whose tables show doubled or halved spend
-PROMPTLY = 2  # runs
+CHANGED = 1  # the first run whose tables show doubled or halved spend
+PROMPTLY, SOON = 2, 3  # runs
 
 
 def propose(engine: Engine, day: pd.Timestamp) -> pd.DataFrame:
@@ -64,7 +64,7 @@ def measure_unchanged(seed: int) -> dict[str, float]:
 
 
 def measure_changed(seed: int) -> dict[str, float]:
-    """From the seventh run on the tables show twice the spend of a tenth, and half the spend of another."""
+    """From the second run on the tables show twice the spend of a tenth, and half the spend of another."""
     random = np.random.default_rng(seed)
     history = HISTORIES[seed % 5] | {"days": THREE_YEARS}
     before = draw_history(random, **history)
@@ -86,10 +86,13 @@ def measure_changed(seed: int) -> dict[str, float]:
     step = np.sign(old - new)  # above 0: to a better tier
     moved = (np.sign(np.log2(factor.reindex(known))) == step) & (step != 0)
     soon = proposed.loc[moved, CHANGED : CHANGED + PROMPTLY - 1].eq(new[moved], axis=0).any(axis=1)
-    held, last = tiers["tier_in_force"].loc[moved, CHANGED - 1], tiers["tier_in_force"].loc[moved, 12]
+    held, step = tiers["tier_in_force"].loc[moved], step[moved]
+    followed = np.sign(held.rsub(held[CHANGED - 1], axis=0)).eq(step, axis=0)
+    sides = {"up": followed[step > 0], "down": followed[step < 0]}
     return {
         "proposed": float(soon.mean()),
-        "in_force": float((np.sign(held - last) == step[moved]).mean()),
+        **{f"{side}_soon": float(found[CHANGED + SOON - 1].mean()) for side, found in sides.items()},
+        **{f"{side}_in_a_year": float(found[12].mean()) for side, found in sides.items()},
     }
 
 
@@ -101,5 +104,11 @@ YEAR_OF_RUNS = (
         measure_unchanged,
         {"flipped": (0, 0.02), "waited": (1, 1), "queue": (0, 0.02), "proposed_otherwise": ANY},
     ),
-    World("year_spend_changes", SEEDS, measure_changed, {"proposed": (0.8, 1), "in_force": ANY}),
+    World(
+        "year_spend_changes",
+        SEEDS,
+        measure_changed,
+        {"proposed": (0.8, 1), "up_soon": (0.25, 1), "down_soon": (0.2, 1)}
+        | dict.fromkeys(("up_in_a_year", "down_in_a_year"), (0.4, 1)),
+    ),
 )

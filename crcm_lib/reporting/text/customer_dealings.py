@@ -220,9 +220,9 @@ def write_method(run: RunFacts) -> list[str]:
         *_write_protected(policy),
         fill(
             _(
-                "Differences of up to {margin:number} points change no tier that is in force. A move up "
-                "beyond them counts at once; a move down waits for a named person, or follows a rule of the "
-                "policy."
+                "A tier in force changes only where the points lie {margin:number} beyond its borders, or "
+                "the score has moved as far since. A move up then counts at once; a move down waits for a "
+                "named person, or follows a rule of the policy."
             ),
             margin=policy.approvals.margin,
         ),

@@ -36,7 +36,8 @@ def describe_policy(policy: Policy, model: ScorecardModel | None, borders: str) 
     lines += ["", fill(_("Tiers, best first ({borders})"), borders=borders)]
     lines += [_describe_tier(tier, model) for tier in policy.tiers]
     margin = _(
-        "  a tier in force changes only {margin:number} points beyond a border; down by a named person"
+        "  a tier in force changes only {margin:number} points beyond a border, or where the score has moved "
+        "as far; down by a named person"
     )
     lines += [fill(margin, margin=policy.approvals.margin)]
     lines += ["", _("Actions")]
