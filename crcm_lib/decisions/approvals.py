@@ -221,7 +221,7 @@ def _rises(facts: pd.DataFrame, policy: Policy) -> pd.Series:
 def _falls(facts: pd.DataFrame, place: str, policy: Policy) -> pd.Series:
     """Whether they are clearly below a tier, for more than a criterion that takes terms away."""
     clear = (facts["highest"] > facts[place]) | (facts["risen"] <= -policy.approvals.margin)
-    return (np.minimum(facts["proposed"], facts["spared"]) > facts[place]) & clear
+    return (facts["proposed"] > facts[place]) & (facts["spared"] > facts[place]) & clear
 
 
 def _find_place(facts: pd.DataFrame) -> pd.Series:
