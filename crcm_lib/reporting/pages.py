@@ -86,7 +86,7 @@ def render_index(folder: Path, run: dict) -> str:
         cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
         tiers=kpis.tiers(folder, run),
         week=_week(folder, run),
-        lessons=[] if kpis.has_few(folder, run) else _lessons(folder, page),
+        results=[] if kpis.has_few(folder, run) else _list_results(folder, page),
         flow=_flow(folder, run),
         pages=listed,
         missing=lacking,
@@ -119,7 +119,7 @@ def _week(folder: Path, run: dict) -> dict | None:
     return {"words": words, "roles": rows}
 
 
-def _lessons(folder: Path, page: sanitize.Page) -> list:
+def _list_results(folder: Path, page: sanitize.Page) -> list:
     """What earlier plans and promises came to, as 09 and 10 say it; empty where these did not run."""
     names = ("programme_effect", "action_effects", "experiments", "promises")
     if not all(tables.exists(folder, name) for name in names):
