@@ -3,7 +3,7 @@ SOURCE ?= data/sources/complete_journey.yaml
 POLICY ?= $(if $(filter %complete_journey.yaml,$(SOURCE)),policies/retail.yaml,policy.yaml)
 AS_OF ?=
 BIN := .venv/bin
-PARALLEL := -n 2 --dist loadfile
+PARALLEL := -n 2 --dist loadfile --no-loadscope-reorder
 READY := .venv/.ready
 BUILD_DOCS := $(BIN)/sphinx-build -q -W --keep-going -c docs . docs/_build/html
 

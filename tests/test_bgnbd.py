@@ -1,5 +1,6 @@
 """BG/NBD, MBG/NBD and (M)BG/CNBD-k against lifetimes, brute force, simulated truth and limiting cases."""
 
+import functools
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,15 +39,23 @@ def as_histories(moments, until):
     return x, t_x, np.full(len(x), float(until))
 
 
-def brute_force(model: BGCNBD, x: float, t_x: float, age: float, params=PARAMS):
-    """Likelihoods of having stayed and of having left, by fine grids over pace and the chance to leave."""
+@functools.cache
+def draw_grid():
+    """Paces and chances to leave, each as probable as the other."""
     from scipy.stats import beta, gamma
 
     middle = (np.arange(200_000) + 0.5) / 200_000
-    speed, leave = (
-        gamma.ppf(middle, params["r"], scale=1 / params["alpha"]),
-        beta.ppf(middle, params["a"], params["b"]),
+    return (
+        gamma.ppf(middle, PARAMS["r"], scale=1 / PARAMS["alpha"]),
+        beta.ppf(middle, PARAMS["a"], PARAMS["b"]),
     )
+
+
+def brute_force(model: BGCNBD, x: float, t_x: float, age: float):
+    """Likelihoods of having stayed and of having left, by fine grids over pace and the chance to leave."""
+    from scipy.stats import gamma
+
+    speed, leave = draw_grid()
     bought = np.exp(model.k * x * np.log(speed) - speed * t_x)
     waits = gamma.sf(age - t_x, model.k, scale=1 / speed)
     asked = x + model.first_dropout

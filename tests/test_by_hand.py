@@ -50,6 +50,7 @@ def papermill_03(tmp_path, **parameters):
     return tables.read(tmp_path / "scratch", "rfm")
 
 
+@pytest.mark.slow
 def test_bins_edited_in_03_by_hand_change_the_tiers_of_08(tmp_path):
     """By a policy whose loyalty is measured by the frequency score: the default one does not weigh RFM."""
     policy, indicator = (ROOT / "policy.yaml").read_text("utf-8"), "customer_features, column: purchases_365d"

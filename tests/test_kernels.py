@@ -69,8 +69,24 @@ def wait_for(condition, seconds=20):
     return condition()
 
 
-def test_importing_ahead_changes_no_option_and_hides_no_warning():
-    assert python(STATE + AHEAD + "print(json.dumps(before == state()))")
+@pytest.fixture(scope="module")
+def ahead():
+    """Where all is imported ahead: whether state is as before, which modules there are, how many threads."""
+    tell = "print(json.dumps([before == state(), list(sys.modules), len(os.listdir('/proc/self/task'))]))"
+    return python(f"import os, sys\n{STATE}{AHEAD}{tell}")
+
+
+@pytest.fixture(scope="module")
+def server():
+    """A server that several tests ask for kernels, on a machine that prefers pictures as PDF."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLBACKEND", "pdf")
+        with KernelServer() as started:
+            yield started
+
+
+def test_importing_ahead_changes_no_option_and_hides_no_warning(ahead):
+    assert ahead[0]
 
 
 @pytest.mark.parametrize("package", sorted(NOT_AHEAD))
@@ -78,11 +94,8 @@ def test_what_is_never_imported_ahead_would_change_something(package):
     assert not python(STATE + f"import {package}\nprint(json.dumps(before == state()))")
 
 
-def test_all_that_notebooks_import_is_there_and_no_thread_that_a_fork_would_lose():
-    program = (
-        "import json, os, sys\nprint(json.dumps([list(sys.modules), len(os.listdir('/proc/self/task'))]))"
-    )
-    modules, threads = python(AHEAD + program)
+def test_all_that_notebooks_import_is_there_and_no_thread_that_a_fork_would_lose(ahead):
+    _same, modules, threads = ahead
     slow = {"duckdb", "matplotlib.pyplot", "pandas", "scipy.stats", "seaborn", "sklearn.ensemble"}
     assert slow | {"crcm_lib.models.clv.model_selection", "crcm_lib.reporting.text.clv"} <= set(modules)
     assert not {"papermill", "nbconvert", "typer"} & set(modules)
@@ -123,22 +136,21 @@ def test_an_import_that_a_notebook_forgot_still_fails(real_shop):
         real_shop.run()
 
 
-def test_what_a_kernel_writes_is_private_and_its_input_is_empty(tmp_path):
-    with KernelServer() as server, kernel(server, tmp_path) as at_work:
+def test_what_a_kernel_writes_is_private_and_its_input_is_empty(server, tmp_path):
+    with kernel(server, tmp_path) as at_work:
         read = execute(at_work, "import os\nopen('new', 'w').close()\nprint(os.read(0, 9))").text
     assert read == "b''\n"
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
 
 
-def test_a_picture_drawn_by_hand_is_shown_whatever_the_machine_prefers(tmp_path, monkeypatch):
-    monkeypatch.setenv("MPLBACKEND", "pdf")
-    with KernelServer() as server, kernel(server, tmp_path) as at_work:
+def test_a_picture_drawn_by_hand_is_shown_whatever_the_machine_prefers(server, tmp_path):
+    with kernel(server, tmp_path) as at_work:
         shown = execute(at_work, "from matplotlib import pyplot\npyplot.plot([1, 2]);")
     assert "image/png" in shown.data
 
 
-def test_a_kernel_that_ended_tells_how_as_often_as_it_is_asked(tmp_path):
-    with KernelServer() as server, kernel(server, tmp_path) as first, kernel(server, tmp_path) as second:
+def test_a_kernel_that_ended_tells_how_as_often_as_it_is_asked(server, tmp_path):
+    with kernel(server, tmp_path) as first, kernel(server, tmp_path) as second:
         assert first.process.poll() is None
         os.kill(first.process.pid, signal.SIGTERM)
         assert [first.process.wait(), first.process.poll(), first.process.wait()] == [-signal.SIGTERM] * 3
