@@ -15,14 +15,11 @@ for name in ("CRCM_DATA", "CRCM_KEY_FILE", "CRCM_LANGUAGE", "CRCM_PICTURES"):
 
 # Files of few tests that take long: they begin first, so that no process is left alone with one at the end,
 # and none waits for the run that the first of them makes for all.
-LONG = [
-    f"test_{name}.py"
-    for name in ("end_to_end", "planted", "kernels", "model_selection", "by_hand", "previous", "faults")
-]
+LONG = ("end_to_end", "runs", "planted", "kernels", "model_selection", "by_hand", "previous", "faults")
 
 
 def pytest_collection_modifyitems(items):
-    order = {name: place for place, name in enumerate(LONG)}
+    order = {f"test_{name}.py": place for place, name in enumerate(LONG)}
     items.sort(key=lambda item: order.get(item.path.name, len(LONG)))
 
 
