@@ -96,7 +96,7 @@ def test_the_same_sums_to_the_cent_in_headline_tables_calendar_and_lists(situati
     found = choice(situation, policy)
     actions = strategy.list_actions(found.rows, situation, policy)
     summary = plan_summary.summarise_actions(found.rows, policy)
-    plan = plan_summary.add_up(plan_summary.hide_few(summary, at_least=1), actions)
+    plan = plan_summary.add_up(summary, actions)
     planned = calendar.plan_calendar(actions, policy, as_of=AS_OF)
     contacted = planned["action"].map({name: action.cost for name, action in ACTIONS.items()}).sum()
     silent = actions.loc[[not ACTIONS[name].contact for name in actions["action"]], "cost"].sum()
@@ -307,9 +307,9 @@ def test_limits_are_written_with_their_units():
     )
 
 
-def test_the_budget_that_is_left_is_said_unless_a_few_actions_are_hidden():
+def test_the_budget_that_is_left_is_said_where_the_policy_sets_one():
     people = {"treated": 90, "left_out": 12, "left_out_treated": 6}
-    plan = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}
+    plan = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0}
     aside = {"objectors": 0, "late": 0, "budget": 1000.0, "terms_cost": 0.0}
     aside |= {"occasions": 0, "occasions_cost": 0.0, "low": 200.0, "high": 1600.0}
     power = pd.DataFrame(columns=["action", "plan", "needed"])
@@ -319,7 +319,7 @@ def test_the_budget_that_is_left_is_said_unless_a_few_actions_are_hidden():
         return text.describe_plan(plan | changes, people, power, given, "EUR").markdown
 
     assert " 360 EUR of the budget is left." in headline()
-    assert "of the budget" not in headline(hidden=2) + headline(budget=None)
+    assert "of the budget" not in headline(budget=None)
     assert "cost more than the budget" in headline(terms_cost=1200.0)
 
 

@@ -217,7 +217,7 @@ def test_an_unknown_gain_is_no_gain_of_zero(situation):
     summary = plan_summary.summarise_actions(chosen, POLICY)
     assert summary.loc[summary["treated"] > 0, "gain"].isna().all()
     actions = strategy.list_actions(chosen, blind, POLICY)
-    plan = plan_summary.add_up(plan_summary.hide_few(summary, at_least=5), actions)
+    plan = plan_summary.add_up(summary, actions)
     assert np.isnan(plan["gain"])
     assert plan["unknown"] == plan["treated"] > 0
     words = describe(plan, PEOPLE, plans_of("one_wave"))
@@ -225,7 +225,7 @@ def test_an_unknown_gain_is_no_gain_of_zero(situation):
     assert "gain of" not in words
     mixed = plan_summary.summarise_actions(choose(situation), POLICY)
     mixed.loc[mixed["action"] == "priority service", "gain"] = np.nan
-    plan = plan_summary.add_up(plan_summary.hide_few(mixed, at_least=1), actions)
+    plan = plan_summary.add_up(mixed, actions)
     assert plan["gain"] == pytest.approx(mixed["gain"].sum())
     known = describe(plan, PEOPLE, plans_of("one_wave"))
     assert f"that of {plan['unknown']:,.0f} is unknown." in known
@@ -247,8 +247,7 @@ def test_the_overview_adds_up(chosen, situation):
     assert taken + reasons["actions"].sum() == len(chosen) == summary["asked"].sum()
     actions = strategy.list_actions(chosen, situation, POLICY)
     assert summary["cost"].sum() == pytest.approx(actions["cost"].sum())
-    every = plan_summary.hide_few(summary, at_least=1)
-    reached = plan_summary.cross_tiers(actions, every, POLICY, at_least=1)
+    reached = plan_summary.cross_tiers(actions, summary, POLICY)
     tiers = [tier.name for tier in POLICY.tiers]
     assert reached.columns.to_list() == ["lever", "action", *tiers]
     assert reached[tiers].to_numpy().sum() == summary["treated"].sum()
@@ -287,13 +286,12 @@ def test_where_no_action_pays_everybody_gets_the_standard_offer_and_nothing_brea
     actions = check(strategy.list_actions(chosen, poor, POLICY), "actions")
     assignments = check(strategy.list_assignments(chosen, POLICY, as_of=AS_OF), "planned_assignments")
     summary = plan_summary.summarise_actions(chosen, POLICY)
-    shown = plan_summary.hide_few(summary, at_least=5)
     assert set(actions["action"]) == {"standard offer"}
-    assert plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).empty
+    assert plan_summary.cross_tiers(actions, summary, POLICY).empty
     assert arms.compare_arms(assignments, poor).empty
     power = plans_of()
     people = arms.count_people(assignments)
-    plan = plan_summary.add_up(shown, actions)
+    plan = plan_summary.add_up(summary, actions)
     assert text.caption_arms(people) == "Nobody is treated, and nobody left out."
     assert describe(plan, people, power) == "Nothing is planned beyond the standard offer."
 
@@ -388,9 +386,8 @@ def test_customers_are_counted_once_however_many_actions_they_are_drawn_for(chos
     assert people["left_out"] < (assignments["arm"] == "control").sum()  # assignments, not customers
     words = text.caption_arms(people)
     assert words.startswith(f"{len(treated):,} customers are treated; {len(control):,} are left out")
-    few = text.caption_arms({"treated": 90, "left_out": 12, "left_out_treated": 3})
-    assert few == "90 customers are treated; 12 are left out of an action at random"
-    assert text.caption_arms({"treated": 90, "left_out": 3, "left_out_treated": 0}).startswith("Too few")
+    few = text.caption_arms({"treated": 90, "left_out": 3, "left_out_treated": 1})
+    assert few.startswith("90 customers are treated; 3 are left out of an action at random, and 1 of these")
 
 
 def test_the_arms_are_compared_action_by_action():
@@ -547,7 +544,7 @@ def describe(plan, people, power, **aside):
     ).markdown
 
 
-PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0, "hidden": 0}
+PLAN = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0}
 RANGE = {"low": 200.0, "high": 1600.0}  # of the gain
 PEOPLE = {"treated": 90, "left_out": 12, "left_out_treated": 6}
 
@@ -579,55 +576,24 @@ def test_the_takeaway_says_how_many_actions_are_tested_and_what_the_others_would
     assert blind.endswith("How many must be left out to see an effect is unknown.")
 
 
-def test_the_takeaway_counts_nobody_of_whom_there_are_few():
+def test_the_takeaway_counts_objectors_only_where_there_are_enough_and_late_contacts_exactly():
     power = plans_of("one_wave")
     assert "refused" not in describe(PLAN, PEOPLE, power, objectors=4)
     assert "12 customers refused" in describe(PLAN, PEOPLE, power, objectors=12)
-    assert "fit only after" not in describe(PLAN, PEOPLE, power, late=3)
+    assert "fit only after" not in describe(PLAN, PEOPLE, power, late=0)
+    assert "3 first contacts fit only after" in describe(PLAN, PEOPLE, power, late=3)
     assert "30 first contacts fit only after" in describe(PLAN, PEOPLE, power, late=30)
-    hidden = {"treated": 0.0, "customers": 0, "cost": 0.0, "gain": 0.0, "unknown": 0.0, "hidden": 2}
-    assert describe(hidden, PEOPLE, power) == "Too few actions are planned to show them."
 
 
-def test_no_sum_on_the_page_tells_of_an_action_for_a_few(chosen, situation):
-    """Welcome programme: 3 treated. Whatever is published is a sum over the other actions."""
-    chosen = chosen[(chosen["action"] != "executive visit") | (chosen["state"] != "chosen")]
+def test_the_plans_own_counts_are_exact_however_few_customers_an_action_is_for(chosen, situation):
+    """Welcome programme: 3 treated. They are counted in every sum, and by tier."""
     kept = chosen[(chosen["action"] != "welcome programme") | (chosen["state"] != "chosen")]
     few = pd.concat([kept, chosen.query("action == 'welcome programme' and arm == 'treatment'").head(3)])
     summary = plan_summary.summarise_actions(few, POLICY)
-    shown = plan_summary.hide_few(summary, at_least=5)
-    row = shown.set_index("action").loc["welcome programme"]
-    assert row[["treated", "cost", "gain", "asked"]].isna().all()
+    assert summary.set_index("action").loc["welcome programme", "treated"] == 3
     actions = strategy.list_actions(few, situation, POLICY)
-    plan = plan_summary.add_up(shown, actions)
-    rest = plan_summary.summarise_actions(kept, POLICY)
-    assert plan["treated"] == rest["treated"].sum()
-    assert plan["cost"] == pytest.approx(rest["cost"].sum())
-    assert plan["hidden"] == 1
-    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5)
-    assert "welcome programme" not in set(reached["action"])
-    assert "Actions for too few customers to show are not counted." in describe(
-        plan, PEOPLE, plans_of("one_wave")
-    )
-
-
-def test_a_few_of_a_tier_do_not_follow_from_the_number_of_treated():
-    treated = (
-        [("next category", "key")] * 40 + [("next category", "growth")] * 2 + [("early access", "key")] * 9
-    )
-    actions = pd.DataFrame(treated, columns=["action", "tier"])
-    sizes = actions["action"].value_counts()
-    shown = pd.DataFrame({"lever": "product", "action": sizes.index, "treated": sizes.to_numpy()})
-    reached = plan_summary.cross_tiers(actions, shown, POLICY, at_least=5).set_index("action")
-    assert reached.loc["next category", ["key", "growth"]].isna().all()  # 42 less 40 would be the 2
-    assert reached.loc["next category", "strategic"] == 0
-    assert reached.loc["early access", "key"] == 9
-
-
-def test_what_is_asked_does_not_tell_how_many_controls_there_are():
-    rows = [("next category", "treatment", "chosen")] * 41 + [("next category", "control", "chosen")] * 3
-    frame = pd.DataFrame(rows, columns=["action", "arm", "state"]).assign(gain=1.0, cost=0.2)
-    shown = plan_summary.hide_few(plan_summary.summarise_actions(frame, POLICY), at_least=5)
-    row = shown.set_index("action").loc["next category"]
-    assert row["treated"] == 41
-    assert row[["asked", "control"]].isna().all()  # 44 less 41 would be the 3
+    plan = plan_summary.add_up(summary, actions)
+    assert plan["treated"] == (few["arm"] == "treatment").sum()
+    assert plan["cost"] == pytest.approx(few.loc[few["arm"] == "treatment", "cost"].sum())
+    reached = plan_summary.cross_tiers(actions, summary, POLICY).set_index("action")
+    assert reached.loc["welcome programme"].drop("lever").sum() == 3

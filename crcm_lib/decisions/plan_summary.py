@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.privacy import hide_small
 
 SEVERAL = "several"  # reasons of few customers, together
 LEVERS = ("product", "price", "service", "communication", "marketing")
@@ -55,71 +54,49 @@ def summarise_actions(chosen: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def hide_few(summary: pd.DataFrame, *, at_least: int) -> pd.DataFrame:
-    """`summarise_actions` as people may see it: no count of a few, nor what one could compute it from.
-
-    Cost and gain are missing where the number of treated is. `asked` is missing where treated or controls
-    are, or where too few are left over; of those left over `count_reasons` tells the sum.
-    """
-    few = {name: summary[name].between(1, at_least - 1) for name in ("treated", "control")}
-    left = (summary["asked"] - summary["treated"] - summary["control"]).to_frame("customers")
-    left_over = hide_small(left, at_least=at_least)["customers"]
-    shown = summary.astype(dict.fromkeys(("asked", "treated", "control"), "Int64"))
-    shown["asked"] = shown["asked"].mask(few["treated"] | few["control"] | left_over.isna())
-    shown["control"] = shown["control"].mask(few["control"])
-    return shown.assign(**shown[["treated", "cost", "gain"]].mask(few["treated"]))
-
-
-def add_up(shown: pd.DataFrame, actions: pd.DataFrame) -> dict[str, Any]:
-    """The plan in sums of the actions that are shown, so that no other follows from them.
+def add_up(summary: pd.DataFrame, actions: pd.DataFrame) -> dict[str, Any]:
+    """The plan in sums.
 
     Parameters
     ----------
-    shown
-        From `hide_few`.
+    summary
+        From `summarise_actions`.
     actions
         The table `actions`.
 
     Returns
     -------
     `treated` (actions), `customers` (who get at least one), `cost`, `gain` (of those of which it is known;
-    missing where it is of none), `unknown` (actions of which it is not) and `hidden`: how many actions of the
-    playbook are for too few to show.
+    missing where it is of none) and `unknown` (actions of which it is not).
     """
-    named = shown.loc[shown["treated"].notna(), "action"]
-    people = actions.loc[actions["action"].isin(named), "customer_id"].nunique()
-    sums = {name: float(shown[name].sum()) for name in ("treated", "cost")}
-    planned = shown[shown["treated"].fillna(0) > 0]
+    people = actions.loc[actions["action"].isin(summary["action"]), "customer_id"].nunique()
+    sums = {name: float(summary[name].sum()) for name in ("treated", "cost")}
+    planned = summary[summary["treated"] > 0]
     unknown = planned.loc[planned["gain"].isna(), "treated"].sum()
-    sums |= {"gain": float(planned["gain"].sum(min_count=1)), "unknown": float(unknown)}
-    return sums | {"customers": people, "hidden": int(shown["treated"].isna().sum())}
+    return sums | {
+        "gain": float(planned["gain"].sum(min_count=1)),
+        "unknown": float(unknown),
+        "customers": people,
+    }
 
 
-def cross_tiers(actions: pd.DataFrame, shown: pd.DataFrame, policy: Policy, *, at_least: int) -> pd.DataFrame:
+def cross_tiers(actions: pd.DataFrame, summary: pd.DataFrame, policy: Policy) -> pd.DataFrame:
     """How many customers of each tier an action reaches: `lever`, `action`, a column per tier, best first.
-
-    A few of a tier are missing, and so is what they would follow from with the number of treated.
 
     Parameters
     ----------
     actions
         The table `actions`.
-    shown
-        From `hide_few`: actions of which the treated are hidden are left out, so that no sum tells of them.
+    summary
+        From `summarise_actions`; what reaches nobody is left out.
     policy
         Orders the tiers.
-    at_least
-        Fewer customers are a few.
     """
-    named = shown[shown["treated"].fillna(0) > 0].reset_index(drop=True)
+    named = summary[summary["treated"] > 0].reset_index(drop=True)
     tiers = [tier.name for tier in policy.tiers]
-    counts = pd.crosstab(actions["action"], actions["tier"]).reindex(named["action"], fill_value=0)
-    counts = counts.reindex(columns=tiers, fill_value=0).T.reset_index(drop=True)
-    hidden = [hide_small(counts[[name]], counts=str(name), at_least=at_least) for name in counts]
-    cells = (
-        pd.concat(hidden, axis=1).T.set_axis(tiers, axis=1) if hidden else counts.T.set_axis(tiers, axis=1)
-    )
-    crossed = named[["lever", "action"]].join(cells.reset_index(drop=True).astype("Int64"))
+    counts = pd.crosstab(actions["action"], actions["tier"])
+    counts = counts.reindex(index=named["action"], columns=tiers, fill_value=0)
+    crossed = named[["lever", "action"]].join(counts.rename_axis(columns=None).reset_index(drop=True))
     levers = {lever: place for place, lever in enumerate(LEVERS)}
     return crossed.sort_values("lever", key=lambda lever: lever.map(levers), kind="stable", ignore_index=True)
 

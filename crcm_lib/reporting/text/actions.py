@@ -1,6 +1,6 @@
 """Words of the strategy notebook: the playbook, whom to approach, what is planned, what is left undone."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pandas as pd
 
@@ -24,11 +24,17 @@ def write_consents(counts: pd.DataFrame) -> pd.DataFrame:
     return counts.replace({"subject_type": kinds, "consent": words})
 
 
-def caption_consents(consents: pd.DataFrame | None, unmatched: int = 0) -> str:
+def caption_consents(
+    consents: pd.DataFrame | None, round_count: Callable[[int], int], unmatched: int = 0
+) -> str:
     """How many customers' latest word is known, or that nobody's is.
 
     Parameters
     ----------
+    consents
+        From `decision_inputs.find_consents`.
+    round_count
+        How a count of persons by an answer is shown.
     unmatched
         How many ids of the table are of no customer.
     """
@@ -36,12 +42,12 @@ def caption_consents(consents: pd.DataFrame | None, unmatched: int = 0) -> str:
         return _(
             "Not available: no `consents` table, so nobody's objection is known. Check before any contact."
         )
-    refused = consents[consents["status"] == "refused"]
+    refused = consents.loc[consents["status"] == "refused", "customer_id"].nunique()
     words = _("Latest word of {customers:count} customers; {refused:count} refuse something")
     if unmatched:
         words += _("; {unmatched:count} ids of the table are of no customer")
-    known = consents["customer_id"].nunique()
-    return fill(words, customers=known, refused=refused["customer_id"].nunique(), unmatched=unmatched)
+    known = round_count(consents["customer_id"].nunique())
+    return fill(words, customers=known, refused=round_count(refused), unmatched=unmatched)
 
 
 def tabulate_playbook(policy: Policy) -> pd.DataFrame:
@@ -109,21 +115,14 @@ def describe_workload(workload: pd.DataFrame) -> str:
     return fill(words, first=workload.index[0], last=workload.index[-1], roles=roles)
 
 
-def caption_arms(people: Mapping[str, int], *, at_least: int = 5) -> str:
+def caption_arms(people: Mapping[str, int]) -> str:
     """`count_people` in words: customers, each counted once, and not their assignments."""
     if not people["treated"] and not people["left_out"]:
         return _("Nobody is treated, and nobody left out.")
-    if min(people["treated"], people["left_out"]) < at_least:
-        return _("Too few customers to say how many are left out of an action.")
     words = _(
         "{treated:count} customers are treated; {left_out:count} are left out of an action at random, and "
         "{left_out_treated:count} of these get another one"
     )
-    others = people["left_out"] - people["left_out_treated"]
-    if 0 < people["left_out_treated"] < at_least or 0 < others < at_least:
-        words = _(
-            "{treated:count} customers are treated; {left_out:count} are left out of an action at random"
-        )
     return fill(words, **people)
 
 
@@ -283,9 +282,9 @@ def describe_plan(
     Parameters
     ----------
     plan
-        From `add_up`: of the actions that are shown only.
+        From `add_up`.
     people
-        From `count_people`, of the same actions.
+        From `count_people`.
     experiments
         From `experiments.tabulate`.
     aside
@@ -308,18 +307,14 @@ def describe_plan(
         words += _(", for an expected gain of {gain:count} {currency} ({low:count} to {high:count}).")
     if not plan["treated"]:
         words = _("Nothing is planned beyond the standard offer.")
-        if plan["hidden"]:
-            words = _("Too few actions are planned to show them.")
-    elif plan["hidden"]:
-        words += _(" Actions for too few customers to show are not counted.")
-    if plan["treated"] and people["left_out"] >= at_least:
+    if plan["treated"] and people["left_out"]:
         words += _(" {left_out:count} customers are left out of an action at random. {power}")
     elif plan["treated"]:
         words += " {power}"
     budget = aside.get("budget")
     if budget is not None and aside["terms_cost"] > budget:
         words += _(" Published terms alone, which all who meet the rule get, cost more than the budget.")
-    elif budget is not None and not plan["hidden"]:
+    elif budget is not None:
         words += _(" {left:count} {currency} of the budget is left.")
     if aside["occasions"] >= at_least:
         words += _(
@@ -327,7 +322,7 @@ def describe_plan(
         )
     if aside["objectors"] >= at_least:
         words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
-    if aside["late"] >= at_least:
+    if aside["late"]:
         words += _(
             " {late:count} first contacts fit only after their comparison ends: lower `capacity` or raise "
             "`per_day`."
