@@ -255,6 +255,9 @@ def export(
             )
         for path in save_lists(folder, whose, to, password):
             typer.echo(path)
+        if encrypt:
+            words = _("Left out, as they cannot be encrypted: the same lists as CSV and calendar files.")
+            typer.echo(words, err=True)
 
 
 def explain(

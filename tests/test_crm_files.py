@@ -23,6 +23,7 @@ from crcm_lib.errors import UsageError
 from crcm_lib.ingest.cleaning import clean
 from crcm_lib.ingest.drafting import confirm, draft_source, list_unconfirmed, write_draft
 from crcm_lib.ingest.sources import read_source
+from crcm_lib.reporting import exports
 from crcm_lib.reporting.exports import crm_files
 from crcm_lib.reporting.exports.crm_files import list_accounts, save_crm_files, shorten
 from crcm_lib.reporting.exports.crm_systems import SYSTEMS
@@ -122,7 +123,10 @@ def tabulate(run):
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
     folder = tmp_path_factory.mktemp("crm")
-    return {system: tabulate(clean_export(form, folder / system)) for system, form in FORMS.items()}
+    made = {system: tabulate(clean_export(form, folder / system)) for system, form in FORMS.items()}
+    for run in made.values():
+        exports.write_exports(run, POLICY)
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -174,6 +178,24 @@ def test_every_task_of_the_plan_comes_back_for_a_customer_of_the_export(system, 
     assert (pd.to_datetime(tasks.loc[first].iloc[:, 2]) <= due).all()
     assert (tasks.iloc[:, 1] != "").all()
     assert (tasks.iloc[:, 6] != "").all()
+
+
+def test_what_to_say_is_chinese_in_a_chinese_system(saved):
+    told = {system: read_files(saved / system, system, "tasks").iloc[:, 6] for system in FORMS}
+    named = {action.name: (action.zh, action.say, action.say_zh) for action in POLICY.playbook if action.say}
+    tasks = read_files(saved / "fxiaoke", "fxiaoke", "tasks")
+    for zh, say, say_zh in named.values():
+        mine = tasks.loc[tasks["主题"] == zh, "销售记录内容"]
+        assert mine.str.startswith(say_zh).all()
+        assert not mine.str.contains(say, regex=False).any()
+    assert not told["zoho"].str.contains("[一-鿿]", regex=True).any()
+
+
+def test_a_run_with_a_plan_and_without_lists_is_refused_and_not_taken_for_one_without_tasks(runs, tmp_path):
+    shutil.copytree(runs["zoho"], tmp_path / "run")
+    (tmp_path / "run" / exports.EXPORTS / exports.TASKS).unlink()
+    with pytest.raises(UsageError, match="has no lists"):
+        save_crm_files(tmp_path / "run", POLICY, "zoho", tmp_path / "out")
 
 
 @pytest.mark.parametrize("system", FORMS)
@@ -280,7 +302,12 @@ def test_the_page_names_every_field_of_the_file_that_the_system_does_not_have_an
 
 
 def test_a_page_without_zohos_ids_asks_for_the_unique_field_and_says_that_tasks_need_it(tmp_path):
-    save_crm_files(GOLDEN, POLICY, "zoho", tmp_path / "out")
+    shutil.copytree(GOLDEN, tmp_path / "run")
+    exports.write_exports(tmp_path / "run", POLICY)
+    save_crm_files(tmp_path / "run", POLICY, "zoho", tmp_path / "out")
+    assert read_files(tmp_path / "out", "zoho", "tasks")["Description"].str.contains("; offer: P-").any()
+    told = crm_files.list_crm_tasks(tmp_path / "run", POLICY, SYSTEMS["fxiaoke"])["description"]
+    assert told.str.contains("向您推荐您还没有在我们这里买过的产品; 推荐：P-", regex=False).any()
     page = (tmp_path / "out" / "fields_to_create.html").read_text("utf-8")
     assert "CRCM_ID" in page
     assert "has to be replaced by the Record Id" in page
@@ -300,7 +327,6 @@ def test_a_run_without_tiers_is_refused(tmp_path):
 def test_the_command_lists_the_files_and_follows_the_policy_of_the_run(runs, tmp_path):
     run = tmp_path / "run"
     shutil.copytree(runs["fxiaoke"], run)
-    (run / "private").mkdir()
     text = (ROOT / "policy.yaml").read_text("utf-8").replace("zh: 战略客户", "zh: 钻石客户")
     (run / "private" / "policy.yaml").write_text(text, "utf-8")
     (run / "run.json").write_text(json.dumps({"evidence": {"parameters": {"overrides": "{}"}}}), "utf-8")

@@ -24,7 +24,7 @@ from crcm_lib.errors import UsageError
 from crcm_lib.pipeline import erasure, rewriting
 from crcm_lib.reporting import exports, private_pages
 from crcm_lib.reporting.exports import calendar_files, lists
-from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks
+from crcm_lib.reporting.exports.task_list import COLUMNS, list_tasks, list_words
 from crcm_lib.schema import tables
 from crcm_lib.schema.tables import ROOT, About
 
@@ -155,6 +155,18 @@ def test_a_task_says_the_playbooks_sentence_for_the_customer_and_without_one_why
     said = list_tasks(run, policy.model_copy(update={"playbook": playbook})).groupby("action")["say"].first()
     assert said["second order"] == silent.because
     assert said["win back message"] == by_name["win back message"].say
+
+
+def test_in_chinese_a_list_says_the_playbooks_chinese_sentence_and_else_what_there_is(policy):
+    chinese, english = (list_words(policy, chinese=each) for each in (True, False))
+    by_name = {action.name: action for action in policy.playbook}
+    assert chinese["second order"] == by_name["second order"].say_zh
+    assert english["second order"] == by_name["second order"].say
+    untold = policy.model_copy(
+        update={"playbook": (by_name["second order"].model_copy(update={"say_zh": ""}),)}
+    )
+    assert list_words(untold, chinese=True)["second order"] == by_name["second order"].say
+    assert chinese.keys() == english.keys() >= {entry.name for entry in policy.care}
 
 
 def test_a_run_without_a_plan_has_no_lists(tmp_path, policy):
@@ -354,6 +366,33 @@ def test_with_a_password_there_are_workbooks_alone_that_ask_for_it(run, tmp_path
         opened = io.BytesIO()
         locked.decrypt(opened)
     assert openpyxl.load_workbook(opened).sheetnames == ["this week", "all", "notes"]
+
+
+def test_no_list_stays_readable_beside_an_encrypted_one(run, tmp_path):
+    (path,) = exports.save_lists(run, "S02", tmp_path / "a", password="open")
+    assert exports.save_lists(run, "S02", tmp_path / "a", password="again") == [path]
+    exports.save_lists(run, "S03", tmp_path / "a", password="open")
+    exports.save_lists(run, "S02", tmp_path / "b")
+    for wanted in ("S02", "S03"):
+        with pytest.raises(UsageError, match="would stay readable") as told:
+            exports.save_lists(run, wanted, tmp_path / "b", password="open")
+        assert "S02.csv" in str(told.value)
+        assert ("S02.xlsx" in str(told.value)) == (wanted == "S03")
+    assert {file.name for file in (tmp_path / "b").iterdir()} == {f"S02{suffix}" for suffix in lists.SUFFIXES}
+    for name in ("S02.csv", "S02.ics"):
+        (tmp_path / "b" / name).unlink()
+    exports.save_lists(run, "S02", tmp_path / "b", password="open")
+    (tmp_path / "b" / "mine.csv").write_text("not ours")
+    exports.save_lists(run, "S02", tmp_path / "b", password="open")
+
+
+def test_the_command_says_what_is_left_out_because_it_cannot_be_encrypted(run, tmp_path, monkeypatch):
+    monkeypatch.setenv("CRCM_EXPORT_PASSWORD", "open")
+    words = ["export", str(run), "--for", "S03", "--to", str(tmp_path)]
+    done = CliRunner().invoke(build_app(), [*words, "--encrypt"])
+    assert "CSV and calendar files" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["S03.xlsx"]
+    assert "CSV and calendar" not in CliRunner().invoke(build_app(), words).stderr
 
 
 def test_the_command_saves_and_says_where(run, tmp_path):

@@ -28,6 +28,11 @@ WORDS = {
     r"\bbeen a long time\b|\bcome back\b": {"lost"},
     r"\bfor a while\b|\blonger than we expected\b": {"at risk", "lost"},
     r"\bnot lost yet\b": {"at risk"},
+    r"欢迎|刚开始|新顾客": {"new", "one order"},
+    r"第一单|第一次": {"new", "one order"},
+    r"合作已久|老顾客": {"loyal"},
+    r"回来|很久没有联系|很久没有见": {"lost"},
+    r"有一段时间|比我们预想": {"at risk", "lost"},
 }
 # Of the sample: why nobody gets it.
 UNREACHED = {
@@ -153,7 +158,7 @@ def test_every_action_that_reaches_somebody_is_chosen_for_somebody(path, sample)
 @pytest.mark.parametrize(("path", "action"), ACTIONS, ids=NAMED)
 def test_what_is_said_is_true_of_every_stage_that_the_action_reaches(path, action):
     for words, stages in WORDS.items():
-        for sentence in (action.say, action.because):
+        for sentence in (action.say, action.say_zh, action.because):
             if re.search(words, sentence):
                 assert action.stages, f"{sentence!r} needs `stages`"
                 assert set(action.stages) <= stages, sentence
@@ -161,13 +166,16 @@ def test_what_is_said_is_true_of_every_stage_that_the_action_reaches(path, actio
 
 def test_each_of_these_words_is_said_somewhere():
     """Were a pattern wrong, the test above would hold for any sentence."""
-    said = [sentence for _path, action in ACTIONS for sentence in (action.say, action.because)]
+    said = [sentence for _path, action in ACTIONS for sentence in (action.say, action.say_zh, action.because)]
     assert [words for words in WORDS if not any(re.search(words, sentence) for sentence in said)] == []
 
 
 @pytest.mark.parametrize(("path", "action"), ACTIONS, ids=NAMED)
 def test_every_action_but_the_standard_offer_has_a_sentence_for_the_customer(path, action):
     assert bool(action.say) != action.standard
+    assert bool(action.say_zh) == bool(action.say)
+    assert not re.search(r"[A-Za-z]", action.say_zh)
+    assert len(action.say_zh) < max(len(action.say), 1)
     assert action.zh
     assert action.effect <= 0.10
     assert action.lever != "price" or action.terms

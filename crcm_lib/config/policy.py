@@ -153,7 +153,7 @@ class Action(Strict):
     how long the comparison with the control group runs; `contact: false` marks what the customer need not be
     approached for, outside the contact cap; `offers: true` one that offers items not bought yet;
     `every_weeks` repeats the action until `days` are over. `because` is why, for us; `say` a sentence for
-    the customer.
+    the customer, `say_zh` the same in Chinese.
 
     `stages`, `alerts`, `classes` (of newcomers and prospects, from 04), `leaving` (chance of no purchase,
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
@@ -187,6 +187,7 @@ class Action(Strict):
     offers: bool = False
     because: Name
     say: Words = ""
+    say_zh: Words = ""
 
     @property
     def occasions(self) -> int:

@@ -16,7 +16,8 @@ from crcm_lib.errors import UsageError
 from crcm_lib.i18n import _
 from crcm_lib.reporting import agenda
 from crcm_lib.reporting.exports.crm_systems import SYSTEMS, Field, System, list_limits
-from crcm_lib.reporting.exports.task_list import list_tasks, write_why
+from crcm_lib.reporting.exports.lists import EXPORTS, TASKS, read_tasks
+from crcm_lib.reporting.exports.task_list import list_words, write_why
 from crcm_lib.reporting.exports.workbook_files import INERT
 from crcm_lib.reporting.text.classification import write_short_reasons
 from crcm_lib.schema import tables
@@ -117,9 +118,14 @@ def list_accounts(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
 
 def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
     """The tasks of a run's plan: columns of `system.tasks` by their `fact`, in the order of the days."""
-    tasks = list_tasks(folder, policy)
+    if tables.exists(folder, "actions") and not (folder / EXPORTS / TASKS).exists():
+        raise UsageError(
+            _("{run}: has no lists; it planned nothing, or is of an earlier release").format(run=folder.name)
+        )
+    tasks = read_tasks(folder)
+    say = tasks["action"].map(list_words(policy, chinese=True)) if system.chinese else tasks["say"]
+    offer = ("; " + system.words["offer"] + tasks["offer"]).where(tasks["offer"] != "", "")
     names, due = _name(system, policy), tables.read_about(folder).day + pd.Timedelta(days=agenda.DAYS)
-    offer = (" " + tasks["offer"] + ".").where(tasks["offer"] != "", "")
     lines = tasks["channel"] + ", " + tasks["occasion"] + ", " + tasks["owner_role"]
     return pd.DataFrame(
         {
@@ -129,7 +135,7 @@ def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame
             "owner": tasks["owner"],
             "priority": (tasks["day"] <= due).map({True: system.words["soon"], False: system.words["later"]}),
             "status": system.words["open"],
-            "description": tasks["say"] + offer + " (" + lines + ") " + tasks["why"],
+            "description": say + offer + " (" + lines + ") " + tasks["why"],
         }
     )
 

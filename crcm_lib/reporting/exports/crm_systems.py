@@ -111,7 +111,7 @@ ZOHO = System(
     ),
     modules=("Accounts", "Tasks"),
     forbidden={'"': "'", "|": "/", "<": "‹", ">": "›"},
-    words={"soon": "High", "later": "Normal", "open": "Not Started"},
+    words={"soon": "High", "later": "Normal", "open": "Not Started", "offer": "offer: "},
 )
 
 FXIAOKE = System(
@@ -140,7 +140,7 @@ FXIAOKE = System(
     ),
     modules=("客户", "销售记录/任务"),
     words={
-        **{"soon": "高", "later": "普通", "open": "未开始"},
+        **{"soon": "高", "later": "普通", "open": "未开始", "offer": "推荐："},
         **{"none": "无", "watch": "关注", "warning": "预警", "urgent": "紧急"},
     },
     chinese=True,

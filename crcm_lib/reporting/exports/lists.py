@@ -23,6 +23,8 @@ TASKS = "tasks.csv"
 DECISIONS = "decisions.csv"  # the moves that wait, to be filled in and read as the table `approvals`
 IDLE = "idle_decisions.csv"  # decisions that changed no tier, for those who signed them
 ALL = "all"
+SUFFIXES = (".xlsx", ".csv", ".ics")  # of the files of a list
+OLE = b"\xd0\xcf\x11\xe0"  # begins an encrypted workbook
 FORBIDDEN = re.compile(r'[\\/:*?"<>|\x00-\x1f]+')  # in names of files
 BOM = "\ufeff"  # by which Excel knows UTF-8
 FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -73,7 +75,8 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
     to
         The folder to save in; made if need be, for its owner only.
     password
-        Where given, workbooks alone are saved, encrypted as Excel does it: the other files cannot be.
+        Where given, workbooks alone are saved, encrypted as Excel does it: the other files cannot be, and
+        none of an earlier export may lie beside them.
 
     Returns
     -------
@@ -82,7 +85,8 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
     Raises
     ------
     UsageError
-        If nobody of that name has a list.
+        If nobody of that name has a list; or with a password, if a list of an earlier export lies open in the
+        folder and would stay so.
     """
     if not (folder / EXPORTS / TASKS).exists():
         raise UsageError(
@@ -92,19 +96,37 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
     lists = {name: tasks[tasks[column] == name] for column in STEMS for name in list_names(tasks, column)}
     if wanted not in (ALL, *lists):
         raise UsageError(unknown_name("list", wanted, [ALL, *lists]))
+    named = {name: FORBIDDEN.sub("_", name) for name in (lists if wanted == ALL else [wanted])}
+    if password:
+        _refuse_open(
+            to, {f"{FORBIDDEN.sub('_', name)}{suffix}" for name in lists for suffix in SUFFIXES}, named
+        )
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     saved = []
-    for name in lists if wanted == ALL else [wanted]:
+    for name, stem in named.items():
         contents = write_files(lists[name], name, about, _read_effects(folder))
         if password:
             contents = {".xlsx": encrypt(contents[".xlsx"], password)}
         for suffix, content in contents.items():
-            path = to / f"{FORBIDDEN.sub('_', name)}{suffix}"
+            path = to / f"{stem}{suffix}"
             path.unlink(missing_ok=True)
             with open(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
                 file.write(content)
             saved.append(path)
     return saved
+
+
+def _refuse_open(to: Path, ours: set[str], replaced: dict[str, str]) -> None:
+    """Raise UsageError where a list of an earlier export would stay readable beside the encrypted ones."""
+    stays = ours - {f"{stem}.xlsx" for stem in replaced.values()}
+    files = [path for path in sorted(to.iterdir()) if path.name in stays] if to.exists() else []
+    left = [path.name for path in files if not path.read_bytes().startswith(OLE)]
+    if left:
+        problem = _(
+            "{folder}: {names} of an earlier export would stay readable beside the encrypted workbooks. "
+            "Remove them, or save in another folder"
+        )
+        raise UsageError(problem.format(folder=to, names=", ".join(left)))
 
 
 def encrypt(workbook: bytes, password: str) -> bytes:
@@ -208,12 +230,14 @@ def write_csv(tasks: pd.DataFrame) -> bytes:
 
 
 def read_tasks(folder: Path) -> pd.DataFrame:
-    """The tasks of a run as `list_tasks` made them."""
+    """The tasks of a run as `list_tasks` made them; none where it has no lists."""
     path = folder / EXPORTS / TASKS
+    if not path.exists():
+        return pd.DataFrame(columns=list(COLUMNS))
     tasks = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     for name in tasks.columns:
         tasks[name] = tasks[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
-    return tasks.assign(
+    return tasks.reindex(columns=list(COLUMNS), fill_value="").assign(  # an earlier release had fewer
         day=pd.to_datetime(tasks["day"], format="%Y-%m-%d").astype("datetime64[us]"),
         **{name: pd.to_numeric(tasks[name]).astype("float64") for name in ("cost", "gain", "hours")},
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
-from crcm_lib.i18n import _
+from crcm_lib.i18n import IS_CHINESE, _
 from crcm_lib.reporting.text.offers import write_upgrades
 from crcm_lib.reporting.text.profile import write_stage_reasons
 from crcm_lib.schema import tables
@@ -38,7 +38,7 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         A run: its tables `actions`, `calendar`, and where they are there `care`, `next_offers`, `tiers`,
         `stages`, `customer_features`, and the clean table `customers` with `owner`.
     policy
-        Its playbook says what to say: `say`, and where an action has none, `because`.
+        Its playbook says what to say: see `list_words`.
 
     Returns
     -------
@@ -54,8 +54,6 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     actions, calendar = tables.read(folder, "actions"), tables.read(folder, "calendar")
     playbook = {action.name: action for action in policy.playbook if not action.standard}
     hours = {entry.name: entry.hours for entry in [*playbook.values(), *policy.care]}
-    say = {entry.name: entry.because for entry in policy.care}
-    say |= {name: action.say or action.because for name, action in playbook.items()}
     planned = pd.concat([_read_care(folder), actions[actions["action"].isin(playbook)]], ignore_index=True)
     keys = ["customer_id", "action"]
     dated = planned.merge(calendar[[*keys, "day", "occasion"]], on=keys, how="left")
@@ -73,10 +71,18 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
         why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
-        say=dated["action"].map(say),
+        say=dated["action"].map(list_words(policy, chinese=IS_CHINESE)),
         offer=_write_offers(folder, dated, playbook),
     )
     return tasks.sort_values(["day", "priority", *keys], ignore_index=True)[list(COLUMNS)]
+
+
+def list_words(policy: Policy, *, chinese: bool) -> dict[str, str]:
+    """What to say for each action and occasion: `say`, in Chinese `say_zh`; where it has none, `because`."""
+    say = {entry.name: entry.because for entry in policy.care}
+    for action in policy.playbook:
+        say[action.name] = (action.say_zh if chinese else "") or action.say or action.because
+    return say
 
 
 def _read_care(folder: Path) -> pd.DataFrame:
