@@ -237,7 +237,8 @@ def read_tasks(folder: Path) -> pd.DataFrame:
     tasks = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
     for name in tasks.columns:
         tasks[name] = tasks[name].str.replace(r"^'(?=[=+\-@\t\r])", "", regex=True)
-    return tasks.reindex(columns=list(COLUMNS), fill_value="").assign(  # an earlier release had fewer
+    tasks = tasks.reindex(columns=list(COLUMNS), fill_value="")  # an earlier release had fewer
+    return tasks.assign(
         day=pd.to_datetime(tasks["day"], format="%Y-%m-%d").astype("datetime64[us]"),
         **{name: pd.to_numeric(tasks[name]).astype("float64") for name in ("cost", "gain", "hours")},
     )
