@@ -41,14 +41,23 @@ def propose(*tiers: str, near: int = 0, spared: int = 0, score: float = 50.0) ->
 
 
 def follow(*proposals: pd.DataFrame, policy=POLICY, **decisions) -> pd.DataFrame:
-    """The table `tiers` of the last of several runs, a month apart; all decisions are known from then on."""
-    tiers = None
+    """The table `tiers` of the last of several runs, a month apart; all decisions are known from then on.
+
+    Each but the first follows a run of the day before with the same points, so that these are seen twice.
+    """
+    tiers, known = None, decide()
     for number, proposed in enumerate(proposals):
         day = pd.Timestamp("2025-01-31") + pd.offsets.MonthEnd(number)
+        if number:
+            tiers = put(proposed, tiers, known, policy, as_of=day - pd.Timedelta(days=1))
         known = decide(**decisions)
         known = known[known["day"] <= day]
-        tiers = check(approvals.put_in_force(proposed, tiers, known, policy, as_of=day), "tiers")
+        tiers = put(proposed, tiers, known, policy, as_of=day)
     return tiers
+
+
+def put(*given, as_of) -> pd.DataFrame:
+    return check(approvals.put_in_force(*given, as_of=as_of), "tiers")
 
 
 def states(tiers: pd.DataFrame) -> list:
@@ -88,6 +97,18 @@ def test_within_the_margin_a_score_that_has_moved_as_far_changes_the_tier_the_wa
     assert states(tiers) == found
     moved = tiers["came_by"] == "rose"
     assert (tiers["score_then"] == moved.map({True: 50 + points, False: 50.0})).all()
+
+
+def test_what_is_clear_in_one_run_changes_nothing_and_in_two_in_a_row_it_does():
+    first, moved = propose("key", "watch"), propose("regular", "regular")
+    tiers = put(first, None, decide(), POLICY, as_of="2025-01-31")
+    once = put(moved, tiers, decide(), POLICY, as_of="2025-02-28")
+    assert states(once) == [["key", "first", "once"], ["watch", "first", "once"]]
+    back = put(first, once, decide(), POLICY, as_of="2025-03-31")
+    again = put(moved, back, decide(), POLICY, as_of="2025-04-30")
+    assert states(again) == states(once)
+    twice = put(moved, once, decide(), POLICY, as_of="2025-03-31")
+    assert states(twice) == [["key", "first", "waits"], ["regular", "rose", "agrees"]]
 
 
 def test_the_way_of_the_score_is_counted_from_the_day_the_tier_came_into_force():
@@ -192,7 +213,8 @@ def test_an_approval_of_before_the_move_was_proposed_releases_nothing():
 )
 def test_an_approval_reaches_as_far_as_what_was_signed_and_what_is_proposed_today(today, in_force, state):
     approve = {"decision": "approve", "day": "2025-03-05"}
-    tiers = follow(propose("key"), propose("regular"), propose(today), A=approve)
+    before = follow(propose("key"), propose("regular"))
+    tiers = put(propose(today), before, decide(A=approve), POLICY, as_of="2025-03-31")
     assert tiers.loc["A", ["tier_in_force", "state"]].to_list() == [in_force, state]
 
 
@@ -216,7 +238,7 @@ def test_what_is_kept_waits_no_longer_and_waits_anew_when_that_ends():
     assert kept.loc["A", ["signed_by", "state_until"]].to_list() == ["Li", pd.Timestamp("2025-04-15")]
     over = follow(*runs, A=keep)
     assert states(over) == [["key", "first", "waits"]]
-    assert over.loc["A", "state_since"] == pd.Timestamp("2025-04-30")
+    assert over.loc["A", "state_since"] == pd.Timestamp("2025-04-29")
 
 
 def test_a_tier_set_by_a_person_holds_against_the_score_until_it_ends():
@@ -257,6 +279,8 @@ def test_a_rule_of_the_policy_releases_its_moves_while_it_lasts_and_signs_them()
     assert states(released) == [["watch", "rule", "agrees"], ["key", "first", "waits"]]
     assert released.loc["A", "signed_by"] == "Head of sales"
     assert released["signed_by"].isna().to_list() == [False, True]
+    once = put(down, follow(first, policy=policy), decide(), policy, as_of="2025-02-28")
+    assert states(once)[0] == ["regular", "first", "once"]
     late = follow(first, first, down, policy=policy)
     assert states(late)[0] == ["regular", "first", "waits"]
     near = follow(first, propose("watch", "watch", near=1), policy=policy)
@@ -270,10 +294,8 @@ def test_equal_customers_with_an_equal_history_are_never_parted():
 
 
 def test_the_queue_holds_what_waits_and_no_more_the_first_to_lapse_first():
-    early = follow(propose("key", "strategic", "regular"), propose("watch", "strategic", "watch"))
-    tiers = approvals.put_in_force(
-        propose("watch", "watch", "watch"), early, decide(), POLICY, as_of="2025-03-31"
-    )
+    early = propose("key", "strategic", "regular"), propose("watch", "strategic", "watch")
+    tiers = follow(*early, propose("watch", "watch", "watch"))
     queue = approvals.list_waiting(tiers, POLICY)
     assert list(queue.index) == ["A", "C", "B"]
     check(queue.assign(because="-"), "waiting_moves")

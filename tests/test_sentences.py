@@ -511,6 +511,7 @@ POINTS = {"loyalty": 0.5, "potential": 0.5}
 
 for name, words in (
     ("margin", "is within {margin:number} points of it"),
+    ("once", "must be as clear in the next run too"),
     ("only_terms", "that takes terms away, not attention"),
     ("waits", "waits for a named person until"),
     ("lapsed", "nobody decided on {tier_proposed}"),

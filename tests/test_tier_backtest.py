@@ -38,6 +38,15 @@ def test_on_paper_the_tiers_caught_two_thirds_and_last_years_spend_a_third():
     assert found.loc[(1, "spend_365d", "bought_again"), "difference"] == 0
 
 
+def test_where_everybody_bought_again_ties_at_the_border_do_not_add_up_to_more_than_all():
+    spend = (
+        np.random.default_rng(4).integers(0, 9, 600).astype(float)
+    )  # shares of the place: 77.00000000000003
+    origin = one_day(["strategic"] * 77 + ["watch"] * 523, spend, np.ones(600))
+    table = compare_rules([origin], POLICY)
+    assert check(table, "tier_backtest")["theirs"].max() == 1.0
+
+
 def test_the_interval_of_the_difference_is_that_of_resampled_customers():
     origins = draw_origins(1, noise=0.4, others=0.4, growth=1)[:1]
     one = compare_rules(origins, POLICY).iloc[0]

@@ -15,8 +15,8 @@ APPROVE, KEEP, SET = "approve", "keep", "set"
 # the policy, or because what a person had set has ended.
 FIRST, ROSE, APPROVED, BY_RULE, SET_ENDED = "first", "rose", "approved", "rule", "set_ended"
 # Why the tier in force is not the one proposed.
-AGREES, WITHIN_MARGIN, ONLY_TERMS, WAITS, LAPSED, KEPT = (
-    *("agrees", "margin", "only_terms", "waits", "lapsed", "kept"),
+AGREES, WITHIN_MARGIN, ONCE, ONLY_TERMS, WAITS, LAPSED, KEPT = (
+    *("agrees", "margin", "once", "only_terms", "waits", "lapsed", "kept"),
 )
 DECISION = {
     **dict.fromkeys(("decision", "by", "reason", "tier"), "str"),
@@ -24,10 +24,14 @@ DECISION = {
 }
 CARRIED = {  # what a run reads of the `tiers` of the earlier one
     **dict.fromkeys(
-        ("tier_proposed", "tier_in_force", "came_by", "state", "signed_by", "signed_reason"), "str"
+        (
+            *("tier_proposed", "tier_lowest", "tier_highest", "tier_spared"),
+            *("tier_in_force", "came_by", "state", "signed_by", "signed_reason"),
+        ),
+        "str",
     ),
     **dict.fromkeys(("in_force_since", "state_since", "state_until"), "datetime64[us]"),
-    "score_then": "float64",
+    **dict.fromkeys(("score_spared", "score_then"), "float64"),
 }
 IN_FORCE = ("tier_in_force", "in_force_since", "came_by", "score_then", "state", "state_since", "state_until")
 PLACES = ("lowest", "proposed", "highest", "spared")
@@ -57,10 +61,10 @@ def put_in_force(
     """Which tier is in force for each customer, since when, by whom, and why it is not the one proposed.
 
     A tier set by a person comes first. Otherwise a customer's first tier in force is the one proposed. Later
-    points by the margin beyond a border, or a score that has moved as far since the tier came into force,
-    move a customer up by themselves; down only by a decision signed while the tiers differed, or by a rule of
-    the policy. An approved move goes as far as both the tier that the earlier run proposed and today's; what
-    is left of it waits anew.
+    points by the margin beyond a border, or a score that has moved as far since the tier came into force, in
+    this run and the one before, move a customer up by themselves; down only by a decision signed while the
+    tiers differed, or by a rule of the policy. An approved move goes as far as both the tier that the earlier
+    run proposed and today's; what is left of it waits anew.
 
     Parameters
     ----------
@@ -163,7 +167,10 @@ def _gather(
     was = was.where(held.notna())  # a tier that the policy no longer has
     facts = places.join(was.add_prefix("was_")).join(decisions.reindex(proposed.index).astype(DECISION))
     until = facts["until"].fillna(facts["day"] + pd.Timedelta(days=policy.approvals.decision_days))
+    before = _number_places(was, policy).assign(held=held, risen=was["score_spared"] - was["score_then"])
     return facts.assign(
+        was_above=_rises(before, policy),
+        was_below=_falls(before, "held", policy),
         first=held.isna(),
         held=held.fillna(places["proposed"]),
         target=_number(facts["was_tier_proposed"], policy).fillna(places["proposed"]),
@@ -206,8 +213,8 @@ def _find_cause(facts: pd.DataFrame, policy: Policy) -> pd.Series:
         APPROVED: facts["counts"] == APPROVE,
         FIRST: facts["first"],
         SET_ENDED: free & (facts["was_state"] == SET),
-        ROSE: free & _rises(facts, policy),
-        BY_RULE: free & _falls(facts, "held", policy) & facts["rule_by"].notna(),
+        ROSE: free & _rises(facts, policy) & facts["was_above"],
+        BY_RULE: free & _falls(facts, "held", policy) & facts["was_below"] & facts["rule_by"].notna(),
     }
     return pd.Series(np.select(list(causes.values()), list(causes), ""), facts.index)
 
@@ -248,7 +255,8 @@ def _find_state(facts: pd.DataFrame, policy: Policy, today: pd.Timestamp) -> pd.
         (facts["counts"] == KEEP, KEPT),
         (clear & over, turned),
         (clear & waited, was),
-        (clear, WAITS),
+        (clear & facts["was_below"], WAITS),
+        (clear | _rises(facts.assign(held=facts["place"]), policy), ONCE),
         ((facts["spared"] <= facts["place"]) & (facts["place"] < facts["proposed"]), ONLY_TERMS),
     ]
     state = pd.Series(WITHIN_MARGIN, facts.index, dtype="str")

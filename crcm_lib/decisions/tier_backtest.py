@@ -183,7 +183,9 @@ def compare_picks(
         whole = ours.sum() if outcome == "bought_again" else came.sum()
         if not whole > 0:
             continue
-        shares = (came @ ours) / whole, (came @ theirs) / whole
+        shares = np.round(
+            [came @ ours / whole, came @ theirs / whole], 12
+        )  # shares of a tie add up with last bits
         if outcome == "bought_again":
             mean = [np.average(came, weights=side) if side.any() else 0.0 for side in (more > 0, more < 0)]
             influence = more * (came - np.where(more > 0, *mean))

@@ -27,7 +27,7 @@ class TierPreview:
     proposed
         By `customer_id` the tier proposed `before` and `after`.
     in_force
-        The same of the tier in force, by what is known now; `waits` where a move down would wait.
+        The same of the tier in force, after two runs of what is known now; `waits` where a move down would.
     unseen
         Parts of the policy that differ and that this cannot show: they act on other tables, or on what is
         done for a tier.
@@ -71,7 +71,8 @@ def preview_tiers(
     tiers = known["tiers"]
     names = {tier.name for tier in after.tiers}
     carried = tiers[tiers["tier_in_force"].isin(names) & tiers["tier_proposed"].isin(names)]
-    then = put_in_force(proposed["after"], carried, decisions, after, as_of=as_of)
+    once = put_in_force(proposed["after"], carried, decisions, after, as_of=as_of)
+    then = put_in_force(proposed["after"], once, decisions, after, as_of=as_of)  # clear in two runs
     in_force = pd.DataFrame({"before": tiers["tier_in_force"], "after": then["tier_in_force"]})
     return TierPreview(
         pd.DataFrame({name: frame["tier_proposed"] for name, frame in proposed.items()}),

@@ -494,11 +494,11 @@ RESULTS = {
                 100,
             ),
             "state": text_column(
-                "why it is not the one proposed: it is; within the margin beyond a border; only a criterion "
+                "why it is not the one proposed: it is; within the margin beyond a border; beyond it in this run only; only a criterion "
                 "that takes terms away speaks for a fall; a move down waits for a named person, or has lapsed "
                 "undecided; a named person kept it, or set it",
                 True,
-                ("agrees", "margin", "only_terms", "waits", "lapsed", "kept", "set"),
+                ("agrees", "margin", "once", "only_terms", "waits", "lapsed", "kept", "set"),
             ),
             "state_since": Column("day", "date", "since when; of kept and set: when it was signed"),
             "state_until": Column("day", "date", "last day to decide, of the lapse, or of what was signed"),

@@ -108,7 +108,7 @@ YEAR_OF_RUNS = (
         "year_spend_changes",
         SEEDS,
         measure_changed,
-        {"proposed": (0.8, 1), "up_soon": (0.25, 1), "down_soon": (0.2, 1)}
-        | dict.fromkeys(("up_in_a_year", "down_in_a_year"), (0.4, 1)),
+        {"proposed": (0.8, 1), "up_soon": (0.1, 1), "down_soon": (0.1, 1)}
+        | dict.fromkeys(("up_in_a_year", "down_in_a_year"), (0.3, 1)),
     ),
 )

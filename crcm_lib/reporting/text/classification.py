@@ -139,6 +139,7 @@ def _write_state(row: Mapping, policy: Policy) -> str:
     """Why the tier in force is not the one proposed; empty where it is."""
     words = {
         "margin": _("{tier_in_force} stays in force, {tier_proposed} is within {margin:number} points of it"),
+        "once": _("{tier_in_force} stays in force, {tier_proposed} must be as clear in the next run too"),
         "only_terms": _(
             "{tier_in_force} stays in force, only {names} speaks for {tier_proposed}: that takes terms away, "
             "not attention"

@@ -221,8 +221,8 @@ def write_method(run: RunFacts) -> list[str]:
         fill(
             _(
                 "A tier in force changes only where the points lie {margin:number} beyond its borders, or "
-                "the score has moved as far since. A move up then counts at once; a move down waits for a "
-                "named person, or follows a rule of the policy."
+                "the score has moved as far since, in two runs in a row. A move up then counts at once; a "
+                "move down waits for a named person, or follows a rule of the policy."
             ),
             margin=policy.approvals.margin,
         ),

@@ -137,8 +137,8 @@ def write_way_up(needs: str, tier: Mapping, run: RunFacts) -> list[str]:
         return [words]
     words = _(
         "Then it is proposed, where {tier_proposed} is now. It comes into force by itself {margin:number} "
-        "points beyond the border, or where the score has risen by as many since {in_force_since:day}; "
-        "before that only if a named person sets it."
+        "points beyond the border, or where the score has risen by as many since {in_force_since:day}, in "
+        "two runs in a row; before that only if a named person sets it."
     )
     return [needs, fill(words, **tier, margin=run.policy.approvals.margin)]
 

@@ -37,7 +37,7 @@ def describe_policy(policy: Policy, model: ScorecardModel | None, borders: str) 
     lines += [_describe_tier(tier, model) for tier in policy.tiers]
     margin = _(
         "  a tier in force changes only {margin:number} points beyond a border, or where the score has moved "
-        "as far; down by a named person"
+        "as far, in two runs in a row; down by a named person"
     )
     lines += [fill(margin, margin=policy.approvals.margin)]
     lines += ["", _("Actions")]
