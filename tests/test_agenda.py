@@ -136,6 +136,9 @@ def test_the_page_of_everybody_holds_every_task_of_the_week_with_role_and_owner(
     made = agenda.select_week(exports.read_tasks(run), pd.Timestamp("2025-12-31"))
     rows = Cells((run / "private" / "everybody.html").read_text("utf-8")).rows
     assert rows[0][:4] == ["by", "role", "owner", "customer"]
+    offered = (": " + made["offer"]).where(made["offer"] != "", "")
+    assert [row[5] for row in rows[1:]] == (made["action"] + offered).to_list()
+    assert (offered != "").sum() > 20
     assert [row[1:4] for row in rows[1:]] == made[["owner_role", "owner", "customer_id"]].to_numpy().tolist()
 
 

@@ -100,15 +100,18 @@ def _list_waiting(folder: Path, linked: tables.About | None) -> list[dict[str, s
 def _rows(share: agenda.Share, column: str, run: dict, linked: tables.About | None) -> dict[str, Any]:
     """The week's tasks in words, without `column`, the same in all; what to say, once per action.
 
-    A customer is a link to the card, where the run has cards: `linked` says whose data they are.
+    What to offer stands beside what to do. A customer is a link to the card, where the run has cards:
+    `linked` says whose data they are.
     """
     heads = exports.head_columns(run["currency"])
     filled = share.week.notna() & (share.week != "")
-    shown_columns = {name for name in heads if name not in (column, "say") and filled[name].any()}
+    shown_columns = {name for name in heads if name not in (column, "say", "offer") and filled[name].any()}
     kinds = {"day": "day", "cost": "cents", "gain": "money", "hours": "number"}
     classes = {"day": "whole", "occasion": "minor", "why": "long"}
     classes |= dict.fromkeys(("cost", "gain", "hours"), "num minor")
     shown = share.week.head(MAX_ROWS)
+    offered = (": " + shown["offer"]).where(shown["offer"] != "", "")
+    shown = shown.assign(action=shown["action"] + offered)
     rows = [
         [
             (
