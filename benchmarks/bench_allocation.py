@@ -61,7 +61,7 @@ def make_situation(customers: int, policy: Policy) -> pd.DataFrame:
     risk = np.where(random.random(customers) < 0.1, random.gamma(1, 300, customers), 0)
     value = pd.DataFrame({"value": random.gamma(0.7, 900, customers), "spend_expected": 1.0}, index=ids)
     churn = pd.DataFrame({"alert": "none", "value_at_risk": risk}, index=ids)
-    return describe_situation(pd.DataFrame({"tier": tier}, index=ids), value=value, churn=churn)
+    return describe_situation(pd.DataFrame({"tier_in_force": tier}, index=ids), value=value, churn=churn)
 
 
 def relax(problem: Problem) -> float:
