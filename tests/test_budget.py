@@ -311,7 +311,7 @@ def test_the_budget_that_is_left_is_said_where_the_policy_sets_one():
     people = {"treated": 90, "left_out": 12, "left_out_treated": 6}
     plan = {"treated": 120.0, "customers": 90, "cost": 640.0, "gain": 900.0, "unknown": 0.0}
     aside = {"objectors": 0, "late": 0, "budget": 1000.0, "terms_cost": 0.0}
-    aside |= {"occasions": 0, "occasions_cost": 0.0, "low": 200.0, "high": 1600.0}
+    aside |= {"occasions": 0, "occasions_cost": 0.0, "low": 200.0, "high": 1600.0, "begun": 0}
     power = pd.DataFrame(columns=["action", "plan", "needed"])
 
     def headline(**changes):

@@ -87,6 +87,66 @@ def test_a_week_without_contacts_is_shown_as_such():
     assert set(weeks.index.day_name()) == {"Monday"}
 
 
+# What an earlier plan began
+
+MONTH_LATER = "2026-01-31"
+
+
+def treat(*customers, **facts):
+    """Assignments of the nurture plan that are reported as going on until March."""
+    until = {"start": pd.Timestamp("2026-01-01"), "end": pd.Timestamp("2026-03-31"), "reported": True}
+    rows = {"customer_id": list(customers), "action": "nurture plan", "arm": "treatment"} | until | facts
+    return pd.DataFrame(rows)
+
+
+def find_begun(running, earlier=None, **facts):
+    plans = [_one("nurture plan").assign(customer_id=name) for name in ("K1", "K2")]
+    earlier = calendar.plan_calendar(pd.concat(plans), POLICY, as_of=AS_OF) if earlier is None else earlier
+    known = {"objectors": set(), "refusing": {}} | facts
+    return calendar.find_begun(earlier, running, POLICY, as_of=MONTH_LATER, **known)
+
+
+def test_what_an_earlier_plan_began_is_still_to_come_with_its_number_day_and_cost():
+    begun = find_begun(treat("K1"))
+    assert begun["customer_id"].to_list() == ["K1", "K1"]
+    assert begun["occasion"].to_list() == [3, 4]
+    assert begun["day"].min() > pd.Timestamp(MONTH_LATER)
+    assert begun["cost"].to_list() == [0.3, 0.3]
+
+
+@pytest.mark.parametrize(
+    ("running", "facts"),
+    [
+        (treat("K1", reported=False), {}),  # drawn, but nobody says that it was done: it is planned anew
+        (treat("K1", arm="control"), {}),
+        (treat("K1", end=pd.Timestamp("2026-01-15")), {}),
+        (treat("K1", action="early access"), {}),
+        (treat("K1"), {"objectors": {"K1"}}),
+        (treat("K1"), {"refusing": {"email": {"K1"}}}),
+        (treat(), {}),
+    ],
+)
+def test_who_was_not_begun_is_over_or_may_not_be_approached_any_more_has_nothing_to_come(running, facts):
+    assert find_begun(running, **facts).empty
+
+
+def test_without_an_earlier_plan_nothing_is_to_come():
+    none = calendar.find_begun(None, treat("K1"), POLICY, as_of=MONTH_LATER, objectors=set(), refusing={})
+    assert list(none) == list(find_begun(treat("K1")))
+    assert none.empty
+
+
+def test_what_was_begun_keeps_its_day_and_others_have_the_room_that_is_left():
+    day, room = pd.Timestamp("2026-02-02"), POLICY.contact.per_day["visit"]
+    visits = pd.concat([_one("executive visit").assign(customer_id=f"K{n}") for n in range(room)])
+    begun = calendar.plan_calendar(visits.head(1), POLICY, as_of=MONTH_LATER).assign(
+        customer_id="B", action="executive visit", day=day, cost=1.0
+    )
+    planned = check(calendar.plan_calendar(visits, POLICY, as_of=MONTH_LATER, begun=begun), "calendar")
+    assert planned.loc[planned["customer_id"] == "B", "day"].to_list() == [day]
+    assert planned.groupby("day").size().to_list() == [room, 1]
+
+
 def test_no_actions_no_calendar(actions):
     planned = check(calendar.plan_calendar(actions.head(0), POLICY, as_of=AS_OF), "calendar")
     assert planned.empty

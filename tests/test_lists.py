@@ -124,6 +124,25 @@ def test_every_contact_of_the_calendar_is_a_task_and_what_needs_no_approach_has_
     assert set(tasks.loc[tasks["day"].isna(), "action"]) == silent
 
 
+def test_what_an_earlier_plan_began_is_a_task_with_its_cost_and_without_a_gain(run, policy, tmp_path):
+    shutil.copytree(run, tmp_path / "run")
+    whole = tables.read(run, "calendar")
+    planned = tables.read(run, "actions")
+    nobody = planned[planned["action"] == "standard offer"].iloc[0]
+    row = {"day": pd.Timestamp("2026-02-03"), "action": "nurture plan", "occasion": 3, "channel": "email"}
+    row |= {"customer_id": nobody["customer_id"], "owner_role": "marketing manager"}
+    more = pd.concat([whole, pd.DataFrame([row])], ignore_index=True).astype(whole.dtypes)
+    tables.write(more, tmp_path / "run", "calendar")
+    made = list_tasks(tmp_path / "run", policy)
+    (begun,) = made[(made["customer_id"] == row["customer_id"]) & (made["action"] == "nurture plan")].to_dict(
+        "records"
+    )
+    assert (begun["occasion"], begun["cost"], begun["tier"]) == ("3 of 4", 0.3, nobody["tier"])
+    assert np.isnan(begun["gain"])
+    others = made[~((made["customer_id"] == row["customer_id"]) & (made["action"] == "nurture plan"))]
+    pd.testing.assert_frame_equal(others.reset_index(drop=True), list_tasks(run, policy))
+
+
 def test_controls_and_standard_offers_are_on_no_list(tasks, policy):
     arms = tables.read(GOLDEN, "planned_assignments")
     controls = arms.loc[arms["arm"] == "control", ["customer_id", "action"]]

@@ -269,6 +269,11 @@ said_only_where(
     lambda: plan(),
     lambda: plan(gain=np.nan),
 )
+said_only_where(
+    "actions that earlier plans began are still to come",
+    lambda: plan(aside={"begun": 3, "begun_cost": 0.9}),
+    lambda: plan(),
+)
 said_only_where("Nothing is planned beyond", lambda: plan(treated=0.0), lambda: plan())
 said_only_where(
     "customers refused or never consented and get",

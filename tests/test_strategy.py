@@ -539,7 +539,7 @@ def describe(plan, people, power, **aside):
         plan,
         people,
         power,
-        {"objectors": 0, "late": 0, "occasions": 0, "occasions_cost": 0.0, **RANGE, **aside},
+        {"objectors": 0, "late": 0, "occasions": 0, "occasions_cost": 0.0, "begun": 0, **RANGE, **aside},
         "EUR",
     ).markdown
 

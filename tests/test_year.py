@@ -43,6 +43,13 @@ def test_every_plan_has_the_same_sums_in_tables_lists_and_headline(year):
     assert (said["customers_said"] == said["customers"]).all()
 
 
+def test_what_a_plan_began_stands_in_the_next_lists_until_it_is_done(year):
+    begun = year_figures.follow_begun(year)
+    assert (begun["to_come"] > 0).sum() >= 3
+    assert begun["listed"].to_list() == begun["to_come"].to_list() == begun["said"].to_list()
+    assert (begun["others"] == 0).all()
+
+
 def test_no_control_is_ever_treated_by_what_they_control_for_and_nobody_held_out_by_anything(year):
     assert sum((month["planned_assignments"]["arm"] == "control").sum() for month in year.months) > 50
     assert year_figures.count_treated_controls(year) == 0

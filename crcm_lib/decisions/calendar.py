@@ -1,5 +1,7 @@
 """Actions -> who contacts whom on which working day, within what each role can do in a day."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -7,10 +9,60 @@ from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.working_days import list_working_days
 
 ONE_WEEK = pd.Timedelta(weeks=1)
+COLUMNS = ["day", "customer_id", "action", "occasion", "channel", "owner_role"]
+
+
+def find_begun(
+    calendar: pd.DataFrame | None,
+    running: pd.DataFrame,
+    policy: Policy,
+    *,
+    as_of: str | pd.Timestamp,
+    objectors: set[str],
+    refusing: Mapping[str, set[str]],
+) -> pd.DataFrame:
+    """The contacts after `as_of` of actions that an earlier run began and that are reported as going on.
+
+    Parameters
+    ----------
+    calendar
+        The table `calendar` of the earlier run; None: there is none.
+    running
+        From `assignment_history.gather_assignments`: whom an action is reported to be done for, until when.
+    policy
+        Of an action that its playbook no longer has nothing is to come.
+    as_of
+        The last day that is known.
+    objectors
+        Customers who may not be approached any more.
+    refusing
+        Customers who refuse a channel, by channel.
+
+    Returns
+    -------
+    Columns of `calendar`, and `cost` of each contact, which an earlier plan has counted.
+    """
+    playbook = {action.name: action for action in policy.playbook if action.contact and not action.standard}
+    if calendar is None or running.empty:
+        return pd.DataFrame(columns=[*COLUMNS, "cost"])
+    on = running["reported"].astype(bool) & (running["arm"] == "treatment")
+    on &= (running["end"] >= pd.Timestamp(as_of)) & ~running["customer_id"].isin(objectors)
+    keys = running.loc[on, ["customer_id", "action"]].drop_duplicates()
+    to_come = calendar[(calendar["day"] > pd.Timestamp(as_of)) & calendar["action"].isin(playbook)]
+    begun = to_come.merge(keys, on=["customer_id", "action"])
+    for channel, customers in refusing.items():
+        begun = begun[(begun["channel"] != channel) | ~begun["customer_id"].isin(customers)]
+    cost = begun["action"].map({name: float(action.cost) for name, action in playbook.items()})
+    return begun[COLUMNS].assign(cost=cost.astype("float64")).reset_index(drop=True)
 
 
 def plan_calendar(
-    actions: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp, care: pd.DataFrame | None = None
+    actions: pd.DataFrame,
+    policy: Policy,
+    *,
+    as_of: str | pd.Timestamp,
+    care: pd.DataFrame | None = None,
+    begun: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The table `calendar`: every planned contact, first things first, on working days after `as_of`.
 
@@ -30,7 +82,10 @@ def plan_calendar(
     care
         The table `care`: an occasion has its day before anything else is planned, the working day before
         where it is none or is full, and only where all of these are full a later one.
+    begun
+        From `find_begun`: these keep their days, and what else is planned has the room that is left.
     """
+    begun = pd.DataFrame(columns=COLUMNS) if begun is None else begun
     playbook = {action.name: action for action in policy.playbook if action.contact and not action.standard}
     listed = actions.loc[
         actions["action"].isin(playbook), ["customer_id", "action", "channel", "owner_role", "priority"]
@@ -47,9 +102,10 @@ def plan_calendar(
         days = care[["customer_id", "action", "channel", "owner_role"]].assign(wished=care["day"], occasion=1)
         planned = pd.concat([days.assign(priority=0, is_care=True), planned], ignore_index=True)
     planned = planned.sort_values(["wished", "priority", "customer_id", "action"], ignore_index=True)
-    planned["day"] = _find_days(planned, policy, first)
-    planned = planned.sort_values(["day", "priority", "customer_id", "action"], ignore_index=True)
-    return planned[["day", "customer_id", "action", "occasion", "channel", "owner_role"]]
+    planned["day"] = _find_days(planned, policy, first, begun)
+    if len(begun):
+        planned = pd.concat([begun.assign(priority=0), planned], ignore_index=True)
+    return planned.sort_values(["day", "priority", "customer_id", "action"], ignore_index=True)[COLUMNS]
 
 
 def count_workload(calendar: pd.DataFrame) -> pd.DataFrame:
@@ -67,17 +123,23 @@ def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timest
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
 
 
-def _find_days(planned: pd.DataFrame, policy: Policy, first: np.datetime64) -> np.ndarray:
-    """Give each wish, in order, a working day on which its role has room on its channel."""
+def _find_days(
+    planned: pd.DataFrame, policy: Policy, first: np.datetime64, begun: pd.DataFrame
+) -> np.ndarray:
+    """Give each wish, in order, a working day on which its role has room on its channel beside `begun`."""
     wishes = planned["wished"].to_numpy().astype("datetime64[D]")
     care = planned["is_care"].to_numpy(bool)
     days = np.empty(len(planned), dtype="datetime64[D]")
     for rows in map(np.asarray, planned.groupby(["owner_role", "channel"]).indices.values()):
-        room = policy.contact.per_day.get(planned["channel"].iloc[rows[0]], len(rows))
-        longest = 40 + 2 * -(-len(rows) // room)  # days that hold so many places, long holidays included
+        role, channel = planned.loc[rows[0], ["owner_role", "channel"]]
+        room = policy.contact.per_day.get(channel, len(rows))
+        mine = begun.loc[(begun["owner_role"] == role) & (begun["channel"] == channel), "day"]
+        longest = 40 + 2 * -(-(len(rows) + len(mine)) // room)  # days that hold so many, holidays included
         end = max(wishes[rows].max(), first) + longest
         working = list_working_days(first, end, policy.calendar.country)
-        rooms = np.full(len(working), room)
+        kept = np.isin(taken := mine.to_numpy().astype("datetime64[D]"), working)
+        used = np.bincount(np.searchsorted(working, taken[kept]), minlength=len(working))
+        rooms = np.maximum(room - used, 0)
         before = rows[care[rows]]
         placed = place_before(np.searchsorted(working, wishes[before], "right") - 1, rooms)
         fits = placed >= 0

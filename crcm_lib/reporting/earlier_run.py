@@ -85,6 +85,11 @@ class EarlierRun:
         """Its table `programme_holdout`, where its release wrote one."""
         return self._read_if_written("programme_holdout")
 
+    @property
+    def calendar(self) -> pd.DataFrame | None:
+        """Its table `calendar`: the contacts that it planned."""
+        return self._read_if_written("calendar")
+
     def _read_if_written(self, table: str) -> pd.DataFrame | None:
         if self.workspace is None:
             return None

@@ -683,7 +683,7 @@ RESULTS = {
         },
     ),
     "calendar": Table(
-        "a planned contact",
+        "a planned contact, of this run's plan or of an action that an earlier one began",
         ("customer_id", "action", "occasion"),
         "09_strategy",
         {

@@ -2,6 +2,7 @@
 
 import re
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -52,7 +53,9 @@ def measure_budget(year: Year) -> pd.DataFrame:
         hours = [playbook[name].occasions * (playbook[name].hours or 0.0) for name in planned["action"]]
         by_role = pd.Series(hours, planned["owner_role"], dtype="float64").groupby(level=0).sum()
         by_lever = planned.groupby("lever")["cost"].sum()
+        keys = pd.MultiIndex.from_frame(planned[["customer_id", "action"]])
         tasks = month.tasks[month.tasks["action"].isin(playbook)]
+        tasks = tasks[pd.MultiIndex.from_frame(tasks[["customer_id", "action"]]).isin(keys)]
         care = month.tasks[~month.tasks["action"].isin(playbook)]
         assigned = month["planned_assignments"]
         left = {"total": budget.total - planned["cost"].sum()}
@@ -72,6 +75,27 @@ def measure_budget(year: Year) -> pd.DataFrame:
             | {"customers_said": in_words[0], "care": len(month["care"]), "care_in_tasks": len(care)}
             | {"few": int((planned["action"].value_counts() < year.policy.privacy.min_cell).sum())}
             | {"hours": round(sum(hours), 2), "hours_of_tasks": round(tasks["hours"].sum(), 2)}
+        )
+    return pd.DataFrame(rows)
+
+
+def follow_begun(year: Year) -> pd.DataFrame:
+    """Contacts that the plan before began: each month those to come, on the list, and in the headline."""
+    rows, key = [], ["customer_id", "action", "day"]
+    playbook = {action.name for action in year.policy.playbook}
+    for before, month in pairwise(year.months):
+        history = month["assignment_history"]
+        on = history["reported"] & (history["arm"] == "treatment") & (history["end"] >= month.as_of)
+        to_come = before["calendar"][before["calendar"]["day"] > month.as_of]
+        to_come = to_come.merge(history.loc[on & (history["wave"] <= month.as_of), key[:2]].drop_duplicates())
+        planned = pd.MultiIndex.from_frame(month["actions"][key[:2]])
+        tasks = month.tasks[month.tasks["action"].isin(playbook)]
+        listed = tasks[~pd.MultiIndex.from_frame(tasks[key[:2]]).isin(planned)]
+        said = re.search(r"(\S+) contacts of actions that earlier plans began", month.headline)
+        rows.append(
+            {"to_come": len(to_come), "listed": len(to_come.merge(listed[key]))}
+            | {"others": len(listed) - len(to_come.merge(listed[key]))}
+            | {"said": int(said[1].replace(",", "")) if said else 0}
         )
     return pd.DataFrame(rows)
 

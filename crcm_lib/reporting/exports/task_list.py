@@ -30,7 +30,7 @@ COLUMNS = {  # of a task, in the order in which a reader needs them
 
 
 def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
-    """Every task of a run's plan, occasions of customers with it, the standard offer left out.
+    """Every task of a run: its plan, occasions of customers, what earlier plans began; no standard offers.
 
     Parameters
     ----------
@@ -45,7 +45,8 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     Columns `COLUMNS`, by day: `day` (missing for what needs no approach and is set up once), `owner` (of the
     customer; "" where nobody is named), `occasion` ("2 of 3"), `cost`, expected `gain` (less its cost;
     missing where it is unknown) and `hours` (of the role; missing where the policy names none) of this one,
-    so that costs and gains of a customer's action add up to those of the tables `actions` and `care`; `why`
+    so that costs and gains of a customer's action add up to those of the tables `actions` and `care`; what an
+    earlier plan began has no gain here, as that one counted it; `why`
     is the customer's own, `say` is the same for all of an action, and `offer` names what to offer this
     customer ("" where the action offers nothing). No rows where the run has no plan.
     """
@@ -56,8 +57,12 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     hours = {entry.name: entry.hours for entry in [*playbook.values(), *policy.care]}
     planned = pd.concat([_read_care(folder), actions[actions["action"].isin(playbook)]], ignore_index=True)
     keys = ["customer_id", "action"]
+    begun = _find_begun(folder, calendar, planned[keys], playbook)
     dated = planned.merge(calendar[[*keys, "day", "occasion"]], on=keys, how="left")
     of_action = dated.groupby(keys)["action"].transform("size")
+    dated = pd.concat([dated.assign(cost=dated["cost"] / of_action, gain=dated["gain"] / of_action), begun])
+    dated = dated.reset_index(drop=True)
+    of_action = pd.concat([of_action, begun["times"]], ignore_index=True).astype("int64")
     once = _("once")
     words = _("{occasion} of {times}")
     occasion = [
@@ -66,8 +71,6 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     ]
     tasks = dated.assign(
         occasion=occasion,
-        cost=dated["cost"] / of_action,
-        gain=dated["gain"] / of_action,
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
         why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
@@ -83,6 +86,23 @@ def list_words(policy: Policy, *, chinese: bool) -> dict[str, str]:
     for action in policy.playbook:
         say[action.name] = (action.say_zh if chinese else "") or action.say or action.because
     return say
+
+
+def _find_begun(
+    folder: Path, calendar: pd.DataFrame, planned: pd.DataFrame, playbook: dict[str, Action]
+) -> pd.DataFrame:
+    """The contacts of the calendar that belong to no action of the plan: an earlier run began these.
+
+    Beside the columns of `calendar`: `tier` in force, `cost` of the contact, `times` that the action is done,
+    and `priority` 0, as who has begun goes on first.
+    """
+    listed = pd.MultiIndex.from_frame(calendar[["customer_id", "action"]])
+    begun = calendar[~listed.isin(pd.MultiIndex.from_frame(planned))]
+    facts = [playbook[name] for name in begun["action"]]
+    tier = begun["customer_id"].map(tables.read(folder, "tiers")["tier_in_force"]) if len(begun) else ""
+    cost = pd.Series([float(action.cost) for action in facts], begun.index, dtype="float64")
+    times = pd.Series([action.occasions for action in facts], begun.index, dtype="int64")
+    return begun.assign(tier=tier, cost=cost, times=times, priority=0)
 
 
 def _read_care(folder: Path) -> pd.DataFrame:

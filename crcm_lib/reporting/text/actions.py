@@ -289,8 +289,9 @@ def describe_plan(
         From `experiments.tabulate`.
     aside
         `low` and `high`, the range of the gain; `objectors`, who get no action but published terms; `late`,
-        first contacts that come too late to compare; `occasions` of customers and `occasions_cost`; `budget`
-        (currency) where the policy sets one; `terms_cost` of published terms.
+        first contacts that come too late to compare; `occasions` of customers and `occasions_cost`; `begun`
+        contacts of earlier plans and `begun_cost`; `budget` (currency) where the policy sets one;
+        `terms_cost` of published terms.
     """
     words = _(
         "{customers:count} customers get {treated:count} actions that cost {cost:count} {currency}, repeats "
@@ -319,6 +320,11 @@ def describe_plan(
     if aside["occasions"] >= at_least:
         words += _(
             " Besides, {occasions:count} occasions of customers cost {occasions_cost:count} {currency}."
+        )
+    if aside["begun"]:
+        words += _(
+            " {begun:count} contacts of actions that earlier plans began are still to come; they cost "
+            "{begun_cost:count} {currency}."
         )
     if aside["objectors"] >= at_least:
         words += _(" {objectors:count} customers refused or never consented and get the standard offer.")
