@@ -228,6 +228,7 @@ def _assert_same_accounts(one, other) -> None:
     assert "kept" not in changed.index
 
 
+@pytest.mark.slow
 def test_a_shop_of_three_customers_has_an_honest_report(tmp_path):
     (tmp_path / "sales.csv").write_text(
         "customer,day,paid\n00123,2024-01-05,10.00\n123,2024-01-09,20.00\n00123,2024-02-01,5.50\n"

@@ -302,10 +302,10 @@ def test_the_range_holds_what_comes_in_nineteen_of_twenty_worlds():
         }
     )
     held = []
-    for _world in range(2000):
+    for _world in range(500):
         action, stake = random.integers(0, 4, 300), random.lognormal(4, 1, 300)
         true = effect * (1 + spread * random.standard_normal(4))
         plan = pd.DataFrame({"action": names[action], "cost": 0.5, "gain": stake * effect[action] - 0.5})
         found = experiments.expect_gain(plan, effects)
         held.append(found.low <= (stake * true[action]).sum() - 150.0 <= found.high)
-    assert 0.935 < np.mean(held) < 0.965
+    assert 0.92 < np.mean(held) < 0.98  # three standard errors of 500 worlds

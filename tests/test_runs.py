@@ -87,7 +87,14 @@ def test_a_failed_notebook_keeps_the_earlier_report_and_its_own_remains(shop, ce
     fails_and_keeps_the_earlier_report(shop, cell)
 
 
-@pytest.mark.parametrize("cell", ["import sys; sys.exit(0)", "import os; os.kill(os.getpid(), 9)", WAIT])
+@pytest.mark.parametrize(
+    "cell",
+    [
+        pytest.param("import sys; sys.exit(0)", marks=pytest.mark.slow),
+        "import os; os.kill(os.getpid(), 9)",
+        pytest.param(WAIT, marks=pytest.mark.slow),
+    ],
+)
 def test_so_does_one_that_fails_in_a_real_kernel(real_shop, cell):
     fails_and_keeps_the_earlier_report(real_shop, cell)
 
@@ -190,6 +197,7 @@ def test_a_second_run_at_once_is_refused_and_a_dead_ones_lock_is_not(shop):
     shop.run()
 
 
+@pytest.mark.slow
 def test_kill_9_half_way_then_run_again_gives_the_same_result(real_shop):
     shop = real_shop
     shop.run()
