@@ -126,5 +126,17 @@ def test_the_order_follows_effect_times_value_where_effects_differ_and_stays_els
 
 def test_the_gain_it_goes_by_is_the_tiers_effect_times_value_less_the_cost():
     chosen, situation = make_plan()
-    gain = effects_by_tier.order_by_effect(chosen, situation, POLICY, say(differs=True))["gain"]
-    assert gain.to_list() == pytest.approx([500 * 0.01 - 1, 400 * 0.6 - 1, 100 * 0.01 - 1, 90 * 0.6 - 1])
+    ordered = effects_by_tier.order_by_effect(chosen, situation, POLICY, say(differs=True))
+    assert ordered["goes_by"].to_list() == pytest.approx(
+        [500 * 0.01 - 1, 400 * 0.6 - 1, 100 * 0.01 - 1, 90 * 0.6 - 1]
+    )
+
+
+def test_lists_add_up_to_the_gain_of_the_plan_whatever_their_order_goes_by():
+    chosen, situation = make_plan()
+    ordered = effects_by_tier.order_by_effect(chosen, situation, POLICY, say(differs=True))
+    actions = strategy.list_actions(ordered, situation, POLICY)
+    keys = ["customer_id", "action"]
+    planned = chosen[chosen["arm"] == "treatment"].set_index(keys)["gain"].sort_index()
+    listed = actions[actions["action"] == ACTION.name].set_index(keys)["gain"].sort_index()
+    pd.testing.assert_series_equal(listed, planned)

@@ -101,9 +101,9 @@ def measure_by_tier(followed: pd.DataFrame, tiers: pd.Series, policy: Policy) ->
 def order_by_effect(
     chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy, by_tier: pd.DataFrame
 ) -> pd.DataFrame:
-    """What was chosen with the gain that its order goes by: that of the customer's tier, where tiers differ.
+    """What was chosen with `goes_by`, the gain that its order goes by: by the effect in the customer's tier.
 
-    Nothing else of the plan follows from it: who is chosen, and what the plan is said to gain, stay.
+    Without that column where no tiers differ. Who is chosen, and `gain`, what the plan is said to win, stay.
 
     Parameters
     ----------
@@ -122,11 +122,11 @@ def order_by_effect(
     ours = situation.loc[chosen["customer_id"]]
     keys = pd.MultiIndex.from_arrays([chosen["action"], ours["tier"]])
     effect = pd.Series(differing.reindex(keys).to_numpy(), chosen.index)
-    gain = chosen["gain"]
+    goes_by = chosen["gain"]
     for action in list_choices(policy):
         mine = (chosen["action"] == action.name) & effect.notna()
         if not mine.any():
             continue
         more = (effect - action.effect) * ours[action.of].to_numpy()
-        gain = gain.mask(mine, (gain + more).round(6))
-    return chosen.assign(gain=gain)
+        goes_by = goes_by.mask(mine, (goes_by + more).round(6))
+    return chosen.assign(goes_by=goes_by)

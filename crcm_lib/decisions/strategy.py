@@ -158,12 +158,14 @@ def list_actions(chosen: pd.DataFrame, situation: pd.DataFrame, policy: Policy) 
     """The table `actions`: what to do for whom; whoever gets nothing else gets the standard offer.
 
     Controls are not on it. Equal expected gains share a `priority`, and so does equal standing where no gain
-    can be told; the standard offers come last and have no `gain`.
+    can be told; the standard offers come last and have no `gain`. Where `chosen` has a column `goes_by`, from
+    `effects_by_tier.order_by_effect`, the priority follows that in place of the gain.
     """
+    by = "goes_by" if "goes_by" in chosen else "gain"
     treated = chosen[chosen["arm"] == "treatment"].sort_values(
-        ["gain", "standing", "customer_id", "action"], ascending=[False, True, True, True]
+        [by, "standing", "customer_id", "action"], ascending=[False, True, True, True]
     )
-    place = treated.groupby(["gain", "standing"], dropna=False, sort=False).ngroup()
+    place = treated.groupby([by, "standing"], dropna=False, sort=False).ngroup()
     priority = place.rank(method="min").astype("int64")
     standard = next(action for action in policy.playbook if action.standard)
     others = situation.index.difference(pd.Index(treated["customer_id"]))
