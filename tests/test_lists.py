@@ -345,6 +345,22 @@ def test_who_is_forgotten_is_on_no_list_and_no_page_of_one(run, tmp_path, tasks)
     assert before == {path: path.read_bytes() for path in before}  # none of its files is the run's own
 
 
+def test_decisions_that_changed_nothing_stay_listed_when_somebody_is_forgotten(policy, tasks, tmp_path):
+    folder, (gone, stays) = tmp_path / "run", tasks["customer_id"].unique()[:2]
+    shutil.copytree(GOLDEN, folder)
+    day = pd.Timestamp("2025-12-01")
+    signed = {"decision": "approve", "by": "Li", "day": day, "reason": "x", "tier": None, "until": pd.NaT}
+    idle = pd.DataFrame([signed | {"why_idle": "too_early"}] * 2, pd.Index([gone, stays], name="customer_id"))
+    idle = idle.astype({"tier": "str", "until": "datetime64[us]"})
+    tables.write(idle, folder, "idle_decisions")
+    exports.write_exports(folder, policy)
+    (folder / "run.json").write_text(json.dumps(RECORD))
+    rewriting.rewrite(folder, erasure.Traces(frozenset([gone]), frozenset()))
+    listed = (folder / exports.EXPORTS / exports.IDLE).read_text("utf-8-sig")
+    assert stays in listed
+    assert gone not in listed
+
+
 def read(path):
     """The text of a file: of a workbook all its parts, of a calendar its lines unfolded."""
     if path.suffix == ".xlsx":

@@ -87,10 +87,7 @@ def _is_made_anew(name: str) -> bool:
     place = Path(name)
     if place.parent.as_posix() == card_pages.CARDS:
         return True
-    lists = place.parent.as_posix() == exports.EXPORTS and place.name not in (
-        exports.TASKS,
-        exports.DECISIONS,
-    )
+    lists = place.parent.as_posix() == exports.EXPORTS and place.name not in exports.KEPT
     return lists or (place.parent.as_posix() == private_pages.PRIVATE and place.suffix == ".html")
 
 

@@ -16,7 +16,7 @@ from crcm_lib.errors import UsageError
 from crcm_lib.i18n import _
 from crcm_lib.reporting import agenda
 from crcm_lib.reporting.exports.crm_systems import SYSTEMS, Field, System, list_limits
-from crcm_lib.reporting.exports.lists import EXPORTS, TASKS, read_tasks
+from crcm_lib.reporting.exports.lists import read_tasks, refuse_without_lists
 from crcm_lib.reporting.exports.task_list import list_words, write_why
 from crcm_lib.reporting.exports.workbook_files import INERT
 from crcm_lib.reporting.text.classification import write_short_reasons
@@ -118,10 +118,8 @@ def list_accounts(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
 
 def list_crm_tasks(folder: Path, policy: Policy, system: System) -> pd.DataFrame:
     """The tasks of a run's plan: columns of `system.tasks` by their `fact`, in the order of the days."""
-    if tables.exists(folder, "actions") and not (folder / EXPORTS / TASKS).exists():
-        raise UsageError(
-            _("{run}: has no lists; it planned nothing, or is of an earlier release").format(run=folder.name)
-        )
+    if tables.exists(folder, "actions"):
+        refuse_without_lists(folder)
     tasks = read_tasks(folder)
     say = tasks["action"].map(list_words(policy, chinese=True)) if system.chinese else tasks["say"]
     offer = ("; " + system.words["offer"] + tasks["offer"]).where(tasks["offer"] != "", "")

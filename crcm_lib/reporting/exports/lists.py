@@ -22,6 +22,7 @@ EXPORTS = "private/exports"  # in a run
 TASKS = "tasks.csv"
 DECISIONS = "decisions.csv"  # the moves that wait, to be filled in and read as the table `approvals`
 IDLE = "idle_decisions.csv"  # decisions that changed no tier, for those who signed them
+KEPT = (TASKS, DECISIONS, IDLE)  # what `write_lists` does not make
 ALL = "all"
 SUFFIXES = (".xlsx", ".csv", ".ics")  # of the files of a list
 OLE = b"\xd0\xcf\x11\xe0"  # begins an encrypted workbook
@@ -88,11 +89,8 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
         If nobody of that name has a list; or with a password, if a list of an earlier export lies open in the
         folder and would stay so.
     """
-    if not (folder / EXPORTS / TASKS).exists():
-        raise UsageError(
-            _("{run}: has no lists; it planned nothing, or is of an earlier release").format(run=folder.name)
-        )
-    tasks, about = read_tasks(folder), tables.read_about(folder)
+    refuse_without_lists(folder)
+    tasks, about, by_tier = read_tasks(folder), tables.read_about(folder), _read_effects(folder)
     lists = {name: tasks[tasks[column] == name] for column in STEMS for name in list_names(tasks, column)}
     if wanted not in (ALL, *lists):
         raise UsageError(unknown_name("list", wanted, [ALL, *lists]))
@@ -104,7 +102,7 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
     to.mkdir(mode=0o700, parents=True, exist_ok=True)
     saved = []
     for name, stem in named.items():
-        contents = write_files(lists[name], name, about, _read_effects(folder))
+        contents = write_files(lists[name], name, about, by_tier)
         if password:
             contents = {".xlsx": encrypt(contents[".xlsx"], password)}
         for suffix, content in contents.items():
@@ -114,6 +112,14 @@ def save_lists(folder: Path, wanted: str, to: Path, password: str = "") -> list[
                 file.write(content)
             saved.append(path)
     return saved
+
+
+def refuse_without_lists(folder: Path) -> None:
+    """Raise UsageError where a run has no lists."""
+    if not (folder / EXPORTS / TASKS).exists():
+        raise UsageError(
+            _("{run}: has no lists; it planned nothing, or is of an earlier release").format(run=folder.name)
+        )
 
 
 def _refuse_open(to: Path, ours: set[str], replaced: dict[str, str]) -> None:

@@ -46,9 +46,9 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
     customer; "" where nobody is named), `occasion` ("2 of 3"), `cost`, expected `gain` (less its cost;
     missing where it is unknown) and `hours` (of the role; missing where the policy names none) of this one,
     so that costs and gains of a customer's action add up to those of the tables `actions` and `care`; what an
-    earlier plan began has no gain here, as that one counted it; `why`
-    is the customer's own, `say` is the same for all of an action, and `offer` names what to offer this
-    customer ("" where the action offers nothing). No rows where the run has no plan.
+    earlier plan began has no gain here, as that one counted it; `why` is the customer's own, `say` is the
+    same for all of an action, and `offer` names what to offer this customer ("" where the action offers
+    nothing). No rows where the run has no plan.
     """
     if not tables.exists(folder, "actions"):
         return pd.DataFrame(columns=list(COLUMNS))
