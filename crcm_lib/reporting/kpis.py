@@ -61,8 +61,7 @@ def cards(folder: Path, run: dict) -> list[Card]:
         return []
     customers = tables.read(folder, "customer_features")
     buyers = customers[customers["purchases"] > 0]
-    least = _at_least(run)
-    if has_few(folder, run):
+    if len(buyers) < (least := _at_least(run)):
         words = fill(_("Fewer than {n}: every other number would be somebody's own."), n=least)
         return [Card(_("Customers"), fill(_("fewer than {n}"), n=least), words)]
     prospects = len(customers) - len(buyers)

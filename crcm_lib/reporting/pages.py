@@ -76,6 +76,7 @@ def render_index(folder: Path, run: dict) -> str:
         for entry in run.get("notebooks", [])
     ]
     lacking, history = kpis.missing(folder, run), run.get("history", [])
+    few = kpis.has_few(folder, run)
     listed_reasons = {f"{row['part']}: {row['because']}" for row in lacking}
     has_about = (tables.resolve(folder) / "about.json").exists()
     return fill_page(
@@ -85,9 +86,9 @@ def render_index(folder: Path, run: dict) -> str:
         synthetic=has_about and tables.read_about(folder).synthetic,
         cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
         tiers=kpis.tiers(folder, run),
-        week=_week(folder, run),
-        results=[] if kpis.has_few(folder, run) else _list_results(folder, page),
-        flow=_flow(folder, run),
+        week=None if few else _week(folder, run),
+        results=[] if few else _list_results(folder, page),
+        flow=None if few else _flow(folder, run),
         pages=listed,
         missing=lacking,
         warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
@@ -97,8 +98,8 @@ def render_index(folder: Path, run: dict) -> str:
 
 
 def _week(folder: Path, run: dict) -> dict | None:
-    """What is due in the week after the last day, by role; None without a plan, or where few have bought."""
-    if not (folder / exports.EXPORTS).exists() or kpis.has_few(folder, run):
+    """What is due in the week after the run's last day, by role; None where there is no plan."""
+    if not (folder / exports.EXPORTS).exists():
         return None
     tasks, as_of = exports.read_tasks(folder), tables.read_about(folder).day
     experiments = tables.read(folder, "experiments")
@@ -135,8 +136,8 @@ def _list_results(folder: Path, page: sanitize.Page) -> list:
 
 
 def _flow(folder: Path, run: dict) -> Flow | None:
-    """How customers moved between tiers; None where that is not known, or few have bought."""
-    if not tables.exists(folder, "moves") or kpis.has_few(folder, run):
+    """How customers moved between tiers; None where that is not known."""
+    if not tables.exists(folder, "moves"):
         return None
     return draw_flow(tables.read(folder, "moves"), (run.get("policy") or {}).get("tiers", []))
 

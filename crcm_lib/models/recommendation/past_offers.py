@@ -53,8 +53,6 @@ def judge_offers(engine: Engine, *, as_of, at_least: int = 5) -> PastOffers:
     Nothing is told where the data name no items, where there are fewer than `DAYS` days of history before
     them, or where fewer than `MIN_CUSTOMERS` customers bought something new to them.
     """
-    from scipy.stats import binomtest
-
     end = pd.Timestamp(as_of).normalize()
     start, kind = end - pd.Timedelta(days=DAYS), choose_kind(engine)
     if not kind or (start - history_start(engine, end)).days < DAYS:
@@ -75,10 +73,20 @@ def judge_offers(engine: Engine, *, as_of, at_least: int = 5) -> PastOffers:
     facts = {"customers": len(ours), "hits": int(ours.sum()), "popular_hits": int(popular.sum())}
     if len(ours) < MIN_CUSTOMERS:
         return PastOffers(start, end, **facts)
-    alone, other = int((ours & ~popular).sum()), int((popular & ~ours).sum())
-    p = float(binomtest(alone, alone + other).pvalue) if alone + other else 1.0
-    verdict = "cannot_tell" if p > LEVEL else "better" if alone > other else "worse"
+    p, verdict = compare_hits(ours, popular)
     return PastOffers(start, end, **facts, p=p, verdict=verdict)
+
+
+def compare_hits(ours: np.ndarray, others: np.ndarray) -> tuple[float, str]:
+    """Of customers whom two rules reached or not (flags): `p` of the exact sign test, and the `verdict`.
+
+    It rests on those whom one rule reached and the other did not (McNemar).
+    """
+    from scipy.stats import binomtest
+
+    alone, other = int((ours & ~others).sum()), int((others & ~ours).sum())
+    p = float(binomtest(alone, alone + other).pvalue) if alone + other else 1.0
+    return p, "cannot_tell" if p > LEVEL else "better" if alone > other else "worse"
 
 
 def offer(engine: Engine, *, as_of, by: str, at_least: int = 5) -> pd.DataFrame:

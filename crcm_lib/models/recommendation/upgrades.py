@@ -14,9 +14,8 @@ import pandas as pd
 
 from crcm_lib.features.holdout_windows import history_start
 from crcm_lib.features.price_bands import count_price_days
-from crcm_lib.models.recommendation.past_offers import DAYS, MIN_CUSTOMERS
+from crcm_lib.models.recommendation.past_offers import DAYS, MIN_CUSTOMERS, compare_hits
 from crcm_lib.schema.engine import Engine
-from crcm_lib.stats import LEVEL
 
 BANDS = ("low", "middle", "high")
 FIFTHS = 5
@@ -59,8 +58,6 @@ def judge_upgrades(engine: Engine, *, as_of, at_least: int = 5) -> PastUpgrades:
 
     Nothing is told of fewer than `DAYS` days of history before them, nor of fewer than `MIN_CUSTOMERS`.
     """
-    from scipy.stats import binomtest
-
     end = pd.Timestamp(as_of).normalize()
     start = end - pd.Timedelta(days=DAYS)
     known = count_price_days(engine, until=end)
@@ -85,9 +82,7 @@ def judge_upgrades(engine: Engine, *, as_of, at_least: int = 5) -> PastUpgrades:
     facts["stayed"] = int(ours["stays"].sum())
     if len(ours) < MIN_CUSTOMERS:
         return PastUpgrades(start, end, **facts)
-    alone, other = int((hit & ~naive_hit).sum()), int((naive_hit & ~hit).sum())
-    p = float(binomtest(alone, alone + other).pvalue) if alone + other else 1.0
-    verdict = "cannot_tell" if p > LEVEL else "better" if alone > other else "worse"
+    p, verdict = compare_hits(hit.to_numpy(bool), naive_hit.to_numpy(bool))
     return PastUpgrades(start, end, **facts, p=p, verdict=verdict)
 
 
