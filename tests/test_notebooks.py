@@ -23,6 +23,7 @@ NAMES = (
     "09_strategy",
     "10_monitoring",
     "11_profitability",
+    "13_loyalty_programme",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -61,6 +61,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_sections": "test_customer_card.py",
     "decisions_without_effect": "test_idle_decisions.py",
     "kpis": "test_report.py",
+    "membership": "test_loyalty_programme.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",
     "scored_customers": "test_score.py",

@@ -13,6 +13,7 @@ from crcm_lib.features import (
     decision_inputs,
     first_purchase,
     holdout_windows,
+    points_accounts,
     redrawn_histories,
     relationship_signs,
 )
@@ -57,6 +58,7 @@ def calls() -> list[Call]:
     decision_inputs.find_arms(engine, as_of=DAY)
     decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
+    points_accounts.find_members(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)

@@ -158,6 +158,7 @@ class Action(Strict):
     `stages`, `alerts`, `classes` (of newcomers and prospects, from 04), `leaving` (chance of no purchase,
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
     `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
+    `new_members` leaves out who has points in the loyalty programme already.
     """
 
     name: Name
@@ -174,6 +175,7 @@ class Action(Strict):
     points: dict[Name, Band] = Field(default_factory=dict)
     answers: dict[Answer, Band] = Field(default_factory=dict)
     owned: bool = False
+    new_members: bool = False
     channel: Name
     owner_role: Name
     cost: Amount
@@ -222,7 +224,7 @@ class Care(Strict):
 
     name: Name
     zh: str = ""
-    occasion: Literal["birthday", "anniversary", "contract_end", "complaint", "holiday"]
+    occasion: Literal["birthday", "anniversary", "contract_end", "complaint", "points_expiry", "holiday"]
     holidays: tuple[Name, ...] = ()
     days_before: Annotated[int, Field(ge=0, le=365)] = 0
     days_after: Annotated[int, Field(ge=0, le=60)] = 0
@@ -236,7 +238,22 @@ class Care(Strict):
     @property
     def is_service(self) -> bool:
         """Whether it belongs to what was agreed with the customer, and so needs no consent to marketing."""
-        return self.occasion in ("contract_end", "complaint")
+        return self.occasion in ("contract_end", "complaint", "points_expiry")
+
+
+class LoyaltyProgramme(Strict):
+    """The rules of the loyalty programme, as its members know them.
+
+    `point_value` is what a point takes off a price, in the policy's currency; null: points are shown, and no
+    money. Points can be used for `expire_days`, the day they were earned included; null: they do not expire.
+    `levels` are reached by the points earned in 365 days. Of points that are about to expire a member is
+    told from `remind_points` a month on.
+    """
+
+    point_value: Amount | None = None
+    expire_days: Days | None = None
+    levels: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
+    remind_points: Amount = 0
 
 
 class Contact(Strict):
@@ -310,6 +327,7 @@ class Policy(Strict):
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
     budget: Budget = Budget()
+    loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
     contact: Contact
     calendar: Calendar = Calendar()
     control: Control

@@ -263,7 +263,17 @@ def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers:
             "the more loyal would get worse terms"
         )
         settings.note((*at, "tiers"), problem, name=name)
-    narrowing = ("stages", "alerts", "capacity", "classes", "leaving", "points", "answers", "owned")
+    narrowing = (
+        "stages",
+        "alerts",
+        "capacity",
+        "classes",
+        "leaving",
+        "points",
+        "answers",
+        "owned",
+        "new_members",
+    )
     for key in narrowing:
         given = row.get(key)
         if given is not None and given is not False and given not in ([], {}):
@@ -363,6 +373,11 @@ def _check_care(settings: SettingsFile) -> None:
         for n, tier in enumerate(named if isinstance(named, list) else []):
             if tier not in tiers:
                 settings.note((*at, "tiers", n), unknown_name(_("tier"), str(tier), tiers))
+        expires = settings.get("loyalty_programme", "expire_days")
+        if row.get("occasion") == "points_expiry" and expires is None:
+            settings.note(
+                (*at, "occasion"), _("when do points expire? say `expire_days` under `loyalty_programme`")
+            )
         if row.get("occasion") == "holiday" and not row.get("holidays"):
             settings.note((*at, "occasion"), _("name the `holidays`, like [Mid-Autumn]"))
         if row.get("occasion") == "holiday" and settings.get("calendar", "country") is None:

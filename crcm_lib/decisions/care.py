@@ -7,7 +7,7 @@ from crcm_lib.config.policy import Care, Policy
 from crcm_lib.decisions.working_days import list_unannounced, name_holidays
 
 DAYS = 90  # ahead
-COLUMNS = ["customer_id", "action", "occasion", "day", "channel", "owner_role", "cost"]
+COLUMNS = ["customer_id", "action", "occasion", "day", "points", "channel", "owner_role", "cost"]
 
 
 def plan_care(
@@ -39,8 +39,8 @@ def plan_care(
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
-    `occasion`, `day` (when it is due: days before or after that of the occasion), `channel`, `owner_role`,
-    `cost`.
+    `occasion`, `day` (when it is due: days before or after that of the occasion), `points` (of a points
+    expiry), `channel`, `owner_role`, `cost`.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
@@ -53,7 +53,8 @@ def plan_care(
         kept = kept[~kept["customer_id"].isin(barred)]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
         kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
-        kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost))
+        points = kept["points"] if "points" in kept else float("nan")
+        kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost), points=points)
         kept = kept[(kept["day"] > start) & (kept["day"] <= end)]
         parts.append(kept.sort_values("day").drop_duplicates("customer_id"))
     planned = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)

@@ -18,8 +18,9 @@ SITUATION = {  # what is taken from which table
     "newcomers": ("class",),
     "satisfaction": ("nps", "csat"),
     "attributes": ("owner",),
+    "members": ("member_since",),
 }
-READS = ("scorecard", *(table for table in SITUATION if table != "attributes"))
+READS = ("scorecard", *(table for table in SITUATION if table not in ("attributes", "members")))
 POINTS = "points of "  # before the name of a criterion
 Day = str | pd.Timestamp
 
@@ -32,16 +33,17 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     tiers
         The table `tiers`.
     frames
-        `customer_features`, `stages`, `value`, `churn`, `newcomers`, `satisfaction`, `scorecard`, and
-        `attributes` from `decision_inputs.find_attributes`, by `customer_id`, where there are any. What is
-        absent is unknown: an unknown subject type counts as a person.
+        `customer_features`, `stages`, `value`, `churn`, `newcomers`, `satisfaction`, `scorecard`,
+        `attributes` from `decision_inputs.find_attributes`, and `members` of `points_accounts`, by
+        `customer_id`, where there are any. What is absent is unknown: an unknown subject type counts as a
+        person.
 
     Returns
     -------
     By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
-    `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`; the points of each
-    criterion after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin
-    where that is known); `spend_expected`; `spend_total` so far.
+    `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`, `member_since` (of the
+    loyalty programme); the points of each criterion after `POINTS`; `value` and `value_at_risk` in one kind
+    of money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)
@@ -235,6 +237,8 @@ def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
         applies &= all_hold(asked, situation.reindex(columns=list(asked)))
     if action.answers:
         applies &= any_holds({str(name): band for name, band in action.answers.items()}, situation)
+    if action.new_members:
+        applies &= situation["member_since"].isna()
     return applies & situation["owner"].fillna("").ne("") if action.owned else applies
 
 

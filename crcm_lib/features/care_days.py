@@ -1,32 +1,41 @@
-"""Days in the life of a relationship: birthdays, anniversaries, ends of contracts, complaints resolved."""
+"""Days in the life of a relationship: birthdays, anniversaries, contracts and points that end, complaints."""
 
 import pandas as pd
 
+from crcm_lib.config.policy import LoyaltyProgramme
 from crcm_lib.features.customer_sql import date, end_of
+from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.schema.engine import Engine, columns_of
 
-OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint")
+OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint", "points_expiry")
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
 
-def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
+def list_care_days(
+    engine: Engine, *, as_of, days: int, programme: LoyaltyProgramme | None = None
+) -> pd.DataFrame:
     """Every occasion of a customer in the days after `as_of`.
 
     Parameters
     ----------
     engine
-        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved).
+        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved),
+        `loyalty`.
     as_of
         The last day known: what is dated later is not.
     days
         How many days ahead.
+    programme
+        The policy's; says when points expire and of how many a member is enough.
 
     Returns
     -------
-    `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day. A birthday and an anniversary
-    (of the sign-up, from the first on) have the month and day of the year, 29 February being the 28th where
-    there is none; no age and no year follow from them. A contract's end is that of one that is not renewed
-    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`.
+    `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day; `points` that expire in the
+    month of a `points_expiry`. A birthday and an anniversary (of the sign-up, from the first on) have the
+    month and day of the year, 29 February being the 28th where there is none; no age and no year follow
+    from them. A contract's end is that of one that is not renewed
+    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`; that of
+    points the last day on which the first of those of a month can be used.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [
@@ -34,10 +43,12 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
         _yearly(engine, "signup", "anniversary", start, days),
         _contract_ends(engine, start, days),
         _complaints(engine, start),
+        _expiries(engine, start, days, programme or LoyaltyProgramme()),
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
-    return found[["customer_id", "occasion", "day"]].astype({"day": "datetime64[us]"})
+    found = found.reindex(columns=["customer_id", "occasion", "day", "points"])
+    return found.astype({"day": "datetime64[us]", "points": "float64"})
 
 
 def _yearly(engine: Engine, column: str, occasion: str, start: pd.Timestamp, days: int) -> pd.DataFrame:
@@ -83,3 +94,15 @@ def _complaints(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
             and resolved >= {end_of(start - pd.Timedelta(days=RECENT))}
         group by customer_id
     """).df()
+
+
+def _expiries(engine: Engine, start: pd.Timestamp, days: int, programme: LoyaltyProgramme) -> pd.DataFrame:
+    moves = read_movements(engine, as_of=start)
+    accounts = trace_points(moves, as_of=start, expire_days=programme.expire_days)
+    rows = accounts.expiries
+    by_month = rows.groupby(["customer_id", pd.to_datetime(rows["day"]).dt.to_period("M")])
+    months = by_month.agg(day=("day", "min"), points=("points", "sum")).reset_index("customer_id")
+    enough = (months["points"] >= programme.remind_points) & (
+        months["day"] <= start + pd.Timedelta(days=days)
+    )
+    return months[enough].assign(occasion="points_expiry")

@@ -12,6 +12,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "histories",
         "lifecycle",
         "metrics",
+        "loyalty_programme",
+        "matched_comparison",
         "mle",
         "need_shift",
         "newcomers",

@@ -27,7 +27,7 @@ from crcm_lib.schema.engine import open_engine
 PER_CUSTOMER = (
     *("customer_features", "stages", "rfm", "value", "newcomers", "churn", "satisfaction"),
     *("scorecard", "tiers", "tier_history", "actions", "planned_assignments", "calendar"),
-    *("care", "next_offers", "upgrade_offers"),
+    *("care", "next_offers", "upgrade_offers", "points"),
 )
 OF_FEATURES = [
     "purchases",
@@ -225,6 +225,7 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
         (_("How recent, how often, how much"), text.write_rfm(facts.get("rfm"), run)),
         (_("The score, added up"), score),
         (_("What is not known"), dealings.write_unknown(facts["raw"], card["weight_known"], run)),
+        (_("Loyalty programme"), dealings.write_points(facts.get("points"), run)),
         (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
         (_("On record"), dealings.write_attributes(attributes, run)),
     ]

@@ -157,15 +157,42 @@ def sign_contracts(rng: np.random.Generator, people: pd.DataFrame, last: pd.Time
 
 
 def move_points(rng: np.random.Generator, lines: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
-    """The `loyalty` table: a point per 10 yuan to persons in the programme (60 %), now and then redeemed."""
+    """The `loyalty` table: a point per 10 yuan to persons in the programme, 12 of them as a welcome.
+
+    60 % of the persons join, most with their first order and some later; joining changes nothing of what
+    they buy. At one order in four a member uses half of the points they have or all of them.
+    """
     members = people.loc[~people["company"] & (rng.random(len(people)) < 0.6), "customer_id"]
+    joins_with = pd.Series(rng.geometric(0.7, len(members)), members.to_numpy())  # which of their orders
     sales = lines[(lines["kind"] == "sale") & lines["customer_id"].isin(members)]
     orders = sales.groupby(["customer_id", "order_id"]).agg(time=("time", "first"), amount=("amount", "sum"))
-    earned = orders.reset_index().assign(points=lambda o: o["amount"] // 1000, reason="purchase")
-    spent = earned[(rng.random(len(earned)) < 0.1) & (earned["points"] > 4)]
-    spent = spent.assign(points=-(spent["points"] // 2), reason="redeemed")
-    moves = pd.concat([earned[earned["points"] > 0], spent], ignore_index=True)
-    return moves.drop(columns=["order_id", "amount"])
+    orders = orders.reset_index().sort_values(["customer_id", "time", "order_id"], kind="stable")
+    nth = orders.groupby("customer_id").cumcount() + 1
+    joined = orders["customer_id"].map(joins_with)
+    orders = orders[nth >= joined]
+    welcome = orders[(nth == joined)[orders.index]].assign(points=12, reason="welcome")
+    earned = orders.assign(points=orders["amount"] // 1000, reason="purchase")
+    used = _use_points(rng, orders.assign(points=earned["points"]))
+    moves = pd.concat([welcome, earned[earned["points"] > 0], used], ignore_index=True)
+    return moves[["customer_id", "time", "points", "reason"]]
+
+
+def _use_points(rng: np.random.Generator, orders: pd.DataFrame) -> pd.DataFrame:
+    """What members redeem, a minute after the order: of the balance that has not expired after a year."""
+    wants, share = rng.random(len(orders)) < 0.25, rng.choice([0.5, 1.0], len(orders))
+    rows, lots, who = [], [], None
+    facts = zip(orders["customer_id"], orders["time"], orders["points"], wants, share, strict=True)
+    for customer, time, points, uses, part in facts:
+        if customer != who:
+            lots, who = [[time, 12]], customer
+        lots = [lot for lot in lots if lot[0].normalize() + 365 * DAY > time] + [[time, points]]
+        balance = sum(lot[1] for lot in lots)
+        if uses and balance >= 20:
+            spent = int(balance * part)
+            rows.append((customer, time + pd.Timedelta(minutes=1), -spent, "redeemed"))
+            for lot in lots:
+                spent, lot[1] = max(0, spent - lot[1]), max(0, lot[1] - spent)
+    return pd.DataFrame(rows, columns=["customer_id", "time", "points", "reason"])
 
 
 def judge(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:

@@ -279,7 +279,8 @@ RESULTS = {
             "customers": count_column("buyers", True),
             "spend_expected": money_column("over the horizon, not discounted", True, 0),
             "spend_low": money_column(
-                "lower end of the range that the total falls into with 80 % probability; empty where past windows cannot tell",
+                "lower end of the range that the total falls into with 80 % probability; empty where past "
+                "windows cannot tell",
                 at_least=0,
             ),
             "spend_high": money_column("upper end of that range", at_least=0),
@@ -313,7 +314,8 @@ RESULTS = {
                 ("promising", "ordinary", "modest", "cannot_tell"),
             ),
             "spend_expected": money_column(
-                "over the early days: after the first day, of a prospect from it on; empty where the past cannot tell",
+                "over the early days: after the first day, of a prospect from it on; empty where the past "
+                "cannot tell",
                 at_least=0,
             ),
             "spend_to_come": money_column(
@@ -382,29 +384,36 @@ RESULTS = {
             "customer_id": ID,
             "alert": text_column("how pressing", True, ("none", "watch", "warning", "urgent")),
             "reason": text_column(
-                "what raises p_no_purchase above p_if_active, joined by +: overdue or bought_once, comes_less, spends_less, complaints, contacts, answer, late_payment, contract_end; without an alert: within_usual_gap, silent_beyond_horizon, alerts_not_raised",
+                "what raises p_no_purchase above p_if_active, joined by +: overdue or bought_once, "
+                "comes_less, spends_less, complaints, contacts, answer, late_payment, contract_end; without "
+                "an alert: within_usual_gap, silent_beyond_horizon, alerts_not_raised",
                 True,
             ),
             "p_no_purchase": share_column(
-                "probability of no purchase within `churn.horizon_days`; who is least likely to buy comes first by it",
+                "probability of no purchase within `churn.horizon_days`; who is least likely to buy comes "
+                "first by it",
                 True,
             ),
             "p_if_active": share_column(
-                "the same of a customer with the own rate who is certainly still there; what lies beyond it speaks of leaving",
+                "the same of a customer with the own rate who is certainly still there; what lies beyond it "
+                "speaks of leaving",
                 True,
             ),
             "as_unusual_share": share_column(
-                "share of those who were away before and came back who had been away as improbably long, given their own rate",
+                "share of those who were away before and came back who had been away as improbably long, "
+                "given their own rate",
                 True,
             ),
             "silent_beyond_horizon": Column(
                 "flag",
                 "",
-                "the last purchase is longer ago than the horizon: what came before has stopped, nothing is at risk",
+                "the last purchase is longer ago than the horizon: what came before has stopped, nothing is "
+                "at risk",
                 True,
             ),
             "value_at_risk": money_column(
-                "margin (spend where no margin is known) that the customer brings within the horizon if still there, times the chance to have left; 0 of those already gone",
+                "margin (spend where no margin is known) that the customer brings within the horizon if "
+                "still there, times the chance to have left; 0 of those already gone",
                 True,
                 0,
             ),
@@ -417,7 +426,8 @@ RESULTS = {
             "spend_drop": Column(
                 "number",
                 "share",
-                "1 − recent spend rate / earlier spend rate; below 0 is a rise; a decline, not a sign of leaving",
+                "1 − recent spend rate / earlier spend rate; below 0 is a rise; a decline, not a sign of "
+                "leaving",
                 at_most=1,
             ),
             "spend_drop_days": days_column("the last days that the drop is measured over"),
@@ -494,8 +504,10 @@ RESULTS = {
                 100,
             ),
             "state": text_column(
-                "why it is not the one proposed: it is; within the margin beyond a border; beyond it in this run only; only a criterion "
-                "that takes terms away speaks for a fall; a move down waits for a named person, or has lapsed "
+                "why it is not the one proposed: it is; within the margin beyond a border; beyond it in "
+                "this run only; only a criterion "
+                "that takes terms away speaks for a fall; a move down waits for a named person, or has "
+                "lapsed "
                 "undecided; a named person kept it, or set it",
                 True,
                 ("agrees", "margin", "once", "only_terms", "waits", "lapsed", "kept", "set"),
@@ -572,7 +584,8 @@ RESULTS = {
             "owner_role": text_column("who", True),
             "cost": money_column("of all its occasions", True, 0),
             "gain": money_column(
-                "expected of all its occasions, less their cost, in the money of `value`; empty: unknown, or the standard offer"
+                "expected of all its occasions, less their cost, in the money of `value`; empty: unknown, "
+                "or the standard offer"
             ),
             "priority": Column("integer", "", "1 is first", True, 1),
             "tier": text_column("the tier in force; with the stage and the action, why", True),
@@ -709,7 +722,8 @@ RESULTS = {
         },
     ),
     "upgrade_offers": Table(
-        "one price band up, offered in a category that the customer buys; no rows where it did no better before",
+        "one price band up, offered in a category that the customer buys; no rows where it did no better "
+        "before",
         ("customer_id",),
         "09_strategy",
         {
@@ -732,9 +746,14 @@ RESULTS = {
             "customer_id": ID,
             "action": text_column("an entry of the policy's `care`", True),
             "occasion": text_column(
-                "what for", True, ("birthday", "anniversary", "contract_end", "complaint", "holiday")
+                "what for",
+                True,
+                ("birthday", "anniversary", "contract_end", "complaint", "points_expiry", "holiday"),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
+            "points": Column(
+                "number", "points", "of a points expiry: how many expire in the month", at_least=0
+            ),
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
             "cost": money_column("of doing it", True, 0),
@@ -903,7 +922,8 @@ RESULTS = {
             "cuped_low": Column("number", "currency", "lower end of its own 95 % interval"),
             "cuped_high": Column("number", "currency", "upper end of its own 95 % interval"),
             "p": share_column(
-                "chance of a difference as large, either way, if the action did nothing; of drawing the arms anew; "
+                "chance of a difference as large, either way, if the action did nothing; of drawing the "
+                "arms anew; "
                 "of spend: of cuped"
             ),
             "p_adjusted": share_column(
@@ -974,6 +994,32 @@ RESULTS = {
             "p_renewal": share_column("chance that the contract that ends next is renewed", True),
             "renewal_value": money_column(
                 "contract value of the renewals within the horizon, discounted; no part of `value`"
+            ),
+        },
+    ),
+    "points": Table(
+        "a member of the loyalty programme",
+        ("customer_id",),
+        "13_loyalty_programme",
+        {
+            "customer_id": ID,
+            "member_since": Column("day", "date", "day of the first movement of points", True),
+            "level": text_column("the policy's level by the points earned in 365 days; empty for none"),
+            "earned": Column("number", "points", "ever earned", True, 0),
+            "redeemed": Column("number", "points", "used by the member", True, 0),
+            "reversed": Column("number", "points", "taken back, as for a return", True, 0),
+            "expired": Column("number", "points", "no longer usable on as_of", True, 0),
+            "balance": Column(
+                "number", "points", "left; below zero where more was taken off than earned", True
+            ),
+            "earned_365d": Column("number", "points", "earned in the last 365 days", True, 0),
+            "redeemed_365d": Column("number", "points", "redeemed in the last 365 days", True, 0),
+            "days_since_points": days_column("since points were last earned or redeemed"),
+            "expiring_90d": Column(
+                "number",
+                "points",
+                "that expire in the 90 days ahead, unless used; empty where points do not expire",
+                at_least=0,
             ),
         },
     ),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
 from crcm_lib.i18n import IS_CHINESE, _
+from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.reporting.text.offers import write_upgrades
 from crcm_lib.reporting.text.profile import write_stage_reasons
 from crcm_lib.schema import tables
@@ -115,9 +116,9 @@ def _read_care(folder: Path) -> pd.DataFrame:
 
 
 def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]) -> pd.Series:
-    """What to offer, for actions that offer an item not bought yet or a price band up; "" for all others."""
+    """What a task offers its customer: an item not bought yet, a price band up, points; or ""."""
     is_offer = tasks["action"].isin([name for name, action in playbook.items() if action.offers])
-    offers = pd.Series("", index=tasks.index)
+    offers = _write_points(tasks)
     if not is_offer.any():
         return offers
     for table, write in (("next_offers", _name_items), ("upgrade_offers", write_upgrades)):
@@ -125,6 +126,18 @@ def _write_offers(folder: Path, tasks: pd.DataFrame, playbook: dict[str, Action]
             said = tasks["customer_id"].map(write(tables.read(folder, table))).where(is_offer)
             offers += "; " + said.astype("object").fillna("").astype("str")
     return offers.str.strip("; ")
+
+
+def _write_points(tasks: pd.DataFrame) -> pd.Series:
+    """How many points are about to expire, where that is what the task is about."""
+    words = _("{points:count} points expire")
+    if "points" not in tasks:
+        return pd.Series("", index=tasks.index)
+    return (
+        tasks["points"]
+        .map(lambda points: fill(words, points=points) if pd.notna(points) else "")
+        .astype("str")
+    )
 
 
 def _name_items(offers: pd.DataFrame) -> pd.Series:

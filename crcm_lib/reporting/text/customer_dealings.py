@@ -83,6 +83,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         "complaint": _(
             "A complaint was resolved on {own:day}: {name} ({channel}, {owner_role}), {when:day}."
         ),
+        "points_expiry": _(
+            "{points:count} points expire in a month, the first after {own:day}: {name} ({channel}, "
+            "{owner_role}), {when:day}."
+        ),
     }
     entries = {entry.name: entry for entry in run.policy.care}
     lines = []
@@ -114,6 +118,24 @@ def write_offers(offers: Rows, upgrade: str, consents: Consents, run: RunFacts) 
     )
     lines = [fill(words, **row) for row in sorted(offers, key=lambda row: row["rank"])]
     return [*lines, upgrade] if upgrade else lines
+
+
+def write_points(points: Facts, run: RunFacts) -> list[str]:
+    """The account of a member of the loyalty programme; none: no lines.
+
+    Parameters
+    ----------
+    points
+        The customer's row of the table `points`.
+    """
+    if points is None:
+        return []
+    level = _(", level {level}") if points["level"] else ""
+    words = _("Member since {member_since:day}") + level + _(": {balance:count} points left.")
+    year = _("In the last year {earned_365d:count} earned and {redeemed_365d:count} redeemed.")
+    soon = _("{expiring_90d:count} of them expire in the next 90 days unless they are used.")
+    lines = [words, year, soon] if (points["expiring_90d"] or 0) > 0 else [words, year]
+    return [fill(" ".join(lines), **points)]
 
 
 def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:
