@@ -146,6 +146,13 @@ def test_members_who_were_alike_do_not_differ_though_the_plain_means_always_do()
 
 
 @pytest.mark.slow
+def test_what_strata_leave_is_adjusted_for_so_that_many_customers_claim_no_more_than_few():
+    worlds = [world(seed, customers=4000) for seed in range(60)]
+    assert sum((found.measures["p"] <= 0.05).any() for found in worlds) <= 6
+    assert abs(np.mean([found.measures["difference"].iloc[0] for found in worlds])) < 0.04
+
+
+@pytest.mark.slow
 def test_members_who_buy_a_quarter_more_are_found():
     worlds = [world(seed, effect=0.25, customers=1500) for seed in range(40)]
     assert sum(found.measures["p"].iloc[0] <= 0.05 for found in worlds) >= 32

@@ -132,9 +132,10 @@ def _adjust(values: np.ndarray, known: np.ndarray, arms: np.ndarray, strata: np.
     def centre(column: np.ndarray) -> np.ndarray:
         return column - pd.Series(column).groupby(cells).transform("mean").to_numpy()
 
-    within = np.column_stack([centre(column) for column in known.T])
+    both = np.column_stack([known, np.expm1(known)])  # the logarithms and the numbers themselves
+    within = np.column_stack([centre(column) for column in both.T])
     slopes, *_rest = np.linalg.lstsq(within, centre(values), rcond=None)
-    return values - known @ slopes
+    return values - both @ slopes
 
 
 def _balance(known: pd.DataFrame, joined: np.ndarray, kept: np.ndarray, weights: np.ndarray) -> pd.DataFrame:
