@@ -252,6 +252,27 @@ def test_a_picture_without_words_of_its_own_still_has_some():
     assert re.findall(r'alt="([^"]*)"', page) == ["A picture without a description.", "&lt;Figure&gt;"]
 
 
+def test_a_page_without_any_of_its_tables_is_one_line_and_its_sections_are_folded(folder):
+    notebook = make_notebook(nbformat.v4.new_markdown_cell("## What do they say?"), code("a"))
+    notebook.metadata["crcm"] = {"after": [], "needs": ["tickets", "surveys"]}
+    one_there = make_run(not_available=["tickets"])
+    none_there = make_run(not_available=["contacts", "surveys", "tickets"])
+    assert rendering.find_lacking(notebook, one_there) == []
+    lacking = rendering.find_lacking(notebook, none_there)
+    assert lacking == ["tickets", "surveys"]
+    folded = "Nothing to show: the data have no tickets and no surveys. The empty sections</summary>"
+    page = rendering.render_notebook(notebook, run=none_there)
+    assert page.index(folded) < page.index("What do they say?")
+    assert folded not in rendering.render_notebook(notebook, run=one_there)
+    entries = [
+        entry | {"lacking": lacking if n == 0 else []} for n, entry in enumerate(none_there["notebooks"])
+    ]
+    index = rendering.render_index(folder, none_there | {"notebooks": entries})
+    assert "(no tickets and no surveys)." in index
+    assert index.count('<ol class="answers">\n<li>') == 1
+    assert "Without data:" not in rendering.render_index(folder, one_there)
+
+
 def test_an_empty_notebook_renders():
     assert "<h1>" in rendering.render_notebook(nbformat.v4.new_notebook(), run=make_run())
 

@@ -101,6 +101,8 @@ def test_a_notebook_waits_for_those_it_names(shop):
         ({"after": ["02_copy"]}, r"unknown earlier notebook '02_copy'"),
         ({"after": "01_about"}, r"should be like"),
         ({"aftre": []}, r"should be like"),
+        ({"after": [], "needs": "loyalty"}, r"should be like"),
+        ({"after": [], "needs": ["loyalti"]}, r"unknown input table 'loyalti'\. Did you mean 'loyalty'\?"),
     ],
 )
 def test_a_wait_that_cannot_be_is_refused_before_any_kernel(shop, monkeypatch, crcm, words):

@@ -40,7 +40,7 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     summary["history"] = kpi_history.extend(earlier.get("history", []), run_id, summary["as_of"], numbers)
     for entry in summary["notebooks"]:
         notebook = nbformat.read(staging / f"{entry['name']}.ipynb", as_version=4)
-        entry["headline"] = pages.headline(notebook)
+        entry |= {"headline": pages.headline(notebook), "lacking": pages.find_lacking(notebook, summary)}
         page = pages.render_notebook(notebook, run=summary)
         files.save_atomically(page, staging / entry["html"])
     kept_policy.keep(Path(plan.settings.policy), staging)

@@ -1,7 +1,8 @@
 """When each notebook runs: as soon as all that it depends on are done, and a place is free.
 
 A notebook may name the notebooks that it reads from, in its metadata: `"crcm": {"after": ["02_profile"]}`.
-Without that it comes after every earlier one. All come after the first, which says what the data are.
+Without that it comes after every earlier one. All come after the first, which says what the data are. It may
+also name the input tables without which it has nothing to say, as `"needs": ["loyalty"]`.
 """
 
 import os
@@ -14,6 +15,7 @@ import nbformat
 
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
+from crcm_lib.schema.inputs import INPUTS
 
 MAX_PARALLEL = 2  # notebooks at once, where there are as many cores; each takes up to a gigabyte
 
@@ -38,12 +40,15 @@ def read_dependencies(notebook: nbformat.NotebookNode, earlier: list[str]) -> tu
     ["unknown earlier notebook '02_profile'. Did you mean '02_profil'? Known: 01_clean, 02_profil."]
     """
     declared = notebook.metadata.get("crcm", {"after": earlier})
-    names = declared["after"] if isinstance(declared, dict) and set(declared) == {"after"} else None
-    if not isinstance(names, list):
+    known = isinstance(declared, dict) and {"after"} <= set(declared) <= {"after", "needs"}
+    names = declared["after"] if known else None
+    needs = declared.get("needs", []) if known else None
+    if not isinstance(names, list) or not isinstance(needs, list):
         message = _('the metadata `crcm` should be like {{"after": ["02_customer_profile"]}}, is {declared}')
         return earlier, [message.format(declared=declared)]
-    unknown = [name for name in names if name not in earlier]
-    return names, [unknown_name(_("earlier notebook"), name, earlier) for name in unknown]
+    unknown = [unknown_name(_("earlier notebook"), name, earlier) for name in names if name not in earlier]
+    tables = [unknown_name(_("input table"), name, INPUTS) for name in needs if name not in INPUTS]
+    return names, unknown + tables
 
 
 def find_ancestors(direct: dict[str, list[str]]) -> Ancestors:

@@ -44,6 +44,7 @@ def render_notebook(notebook: NotebookNode, *, run: dict) -> str:
         run=run,
         title=title,
         broken=broken,
+        lacking=find_lacking(notebook, run),
         intro=mark_safe(page.render(under)),
         headline=mark_safe(page.render(headline(notebook))),
         body=mark_safe(_render_cells(body, page, broken)),
@@ -61,6 +62,15 @@ def headline(notebook: NotebookNode) -> str:
                 if words := output.get("data", {}).get("text/markdown"):
                     return words
     return ""
+
+
+def find_lacking(notebook: NotebookNode, run: dict) -> list[str]:
+    """The input tables without which the notebook has nothing to say, where the run has none of them.
+
+    A notebook names them in its metadata: `"crcm": {"needs": ["loyalty"]}`; one of several is enough.
+    """
+    needs = notebook.metadata.get("crcm", {}).get("needs", [])
+    return list(needs) if needs and set(needs) <= set(run.get("not_available", [])) else []
 
 
 def render_index(folder: Path, run: dict) -> str:
@@ -89,7 +99,8 @@ def render_index(folder: Path, run: dict) -> str:
         week=None if few else _week(folder, run),
         results=[] if few else _list_results(folder, page),
         flow=None if few else _flow(folder, run),
-        pages=listed,
+        pages=[entry for entry in listed if not entry.get("lacking")],
+        silent=[entry for entry in listed if entry.get("lacking")],
         missing=lacking,
         warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
         reading=kpis.reading(run) + kpis.anonymous_sales(folder, run),
