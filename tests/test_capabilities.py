@@ -1,4 +1,4 @@
-"""Every capability that the mission names: where it is served exists, is not empty, and is missed when broken."""
+"""Every capability of the mission: where it is served exists, shows something, and is missed when broken."""
 
 import random
 

@@ -170,6 +170,15 @@ def test_each_of_these_words_is_said_somewhere():
     assert [words for words in WORDS if not any(re.search(words, sentence) for sentence in said)] == []
 
 
+@pytest.mark.parametrize("path", PATHS)
+def test_every_occasion_has_a_sentence_for_the_customer_in_both_languages(path):
+    for entry in POLICIES[path].care:
+        assert entry.say != entry.because, entry.name
+        assert entry.say, entry.name
+        assert entry.say_zh, entry.name
+        assert not re.search(r"[A-Za-z]", entry.say_zh), entry.name
+
+
 @pytest.mark.parametrize(("path", "action"), ACTIONS, ids=NAMED)
 def test_every_action_but_the_standard_offer_has_a_sentence_for_the_customer(path, action):
     assert bool(action.say) != action.standard

@@ -220,6 +220,7 @@ class Care(Strict):
 
     `days_before` or `days_after` the day of the occasion; `holidays` names those of the policy's country as
     the library `holidays` does in English, in part. Attention, never terms: it has no effect that is claimed.
+    `because` is why, for us; `say` a sentence for the customer, `say_zh` the same in Chinese.
     """
 
     name: Name
@@ -234,6 +235,8 @@ class Care(Strict):
     cost: Amount
     hours: Amount | None = None
     because: Name
+    say: Words = ""
+    say_zh: Words = ""
 
     @property
     def is_service(self) -> bool:

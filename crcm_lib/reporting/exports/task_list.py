@@ -83,10 +83,10 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
 
 def list_words(policy: Policy, *, chinese: bool) -> dict[str, str]:
     """What to say for each action and occasion: `say`, in Chinese `say_zh`; where it has none, `because`."""
-    say = {entry.name: entry.because for entry in policy.care}
-    for action in policy.playbook:
-        say[action.name] = (action.say_zh if chinese else "") or action.say or action.because
-    return say
+    return {
+        entry.name: (entry.say_zh if chinese else "") or entry.say or entry.because
+        for entry in [*policy.care, *policy.playbook]
+    }
 
 
 def _find_begun(
