@@ -24,6 +24,7 @@ NAMES = (
     "10_monitoring",
     "11_profitability",
     "13_loyalty_programme",
+    "15_needs",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

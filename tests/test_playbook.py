@@ -8,7 +8,8 @@ import pytest
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import action_choice, strategy
 from crcm_lib.errors import PolicyError
-from crcm_lib.features import decision_inputs
+from crcm_lib.features import decision_inputs, points_accounts
+from crcm_lib.models import needs
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.tables import ROOT
@@ -45,7 +46,10 @@ UNREACHED = {
 def sample():
     """The situation of the sample's customers, as 09 describes it."""
     known = {name: tables.read(GOLDEN, name) for name in strategy.READS}
-    known["attributes"] = decision_inputs.find_attributes(open_engine(GOLDEN))
+    engine = open_engine(GOLDEN)
+    known["attributes"] = decision_inputs.find_attributes(engine)
+    known["members"] = points_accounts.find_members(engine, as_of="2025-12-31")
+    known["needs"] = needs.find_needs(engine, as_of="2025-12-31")
     return strategy.describe_situation(tables.read(GOLDEN, "tiers"), **known)
 
 
@@ -64,6 +68,7 @@ ASKS = {
     "points": ({"points": {"credit": {"at_least": 60}}}, "points of credit", 60.0, 59.9),
     "answers": ({"answers": {"nps": {"below": 7}, "csat": {"below": 3}}}, "nps", 6.0, 7.0),
     "owned": ({"owned": True}, "owner", "S01", ""),
+    "needs": ({"needs": ("premium",)}, "need", "premium", ""),
 }
 
 

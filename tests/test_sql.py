@@ -17,7 +17,7 @@ from crcm_lib.features import (
     redrawn_histories,
     relationship_signs,
 )
-from crcm_lib.models import customer_base, satisfaction
+from crcm_lib.models import customer_base, needs, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.recommendation import past_offers, upgrades
@@ -59,6 +59,7 @@ def calls() -> list[Call]:
     decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     points_accounts.find_members(engine, as_of=DAY)
+    needs.find_needs(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)

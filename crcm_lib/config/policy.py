@@ -23,6 +23,7 @@ Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
+Need = Literal["premium", "personalised", "price_led", "standardised"]
 Newcomer = Literal["promising", "ordinary", "modest"]
 Answer = Literal["nps", "csat"]
 Stage = Literal["prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back"]
@@ -158,7 +159,8 @@ class Action(Strict):
     `stages`, `alerts`, `classes` (of newcomers and prospects, from 04), `leaving` (chance of no purchase,
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
     `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
-    `new_members` leaves out who has points in the loyalty programme already.
+    `new_members` leaves out who has points in the loyalty programme already; `needs` are those that the
+    customer's purchases of the year show.
     """
 
     name: Name
@@ -176,6 +178,7 @@ class Action(Strict):
     answers: dict[Answer, Band] = Field(default_factory=dict)
     owned: bool = False
     new_members: bool = False
+    needs: tuple[Need, ...] = ()
     channel: Name
     owner_role: Name
     cost: Amount

@@ -273,6 +273,7 @@ def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers:
         "answers",
         "owned",
         "new_members",
+        "needs",
     )
     for key in narrowing:
         given = row.get(key)

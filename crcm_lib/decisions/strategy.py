@@ -19,8 +19,10 @@ SITUATION = {  # what is taken from which table
     "satisfaction": ("nps", "csat"),
     "attributes": ("owner",),
     "members": ("member_since",),
+    "needs": ("need",),
 }
-READS = ("scorecard", *(table for table in SITUATION if table not in ("attributes", "members")))
+COMPUTED = ("attributes", "members", "needs")  # no table that an earlier notebook writes
+READS = ("scorecard", *(table for table in SITUATION if table not in COMPUTED))
 POINTS = "points of "  # before the name of a criterion
 Day = str | pd.Timestamp
 
@@ -34,16 +36,17 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
         The table `tiers`.
     frames
         `customer_features`, `stages`, `value`, `churn`, `newcomers`, `satisfaction`, `scorecard`,
-        `attributes` from `decision_inputs.find_attributes`, and `members` of `points_accounts`, by
-        `customer_id`, where there are any. What is absent is unknown: an unknown subject type counts as a
-        person.
+        `attributes` from `decision_inputs.find_attributes`, and `members` of `points_accounts` and `needs` of
+        `models.needs`, by `customer_id`, where there are any. What is absent is unknown: an unknown subject
+        type counts as a person.
 
     Returns
     -------
     By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
     `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`, `member_since` (of the
-    loyalty programme); the points of each criterion after `POINTS`; `value` and `value_at_risk` in one kind
-    of money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total` so far.
+    loyalty programme), `need`; the points of each criterion after `POINTS`; `value` and `value_at_risk` in
+    one kind of money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total`
+    so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)
@@ -227,7 +230,12 @@ def _rank_standing(situation: pd.DataFrame, policy: Policy) -> pd.Series:
 def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
     """Whom the action is for; what is not known meets no condition."""
     applies = situation["tier"].isin(action.tiers)
-    for column, words in (("stage", action.stages), ("alert", action.alerts), ("class", action.classes)):
+    for column, words in (
+        ("stage", action.stages),
+        ("alert", action.alerts),
+        ("class", action.classes),
+        ("need", action.needs),
+    ):
         if words:
             applies &= situation[column].isin(words)
     if action.leaving is not None:

@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "first_purchase",
         "holdout_windows",
         "points_accounts",
+        "purchase_mix",
         "redrawn_histories",
         "relationship_signs",
     ],

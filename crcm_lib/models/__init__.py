@@ -16,6 +16,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "matched_comparison",
         "mle",
         "need_shift",
+        "needs",
         "newcomers",
         "profitability",
         "reasons",

@@ -1023,4 +1023,21 @@ RESULTS = {
             ),
         },
     ),
+    "needs": Table(
+        "a customer with purchases in the last 365 days",
+        ("customer_id",),
+        "15_needs",
+        {
+            "customer_id": ID,
+            "need": text_column(
+                "premium, personalised, price_led or standardised; empty where none is shown"
+            ),
+            "probability": share_column("that the share of such purchases lies beyond everybody's", True),
+            "days": count_column("purchase days of the year", True),
+            "premium": share_column("expected of purchases at a top price; empty: not known"),
+            "personalised": share_column("expected of purchases of what few others buy; empty: not known"),
+            "price_led": share_column("expected of purchases at a discount; empty: not known"),
+            "standardised": share_column("expected of purchases of what most others buy; empty: not known"),
+        },
+    ),
 }

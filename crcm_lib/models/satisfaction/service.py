@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from crcm_lib.empirical_bayes import shrink_rates as shrink_rates
 from crcm_lib.features.customer_sql import days_between, end_of
 from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.schema.engine import Engine, columns_of
@@ -12,41 +13,6 @@ from crcm_lib.schema.engine import Engine, columns_of
 TICKETS = {"kind": "varchar", "responded": "timestamp", "resolved": "timestamp"}
 AGES = {"up_to_7_days": 7, "up_to_30_days": 30, "longer": float("inf")}  # days
 STEPS = {"responded": "first_response", "resolved": "resolution"}
-
-
-def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
-    """Events per trial, each customer's rate shrunk towards the mean by how much rates vary.
-
-    Beta-binomial empirical Bayes: (events + a) / (trials + a + b), with a and b of highest likelihood over
-    all customers; a customer with more events than trials counts as many trials. Casella (1985), The American
-    Statistician 39, 83-87.
-
-    >>> shrink_rates(pd.Series([0, 0, 30]), pd.Series([1, 40, 40])).round(2).to_list()
-    [0.08, 0.0, 0.74]
-    """
-    from scipy.optimize import minimize
-    from scipy.stats import betabinom
-
-    n = np.maximum(trials.fillna(0), events.fillna(0)).astype(float)
-    x = events.fillna(0).astype(float)
-    total, tried = x.sum(), n.sum()
-    if total in (0, tried):
-        return pd.Series(total / tried if tried else np.nan, index=events.index)
-    pairs, weights = np.unique(np.column_stack([x, n])[n > 0], axis=0, return_counts=True)
-
-    def negative_log_likelihood(parameters):
-        a, b = _beta(*parameters)
-        return -(weights * betabinom.logpmf(pairs[:, 0], pairs[:, 1], a, b)).sum() / weights.sum()
-
-    start = [np.log(total / (tried - total)), np.log(10)]
-    fit = minimize(negative_log_likelihood, start, method="Nelder-Mead", bounds=[(-12, 12), (-3, 10)])
-    a, b = _beta(*fit.x)
-    return ((x + a) / (n + a + b)).round(6)
-
-
-def _beta(logit_mean: float, log_size: float) -> tuple[float, float]:
-    mean, size = 1 / (1 + np.exp(-logit_mean)), np.exp(log_size)
-    return mean * size, (1 - mean) * size
 
 
 def list_causes(engine: Engine, *, as_of) -> pd.DataFrame:

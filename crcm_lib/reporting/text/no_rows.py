@@ -32,6 +32,7 @@ def explain_no_rows(table: str) -> str:
         "later_newcomers": _("No class could be tried on later newcomers."),
         "order": _("No two tiers could be followed."),
         "remaining": _("Nothing that the way to contribution needs is lacking."),
+        "answers_to_needs": _("No action of the playbook asks for a need."),
         "subscriptions": _("No subscription is running."),
     }
     return sentences[table]
