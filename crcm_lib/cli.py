@@ -116,10 +116,10 @@ def check(
     with _honest_exit():
         from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline.checked_inputs import read_report
-        from crcm_lib.pipeline.plan import plan_run
+        from crcm_lib.pipeline.plan import find_unknown_names, plan_run
         from crcm_lib.pipeline.settings import RunSettings
         from crcm_lib.pipeline.temporary import own_folder
-        from crcm_lib.reporting.text.checked_tables import write_check_report
+        from crcm_lib.reporting.text.checked_tables import write_check_report, write_unknown_names
 
         settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
         with own_folder(), _listener() as listener, progress_to(listener):
@@ -128,6 +128,8 @@ def check(
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
+        if unknown := write_unknown_names(find_unknown_names(plan)):
+            typer.echo(unknown)
 
 
 def init(

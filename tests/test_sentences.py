@@ -56,6 +56,7 @@ from crcm_lib.schema.tables import ROOT, About
 POLICY = read_policy("policy.yaml")
 TEXT = [*sorted((ROOT / "crcm_lib/reporting/text").glob("*.py")), ROOT / "crcm_lib/reporting/kpis.py"]
 OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds against their inputs
+    "checked_tables": "test_indicator_tables.py",
     "churn_warning": "test_churn.py",
     "customer_dealings": "test_customer_card.py",
     "customer_sections": "test_customer_card.py",
@@ -447,8 +448,8 @@ said_only_where(
 # Classification --------------------------------------------------------------------------------------------
 
 
-def weights(absence: str) -> str:
-    row = {"absence": absence, "table": "value", "column": "value", "indicator": "x"}
+def weights(absence: str, nearest: str = "") -> str:
+    row = {"absence": absence, "table": "value", "column": "value", "indicator": "x", "nearest": nearest}
     return classification.write_weights(pd.DataFrame([row]), history_days=365)["remark"].item()
 
 
@@ -546,6 +547,8 @@ for absence, words in (
     ("no_value", "not available: `{column}` is empty"),
 ):
     said_only_where(f"={words}", lambda absence=absence: weights(absence), lambda: weights(""))
+said_only_where("; it has `{nearest}`", lambda: weights("no_column", "val"), lambda: weights("no_column"))
+said_only_where("holds words, and the policy", lambda: weights("words"), lambda: weights("no_value"))
 said_only_where(
     "no single change of what the customer does suffices",
     lambda: classification._write_changes([], "key"),

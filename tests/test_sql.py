@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 from fixtures.sql import Call, RecordingEngine, find_unportable, list_sites
+from test_indicator_tables import DEFAULTS, MEASURES, OPPORTUNITIES, REFERRALS
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.features import (
@@ -45,6 +46,10 @@ def calls() -> list[Call]:
     customers.list_sales(engine, as_of=DAY)
     first_purchase.summarise_first_days(engine, as_of=DAY, days=90)
     decision_inputs.derive(engine, as_of=DAY)
+    fewer = {"referrals": REFERRALS, "defaults": DEFAULTS, "measures": MEASURES}
+    decision_inputs.derive(
+        RecordingEngine(open_frames(**fewer, opportunities=OPPORTUNITIES), calls), as_of=DAY
+    )
     decision_inputs.find_approvals(engine, as_of=DAY)
     care_days.list_care_days(engine, as_of=DAY, days=180)
     past_offers.judge_offers(engine, as_of=DAY)

@@ -9,7 +9,7 @@ import pytest
 from fixtures.decided import decide
 
 from crcm_lib.config.policy import read_policy
-from crcm_lib.decisions import approvals, next_tier, scorecard, tiers
+from crcm_lib.decisions import approvals, measured_indicators, next_tier, scorecard, tiers
 from crcm_lib.decisions.tier_backtest import compare_rules, follow_growth
 from crcm_lib.errors import DataError
 from crcm_lib.features import decision_inputs
@@ -208,7 +208,7 @@ def test_the_way_to_a_tier_with_two_conditions_is_the_longer_of_the_two(card, pl
 
 
 def test_what_the_data_lack_is_named_and_its_weight_shown_where_it_went(raw, customers):
-    shown = scorecard.explain_weights(raw, POLICY, customer_features=customers)
+    shown = measured_indicators.explain_weights(raw, POLICY, customer_features=customers)
     assert shown["weight"].sum() == pytest.approx(1)
     assert shown["used"].sum() == pytest.approx(1)
     absent = shown[shown["used"] == 0]

@@ -5,44 +5,13 @@ The checks read the file's raw content, so that one mistyped entry does not hide
 
 from itertools import pairwise
 from math import isclose
-from typing import TypeGuard
 
+from crcm_lib.config.indicator_rules import check_indicators, is_number
 from crcm_lib.config.yaml_loader import Mapping, Place, SettingsFile, get_entry, rows_in
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
-from crcm_lib.schema.inputs import INPUTS
-from crcm_lib.schema.results import RESULTS
 
-# What an indicator may read beside the result tables: made from input tables by `features.decision_inputs`.
-DERIVED = {
-    "payments": ("paid_on_time_share", "days_late_mean"),
-    "renewals": ("renewed_share",),
-    "judgements": ("strategic_fit", "benchmark_customer", "growth_outlook"),
-}
-# Of `churn`, what customer features alone give: 10 measures it on earlier days without a backtest for each.
-RHYTHM = ("overdue_ratio", "gap_days", "spend_drop")
-SCORABLE = ("customer_features", "rfm", "value", "churn", "satisfaction")
 SCORES = ("recency_score", "frequency_score", "monetary_score", "absence", "first_bought_lately")
-
-
-def known_columns(table: str) -> dict[str, str] | None:
-    """The columns an indicator may read from a table, with their kind; None where it may read nothing.
-
-    >>> known_columns("renewals")
-    {'renewed_share': 'number'}
-    """
-    if table in DERIVED:
-        return dict.fromkeys(DERIVED[table], "number")
-    if table not in SCORABLE:
-        return None
-    columns = RESULTS[table].columns | (INPUTS["customers"].columns if table == "customer_features" else {})
-    return {
-        name: "text" if column.kind == "text" else "number"
-        for name, column in columns.items()
-        if name != "customer_id"
-        and column.kind not in ("day", "time")
-        and (table != "churn" or name in RHYTHM)
-    }
 
 
 def _check_counts(settings: SettingsFile) -> None:
@@ -63,7 +32,7 @@ def _check_weights(settings: SettingsFile) -> None:
 
 def _check_sum(settings: SettingsFile, where: Place, owner: str, rows: list[tuple[Place, Mapping]]) -> None:
     weights = [row.get("weight") for _at, row in rows]
-    numbers = [weight for weight in weights if _is_number(weight)]
+    numbers = [weight for weight in weights if is_number(weight)]
     if rows and len(numbers) == len(rows) and not isclose(sum(numbers), 1, abs_tol=1e-9):
         problem = _("{owner}: the weights add up to {total:.4g}, not 1")
         settings.note(where, problem, owner=owner, total=sum(numbers))
@@ -83,44 +52,6 @@ def _check_names(settings: SettingsFile) -> None:
     for at, row in settings.rows("criteria"):
         if row.get("name") == "score":
             settings.note((*at, "name"), _("'score' is the name of the whole; name the criterion otherwise"))
-
-
-def _check_indicators(settings: SettingsFile) -> None:
-    protected = settings.get("fairness", "protected")
-    protected = {str(name).lower() for name in protected} if isinstance(protected, list) else set()
-    for where, criterion in settings.rows("criteria"):
-        for at, row in rows_in(criterion, where, "indicators"):
-            table, column = str(row.get("table")), str(row.get("column"))
-            known = known_columns(table)
-            if column.lower() in protected:
-                problem = _("{column!r} is protected (fairness.protected): it may be audited, never scored")
-                settings.note((*at, "column"), problem, column=column)
-            elif known is None:
-                settings.note((*at, "table"), unknown_name(_("table"), table, (*SCORABLE, *DERIVED)))
-            elif column not in known:
-                settings.note((*at, "column"), unknown_name(_("indicator column"), column, known))
-            elif known[column] == "text" and not row.get("levels"):
-                settings.note(at, _("{column!r} holds words: give `levels`, points for each"), column=column)
-            _check_points(settings, at, row)
-
-
-def _check_points(settings: SettingsFile, at: Place, row: Mapping) -> None:
-    anchors = row.get("points")
-    if anchors is not None and row.get("levels") is not None:
-        settings.note(at, _("give points or levels, not both"))
-    if row.get("scale") == "proportional" and (row.get("levels") or anchors or row.get("better") == "lower"):
-        problem = _("scale: proportional takes no points, no levels and no `better: lower`")
-        settings.note((*at, "scale"), problem)
-    pairs = [pair for pair in anchors if isinstance(pair, list)] if isinstance(anchors, list) else []
-    if anchors is None or not all(len(pair) == 2 and all(map(_is_number, pair)) for pair in pairs):
-        return
-    raw, points = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    falls = row.get("better") == "lower"
-    if len(raw) < 2 or any(later <= earlier for earlier, later in pairwise(raw)):
-        settings.note((*at, "points"), _("points: give two or more anchors with rising raw numbers"))
-    elif points != sorted(points, reverse=falls):
-        problem = _("points: run against `better: {better}`")
-        settings.note((*at, "points"), problem, better="lower" if falls else "higher")
 
 
 def _check_ordered(settings: SettingsFile, rows: list[tuple[Place, Mapping]], what: str) -> None:
@@ -177,7 +108,7 @@ def _refuse_empty(settings: SettingsFile, at: Place, condition: object) -> None:
         settings.note(at, _("give top_share, or at_least and below, not both"))
     elif not condition:
         settings.note(at, _("asks for nothing; give at_least, below or top_share"))
-    elif _is_number(low) and _is_number(high) and low >= high:
+    elif is_number(low) and is_number(high) and low >= high:
         settings.note(at, _("nobody is at least {low} and below {high}"), low=low, high=high)
 
 
@@ -196,7 +127,7 @@ def _is_wider(wide: object, narrow: object) -> bool:
 
 
 def _is_at_least(value: object, other: object) -> bool:
-    return _is_number(value) and _is_number(other) and value >= other
+    return is_number(value) and is_number(other) and value >= other
 
 
 def _check_windows(settings: SettingsFile) -> None:
@@ -207,7 +138,7 @@ def _check_windows(settings: SettingsFile) -> None:
 
 def _refuse_overlap(settings: SettingsFile, at: Place, values: Mapping, part: str = "") -> None:
     for (low, a), (high, b) in pairwise(values.items()):
-        if _is_number(a) and _is_number(b) and a >= b:
+        if is_number(a) and is_number(b) and a >= b:
             problem = _("{high} ({b}) must lie above {low} ({a}): the windows overlap")
             where = (*at, high, part) if part else (*at, high)
             settings.note(where, problem, high=high, b=b, low=low, a=a)
@@ -249,7 +180,7 @@ def _check_conditions(settings: SettingsFile, at: Place, row: Mapping) -> None:
     for where, band, (least, most) in bands:
         _refuse_empty(settings, where, band)
         for bound in band.values() if isinstance(band, dict) else ():
-            if _is_number(bound) and not least <= bound <= most:
+            if is_number(bound) and not least <= bound <= most:
                 problem = _("{bound} is outside {least} to {most}")
                 settings.note(where, problem, bound=bound, least=least, most=most)
 
@@ -320,7 +251,7 @@ def _check_contacts(settings: SettingsFile) -> None:
     most = settings.get("contact", "max_contacts")
     for at, row in settings.rows("playbook"):
         weeks, days = row.get("every_weeks"), row.get("days", 90)
-        if _is_number(weeks) and _is_number(days) and _is_number(most) and row.get("contact") is not False:
+        if is_number(weeks) and is_number(days) and is_number(most) and row.get("contact") is not False:
             contacts = 1 + (int(days) - 1) // (7 * max(int(weeks), 1))
             if contacts > most:
                 problem = _(
@@ -346,13 +277,9 @@ def _check_approvals(settings: SettingsFile) -> None:
 
 def _check_control(settings: SettingsFile) -> None:
     least, most = settings.get("control", "share"), settings.get("control", "most")
-    if _is_number(least) and _is_number(most) and most < least <= 0.5:
+    if is_number(least) and is_number(most) and most < least <= 0.5:
         problem = _("{least} is more than `most`, {most}")
         settings.note(("control", "share"), problem, least=least, most=most)
-
-
-def _is_number(value: object) -> TypeGuard[float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _check_country(settings: SettingsFile) -> None:
@@ -391,7 +318,7 @@ CHECKS = (
     _check_counts,
     _check_weights,
     _check_names,
-    _check_indicators,
+    check_indicators,
     _check_tiers,
     _check_segments,
     _check_windows,

@@ -1,6 +1,6 @@
 """Indicators -> points: scales are learned once and kept, every later customer is measured with them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -108,7 +108,8 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
         Names each indicator's table and column.
     frames
         Tables by name, indexed by `customer_id`; `customer_features` says who there is. An indicator is left
-        out where its table or column is absent or empty; a customer without a row is unknown, not zero.
+        out where its table or column is absent or empty, or holds words to which the policy gives no points;
+        a customer without a row is unknown, not zero.
 
     Raises
     ------
@@ -117,7 +118,7 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
     """
     everyone = frames["customer_features"].index
     columns = {
-        indicator.name: frames[indicator.table][indicator.column].reindex(everyone)
+        indicator.name: _read(frames[indicator.table][indicator.column].reindex(everyone), indicator)
         for criterion in policy.criteria
         for indicator in criterion.indicators
         if indicator.column in frames.get(indicator.table, ())
@@ -130,41 +131,18 @@ def gather_indicators(policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
     return raw
 
 
-def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
-    """Which indicators the data carry, and where the weight of the others went: nothing is spread in silence.
+def _read(values: pd.Series, indicator: Indicator) -> pd.Series:
+    """The column as the indicator scores it: words where it has `levels`, else numbers, be they written out.
 
-    Returns
-    -------
-    One row per indicator: `criterion`, `indicator`, `weight` (share of the score in the policy), `used`
-    (share of the score here; 0 if absent), `known` (share of customers for whom it is known), and `absence`:
-    `no_table`, `no_column`, `no_value` or empty, with the indicator's `table` and `column`.
+    All unknown where numbers are asked and some are words.
     """
-    weights, rows = _criterion_weights(raw, policy), []
-    for criterion in policy.criteria:
-        here = _indicator_weights(raw, criterion)
-        for indicator in criterion.indicators:
-            rows.append(
-                {
-                    "criterion": criterion.name,
-                    "zh": criterion.zh,
-                    "indicator": indicator.name,
-                    "weight": criterion.weight * indicator.weight,
-                    "used": weights.get(criterion.name, 0.0) * here.get(indicator.name, 0.0),
-                    "known": float(raw[indicator.name].notna().mean()) if indicator.name in raw else 0.0,
-                    "absence": _find_absence(indicator, raw, frames),
-                    "table": indicator.table,
-                    "column": indicator.column,
-                }
-            )
-    return pd.DataFrame(rows)
-
-
-def _find_absence(indicator: Indicator, raw: pd.DataFrame, frames: Mapping[str, pd.DataFrame]) -> str:
-    if indicator.name in raw:
-        return ""
-    if indicator.table not in frames:
-        return "no_table"
-    return "no_value" if indicator.column in frames[indicator.table] else "no_column"
+    if indicator.levels is not None:
+        return values.astype("str").where(values.notna())
+    if pd.api.types.is_numeric_dtype(values):
+        return values
+    numbers = pd.to_numeric(values, errors="coerce")
+    is_of_numbers = numbers.notna().equals(values.notna())
+    return numbers.astype("float64") if is_of_numbers else pd.Series(np.nan, index=values.index)
 
 
 def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> ScorecardModel:
@@ -179,7 +157,7 @@ def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> Scor
         for indicator in criterion.indicators
         if indicator.name in raw
     }
-    weights = _vary_weights(_criterion_weights(raw, policy))
+    weights = _vary_weights(criterion_weights(raw, policy))
     without_cutoffs = ScorecardModel(
         policy_version=policy.version,
         learned_on=learned_on,
@@ -297,16 +275,16 @@ def _fit_top_share(points: pd.Series, share: float) -> float | None:
     return float(reached[-1]) if len(reached) else None
 
 
-def _criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:
+def criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:
+    """The share of the score of each criterion of which the data have an indicator."""
     here = {
-        criterion.name: criterion.weight
-        for criterion in policy.criteria
-        if _indicator_weights(raw, criterion)
+        criterion.name: criterion.weight for criterion in policy.criteria if indicator_weights(raw, criterion)
     }
     return {name: weight / sum(here.values()) for name, weight in here.items()}
 
 
-def _indicator_weights(raw: pd.DataFrame, criterion: Criterion) -> dict[str, float]:
+def indicator_weights(raw: pd.DataFrame, criterion: Criterion) -> dict[str, float]:
+    """The share of each indicator that the data have in its criterion."""
     here = {indicator.name: indicator.weight for indicator in criterion.indicators if indicator.name in raw}
     return {name: weight / sum(here.values()) for name, weight in here.items()}
 

@@ -54,7 +54,7 @@ def preview_tiers(
     before, after
         The policy as it is, and changed.
     known
-        Tables of a run by name: those of `policy_rules.SCORABLE`, `tiers`, and those of
+        Tables of a run by name: those of `indicator_rules.SCORABLE`, `tiers`, and those of
         `decision_inputs.derive`.
     model
         What the run's 08 learned; a tier that it withheld stays withheld.

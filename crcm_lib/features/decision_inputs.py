@@ -5,25 +5,11 @@ Nothing dated after `as_of` counts: an invoice paid later is still open, a later
 
 import pandas as pd
 
-from crcm_lib.features.customer_sql import date, days_between
+from crcm_lib.features import indicator_tables
+from crcm_lib.features.customer_sql import date
 from crcm_lib.privacy.consent_words import find_latest, match_ids
-from crcm_lib.schema.engine import Engine, columns_of, has
+from crcm_lib.schema.engine import Engine, has
 
-PAYMENTS = """
-    select customer_id,
-        avg(case when paid <= due then 1.0 else 0.0 end) as paid_on_time_share,
-        avg(case when paid <= due then 0 else {days_late} end) as days_late_mean
-    from invoices where due < {day} and issued <= {day} group by customer_id"""
-RENEWALS = """
-    select customer_id, avg(case when renewed then 1.0 else 0.0 end) as renewed_share
-    from contracts where "end" <= {day} and renewed is not null group by customer_id"""
-LATEST = """
-    select customer_id, {what}, {value}
-    from {table} as given
-    where date <= {day} and date = (
-        select max(date) from {table} as later
-        where later.customer_id = given.customer_id and later.{what} = given.{what} and date <= {day})
-    group by customer_id, {what} order by customer_id, {what}"""
 CONSENTS = """
     select customer_id, purpose, status, max(date) as date from consents
     where date is null or date <= {day}
@@ -35,31 +21,12 @@ ARMS = """
 
 
 def derive(engine: Engine, *, as_of) -> dict[str, pd.DataFrame]:
-    """The tables an indicator may read that are made from input tables; an absent input gives no table.
+    """The tables of `schema.indicators.INDICATORS` that the input tables give, each indexed by `customer_id`.
 
-    Returns
-    -------
-    Frames indexed by `customer_id`:
-
-    - `payments`: `paid_on_time_share` (0…1) of the invoices due before `as_of`, `days_late_mean` (days; an
-      open invoice is late until `as_of`)
-    - `renewals`: `renewed_share` (0…1) of the contracts that ended by `as_of`
-    - `judgements`: the latest judgement (0…100) per indicator; several on its day are averaged
+    An absent input gives no table, and neither does one in which nobody is by `as_of`.
     """
-    derived = {}
-    if "paid" in columns_of(engine, "invoices"):
-        day = date(pd.Timestamp(as_of))
-        days_late = days_between("due", f"least(coalesce(paid, {day}), {day})")
-        payments = _ask(engine, PAYMENTS, as_of, days_late=days_late)
-        derived["payments"] = payments.set_index("customer_id").sort_index()
-    if "renewed" in columns_of(engine, "contracts"):
-        derived["renewals"] = _ask(engine, RENEWALS, as_of).set_index("customer_id").sort_index()
-    if has(engine, "judgements"):
-        judged = _ask(
-            engine, LATEST, as_of, table="judgements", what="indicator", value="avg(value) as value"
-        )
-        derived["judgements"] = judged.set_index(["customer_id", "indicator"])["value"].unstack()  # noqa: PD010
-    return derived
+    made = {name: make(engine, as_of=as_of) for name, make in indicator_tables.MAKERS.items()}
+    return {name: table for name, table in made.items() if table is not None and len(table)}
 
 
 def find_consents(engine: Engine, *, as_of) -> pd.DataFrame | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from papermill import inspect_notebook
@@ -17,6 +18,9 @@ from crcm_lib.pipeline.files import hash_content, locate, short_path
 from crcm_lib.pipeline.kernel import KERNEL
 from crcm_lib.pipeline.settings import RunSettings, check_parameters
 from crcm_lib.privacy import pseudonymise
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # A notebook may have these parameters and no others.
 PARAMETERS = ("source", "as_of", "input_dir", "output_dir", "policy", "overrides", "previous", "seed")
@@ -127,6 +131,18 @@ def check_decisions(checked: Path, policy: Policy) -> None:
     path = checked / "clean" / "approvals.parquet"
     if path.exists() and "tier" in (signed := pd.read_parquet(path)):
         refuse_unknown_tiers(signed, policy)
+
+
+def find_unknown_names(plan: Plan) -> "pd.DataFrame":
+    """The indicators of the policy whose table the checked data have without the column that they name.
+
+    The columns are those of `measured_indicators.list_unknown_names`. A run leaves such an indicator out.
+    """
+    from crcm_lib.decisions.measured_indicators import list_unknown_names
+    from crcm_lib.features.indicator_tables import list_names
+    from crcm_lib.schema.engine import open_engine
+
+    return list_unknown_names(plan.policy, list_names(open_engine(plan.checked)))
 
 
 def raise_together(problems: list[CrcmError]) -> None:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from crcm_lib.config.indicator_rules import SCORABLE
 from crcm_lib.config.policy import Policy
-from crcm_lib.config.policy_rules import SCORABLE
 from crcm_lib.decisions.scorecard import ScorecardModel
 from crcm_lib.decisions.tier_preview import TierPreview, preview_tiers
 from crcm_lib.errors import UsageError

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+import pandas as pd
+
 from crcm_lib.i18n import _
 
 WIDTH = 34  # characters of what stands in the file
@@ -10,6 +12,19 @@ WIDTH = 34  # characters of what stands in the file
 def write_check_report(tables: list[dict]) -> str:
     """The report of `ingest.cleaning.describe_source` as text for a terminal."""
     return "\n".join(line for table in tables for line in _write_table(table))
+
+
+def write_unknown_names(unknown: pd.DataFrame) -> str:
+    """A line for each row of `measured_indicators.list_unknown_names`; "" without any."""
+    words = {
+        "no_column": _("criteria.{criterion}: {indicator!r} is left out, no `{column}` in `{table}`.{hint}"),
+        "words": _("criteria.{criterion}: {indicator!r} is left out, `{column}` holds words: give `levels`."),
+    }
+    hint = _(" Did you mean {nearest!r}?")
+    return "\n".join(
+        words[row["absence"]].format(**row, hint=hint.format(**row) if row["nearest"] else "")
+        for row in unknown.to_dict("records")
+    )
 
 
 def _write_table(table: dict) -> Iterator[str]:

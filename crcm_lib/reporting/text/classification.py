@@ -34,14 +34,18 @@ def write_weights(weights: pd.DataFrame, *, history_days: int) -> pd.DataFrame:
         "": "",
         "no_table": _("not available: no `{table}`"),
         "no_column": _("not available: no `{column}` in `{table}`"),
+        "near": _("not available: no `{column}` in `{table}`; it has `{nearest}`"),
         "no_value": _("not available: `{column}` is empty"),
+        "words": _("not available: `{column}` holds words, and the policy gives no `levels`"),
     }
+    is_near = (weights["absence"] == "no_column") & (weights["nearest"] != "")
+    weights = weights.assign(absence=weights["absence"].mask(is_near, "near"))
     if history_days < YEAR:
         words["short_year"] = fill(_("{days} days are known"), days=history_days)
         of_a_year = (weights["absence"] == "") & weights["column"].str.endswith(f"_{YEAR}d")
         weights = weights.assign(absence=weights["absence"].mask(of_a_year, "short_year"))
     remarks = write_rows(weights, lambda row: fill(words[row["absence"]], **row), "remark")
-    return weights.drop(columns=["absence", "table", "column"]).join(remarks)
+    return weights.drop(columns=["absence", "table", "column", "nearest"]).join(remarks)
 
 
 def score_borders(model: ScorecardModel) -> dict[str, float]:
