@@ -130,6 +130,7 @@ def test_worked_by_hand():
     assert row[["spend_total", "spend_mean", "spend_mean_repeat"]].to_list() == [37, 37 / 3, 13.5]
     assert row[["gap_mean_days", "gap_last_days"]].to_list() == [15, 20]
     assert row["gap_spread_days"] == pytest.approx(np.std([10, 20], ddof=1))
+    assert row["gap_variation"] == pytest.approx(np.std([10, 20], ddof=1) / 15)
     assert row[["channel_main", "channel_main_share"]].to_list() == ["shop", 27 / 37]
     assert row["discount_share"] == pytest.approx(1 / 38)
     assert row[["margin_total", "cost_known_share"]].to_list() == [32 - 14, 32 / 37]

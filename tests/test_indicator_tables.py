@@ -109,6 +109,13 @@ def test_what_can_be_counted_is_counted_as_of_a_day_and_nothing_is_zero(table, g
     )
 
 
+def test_who_was_never_invoiced_has_not_kept_from_defaulting():
+    invoices = rows(
+        customer_id=["c", "b"], issued=["2025-01-01", "2026-01-01"], due=["2025-02-01", "2026-02-01"]
+    )
+    assert made(defaults=DEFAULTS, invoices=invoices)["defaults"]["defaults"].to_dict() == {"a": 2, "c": 0}
+
+
 def test_what_nobody_can_know_of_a_customer_is_missing():
     answers = made(surveys=SURVEYS)["answers"]
     assert answers.loc["a", "brand"] == 4.5
@@ -185,8 +192,8 @@ def test_every_table_has_a_maker_and_gives_no_column_that_is_not_declared():
 
 def reading(tmp_path, table: str, column: str, more: str = ""):
     """The given policy with `purchase days in a year` read from another place."""
-    old = "table: customer_features, column: purchases_365d, weight: 0.4"
-    return edited(tmp_path, (old, f"table: {table}, column: {column}, weight: 0.4{more}"))
+    old = "table: customer_features, column: purchases_365d, weight: 0.37"
+    return edited(tmp_path, (old, f"table: {table}, column: {column}, weight: 0.37{more}"))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from crcm_lib.config import criteria_catalogue
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import PolicyError
 from crcm_lib.pipeline.settings import RunSettings
@@ -138,8 +139,8 @@ def test_a_repeated_key_is_refused_with_both_lines(tmp_path):
     [
         ("weight: 0.35", "weight: 0.45", "criteria: the weights add up to 1.1, not 1"),
         (
-            "column: spend_365d, weight: 0.4",
-            "column: spend_365d, weight: 0.3",
+            "column: spend_365d, weight: 0.38",
+            "column: spend_365d, weight: 0.28",
             "contribution: the weights add up to 0.9, not 1",
         ),
         ("column: spend_365d", "column: spend_356d", "Did you mean 'spend_365d'?"),
@@ -348,3 +349,42 @@ def test_an_override_that_does_not_fit_is_refused_as_the_file_would_be(overrides
 def test_all_overrides_that_do_not_fit_are_named_at_once():
     with pytest.raises(PolicyError, match=r"2 problem\(s\)"):
         read_policy(ROOT / "policy.yaml", '{"rfm.bin": 4, "horizon": 180}')
+
+
+NAMED = {  # capabilities 134 to 156 of the founding documents: criteria, and what measures them
+    "贡献度": ("年度采购额", "购买频次", "累计贡献利润", "平均订单金额"),
+    "忠诚度": ("合作年限", "续约率", "推荐新客户数量", "品牌认同度", "合作稳定性"),
+    "满意度": ("满意度评分", "净推荐值", "投诉率"),
+    "潜力": ("行业增长潜力", "客户自身发展速度", "合作广度空间", "价格敏感度"),
+    "战略匹配度": ("行业标杆", "与战略方向契合", "开拓新市场"),
+    "信用": ("信用等级", "历史违约记录", "付款及时性"),
+}
+
+
+def test_the_given_policy_has_every_indicator_that_the_founding_documents_name():
+    policy = read_policy("policy.yaml")
+    assert [criterion.zh for criterion in policy.criteria] == list(NAMED)
+    measured = {indicator.zh for criterion in policy.criteria for indicator in criterion.indicators}
+    assert {name for names in NAMED.values() for name in names} - measured == set()
+
+
+@pytest.mark.parametrize("path", [ROOT / "policy.yaml", *PRESETS], ids=lambda path: path.stem)
+def test_every_indicator_is_defined_with_unit_direction_and_source(path):
+    listed = criteria_catalogue.list_criteria(read_policy(path))
+    words = listed[listed["better"] == "levels"]
+    assert (listed["definition"] != "").all()
+    assert (listed.drop(words.index)["unit"] != "").all()
+    assert listed["weight"].sum() == pytest.approx(1)
+    assert (listed["weight"] > 0).all()
+
+
+def test_the_catalogue_of_the_documentation_is_that_of_the_policy():
+    page = criteria_catalogue.PAGE.read_text("utf-8")
+    assert criteria_catalogue.renew(page, read_policy("policy.yaml")) == page
+
+
+def test_what_a_policy_says_of_a_name_goes_before_what_the_table_says():
+    listed = criteria_catalogue.list_criteria(read_policy("policy.yaml")).set_index("indicator")
+    assert listed.loc["opens markets", "definition"].startswith("how far the customer opens new markets")
+    assert listed.loc["opens markets", "unit"] == "0…100"
+    assert listed.loc["spend in a year", "definition"] == "spend in the last 365 days"

@@ -15,7 +15,7 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import find_problems, resolve
 
 SAMPLE = resolve("data/sample")
-NOT_SIMULATED = ("approvals", "opportunities", "measures", "acquisition", "referrals", "defaults")
+NOT_SIMULATED = ("approvals", "opportunities", "measures", "acquisition")
 SIMULATED = [name for name in INPUTS if name not in NOT_SIMULATED]
 
 
@@ -303,3 +303,44 @@ def test_the_committed_sample_is_small():
 def test_the_smallest_company_can_be_written_too(tmp_path, customers):
     write_sample(tmp_path, seed=0, customers=customers, days=60)
     assert len((tmp_path / "customers.csv").read_text(encoding="utf-8").splitlines()) > customers
+
+
+# What indicators read
+
+
+def test_who_stays_recommends_more_and_identifies_more_with_the_brand(many):
+    truth = many["truth"].set_index("customer_id")
+    bought = truth[truth["purchases"] > 0]
+    stays = bought["dropped_out"].isna()
+    made = many["referrals"]["customer_id"].value_counts().reindex(bought.index, fill_value=0)
+    assert made[stays].mean() > 2 * made[~stays].mean()
+    brand = many["surveys"].query("item == 'brand'")
+    by_stay = brand["score"].groupby(brand["customer_id"].map(stays)).mean()
+    assert by_stay[True] - by_stay[False] == pytest.approx(1.15, abs=0.1)
+
+
+def test_a_newcomer_is_recommended_once_before_the_first_purchase_by_a_customer(many):
+    truth, referrals = many["truth"].set_index("customer_id"), many["referrals"]
+    first = truth["first_day"]
+    assert referrals["referred_id"].is_unique
+    assert (referrals["date"] < referrals["referred_id"].map(first)).all()
+    assert (referrals["date"] > referrals["customer_id"].map(first)).all()
+    gone = referrals["customer_id"].map(truth["dropped_out"])
+    assert not (gone < referrals["date"]).any()
+
+
+def test_those_rated_low_leave_invoices_unpaid_once(many):
+    companies = many["customers"].dropna(subset="credit_rating").set_index("customer_id")["credit_rating"]
+    lost = many["defaults"]["customer_id"].map(companies)
+    assert set(lost) == {"BB", "B"}
+    assert many["defaults"]["customer_id"].is_unique
+    sizes = companies.value_counts()
+    assert lost.value_counts()["B"] / sizes["B"] > 2 * lost.value_counts()["BB"] / sizes["BB"]
+
+
+def test_one_region_is_judged_to_open_markets(many):
+    region = many["customers"].set_index("customer_id")["region"]
+    judged = many["judgements"].query("indicator == 'opens_markets'")
+    means = judged["value"].groupby(judged["customer_id"].map(region)).mean()
+    assert means.idxmax() == "西南"
+    assert means["西南"] - means.drop("西南").max() > 15

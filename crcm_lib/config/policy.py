@@ -64,11 +64,14 @@ class Indicator(Strict):
     scorecard was learned from; equal numbers share a percentile. With `scale: proportional`, for amounts
     whose size matters, points are in proportion to the number: twice as much has twice the points, and 100
     is the number that one customer in a hundred reaches. `points` are fixed anchors [[raw, points], …],
-    straight between and level outside; `levels` give points to words.
+    straight between and level outside; `levels` give points to words. `definition` and `unit` say what a
+    name means that the data give; of all others the data dictionary does.
     """
 
     name: Name
     zh: str = ""
+    definition: Words | None = None
+    unit: Name | None = None
     table: Name
     column: Name
     weight: Weight

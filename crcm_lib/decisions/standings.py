@@ -56,7 +56,7 @@ class Learned:
     value: ValueModel
     scorecard: scorecard.ScorecardModel
 
-    def gather(self, customers: pd.DataFrame, **others: pd.DataFrame) -> pd.DataFrame:
+    def gather(self, customers: pd.DataFrame, /, **others: pd.DataFrame) -> pd.DataFrame:
         """The raw indicators that purchases show, and those of `others`, tables by name."""
         terms = self.policy.model_dump(include={"horizon_days", "annual_discount_rate", "margin_rate"})
         rhythm = measure_rhythm(customers).join(measure_decline(customers))

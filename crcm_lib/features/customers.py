@@ -237,6 +237,7 @@ def _with_ratios(sums: pd.DataFrame) -> pd.DataFrame:
     for column in ("channel", "region"):
         if f"{column}_main" in sums:
             ratios[f"{column}_main_share"] = _divide(sums[f"{column}_main_sold"], sums[f"{column}_sold"])
+    ratios["gap_variation"] = _divide(ratios["gap_spread_days"], ratios["gap_mean_days"])
     customers = sums.assign(**ratios)
     ours = [column for column in RESULTS["customer_features"].columns if column in customers]
     attributes = [column for column in sums if column not in ours and column not in INTERMEDIATE]

@@ -63,6 +63,7 @@ OPPORTUNITIES = """
     select customer_id, count(*) as open_opportunities, sum({amount}) as open_amount,
         sum({amount} * {chance}) as expected_amount
     from opportunities where opened <= {day} and (closed is null or closed > {day}) group by customer_id"""
+INVOICED = "select distinct customer_id from invoices where issued <= {day}"
 KNOWN_BY_SALES = "select customer_id from transactions where day <= {day}"
 KNOWN_BY_NAME = "select customer_id from customers"
 
@@ -133,12 +134,17 @@ def summarise_referrals(engine: Engine, *, as_of) -> pd.DataFrame | None:
 
 
 def summarise_defaults(engine: Engine, *, as_of) -> pd.DataFrame | None:
-    """The table `defaults`."""
+    """The table `defaults`; 0 only for who was ever invoiced, or for everyone where there are no invoices."""
     if not has(engine, "defaults"):
         return None
     found = _ask(engine, DEFAULTS, as_of, amount=money("amount"))
     since = (pd.Timestamp(as_of).normalize() - pd.to_datetime(found["last"])).dt.days
-    counted = _for_everyone(engine, found.drop(columns="last").astype({"amount": "float64"}), as_of)
+    found = found.drop(columns="last").astype({"amount": "float64"})
+    if has(engine, "invoices"):
+        invoiced = _ask(engine, INVOICED, as_of)
+        counted = _for_all(invoiced.index, found)
+    else:
+        counted = _for_everyone(engine, found, as_of)
     return counted.assign(days_since_default=since.astype("float64"))
 
 
@@ -204,5 +210,8 @@ def _for_everyone(engine: Engine, counted: pd.DataFrame, as_of) -> pd.DataFrame:
     texts = [text for table, text in lists.items() if has(engine, table)]
     if not texts:
         return counted
-    everyone = _ask(engine, " union ".join(texts), as_of).index.union(counted.index)
-    return counted.reindex(everyone, fill_value=0).rename_axis("customer_id")
+    return _for_all(_ask(engine, " union ".join(texts), as_of).index, counted)
+
+
+def _for_all(customers: pd.Index, counted: pd.DataFrame) -> pd.DataFrame:
+    return counted.reindex(customers.union(counted.index), fill_value=0).rename_axis("customer_id")

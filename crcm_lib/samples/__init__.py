@@ -87,6 +87,10 @@ _STREAMS = (
     "judgements",
     "assignments",
     "consents",
+    "brand",
+    "markets",
+    "referrals",
+    "defaults",
 )
 
 
@@ -113,17 +117,23 @@ def _relate(draw: dict, people: pd.DataFrame, lines: pd.DataFrame) -> dict[str, 
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
     tickets = relations.draw_tickets(draw["tickets"], people, LAST_DAY)
     tickets.loc[tickets.index[:3], "text"] = defects.HOSTILE_TEXTS
+    invoices = relations.issue_invoices(draw["invoices"], lines, customers, LAST_DAY)
+    surveys = [relations.draw_surveys(draw["surveys"], people), relations.ask_brand(draw["brand"], people)]
+    judged = relations.judge(draw["judgements"], people, LAST_DAY)
+    markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
     tables = {
         "customers": customers,
         "contacts": relations.draw_contacts(draw["contacts"], people),
         "tickets": tickets,
-        "surveys": relations.draw_surveys(draw["surveys"], people),
-        "invoices": relations.issue_invoices(draw["invoices"], lines, customers, LAST_DAY),
+        "surveys": pd.concat(surveys, ignore_index=True),
+        "invoices": invoices,
         "contracts": relations.sign_contracts(draw["contracts"], people, LAST_DAY),
         "loyalty": relations.move_points(draw["loyalty"], lines, people),
-        "judgements": relations.judge(draw["judgements"], people, LAST_DAY),
+        "judgements": pd.concat([judged, markets], ignore_index=True),
         "assignments": relations.recall_assignments(draw["assignments"], people, LAST_DAY),
         "consents": relations.ask_consent(draw["consents"], people, LAST_DAY),
+        "referrals": relations.recommend(draw["referrals"], people),
+        "defaults": relations.give_up(draw["defaults"], invoices, customers, LAST_DAY),
     }
     for name, table in tables.items():
         when = [

@@ -23,6 +23,9 @@ WORDS = (
     "Which model fits our machine?",
 )
 OWNERS = ("S01", "S02", "S03", "S04", "S05")
+NEW_MARKET = "西南"  # the region that account managers judge to open markets
+DEFAULT_CHANCE = {"BB": 0.10, "B": 0.40}  # of a company of this rating, to leave an invoice unpaid once
+REFERRED_SHARE = 0.15  # of newcomers; a customer who stays recommends three times as often as one who leaves
 DAY = pd.Timedelta(days=1)
 
 
@@ -120,6 +123,23 @@ def draw_surveys(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame
     )
 
 
+def ask_brand(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+    """Answers to the survey item `brand`, 1…5; those who will leave identify less with it: planted."""
+    who, time = _moments(rng, people[people["purchases"] > 0], 0.0003, 0.1)
+    who = np.flatnonzero(people["purchases"] > 0)[who]
+    leaves = people["dropped_out"].notna().to_numpy()[who]
+    return pd.DataFrame(
+        {
+            "customer_id": people["customer_id"].to_numpy()[who],
+            "time": time,
+            "instrument": "item",
+            "score": np.clip(np.round(rng.normal(np.where(leaves, 2.8, 4.0), 0.8)), 1, 5).astype(int),
+            "item": "brand",
+            "mode": "online",
+        }
+    )
+
+
 def issue_invoices(
     rng: np.random.Generator, lines: pd.DataFrame, customers: pd.DataFrame, last: pd.Timestamp
 ):
@@ -210,6 +230,52 @@ def judge(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) ->
             "date": last - pd.to_timedelta(age, unit="D"),
         }
     )
+
+
+def judge_markets(
+    rng: np.random.Generator, people: pd.DataFrame, judged: pd.DataFrame, last: pd.Timestamp
+) -> pd.DataFrame:
+    """More `judgements`: whether a company opens markets; those of one region do, a planted difference."""
+    who = judged.drop_duplicates("customer_id").set_index("customer_id")
+    regions = people.set_index("customer_id")["region"].reindex(who.index)
+    value = rng.beta(np.where(regions == NEW_MARKET, 6, 2), 3)
+    age = pd.to_timedelta(rng.integers(20, 200, len(who)), unit="D")
+    return pd.DataFrame(
+        {
+            "customer_id": who.index,
+            "indicator": "opens_markets",
+            "value": 5 * np.round(20 * value).astype(int),
+            "author": who["author"].to_numpy(),
+            "date": last - age,
+        }
+    )
+
+
+def recommend(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
+    """The `referrals` table: who brought a newcomer, from customers who were with us on that day."""
+    start = people["first_day"].min() + 60 * DAY
+    came = people[(people["first_day"] > start) & (rng.random(len(people)) < REFERRED_SHARE)]
+    until = people["dropped_out"].fillna(pd.Timestamp.max.normalize())
+    stays = people["dropped_out"].isna().to_numpy()
+    rows = []
+    for newcomer, first in zip(came["customer_id"], came["first_day"], strict=True):
+        day = first - DAY * int(rng.integers(1, 30))
+        there = (people["first_day"] < day) & (until >= day) & (people["purchases"] > 0)
+        chance = np.where(there, np.where(stays, 3.0, 1.0), 0.0)
+        if chance.any():
+            who = rng.choice(len(people), p=chance / chance.sum())
+            rows.append((people["customer_id"].iloc[who], newcomer, day))
+    return pd.DataFrame(rows, columns=["customer_id", "referred_id", "date"])
+
+
+def give_up(rng: np.random.Generator, invoices: pd.DataFrame, customers: pd.DataFrame, last: pd.Timestamp):
+    """The `defaults` table: of companies rated low some leave one invoice unpaid, given up 90 days later."""
+    rating = customers.set_index("customer_id")["credit_rating"]
+    chance = invoices["customer_id"].map(rating).map(DEFAULT_CHANCE).fillna(0.0)
+    first = ~invoices.assign(u=rng.random(len(invoices))).sort_values("u").duplicated("customer_id")
+    lost = invoices[first.reindex(invoices.index) & (rng.random(len(invoices)) < chance)]
+    given_up = lost.assign(date=lost["due"] + 90 * DAY)[["customer_id", "date", "amount"]]
+    return given_up[given_up["date"] <= last]
 
 
 def recall_assignments(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:

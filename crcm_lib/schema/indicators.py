@@ -84,7 +84,7 @@ INDICATORS = {
         },
     ),
     "defaults": Table(
-        "a customer or a prospect",
+        "a customer who was ever invoiced; without invoices every customer or prospect",
         ("customer_id",),
         "defaults",
         {

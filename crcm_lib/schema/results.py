@@ -152,6 +152,9 @@ RESULTS = {
             "products": count_column("distinct products bought"),
             "gap_mean_days": days_column("mean days between purchases"),
             "gap_spread_days": days_column("standard deviation of days between purchases"),
+            "gap_variation": Column(
+                "number", "ratio", "gap_spread_days over gap_mean_days (coefficient of variation)", at_least=0
+            ),
             "gap_last_days": days_column("days between the last two purchases"),
             "channels": count_column("distinct channels used"),
             "channel_main": text_column("the channel with most spend"),
