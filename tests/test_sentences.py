@@ -66,6 +66,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_needs": "test_needs.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",
+    "proxies": "test_proxies.py",
     "scored_customers": "test_score.py",
     "track_record": "test_promises.py",
     "run_changes": "test_run_diff.py",

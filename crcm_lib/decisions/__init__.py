@@ -24,6 +24,8 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plan_summary",
         "promises",
         "programme_holdout",
+        "proxies",
+        "score_range",
         "scorecard",
         "standings",
         "strategy",
@@ -31,6 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "tier_backtest",
         "tier_moves",
         "tiers",
+        "weighting_methods",
         "working_days",
     ],
 )

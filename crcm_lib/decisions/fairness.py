@@ -68,7 +68,7 @@ def group_attribute(
 
 
 def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> list[dict[str, object]]:
-    groups = _pool_small(values, least)
+    groups = pool_small(values, least)
     better = better[groups.notna()]
     rows: list[dict[str, object]] = []
     total, total_better = len(better), int(better.sum())
@@ -84,7 +84,7 @@ def _audit(attribute: str, values: pd.Series, better: pd.Series, least: int) -> 
     return rows
 
 
-def _pool_small(values: pd.Series, least: int) -> pd.Series:
+def pool_small(values: pd.Series, least: int) -> pd.Series:
     """Small groups as one of at least so many customers; no known group is missing, unless they are many."""
     sizes = values.fillna("").value_counts().sort_values(kind="stable")
     pooled = int((sizes < least).sum())

@@ -1,0 +1,81 @@
+"""Does a scored indicator stand for a protected attribute, though the attribute itself is never scored?"""
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.fairness import group_attribute, pool_small
+from crcm_lib.stats import LEVEL, holm, normal_p
+
+# Hosmer, Lemeshow & Sturdivant (2013), Applied Logistic Regression, section 5.2.4: acceptable discrimination.
+STRONG = 0.70
+SCORE = "score"
+COLUMNS = ["indicator", "attribute", "group", "customers", "others", "auc", "p"]
+
+
+def scan_proxies(
+    card: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp
+) -> pd.DataFrame:
+    """How well each indicator, and the score, tells each group of a protected attribute from all others.
+
+    Compared are the points that are scored, among customers of whom indicator and attribute are known. An
+    attribute is scanned if the policy protects and audits it; groups below the policy's `min_cell` are put
+    together, and left out if they are still too few.
+
+    Parameters
+    ----------
+    card
+        The scorecard: `points_<indicator>` and `score`.
+    customers
+        Their attributes: the table `customer_features`.
+    policy
+        Names the attributes.
+    as_of
+        The day, for ages.
+
+    Returns
+    -------
+    One row per indicator (`score` for the whole), attribute and group: `indicator`, `attribute`, `group`,
+    `customers` (in it), `others`; `auc`, the chance that a customer of the group has more points than one of
+    the others, equal points counting half (0.5: the indicator says nothing of the group; Hanley & McNeil
+    1982, Radiology 143, 29-36); `p` of the rank sum test with its correction for ties (Lehmann 1975,
+    Nonparametrics, eq. 1.36), `p_adjusted` over all rows (Holm), and `is_proxy`: at least 0.70, or at most
+    0.30, and more than chance. Of two groups one row is both.
+    """
+    protected = {name.lower() for name in policy.fairness.protected}
+    scored = {name.removeprefix("points_"): card[name] for name in card if name.startswith("points_")}
+    rows = []
+    for attribute in policy.fairness.audit:
+        values = (
+            group_attribute(customers, attribute, as_of=as_of) if attribute.lower() in protected else None
+        )
+        if values is None:
+            continue
+        groups = pool_small(values.reindex(card.index), policy.privacy.min_cell).dropna()
+        for name, points in (scored | {SCORE: card[SCORE]}).items():
+            pairs = _compare(points[groups.index], groups, policy.privacy.min_cell)
+            rows += [{"indicator": name, "attribute": attribute} | pair for pair in pairs]
+    found = pd.DataFrame(rows, columns=COLUMNS)
+    adjusted = holm(found["p"].to_numpy(float))
+    strong = (found["auc"] - 0.5).abs() >= STRONG - 0.5
+    return found.assign(p_adjusted=adjusted, is_proxy=strong & (adjusted <= LEVEL))
+
+
+def _compare(points: pd.Series, groups: pd.Series, least: int) -> list[dict[str, object]]:
+    """The rank sums of each group of at least so many customers, with as many others."""
+    from scipy.stats import rankdata
+
+    known = points.notna().to_numpy()
+    codes, names = pd.factorize(groups[known], sort=True)
+    ranks, count = rankdata(points.to_numpy(float)[known]), int(known.sum())
+    sizes = np.unique(ranks, return_counts=True)[1].astype(float)  # of ties
+    spread = (count + 1) - (sizes**3 - sizes).sum() / max(count * (count - 1), 1)
+    members, sums = np.bincount(codes), np.bincount(codes, weights=ranks)
+    rows: list[dict[str, object]] = []
+    for name, n, total in zip(names, members.tolist(), sums.tolist(), strict=True):
+        others = count - n
+        if min(n, others) >= least:
+            auc = (total - n * (n + 1) / 2) / (n * others)
+            p = normal_p(auc - 0.5, float(np.sqrt(spread / (12 * n * others))))
+            rows.append({"group": name, "customers": n, "others": others, "auc": auc, "p": p})
+    return rows[:1] if len(names) == 2 else rows
