@@ -194,6 +194,9 @@ def test_protected_attributes_are_named_and_not_shown(cards, known):
 
 
 EVERYTHING = frozenset(each.name for criterion in POLICY.criteria for each in criterion.indicators)
+HALF = {"weight_known": 0.5, "score_low": 40.0, "score_high": 60.0}
+ALL = {"weight_known": 1.0, "score_low": 50.0, "score_high": 50.0}
+TIERED, BETWEEN = ({"tier_low": low, "tier_high": "key"} for low in ("key", "watch"))
 RUN = text.RunFacts(
     about=tables.About("s", "t", "2025-12-31", "2024-01-01", "CNY", synthetic=True),
     policy=POLICY,
@@ -412,20 +415,32 @@ def without_protected():
         ),
         (
             "Not known of this customer",
-            lambda: dealings.write_unknown({"would recommend": None}, 0.5, RUN),
-            lambda: dealings.write_unknown({"would recommend": 9}, 1.0, RUN),
+            lambda: dealings.write_unknown({"would recommend": None}, HALF, TIERED, RUN),
+            lambda: dealings.write_unknown({"would recommend": 9}, ALL, TIERED, RUN),
+        ),
+        (
+            "Whatever it is",
+            lambda: dealings.write_unknown({"would recommend": None}, HALF, TIERED, RUN),
+            lambda: dealings.write_unknown({"would recommend": None}, HALF, BETWEEN, RUN),
+        ),
+        (
+            "Were it known, the score would lie from",
+            lambda: dealings.write_unknown({"would recommend": None}, HALF, BETWEEN, RUN),
+            lambda: dealings.write_unknown({"would recommend": None}, {"weight_known": 0.5}, BETWEEN, RUN),
         ),
         (
             "Not known of anybody",
-            lambda: dealings.write_unknown({"would recommend": 9}, 1.0, RUN),
-            lambda: dealings.write_unknown({}, 1.0, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})),
+            lambda: dealings.write_unknown({"would recommend": 9}, ALL, TIERED, RUN),
+            lambda: dealings.write_unknown(
+                {}, ALL, TIERED, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})
+            ),
         ),
         (
             "Everything that the policy scores",
             lambda: dealings.write_unknown(
-                dict.fromkeys(EVERYTHING, 1), 1.0, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})
+                dict.fromkeys(EVERYTHING, 1), ALL, TIERED, text.RunFacts(**vars(RUN) | {"scored": EVERYTHING})
             ),
-            lambda: dealings.write_unknown({}, 1.0, RUN),
+            lambda: dealings.write_unknown({}, ALL, TIERED, RUN),
         ),
         (
             "neither scored nor shown",

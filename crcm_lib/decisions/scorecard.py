@@ -186,7 +186,7 @@ def score(raw: pd.DataFrame, policy: Policy, model: ScorecardModel) -> pd.DataFr
             values = raw[name] if name in raw else pd.Series(np.nan, index=raw.index)
             card[f"points_{name}"] = model.scales[name].measure(values)
         shares = {indicator.name: indicator.weight for indicator in criterion.indicators}
-        card[criterion.name], measured = _mean({name: card[f"points_{name}"] for name in names}, shares)
+        card[criterion.name], measured = mean_points({name: card[f"points_{name}"] for name in names}, shares)
         known += model.weights[0][criterion.name] * measured / sum(shares[name] for name in names)
     return card.assign(weight_known=known.clip(0, 1).round(6), score=weigh(card, model.weights[0]))
 
@@ -201,17 +201,17 @@ def change_points(
     names = [indicator.name for indicator in criterion.indicators if indicator.name in model.scales]
     shares = {indicator.name: indicator.weight for indicator in criterion.indicators}
     of_criterion = {each: points if each == name else card[f"points_{each}"] for each in names}
-    changed = card[list(model.weights[0])].assign(**{criterion.name: _mean(of_criterion, shares)[0]})
+    changed = card[list(model.weights[0])].assign(**{criterion.name: mean_points(of_criterion, shares)[0]})
     return changed.assign(score=weigh(changed, model.weights[0]))
 
 
 def weigh(card: pd.DataFrame, weights: dict[str, float]) -> pd.Series:
     """The weighted score of a scorecard's criteria, over those known of each customer."""
-    total, _measured = _mean({name: card[name] for name in weights}, weights)
+    total, _measured = mean_points({name: card[name] for name in weights}, weights)
     return total.fillna(0.0)
 
 
-def _mean(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.Series, pd.Series]:
+def mean_points(points: dict[str, pd.Series], weights: dict[str, float]) -> tuple[pd.Series, pd.Series]:
     """Weighted mean over what is known, and the weight of what is known.
 
     Added column by column, so that a customer's score never depends on the other rows.

@@ -224,7 +224,7 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
         (_("What to expect"), text.write_value(value, facts.get("newcomers"), why["newcomer"], run)),
         (_("How recent, how often, how much"), text.write_rfm(facts.get("rfm"), run)),
         (_("The score, added up"), score),
-        (_("What is not known"), dealings.write_unknown(facts["raw"], card["weight_known"], run)),
+        (_("What is not known"), dealings.write_unknown(facts["raw"], card, tier, run)),
         (_("Loyalty programme"), dealings.write_points(facts.get("points"), run)),
         (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
         (_("On record"), dealings.write_attributes(attributes, run)),

@@ -471,6 +471,15 @@ RESULTS = {
             "score": Column(
                 "number", "0…100", "weighted score over the criteria that the data can carry", True, 0, 100
             ),
+            "score_low": Column(
+                "number",
+                "0…100",
+                "the score, had all that is unknown of the customer 0 points",
+                False,
+                0,
+                100,
+            ),
+            "score_high": Column("number", "0…100", "the same, had it 100 points", False, 0, 100),
         },
         open=True,
     ),
@@ -530,6 +539,8 @@ RESULTS = {
                 "number", "points", "missing to it, in the condition furthest from met", at_least=0
             ),
             "firmness": share_column("share of the weight variations that propose the same tier"),
+            "tier_low": text_column("the worst tier that could be proposed, were all that is unknown known"),
+            "tier_high": text_column("the best tier that could be proposed, were it known"),
             "terms_withheld": Column(
                 "flag",
                 "",

@@ -181,23 +181,51 @@ def write_consents(consents: Consents, run: RunFacts) -> list[str]:
     return lines
 
 
-def write_unknown(raw: Mapping, weight_known: float, run: RunFacts) -> list[str]:
-    """Which indicators are unknown of the customer, and which of everybody; what that does to the score."""
-    indicators = [indicator for criterion in run.policy.criteria for indicator in criterion.indicators]
-    here = [
-        run.name(each.name) for each in indicators if each.name in run.scored and pd.isna(raw.get(each.name))
-    ]
-    nowhere = [run.name(each.name) for each in indicators if each.name not in run.scored]
+def write_unknown(raw: Mapping, points: Mapping, tier: Mapping, run: RunFacts) -> list[str]:
+    """Which indicators are unknown of the customer, and which of everybody; what that does to score and tier.
+
+    Parameters
+    ----------
+    raw
+        The customer's indicators.
+    points, tier
+        Their rows of `scorecard` (`weight_known`, `score_low`, `score_high`) and `tiers` (`tier_low`,
+        `tier_high`).
+    """
+    weights = {
+        each.name: criterion.weight * each.weight
+        for criterion in run.policy.criteria
+        for each in criterion.indicators
+    }
+    indicators = sorted(weights, key=lambda name: -weights[name])
+    here = [run.name(name) for name in indicators if name in run.scored and pd.isna(raw.get(name))]
+    nowhere = [run.name(name) for name in indicators if name not in run.scored]
     lines = []
     if here:
         words = _(
-            "Not known of this customer, and left out of the score: {names}. Of the weight {known:share} is "
-            "known."
+            "Not known of this customer, and left out of the score, what weighs most first: {names}. Of the "
+            "weight {known:share} is known."
         )
-        lines.append(fill(words, names=here, known=weight_known))
+        lines += [fill(words, names=here, known=points["weight_known"]), *_write_range(points, tier)]
     if nowhere:
         lines.append(fill(_("Not known of anybody in these data: {names}."), names=nowhere))
     return lines or [_("Everything that the policy scores is known.")]
+
+
+def _write_range(points: Mapping, tier: Mapping) -> list[str]:
+    """Where the score and the tier proposed would lie, were all known; nothing of a run that has no range."""
+    if pd.isna(points.get("score_low")) or pd.isna(tier.get("tier_low")):
+        return []
+    words = _(
+        "Whatever it is, {tier_low} would be proposed: with it the score lies from {score_low:points} to "
+        "{score_high:points}."
+    )
+    if tier["tier_low"] != tier["tier_high"]:
+        words = _(
+            "Were it known, the score would lie from {score_low:points} to {score_high:points}, and anything "
+            "from {tier_low} to {tier_high} could be proposed."
+        )
+    return [fill(words, **points, **{name: tier[name] for name in ("tier_low", "tier_high")})]
 
 
 def write_attributes(attributes: Facts, run: RunFacts) -> list[str]:
