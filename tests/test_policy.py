@@ -388,3 +388,28 @@ def test_what_a_policy_says_of_a_name_goes_before_what_the_table_says():
     assert listed.loc["opens markets", "definition"].startswith("how far the customer opens new markets")
     assert listed.loc["opens markets", "unit"] == "0…100"
     assert listed.loc["spend in a year", "definition"] == "spend in the last 365 days"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("loyalty: {satisfaction: 3", "loyalty: {satisfction: 3", "Did you mean 'satisfaction'?"),
+        (
+            "credit: {strategic fit: 2}\n\n",
+            "\n",
+            "compare 'strategic fit' with 'credit' too: all pairs, or none",
+        ),
+        (
+            "credit: {strategic fit: 2}",
+            "credit: {strategic fit: 2, loyalty: 3}",
+            "give each pair of criteria once",
+        ),
+        ("credit: {strategic fit: 2}", "credit: {strategic fit: 12}", "less than or equal to 9"),
+    ],
+)
+def test_comparisons_of_criteria_are_complete_and_each_pair_is_given_once(tmp_path, old, new, told):
+    assert told in complaint(edited(tmp_path, (old, new)))
+
+
+def test_comparisons_may_be_left_out():
+    assert read_policy("policies/b2b.yaml").weighting.ahp == {}

@@ -50,6 +50,7 @@ from crcm_lib.reporting.text import (
     satisfaction,
     subscriptions,
     task_order,
+    weighting,
 )
 from crcm_lib.schema.tables import ROOT, About
 
@@ -481,8 +482,8 @@ def audit(finding: str, p: float = 0.5) -> pd.DataFrame:
 
 
 def judged(weights: str, p: float, difference: float) -> str:
-    rows = pd.DataFrame([{"weights": weights, "p": p, "difference": difference}])
-    return classification.describe_learned_weights(rows)
+    rows = pd.DataFrame([{"weights": weights, "p": p, "difference": difference, "caught": 0.3}])
+    return weighting.describe_methods(rows)
 
 
 def growth(name: str) -> str:
@@ -604,9 +605,21 @@ said_only_where(
     lambda: rules(rule("better").assign(days=0)),
 )
 said_only_where(
-    "nothing can be learned of the weights",
-    lambda: classification.describe_learned_weights(pd.DataFrame()),
+    "no past day tells which weights choose better",
+    lambda: weighting.describe_methods(pd.DataFrame(columns=["caught"])),
     lambda: judged("equal", 0.5, 0.1),
+)
+CIRCLE = {"a": {"b": 3.0}, "b": {"c": 3.0}, "c": {"a": 3.0}}
+LINE = {"a": {"b": 3.0, "c": 9.0}, "b": {"c": 3.0}}
+said_only_where(
+    "comparisons contradict each other",
+    lambda: weighting.describe_comparisons(CIRCLE, list("abc")),
+    lambda: weighting.describe_comparisons(LINE, list("abc")),
+)
+said_only_where(
+    "comparisons agree",
+    lambda: weighting.describe_comparisons(LINE, list("abc")),
+    lambda: weighting.describe_comparisons(CIRCLE, list("abc")),
 )
 said_only_where(
     "weights would have chosen better", lambda: judged("equal", 0.01, 0.1), lambda: judged("equal", 0.06, 0.1)

@@ -21,6 +21,7 @@ Half = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
 Weight = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
 Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Times = Annotated[float, Field(ge=1, le=9, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
 Need = Literal["premium", "personalised", "price_led", "standardised"]
@@ -93,6 +94,16 @@ class Criterion(Strict):
     weight: Weight
     terms_from: Points | None = None
     indicators: tuple[Indicator, ...]
+
+
+class Weighting(Strict):
+    """How criteria compare in pairs (AHP): weights for 08 to show beside the policy's, never used.
+
+    `ahp` names each pair once: {contribution: {loyalty: 2}} says that contribution matters twice as much, on
+    Saaty's scale from 1 (as much) to 9 (far more); give the criterion that matters more first.
+    """
+
+    ahp: dict[Name, dict[Name, Times]] = Field(default_factory=dict)
 
 
 class Condition(Strict):
@@ -331,6 +342,7 @@ class Policy(Strict):
     lifecycle: Lifecycle
     churn: Churn
     criteria: tuple[Criterion, ...]
+    weighting: Weighting = Weighting()
     tiers: tuple[Tier, ...]
     approvals: Approvals
     playbook: tuple[Action, ...]

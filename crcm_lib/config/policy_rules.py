@@ -3,7 +3,7 @@
 The checks read the file's raw content, so that one mistyped entry does not hide the others.
 """
 
-from itertools import pairwise
+from itertools import combinations, pairwise
 from math import isclose
 
 from crcm_lib.config.indicator_rules import check_indicators, is_number
@@ -128,6 +128,28 @@ def _is_wider(wide: object, narrow: object) -> bool:
 
 def _is_at_least(value: object, other: object) -> bool:
     return is_number(value) and is_number(other) and value >= other
+
+
+def _check_comparisons(settings: SettingsFile) -> None:
+    """Every pair of criteria is compared once, or none at all."""
+    given = settings.get("weighting", "ahp")
+    criteria = [str(row.get("name")) for _at, row in settings.rows("criteria")]
+    if not isinstance(given, dict) or not given:
+        return
+    compared: set[frozenset[str]] = set()
+    for one, others in given.items():
+        for other in others if isinstance(others, dict) else ():
+            at, pair = ("weighting", "ahp", one, other), frozenset((str(one), str(other)))
+            for name in sorted(pair - set(criteria)):
+                settings.note(at, unknown_name(_("criterion"), name, criteria))
+            if one == other or pair in compared:
+                problem = _("{one!r} and {other!r}: give each pair of criteria once")
+                settings.note(at, problem, one=one, other=other)
+            compared.add(pair)
+    for one, other in combinations(criteria, 2):
+        if frozenset((one, other)) not in compared:
+            problem = _("compare {one!r} with {other!r} too: all pairs, or none")
+            settings.note(("weighting", "ahp"), problem, one=one, other=other)
 
 
 def _check_windows(settings: SettingsFile) -> None:
@@ -319,6 +341,7 @@ CHECKS = (
     _check_weights,
     _check_names,
     check_indicators,
+    _check_comparisons,
     _check_tiers,
     _check_segments,
     _check_windows,

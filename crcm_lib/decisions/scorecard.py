@@ -171,6 +171,14 @@ def fit_scorecard(raw: pd.DataFrame, policy: Policy, *, learned_on: str) -> Scor
     return without_cutoffs.model_copy(update={"cutoffs": cutoffs})
 
 
+def refit_cutoffs(
+    card: pd.DataFrame, policy: Policy, model: ScorecardModel, weights: dict[str, float]
+) -> ScorecardModel:
+    """The model with these weights of the criteria, and cutoffs learned anew from these customers."""
+    cutoffs = _fit_cutoffs(card.assign(score=weigh(card, weights)), policy)
+    return model.model_copy(update={"weights": (weights,), "cutoffs": (cutoffs,)})
+
+
 def score(raw: pd.DataFrame, policy: Policy, model: ScorecardModel) -> pd.DataFrame:
     """The scorecard: `points_<indicator>`, one column per criterion (both 0…100), `weight_known`, `score`.
 

@@ -410,32 +410,6 @@ def _describe_cost(rules: pd.DataFrame, policy: Policy) -> str:
     return fill(words, cost=-row["difference"], **row[["tiers", "rule", "ours", "theirs"]])
 
 
-def write_learned_weights(judged: pd.DataFrame) -> pd.DataFrame:
-    """`judge_weights` with the kinds of weights in words."""
-    words = {"policy": _("the policy's"), "equal": _("equal"), "learned": _("learned on earlier days")}
-    return judged.assign(weights=judged["weights"].map(words))
-
-
-def describe_learned_weights(judged: pd.DataFrame) -> str:
-    """Whether other weights would have chosen better on the latest day; they are shown and not used."""
-    if judged.empty:
-        return _("Fewer than two past days, or too few customers: nothing can be learned of the weights.")
-    other = judged[judged["p"] <= LEVEL].set_index("weights")
-    words = {
-        "better": _("{kind} weights would have chosen better (by {difference:change} of later spend)"),
-        "worse": _("{kind} weights would have chosen worse (by {difference:change} of it)"),
-    }
-    names = {"equal": _("equal"), "learned": _("learned")}
-    parts = [
-        fill(words["better" if row["difference"] > 0 else "worse"], kind=names[kind], **row)
-        for kind, row in other.iterrows()
-    ]
-    found = "; ".join(parts) or _("no others would have chosen better beyond chance")
-    return fill(
-        _("On the latest day held out {found}. Weights are changed by who signs the policy."), found=found
-    )
-
-
 def describe_growth(growth: pd.DataFrame) -> str:
     """Whether tiers that ask for a criterion such as potential later grew; empty without any."""
     words = {
