@@ -146,7 +146,7 @@ def test_show_prints_weights_tiers_and_actions_and_says_that_borders_need_a_run(
     done = crcm("show", "--policy", ROOT / "policy.yaml", "--run", tmp_path)
     assert done.exit_code == 0, done.output
     assert "35.0%  contribution 贡献度" in done.output
-    assert "14.0%  spend in a year" in done.output  # 0.35 × 0.4
+    assert "13.3%  spend in a year" in done.output  # 0.35 × 0.38
     assert "strategic 战略客户: score among the best 5.0%" in done.output
     assert "executive visit 高层互访" in done.output
     assert "no run, so no border is known" in done.output
