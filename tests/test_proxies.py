@@ -7,7 +7,7 @@ from scipy.stats import mannwhitneyu
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions.proxies import scan_proxies
-from crcm_lib.reporting.text import proxies as text
+from crcm_lib.reporting.text import protected_attributes as text
 from crcm_lib.schema.tables import ROOT
 
 POLICY = read_policy(ROOT / "policy.yaml")

@@ -67,7 +67,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_needs": "test_needs.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",
-    "proxies": "test_proxies.py",
+    "protected_attributes": "test_proxies.py",
     "score_ranges": "test_score_range.py",
     "scored_customers": "test_score.py",
     "track_record": "test_promises.py",

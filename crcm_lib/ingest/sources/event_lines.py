@@ -14,11 +14,13 @@ import pandas as pd
 from crcm_lib.errors import DataError, UsageError, list_problems, unknown_name
 from crcm_lib.i18n import _
 from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.indicators import INDICATORS
 from crcm_lib.schema.inputs import INPUTS
 
 NEEDED = ("customer_id", "time", "amount")
 MAX_EVENTS = 100_000
-HISTORY = ("transactions", "customers", "invoices", "contracts", "judgements")  # what scores are made of
+# The input tables that scores are made of.
+HISTORY = ("transactions", *sorted({table.written_by for table in INDICATORS.values()}))
 SHOWN = 20  # problems that are named
 COLUMNS = INPUTS["transactions"].columns
 
