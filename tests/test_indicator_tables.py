@@ -266,6 +266,8 @@ def test_a_name_that_the_data_do_not_have_is_told_with_the_nearest(tmp_path):
     assert said == "not available: no `price` in `answers`"
     _raw, said = scored(tmp_path, "referrals", "referrals")
     assert said == "not available: no `referrals`"
+    _raw, said = scored(tmp_path, "customer_features", "spend_180d")  # near spend_365d, which it is not
+    assert said == "not available: no `spend_180d` in `customer_features`"
 
 
 def test_a_check_tells_of_it_before_anything_runs(tmp_path):

@@ -117,6 +117,9 @@ def test_ranges_per_tier_are_counted_in_the_policys_order():
 
 def test_the_sentence_counts_those_whose_tier_no_unknown_can_change():
     found = bounds()
-    assert "50.0% of 4 customers would be proposed the same tier" in describe_ranges(found, found)
+    said = describe_ranges(found, found)
+    assert said.startswith("Of 75.0% of 4 customers something is unknown")
+    assert "half of their scores have a range of 60.0 points or more" in said  # of 15, 60 and 85
+    assert "50.0% of all would be proposed the same tier" in said
     known = found.iloc[:1]
     assert describe_ranges(known, known).startswith("Everything that these data measure is known")

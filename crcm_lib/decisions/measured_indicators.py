@@ -7,6 +7,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Indicator, Policy
 from crcm_lib.decisions.scorecard import criterion_weights, indicator_weights
+from crcm_lib.schema.indicators import OF_A_NAME
 
 
 def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -> pd.DataFrame:
@@ -26,8 +27,8 @@ def explain_weights(raw: pd.DataFrame, policy: Policy, **frames: pd.DataFrame) -
     One row per indicator: `criterion`, `indicator`, `weight` (share of the score in the policy), `used`
     (share of the score here; 0 if absent), `known` (share of customers for whom it is known), and `absence`:
     `no_table`, `no_column`, `no_value`, `words` (no number, and the policy gives no points to words) or
-    empty, with the indicator's `table` and `column`, and the `nearest` name that the table has where there is
-    no such column ("" if none is near).
+    empty, with the indicator's `table` and `column`, and the `nearest` name where the data give the names of
+    columns and have no such one ("" if none is near).
     """
     weights, rows = criterion_weights(raw, policy), []
     for criterion in policy.criteria:
@@ -66,7 +67,9 @@ def find_absence(indicator: Indicator, frames: Mapping[str, pd.DataFrame]) -> st
 
 
 def find_nearest(indicator: Indicator, frames: Mapping[str, pd.DataFrame]) -> str:
-    """The name of a column that is nearest to the indicator's; "" where none is near."""
+    """Of names that the data give, the nearest to the indicator's; "" where none is near."""
+    if indicator.table not in OF_A_NAME:
+        return ""
     names = [str(name) for name in frames[indicator.table]]
     return next(iter(get_close_matches(indicator.column, names, n=1)), "")
 

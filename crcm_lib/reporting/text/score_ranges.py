@@ -20,9 +20,9 @@ def describe_ranges(tiers: pd.DataFrame, card: pd.DataFrame) -> str:
     if not (width > 0).any():
         return _("Everything that these data measure is known of every customer: no score has a range.")
     words = _(
-        "An unknown indicator could have 0 or 100 points (worst-case bounds, Manski 2003): whatever it is, "
-        "{same:share} of {n:count} customers would be proposed the same tier. Half of the scores have a "
-        "range of {width:points} points or more"
+        "Of {some:share} of {n:count} customers something is unknown that could have 0 or 100 points "
+        "(worst-case bounds, Manski 2003), and half of their scores have a range of {width:points} points or "
+        "more. Whatever it is, {same:share} of all would be proposed the same tier"
     )
-    same = (tiers["tier_low"] == tiers["tier_high"]).mean()
-    return fill(words, same=same, n=len(tiers), width=width.median())
+    same, some = (tiers["tier_low"] == tiers["tier_high"]).mean(), (width > 0).mean()
+    return fill(words, some=some, same=same, n=len(tiers), width=width[width > 0].median())
