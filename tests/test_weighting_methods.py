@@ -33,7 +33,8 @@ def test_entropy_gives_the_published_weights_of_the_fighter_aircraft():
             [2.5, 2700, 18000, 6.5, 3, 5],
             [1.8, 2000, 21000, 4.5, 7, 7],
             [2.2, 1800, 20000, 5.0, 5, 5],
-        ]
+        ],
+        columns=list("abcdef"),
     )
     found = weigh_by_entropy(aircraft)
     assert list(found.values()) == pytest.approx([0.0649, 0.2055, 0.0133, 0.0829, 0.3570, 0.2764], abs=2e-3)

@@ -43,7 +43,11 @@ def scan_proxies(
     0.30, and more than chance. Of two groups one row is both.
     """
     protected = {name.lower() for name in policy.fairness.protected}
-    scored = {name.removeprefix("points_"): card[name] for name in card if name.startswith("points_")}
+    scored = {
+        name.removeprefix("points_"): card[name]
+        for name in card.columns.astype("str")
+        if name.startswith("points_")
+    }
     rows = []
     for attribute in policy.fairness.audit:
         values = (

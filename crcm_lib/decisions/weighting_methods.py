@@ -33,8 +33,8 @@ def weigh_by_entropy(points: pd.DataFrame) -> dict[str, float]:
     {'even': 0.0, 'uneven': 1.0}
     """
     spread = {}
-    for name, values in points.items():
-        known = values.dropna().to_numpy(float)
+    for name in points.columns.astype("str"):
+        known = points[name].dropna().to_numpy(float)
         shares = known[known > 0] / known.sum() if known.sum() > 0 else np.array([])
         entropy = -(shares * np.log(shares)).sum() / np.log(len(known)) if len(known) > 1 else 1.0
         spread[name] = max(round(float(1.0 - entropy), 12), 0.0) if len(shares) else 0.0
@@ -63,7 +63,7 @@ def weigh_by_critic(points: pd.DataFrame) -> dict[str, float]:
     conflict = (1 - scaled.corr().fillna(0.0)).to_numpy(copy=True)
     np.fill_diagonal(conflict, 0.0)
     spread = scaled.std(ddof=0).fillna(0.0).to_numpy() * conflict.sum(axis=1)
-    return _share(dict(zip(points, spread.tolist(), strict=True)))
+    return _share(dict(zip(points.columns.astype("str"), spread.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,9 @@ def weigh_by_comparisons(matrix: pd.DataFrame) -> ComparedWeights:
     index = (values[first].real - count) / (count - 1) if count > 1 else 0.0
     random = RANDOM_INDEX[min(count, len(RANDOM_INDEX)) - 1]
     ratio = round(max(index, 0.0) / random, 6) if random else 0.0
-    return ComparedWeights(dict(zip(matrix, (weights / weights.sum()).tolist(), strict=True)), ratio)
+    return ComparedWeights(
+        dict(zip(matrix.columns.astype("str"), (weights / weights.sum()).tolist(), strict=True)), ratio
+    )
 
 
 def complete(comparisons: Mapping[str, Mapping[str, float]], criteria: list[str]) -> pd.DataFrame:
