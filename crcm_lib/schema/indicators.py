@@ -51,6 +51,22 @@ INDICATORS = {
         {name: column for name, column in INPUTS["customers"].columns.items() if column.kind != "day"},
         open=True,
     ),
+    "loyalty": Table(
+        "a member of the loyalty programme",
+        ("customer_id",),
+        "loyalty",
+        {
+            "customer_id": ID,
+            f"earned_{WINDOW}d": Column(
+                "number", "points", f"points earned in the last {WINDOW} days", at_least=0
+            ),
+            f"redeemed_{WINDOW}d": Column(
+                "number", "points", f"points redeemed in the last {WINDOW} days", at_least=0
+            ),
+            "redeemed_share": share_column("share of all points ever earned that were redeemed"),
+            "days_since_points": days_column("days since points were last earned or redeemed"),
+        },
+    ),
     "service": Table(
         "a customer or a prospect",
         ("customer_id",),
