@@ -23,6 +23,7 @@ NAMES = (
     "09_strategy",
     "10_monitoring",
     "11_profitability",
+    "14_service_feedback",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (
@@ -54,7 +55,7 @@ def code(cells):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_the_eleven_notebooks_are_there_and_no_others():
+def test_the_twelve_notebooks_are_there_and_no_others():
     assert tuple(path.stem for path in PATHS) == NAMES
 
 

@@ -79,7 +79,7 @@ def test_the_number_of_notebooks_is_said_as_it_is():
 
     assert len(list_notebooks(ROOT / "notebooks")) == 11
     for text in (README, (ROOT / "Makefile").read_text(encoding="utf-8")):
-        assert "eleven notebooks" in text
+        assert "twelve notebooks" in text
         assert "ten notebooks" not in text
 
 

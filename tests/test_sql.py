@@ -15,12 +15,13 @@ from crcm_lib.features import (
     holdout_windows,
     redrawn_histories,
     relationship_signs,
+    unanswered_complaints,
 )
 from crcm_lib.models import customer_base, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.recommendation import past_offers, upgrades
-from crcm_lib.models.satisfaction import answers, service
+from crcm_lib.models.satisfaction import answers, complaints, service, service_levels
 from crcm_lib.reporting import kpis
 from crcm_lib.reporting.exports import task_list
 from crcm_lib.reporting.workspace import open_workspace
@@ -67,6 +68,10 @@ def calls() -> list[Call]:
     service.list_causes(engine, as_of=DAY)
     service.measure_waits(engine, as_of=DAY)
     service.age_open(engine, as_of=DAY)
+    service_levels.list_waits(engine, as_of=DAY)
+    complaints.list_repeats(engine, as_of=DAY)
+    complaints.list_complaints(engine, as_of=DAY)
+    unanswered_complaints.list_unanswered(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)
     redrawn_histories.redraw_histories(engine, past=DAY - pd.Timedelta(days=90), as_of=DAY, seed=3)

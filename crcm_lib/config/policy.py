@@ -9,6 +9,7 @@ from pydantic import Field
 from crcm_lib.config.bands import Band, Segment, Strict
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
+from crcm_lib.config.service_policy import ServiceLevel
 from crcm_lib.config.yaml_loader import build, read_settings
 from crcm_lib.errors import PolicyError
 from crcm_lib.i18n import _
@@ -222,7 +223,9 @@ class Care(Strict):
 
     name: Name
     zh: str = ""
-    occasion: Literal["birthday", "anniversary", "contract_end", "complaint", "holiday"]
+    occasion: Literal[
+        "birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "holiday"
+    ]
     holidays: tuple[Name, ...] = ()
     days_before: Annotated[int, Field(ge=0, le=365)] = 0
     days_after: Annotated[int, Field(ge=0, le=60)] = 0
@@ -236,7 +239,7 @@ class Care(Strict):
     @property
     def is_service(self) -> bool:
         """Whether it belongs to what was agreed with the customer, and so needs no consent to marketing."""
-        return self.occasion in ("contract_end", "complaint")
+        return self.occasion in ("contract_end", "complaint", "unanswered_complaint")
 
 
 class Contact(Strict):
@@ -309,6 +312,7 @@ class Policy(Strict):
     approvals: Approvals
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
+    service_levels: dict[Name, ServiceLevel] = Field(default_factory=dict)
     budget: Budget = Budget()
     contact: Contact
     calendar: Calendar = Calendar()

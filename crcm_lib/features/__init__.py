@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "holdout_windows",
         "redrawn_histories",
         "relationship_signs",
+        "unanswered_complaints",
     ],
 )

@@ -1,11 +1,12 @@
-"""Days in the life of a relationship: birthdays, anniversaries, ends of contracts, complaints resolved."""
+"""Days in the life of a relationship: birthdays, anniversaries, ends of contracts, complaints."""
 
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date, end_of
+from crcm_lib.features.unanswered_complaints import list_unanswered
 from crcm_lib.schema.engine import Engine, columns_of
 
-OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint")
+OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint")
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
 
@@ -15,7 +16,8 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     Parameters
     ----------
     engine
-        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved).
+        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved),
+        `contacts` (direction).
     as_of
         The last day known: what is dated later is not.
     days
@@ -26,7 +28,8 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day. A birthday and an anniversary
     (of the sign-up, from the first on) have the month and day of the year, 29 February being the 28th where
     there is none; no age and no year follow from them. A contract's end is that of one that is not renewed
-    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`.
+    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`; the day of
+    one after which nobody was approached is the first that can still be used, that after `as_of`.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [
@@ -34,6 +37,7 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
         _yearly(engine, "signup", "anniversary", start, days),
         _contract_ends(engine, start, days),
         _complaints(engine, start),
+        _unanswered(engine, start),
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
@@ -83,3 +87,8 @@ def _complaints(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
             and resolved >= {end_of(start - pd.Timedelta(days=RECENT))}
         group by customer_id
     """).df()
+
+
+def _unanswered(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
+    waiting = list_unanswered(engine, as_of=start)[["customer_id"]]
+    return waiting.assign(occasion="unanswered_complaint", day=start + pd.Timedelta(days=1))

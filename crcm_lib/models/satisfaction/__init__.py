@@ -11,6 +11,12 @@ from crcm_lib.models.satisfaction.answers import mean_answer as mean_answer
 from crcm_lib.models.satisfaction.answers import measure_coverage as measure_coverage
 from crcm_lib.models.satisfaction.answers import net_promoter_score as net_promoter_score
 from crcm_lib.models.satisfaction.answers import trend_by_month as trend_by_month
+from crcm_lib.models.satisfaction.complaints import compare_leaving as compare_leaving
+from crcm_lib.models.satisfaction.complaints import count_repeats as count_repeats
+from crcm_lib.models.satisfaction.complaints import follow_buyers as follow_buyers
+from crcm_lib.models.satisfaction.complaints import group_waiting as group_waiting
+from crcm_lib.models.satisfaction.complaints import list_complaints as list_complaints
+from crcm_lib.models.satisfaction.complaints import list_repeats as list_repeats
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
 from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
@@ -19,6 +25,9 @@ from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
+from crcm_lib.models.satisfaction.service_levels import list_waits as list_waits
+from crcm_lib.models.satisfaction.service_levels import measure_attainment as measure_attainment
+from crcm_lib.models.satisfaction.service_levels import measure_floors as measure_floors
 from crcm_lib.schema.engine import Engine, has
 
 

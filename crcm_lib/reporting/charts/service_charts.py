@@ -1,0 +1,28 @@
+"""What tiers were promised of service, beside what they got."""
+
+import pandas as pd
+
+from crcm_lib.i18n import _
+from crcm_lib.reporting.charts.style import INK, PALETTE
+
+
+def draw_levels(ax, attainment: pd.DataFrame) -> None:
+    """A dot with its interval for each tier and step, and an upright mark where the promise lies.
+
+    `attainment` is `write_levels` without hidden rows; the first row comes on top. Without rows nothing is
+    drawn, as the axes then say why.
+    """
+    if attainment.empty:
+        return
+    names = attainment["tier"].astype(str) + ", " + attainment["step"].astype(str)
+    rows = list(range(len(names)))
+    numbers = attainment[["low", "high", "kept_share", "target_share"]].astype("float64")
+    ax.hlines(rows, numbers["low"], numbers["high"], color=PALETTE[4], linewidth=6)
+    ax.scatter(numbers["kept_share"], rows, color=INK, s=45, zorder=3, label=_("kept"))
+    ax.scatter(
+        numbers["target_share"], rows, marker="|", s=260, linewidth=2.5, color=PALETTE[5], label=_("promised")
+    )
+    ax.set(yticks=rows, yticklabels=names, ylim=(len(rows) - 0.4, -0.6), xlim=(0, 1.02))
+    ax.set(xlabel=_("share of tickets that kept the promised hours, 95 % interval"), ylabel="")
+    ax.xaxis.set_major_formatter("{x:.0%}")
+    ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
