@@ -350,7 +350,7 @@ def test_a_cause_of_few_is_not_named_and_few_are_not_compared():
     none = service.compare_leaving(buyers, named.head(0))
     assert none["verdict"].to_list() == ["too_few"]
     assert text.write_leaving(none).empty
-    assert text.write_leaving(found)["subject"].to_list() == ["any complaint", "late"]
+    assert text.write_leaving(found)["subject"].to_list() == ["any of these", "late"]
 
 
 def test_complaints_of_the_half_year_before_are_those_compared():
@@ -379,6 +379,9 @@ LEFT = {"subject": "all", "customers": 30, "others": 90, "left_share": 0.5, "oth
 LEFT |= {"difference": 0.3, "low": 0.1, "high": 0.5, "p_value": 0.001}
 
 
+RISE = {"topic": "price", "share_before": 0.1, "share_now": 0.3}
+
+
 def say(attained="reached", floor="reached", left="cannot_tell", missing=(), **known):
     waiting, waits = known.pop("waiting", None), known.pop("waits", WAITS)
     leading = {"causes": ["late"], "p_value": 0.9, "tickets": 9, "complaints": 20} | known
@@ -389,6 +392,7 @@ def say(attained="reached", floor="reached", left="cannot_tell", missing=(), **k
         floors,
         leading,
         pd.DataFrame([LEFT | {"verdict": left}]),
+        pd.DataFrame([RISE | {"verdict": known.pop("change", "cannot_tell")}]),
         waiting,
     )
     return text.describe_service(facts, list(missing)).markdown
@@ -417,6 +421,8 @@ def silent(**changes):
         ("no more beyond the next cause than chance", {}, {"p_value": 0.04}),
         ("Of 30 buyers who complained half a year ago or before, 50.0% bought no", {"left": "more"}, {}),
         ("or before, only 50.0% bought no more", {"left": "fewer"}, {"left": "too_few"}),
+        ("More texts than half a year before are about: price 10.0% → 30.0%.", {"change": "rises"}, {}),
+        ("More texts than half", {"change": "rises"}, {"change": "falls"}),
         ("Not available: no `tickets` table.", {"missing": ["tickets"]}, {"missing": ["surveys"]}),
     ],
 )

@@ -11,6 +11,7 @@ from crcm_lib.features import (
     cost_to_serve,
     customers,
     decision_inputs,
+    feedback_texts,
     first_purchase,
     holdout_windows,
     redrawn_histories,
@@ -71,6 +72,7 @@ def calls() -> list[Call]:
     service_levels.list_waits(engine, as_of=DAY)
     complaints.list_repeats(engine, as_of=DAY)
     complaints.list_complaints(engine, as_of=DAY)
+    feedback_texts.list_texts(engine, as_of=DAY)
     unanswered_complaints.list_unanswered(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)

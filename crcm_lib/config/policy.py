@@ -9,7 +9,7 @@ from pydantic import Field
 from crcm_lib.config.bands import Band, Segment, Strict
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
-from crcm_lib.config.service_policy import ServiceLevel
+from crcm_lib.config.service_policy import ServiceLevel, Topic
 from crcm_lib.config.yaml_loader import build, read_settings
 from crcm_lib.errors import PolicyError
 from crcm_lib.i18n import _
@@ -313,6 +313,7 @@ class Policy(Strict):
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
     service_levels: dict[Name, ServiceLevel] = Field(default_factory=dict)
+    topics: tuple[Topic, ...] = ()
     budget: Budget = Budget()
     contact: Contact
     calendar: Calendar = Calendar()

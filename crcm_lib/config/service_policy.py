@@ -1,4 +1,4 @@
-"""What the policy promises of service: how soon, how satisfied, by tier of the customer."""
+"""What the policy says of service: what is promised to whom, and what customers write about."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from crcm_lib.config.bands import Strict
 
 Hours = Annotated[float, Field(gt=0, le=8_760, allow_inf_nan=False)]
 Target = Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)]
+Named = Annotated[str, Field(min_length=1, max_length=80, pattern=r"\S")]
 Mark = Annotated[float, Field(ge=1, le=5, allow_inf_nan=False)]
 
 
@@ -23,3 +24,15 @@ class ServiceLevel(Strict):
     resolution_hours: Hours | None = None
     reached: Target = 0.9
     satisfaction_floor: Mark | None = None
+
+
+class Topic(Strict):
+    """What a text of a customer can be about (反馈主题), told by keywords, in any language.
+
+    A keyword of Latin letters is a whole word or phrase, `*` at its end standing for any ending; a Chinese
+    one is found anywhere in the text. Where two overlap the longer one counts.
+    """
+
+    name: Named
+    zh: str = ""
+    words: Annotated[tuple[Named, ...], Field(min_length=1)]

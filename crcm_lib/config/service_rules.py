@@ -1,4 +1,4 @@
-"""What the policy's service levels must be beyond their types. Used by `policy_rules.py` alone."""
+"""What the policy's service levels and topics must be beyond their types. Used by `policy_rules.py` alone."""
 
 from crcm_lib.config.yaml_loader import SettingsFile, get_entry
 from crcm_lib.errors import unknown_name
@@ -17,3 +17,20 @@ def check_service_levels(settings: SettingsFile) -> None:
         if isinstance(first, int | float) and isinstance(last, int | float) and first > last:
             problem = _("a first response within {first} h comes after a resolution within {last} h")
             settings.note(at, problem, first=first, last=last)
+
+
+def check_topics(settings: SettingsFile) -> None:
+    """No topic twice, and no keyword in two of them."""
+    names: dict[str, str] = {}
+    words: dict[str, str] = {}
+    for at, row in settings.rows("topics"):
+        name = str(row.get("name"))
+        if name in names:
+            settings.note((*at, "name"), _("the topic {name!r} is there already"), name=name)
+        names[name] = name
+        listed = row.get("words")
+        for number, word in enumerate(listed if isinstance(listed, list) else ()):
+            owner = words.setdefault(str(word).casefold(), name)
+            if owner != name:
+                problem = _("the keyword {word!r} is of the topic {owner!r} already")
+                settings.note((*at, "words", number), problem, word=word, owner=owner)

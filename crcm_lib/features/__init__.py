@@ -12,6 +12,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "customer_sql",
         "customers",
         "decision_inputs",
+        "feedback_texts",
         "first_purchase",
         "holdout_windows",
         "redrawn_histories",

@@ -760,6 +760,17 @@ RESULTS = {
             "verdict": text_column("what can be said", True, ("below", "near", "reached", "too_few")),
         },
     ),
+    "feedback_topics": Table(
+        "a topic that a customer wrote about",
+        ("customer_id", "topic"),
+        "14_service_feedback",
+        {
+            "customer_id": ID,
+            "topic": text_column("a topic of the policy, found by its keywords", True),
+            "texts": count_column("tickets and survey answers that mention it", True),
+            "last": Column("time", "local time", "of the latest of them", True),
+        },
+    ),
     "unanswered_complaints": Table(
         "a customer who complained and was not approached since",
         ("customer_id",),

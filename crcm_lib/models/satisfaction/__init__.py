@@ -17,6 +17,7 @@ from crcm_lib.models.satisfaction.complaints import follow_buyers as follow_buye
 from crcm_lib.models.satisfaction.complaints import group_waiting as group_waiting
 from crcm_lib.models.satisfaction.complaints import list_complaints as list_complaints
 from crcm_lib.models.satisfaction.complaints import list_repeats as list_repeats
+from crcm_lib.models.satisfaction.further_topics import find_further_topics as find_further_topics
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
 from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
@@ -28,6 +29,12 @@ from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantile
 from crcm_lib.models.satisfaction.service_levels import list_waits as list_waits
 from crcm_lib.models.satisfaction.service_levels import measure_attainment as measure_attainment
 from crcm_lib.models.satisfaction.service_levels import measure_floors as measure_floors
+from crcm_lib.models.satisfaction.topics import compare_periods as compare_periods
+from crcm_lib.models.satisfaction.topics import count_topics as count_topics
+from crcm_lib.models.satisfaction.topics import find_topics as find_topics
+from crcm_lib.models.satisfaction.topics import list_before as list_before
+from crcm_lib.models.satisfaction.topics import share_by_quarter as share_by_quarter
+from crcm_lib.models.satisfaction.topics import summarise_topics as summarise_topics
 from crcm_lib.schema.engine import Engine, has
 
 

@@ -26,3 +26,17 @@ def draw_levels(ax, attainment: pd.DataFrame) -> None:
     ax.set(xlabel=_("share of tickets that kept the promised hours, 95 % interval"), ylabel="")
     ax.xaxis.set_major_formatter("{x:.0%}")
     ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=2)
+
+
+def draw_quarters(ax, quarters: pd.DataFrame) -> None:
+    """A line for each topic: its share of texts by quarter; nothing without rows."""
+    import seaborn as sns
+
+    if quarters.empty:
+        return
+    kinds = {"hue": "topic", "style": "topic", "hue_order": list(quarters["topic"].unique())}
+    sns.lineplot(quarters, x="quarter", y="share", markers=True, dashes=False, ax=ax, **kinds)
+    ax.set(ylim=(0, None), xlabel=_("quarter"), ylabel=_("share of texts"))
+    ax.yaxis.set_major_formatter("{x:.0%}")
+    ax.tick_params(axis="x", rotation=35)
+    ax.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3)

@@ -1,11 +1,13 @@
 """Words of the service notebook: complaints, waits against what was promised, who waits for a word."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
 
+from crcm_lib.config.service_policy import Topic
 from crcm_lib.i18n import _
+from crcm_lib.models.satisfaction.further_topics import FurtherTopics
 from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows
@@ -74,6 +76,8 @@ def _name_verdicts(verdicts: pd.Series) -> pd.Series:
         "too_few": _("too few customers"),
         "more": _("more, beyond chance"),
         "fewer": _("fewer, beyond chance"),
+        "rises": _("rises, beyond chance"),
+        "falls": _("falls, beyond chance"),
         "cannot_tell": _("cannot tell"),
     }
     return verdicts.map(words).astype("str")
@@ -100,10 +104,50 @@ def describe_levels(attainment: pd.DataFrame, why: str) -> str:
     return fill(_("Dots with 95 % intervals beside a mark for what was promised. {parts}."), parts=parts)
 
 
+def name_topics(names: pd.Series, topics: Sequence[Topic]) -> pd.Series:
+    """Topics with their Chinese name beside the English one; words for texts that mention none."""
+    words = {topic.name: " ".join(filter(None, [topic.name, topic.zh])) for topic in topics}
+    return names.astype("object").map(words).fillna(_("no keyword found")).astype("str")
+
+
+def describe_quarters(quarters: pd.DataFrame, why: str) -> str:
+    """What the lines of topics by quarter show, or why there are none; small cells are missing."""
+    shown = quarters.dropna(subset="share")
+    if shown.empty:
+        return why or _("Too few texts.")
+    by_topic = shown.groupby("topic", sort=False)["share"]
+    lines = by_topic.agg(quarters="size", first="first", last="last")
+    parts = fill_rows("{topic} {first:share} → {last:share}", lines)
+    words = _("Lines of topics' shares of texts by quarter, first and last shown: {parts}.")
+    return fill(words, parts=parts)
+
+
+def write_changes(changes: pd.DataFrame, topics: Sequence[Topic]) -> pd.DataFrame:
+    """`compare_periods` with topics and verdicts in words, without p."""
+    named = name_topics(changes["topic"], topics)
+    return changes.drop(columns="p_value").assign(topic=named, verdict=_name_verdicts(changes["verdict"]))
+
+
+def caption_further(found: FurtherTopics, *, at_least: int) -> str:
+    """What the table of further topics shows, or that none can be told; a sentence where it has no rows."""
+    if len(found.topics):
+        words = _(
+            "Words that customers use together in texts without a keyword, each of {k} customers or more"
+        )
+    elif found.customers < at_least:
+        words = _("Fewer than {k} customers wrote a text without a keyword.")
+    else:
+        words = _(
+            "No further topic can be told: in the texts of {n:count} customers that hold no keyword, no "
+            "words go together more than in shuffled texts."
+        )
+    return fill(words, k=at_least, n=found.customers)
+
+
 def write_leaving(compared: pd.DataFrame) -> pd.DataFrame:
     """`compare_leaving` with subjects and verdicts in words, without p; empty where nobody complained."""
     compared = compared[compared["customers"].ne(0).fillna(True)]
-    subject = compared["subject"].replace({"all": _("any complaint")})
+    subject = compared["subject"].replace({"all": _("any of these")})
     written = compared.drop(columns=["p_value", "others"])
     return written.assign(subject=subject, verdict=_name_verdicts(compared["verdict"]))
 
@@ -123,6 +167,8 @@ class ServiceFacts:
     waits, attainment, floors, leading, leaving
         From `measure_waits`, `measure_attainment`, `measure_floors`, `find_leading_causes` (counts rounded as
         shown) and `compare_leaving`.
+    changes
+        From `compare_periods`, topics in words.
     waiting
         How many customers complained and were not approached since; None where the data cannot say.
     """
@@ -132,6 +178,7 @@ class ServiceFacts:
     floors: pd.DataFrame
     leading: Mapping
     leaving: pd.DataFrame
+    changes: pd.DataFrame
     waiting: int | None
 
 
@@ -164,7 +211,7 @@ def describe_service(facts: ServiceFacts, missing: list[str], *, at_least: int =
     if facts.leading["causes"]:
         words.append(write_leading_causes(facts.leading))
         causes = {**facts.leading, "causes": _(" and ").join(facts.leading["causes"])}
-    words.append(_write_left(facts.leaving))
+    words += [_write_rising(facts.changes), _write_left(facts.leaving)]
     said = " ".join(filter(None, words))
     return takeaway(said or _("Too few tickets to say anything."), **causes)
 
@@ -198,6 +245,15 @@ def _write_shortfalls(facts: ServiceFacts) -> list[str]:
         words = _("Satisfaction is below its floor, beyond chance, in: {parts}.")
         found.append(fill(words, parts=parts))
     return found
+
+
+def _write_rising(changes: pd.DataFrame) -> str:
+    """Which topics take a larger share of texts than half a year before, beyond chance; "" where none."""
+    rising = changes[changes["verdict"] == "rises"]
+    if rising.empty:
+        return ""
+    parts = fill_rows("{topic} {share_before:share} → {share_now:share}", rising)
+    return fill(_("More texts than half a year before are about: {parts}."), parts=parts)
 
 
 def _write_left(leaving: pd.DataFrame) -> str:
