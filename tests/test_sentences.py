@@ -63,6 +63,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "kpis": "test_report.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",
+    "questionnaire": "test_questionnaire.py",
     "scored_customers": "test_score.py",
     "service_feedback": "test_service_feedback.py",
     "track_record": "test_promises.py",

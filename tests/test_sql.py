@@ -22,7 +22,7 @@ from crcm_lib.models import customer_base, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.recommendation import past_offers, upgrades
-from crcm_lib.models.satisfaction import answers, complaints, service, service_levels
+from crcm_lib.models.satisfaction import answers, complaints, items, service, service_levels
 from crcm_lib.reporting import kpis
 from crcm_lib.reporting.exports import task_list
 from crcm_lib.reporting.workspace import open_workspace
@@ -76,6 +76,7 @@ def calls() -> list[Call]:
     unanswered_complaints.list_unanswered(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)
+    items.list_answers(engine, as_of=DAY)
     redrawn_histories.redraw_histories(engine, past=DAY - pd.Timedelta(days=90), as_of=DAY, seed=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(holdout_windows, "SAMPLE", 100)

@@ -36,3 +36,13 @@ class Topic(Strict):
     name: Named
     zh: str = ""
     words: Annotated[tuple[Named, ...], Field(min_length=1)]
+
+
+class Survey(Strict):
+    """How satisfaction is asked for and read (满意度调查).
+
+    `item_scale` are the lowest and highest answer to an item, `item_target` the mean that each should reach.
+    """
+
+    item_scale: tuple[float, float] = (1.0, 5.0)
+    item_target: float = 4.5

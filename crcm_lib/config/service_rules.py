@@ -34,3 +34,15 @@ def check_topics(settings: SettingsFile) -> None:
             if owner != name:
                 problem = _("the keyword {word!r} is of the topic {owner!r} already")
                 settings.note((*at, "words", number), problem, word=word, owner=owner)
+
+
+def check_survey(settings: SettingsFile) -> None:
+    """The scale rises, and the target lies on it."""
+    scale, target = settings.get("survey", "item_scale"), settings.get("survey", "item_target")
+    if not isinstance(scale, list) or not all(isinstance(end, int | float) for end in scale):
+        return
+    if len(scale) == 2 and scale[0] >= scale[1]:
+        settings.note(("survey", "item_scale"), _("give the lowest answer and then the highest"))
+    elif len(scale) == 2 and isinstance(target, int | float) and not scale[0] < target <= scale[1]:
+        problem = _("the target {target} is not on the scale from {low} to {high}")
+        settings.note(("survey", "item_target"), problem, target=target, low=scale[0], high=scale[1])

@@ -40,3 +40,20 @@ def draw_quarters(ax, quarters: pd.DataFrame) -> None:
     ax.yaxis.set_major_formatter("{x:.0%}")
     ax.tick_params(axis="x", rotation=35)
     ax.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), ncols=3)
+
+
+def draw_priorities(ax, ranked: pd.DataFrame) -> None:
+    """A dot with its interval for each item's share of importance, the highest priority on top, alone in its
+    colour where it comes first; nothing without rows.
+    """
+    if ranked.empty:
+        return
+    rows = list(range(len(ranked)))
+    numbers = ranked[["importance", "low", "high"]].astype("float64")
+    names = [f"{item} ({mean:.1f})" for item, mean in zip(ranked["item"], ranked["mean"], strict=True)]
+    ax.hlines(rows, numbers["low"], numbers["high"], color=PALETTE[4], linewidth=6)
+    first = ranked["verdict"].eq("first").map({True: PALETTE[5], False: INK})
+    ax.scatter(numbers["importance"], rows, color=list(first), s=60, zorder=3)
+    ax.set(yticks=rows, yticklabels=names, ylim=(len(rows) - 0.4, -0.6), xlim=(0, None), ylabel="")
+    ax.set_xlabel(_("share of importance with 95 % interval; mean answer in brackets"))
+    ax.xaxis.set_major_formatter("{x:.0%}")

@@ -24,6 +24,15 @@ def explain_no_rows(table: str) -> str:
         "texts": _("Neither tickets nor surveys hold a text."),
         "topics": _("The policy names no topic."),
         "changes": _("Too few customers wrote in the last half-year, or in that before, to compare."),
+        "items": _("Too few customers answered CES or an item of a questionnaire."),
+        "priorities": _(
+            "Too few customers answered several items and overall satisfaction to rank the items."
+        ),
+        "expectations": _(
+            "Too few customers said of the same thing what they expected and what they experienced."
+        ),
+        "drivers": _("Too few customers answered csat to say what goes with it."),
+        "weighted": _("Too few answers to weight them."),
         "waiting": _("Everybody who complained lately was approached since."),
         "rules": _("No earlier day could be held out by which to judge the tiers."),
         "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),

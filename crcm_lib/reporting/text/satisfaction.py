@@ -1,6 +1,6 @@
 """Words of the satisfaction notebook: what was answered and who is silent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -69,7 +69,7 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
     return fill(_("Lines with 95 % intervals per month. {parts}."), parts=parts)
 
 
-def describe_satisfaction(measures: pd.DataFrame, missing: list[str]) -> Takeaway:
+def describe_satisfaction(measures: pd.DataFrame, missing: list[str], found: Sequence[str] = ()) -> Takeaway:
     """What was answered, and what is not available.
 
     Parameters
@@ -79,6 +79,8 @@ def describe_satisfaction(measures: pd.DataFrame, missing: list[str]) -> Takeawa
         too few NPS answers.
     missing
         From `list_missing`.
+    found
+        What else is said, in sentences of `text.questionnaire`.
     """
     absent = _(" and ").join(fill(_("no {table} table"), table=table) for table in missing)
     words = [fill(_("Not available: {absent}."), absent=absent)] if missing else []
@@ -100,4 +102,6 @@ def describe_satisfaction(measures: pd.DataFrame, missing: list[str]) -> Takeawa
             )
         )
         values |= csat
-    return takeaway(" ".join(words) or _("Too few answers to say anything."), **values)
+    said = " ".join([*words, *(f"{{found_{n}}}" for n, each in enumerate(found) if each)])
+    values |= {f"found_{n}": each for n, each in enumerate(found)}
+    return takeaway(said or _("Too few answers to say anything."), **values)
