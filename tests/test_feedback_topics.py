@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binom
 
 from crcm_lib.config.policy import read_policy
-from crcm_lib.config.service_policy import Topic
+from crcm_lib.config.service_policy import Improvement, Topic
 from crcm_lib.errors import PolicyError
 from crcm_lib.features.feedback_texts import list_texts
 from crcm_lib.models import satisfaction as service
@@ -219,6 +219,54 @@ def test_halves_of_two_chinese_words_are_no_word():
     assert {"塑料", "包装", "停车"} <= words
     assert not {"料包", "装太"} & words
     assert further_topics.tabulate_words([], at_least=5).empty
+
+
+# Before and after a measure
+
+
+def improved(seed, change, name="new courier"):
+    """Texts of 200 days around a measure about delivery, whose share changes by so much."""
+    rng = np.random.default_rng(seed)
+    who = np.repeat(np.arange(110), rng.integers(1, 4, 110))
+    days = rng.integers(0, 200, len(who))
+    chance = rng.beta(2, 4, 110)[who] + change * (days < 100)
+    texts = ["late" if said else "ok" for said in rng.random(len(who)) < chance]
+    mentions = service.find_topics(written(*texts, customers=[f"c{n}" for n in who], days=days), TOPICS)
+    measure = Improvement(name=name, topic="delivery", day=DAY - pd.Timedelta(days=99))
+    return service.evaluate_improvements(mentions, [measure], as_of=AS_OF)
+
+
+def test_where_nothing_changed_after_a_measure_it_is_seldom_said_that_something_did():
+    alarms = sum(improved(seed, 0.0)["verdict"].ne("cannot_tell").any() for seed in range(100))
+    assert alarms <= binom.ppf(0.99, 100, 0.05)
+
+
+def test_a_topic_that_is_written_about_less_after_a_measure_is_found():
+    found = pd.concat([improved(seed, -0.25) for seed in range(15)])
+    assert (found["verdict"] == "less").mean() > 0.8
+    assert found["difference"].mean() == pytest.approx(-0.2, abs=0.06)  # some had no chance to fall so far
+    assert set(found["days"]) == {100}
+    assert improved(0, 0.4)["verdict"].to_list() == ["more"]
+
+
+def test_a_measure_of_late_and_one_to_come_are_not_judged():
+    mentions = service.find_topics(written(*["late"] * 40, days=range(40)), TOPICS)
+    measures = [
+        Improvement(name=f"{n}", topic="delivery", day=DAY - pd.Timedelta(days=n)) for n in (-1, 20, 30)
+    ]
+    found = service.evaluate_improvements(mentions, measures, as_of=AS_OF)
+    assert found.set_index("name")["verdict"].to_dict() == {"20": "too_early", "30": "too_few"}
+    written_words = text.write_improvements(found, TOPICS)
+    assert written_words["verdict"].to_list() == ["too early", "too few customers"]
+    more = text.write_improvements(found.assign(verdict=["more", "less"]), TOPICS)
+    assert more["verdict"].to_list() == ["more after it, beyond chance", "less after it, beyond chance"]
+    assert service.evaluate_improvements(mentions, [], as_of=AS_OF).empty
+
+
+def test_a_measure_about_an_unknown_topic_is_refused():
+    change = {"improvements": [{"name": "x", "topic": "delivry", "day": "2026-01-01"}]}
+    with pytest.raises(PolicyError, match="Did you mean 'delivery'"):
+        read_policy("policy.yaml", json.dumps(change))
 
 
 # The company

@@ -48,6 +48,7 @@ def calls() -> list[Call]:
     decision_inputs.derive(engine, as_of=DAY)
     decision_inputs.find_approvals(engine, as_of=DAY)
     care_days.list_care_days(engine, as_of=DAY, days=180)
+    care_days.find_answered(engine, as_of=DAY, days=180)
     past_offers.judge_offers(engine, as_of=DAY)
     upgrades.judge_upgrades(engine, as_of=DAY)
     decision_inputs.find_consents(engine, as_of=DAY)

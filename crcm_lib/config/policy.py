@@ -9,7 +9,7 @@ from pydantic import Field
 from crcm_lib.config.bands import Band, Segment, Strict
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
-from crcm_lib.config.service_policy import ServiceLevel, Survey, Topic
+from crcm_lib.config.service_policy import Improvement, ServiceLevel, Survey, Topic
 from crcm_lib.config.yaml_loader import build, read_settings
 from crcm_lib.errors import PolicyError
 from crcm_lib.i18n import _
@@ -224,7 +224,7 @@ class Care(Strict):
     name: Name
     zh: str = ""
     occasion: Literal[
-        "birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "holiday"
+        "birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "survey", "holiday"
     ]
     holidays: tuple[Name, ...] = ()
     days_before: Annotated[int, Field(ge=0, le=365)] = 0
@@ -314,6 +314,7 @@ class Policy(Strict):
     care: tuple[Care, ...] = ()
     service_levels: dict[Name, ServiceLevel] = Field(default_factory=dict)
     topics: tuple[Topic, ...] = ()
+    improvements: tuple[Improvement, ...] = ()
     survey: Survey = Survey()
     budget: Budget = Budget()
     contact: Contact

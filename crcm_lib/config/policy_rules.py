@@ -7,7 +7,12 @@ from itertools import pairwise
 from math import isclose
 from typing import TypeGuard
 
-from crcm_lib.config.service_rules import check_service_levels, check_survey, check_topics
+from crcm_lib.config.service_rules import (
+    check_improvements,
+    check_service_levels,
+    check_survey,
+    check_topics,
+)
 from crcm_lib.config.yaml_loader import Mapping, Place, SettingsFile, get_entry, rows_in
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
@@ -387,5 +392,6 @@ CHECKS = (
     _check_control,
     check_service_levels,
     check_topics,
+    check_improvements,
     check_survey,
 )

@@ -1,5 +1,6 @@
 """What the policy says of service: what is promised to whom, and what customers write about."""
 
+from datetime import date
 from typing import Annotated
 
 from pydantic import Field
@@ -42,7 +43,21 @@ class Survey(Strict):
     """How satisfaction is asked for and read (满意度调查).
 
     `item_scale` are the lowest and highest answer to an item, `item_target` the mean that each should reach.
+    Within `quiet_days` nobody is invited twice, and nobody who has answered. As many of each tier are invited
+    as give mean csat to within `margin` points (half of the 95 % interval), if the share `response` answers:
+    an assumption until invitations are recorded.
     """
 
     item_scale: tuple[float, float] = (1.0, 5.0)
     item_target: float = 4.5
+    quiet_days: Annotated[int, Field(ge=30, le=3_650)] = 180
+    margin: Annotated[float, Field(gt=0, le=2, allow_inf_nan=False)] = 0.4
+    response: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)] = 0.3
+
+
+class Improvement(Strict):
+    """A measure of improvement (改进措施): its name, the topic that it is about, and the day it began."""
+
+    name: Named
+    topic: Named
+    day: date

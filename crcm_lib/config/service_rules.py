@@ -36,6 +36,14 @@ def check_topics(settings: SettingsFile) -> None:
                 settings.note((*at, "words", number), problem, word=word, owner=owner)
 
 
+def check_improvements(settings: SettingsFile) -> None:
+    """Each is about a topic that there is."""
+    topics = [str(row.get("name")) for _at, row in settings.rows("topics")]
+    for at, row in settings.rows("improvements"):
+        if str(row.get("topic")) not in topics:
+            settings.note((*at, "topic"), unknown_name(_("topic"), str(row.get("topic")), topics))
+
+
 def check_survey(settings: SettingsFile) -> None:
     """The scale rises, and the target lies on it."""
     scale, target = settings.get("survey", "item_scale"), settings.get("survey", "item_target")

@@ -44,6 +44,18 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     return found[["customer_id", "occasion", "day"]].astype({"day": "datetime64[us]"})
 
 
+def find_answered(engine: Engine, *, as_of, days: int) -> set[str]:
+    """Who has answered a survey in the last `days` until the end of `as_of`; nobody without `surveys`."""
+    if not columns_of(engine, "surveys"):
+        return set()
+    end = pd.Timestamp(as_of).normalize()
+    answered = engine.execute(f"""
+        select distinct customer_id from surveys
+        where time < {end_of(end)} and time >= {end_of(end - pd.Timedelta(days=days))}
+        order by customer_id""").df()
+    return set(answered["customer_id"])
+
+
 def _yearly(engine: Engine, column: str, occasion: str, start: pd.Timestamp, days: int) -> pd.DataFrame:
     """The days of this year and the next on which a date comes round."""
     if column not in columns_of(engine, "customers"):

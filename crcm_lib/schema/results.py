@@ -734,7 +734,10 @@ RESULTS = {
             "occasion": text_column(
                 "what for",
                 True,
-                ("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "holiday"),
+                (
+                    *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
+                    *("survey", "holiday"),
+                ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
             "channel": text_column("how", True),
@@ -758,6 +761,22 @@ RESULTS = {
             "high": share_column("upper end"),
             "p_value": share_column("one-sided, against the promised share, adjusted over all rows (Holm)"),
             "verdict": text_column("what can be said", True, ("below", "near", "reached", "too_few")),
+        },
+    ),
+    "survey_plan": Table(
+        "how many customers of a tier are invited to a survey",
+        ("tier",),
+        "14_service_feedback",
+        {
+            "tier": text_column("in force", True),
+            "customers": count_column("in the tier", True),
+            "answers": count_column("csat known of", True),
+            "margin_now": Column(
+                "number", "points", "half of the 95 % interval of their mean csat", at_least=0
+            ),
+            "needed": count_column("answers that give the policy's margin", True),
+            "invite_share": share_column("of the tier invited in each period of quiet days", True),
+            "invited": count_column("customers expected to be invited in each period", True),
         },
     ),
     "feedback_topics": Table(

@@ -134,7 +134,9 @@ def compare_periods(mentions: pd.DataFrame, *, as_of) -> pd.DataFrame:
     for topic, part in recent.dropna(subset="topic").groupby("topic"):
         if part["customer_id"].nunique() >= FEWEST:
             said = texts.index.isin(part.index).astype(float)
-            rows.append({"topic": topic, "customers": part["customer_id"].nunique(), **_compare(texts, said)})
+            rows.append(
+                {"topic": topic, "customers": part["customer_id"].nunique(), **compare_days(texts, said)}
+            )
     if not rows:
         return pd.DataFrame(columns=CHANGES)
     found = pd.DataFrame(rows)
@@ -145,7 +147,8 @@ def compare_periods(mentions: pd.DataFrame, *, as_of) -> pd.DataFrame:
     return found.sort_values(["difference", "topic"], ascending=[False, True], ignore_index=True)[CHANGES]
 
 
-def _compare(texts: pd.DataFrame, said: np.ndarray) -> dict[str, float]:
+def compare_days(texts: pd.DataFrame, said: np.ndarray) -> dict[str, float]:
+    """The shares of texts that said it, of `now` and before, with interval and p; customers are the unit."""
     now = texts["now"].to_numpy(bool)
     before_share, now_share = float(said[~now].mean()), float(said[now].mean())
     part = np.where(now, (said - now_share) / now.sum(), -(said - before_share) / (~now).sum())

@@ -78,6 +78,8 @@ def _name_verdicts(verdicts: pd.Series) -> pd.Series:
         "fewer": _("fewer, beyond chance"),
         "rises": _("rises, beyond chance"),
         "falls": _("falls, beyond chance"),
+        "less": _("less after it, beyond chance"),
+        "too_early": _("too early"),
         "cannot_tell": _("cannot tell"),
     }
     return verdicts.map(words).astype("str")
@@ -126,6 +128,14 @@ def write_changes(changes: pd.DataFrame, topics: Sequence[Topic]) -> pd.DataFram
     """`compare_periods` with topics and verdicts in words, without p."""
     named = name_topics(changes["topic"], topics)
     return changes.drop(columns="p_value").assign(topic=named, verdict=_name_verdicts(changes["verdict"]))
+
+
+def write_improvements(evaluated: pd.DataFrame, topics: Sequence[Topic]) -> pd.DataFrame:
+    """`evaluate_improvements` with topics and verdicts in words, without p."""
+    verdicts = _name_verdicts(evaluated["verdict"])
+    verdicts = verdicts.mask(evaluated["verdict"] == "more", _("more after it, beyond chance"))
+    named = name_topics(evaluated["topic"], topics)
+    return evaluated.drop(columns="p_value").assign(topic=named, verdict=verdicts)
 
 
 def caption_further(found: FurtherTopics, *, at_least: int) -> str:
