@@ -1,12 +1,15 @@
 """Service against what was promised, complaints that come again or wait for a word, who buys no more."""
 
 import json
+import shutil
 
 import duckdb
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.stats import binom
+from test_planted import shown_values
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.config.service_policy import ServiceLevel
@@ -15,10 +18,11 @@ from crcm_lib.features.care_days import list_care_days
 from crcm_lib.features.unanswered_complaints import list_lacking, list_unanswered
 from crcm_lib.models import satisfaction as service
 from crcm_lib.models.satisfaction import complaints, service_levels
+from crcm_lib.reporting.takeaway import Takeaway
 from crcm_lib.reporting.text import service_feedback as text
 from crcm_lib.schema.engine import open_frames
 from crcm_lib.schema.results import RESULTS
-from crcm_lib.schema.tables import find_problems
+from crcm_lib.schema.tables import ROOT, find_problems
 
 AS_OF = "2024-06-30"
 DAY = pd.Timestamp(AS_OF)
@@ -423,6 +427,7 @@ def silent(**changes):
         ("or before, only 50.0% bought no more", {"left": "fewer"}, {"left": "too_few"}),
         ("More texts than half a year before are about: price 10.0% → 30.0%.", {"change": "rises"}, {}),
         ("More texts than half", {"change": "rises"}, {"change": "falls"}),
+        ("table. More texts", {"missing": ["tickets"], "change": "rises"}, {"missing": ["tickets"]}),
         ("Not available: no `tickets` table.", {"missing": ["tickets"]}, {"missing": ["surveys"]}),
     ],
 )
@@ -451,3 +456,22 @@ def test_levels_and_causes_in_words_and_pictures_say_what_they_show():
     for name, words in {"more": "more, beyond chance", "cannot_tell": "cannot tell"}.items():
         left = text.write_leaving(pd.DataFrame([LEFT | {"verdict": name}]))
         assert left["verdict"].to_list() == [words]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["07_satisfaction", "14_service_feedback"])
+@pytest.mark.parametrize("removed", ["tickets", "surveys", "both"])
+def test_without_tickets_or_surveys_the_pages_say_so_and_the_rest_of_them(tmp_path, name, removed):
+    folder, gone = tmp_path / "golden", ["tickets", "surveys"] if removed == "both" else [removed]
+    shutil.copytree(ROOT / "data" / "sample" / "golden", folder)
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    headlines = []
+    for tables in ([], gone):
+        for table in tables:
+            (folder / "clean" / f"{table}.parquet").unlink()
+        place = tmp_path / f"scratch{len(tables)}"
+        _names, shown = shown_values(code, {"input_dir": str(folder), "output_dir": str(place)})
+        headlines.append(next(value.markdown for value in shown if isinstance(value, Takeaway)))
+    assert headlines[0] != headlines[1]
+    assert ("Not available" in headlines[1]) == (name[:2] == "07" or "tickets" in gone)

@@ -34,6 +34,7 @@ def explain_no_rows(table: str) -> str:
         "drivers": _("Too few customers answered csat to say what goes with it."),
         "weighted": _("Too few answers to weight them."),
         "improvements": _("The policy names no measure of improvement that has begun."),
+        "writers": _("Too few wrote, of those who were buying half a year ago, to compare what about."),
         "waiting": _("Everybody who complained lately was approached since."),
         "rules": _("No earlier day could be held out by which to judge the tiers."),
         "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),

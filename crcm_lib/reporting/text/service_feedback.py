@@ -205,7 +205,8 @@ def describe_service(facts: ServiceFacts, missing: list[str], *, at_least: int =
         What fewer customers did is left out.
     """
     if "tickets" in missing:
-        return takeaway(_("Not available: no `tickets` table."))
+        said = [_("Not available: no `tickets` table."), _write_rising(facts.changes)]
+        return takeaway(" ".join(filter(None, said)))
     words = [_write_wait(facts.waits, at_least), *_write_shortfalls(facts)]
     if facts.waiting is not None and facts.waiting >= at_least:
         words.append(
