@@ -132,6 +132,9 @@ def test_the_difference_of_two_periods_worked_by_hand():
     assert (found["share_before"], found["share_now"]) == pytest.approx((0.2, 0.6))
     assert found["low"] == pytest.approx(0.4 - 1.959964 * error)
     assert found["verdict"] == "rises"
+    longer_ago = written(*["late"] * 30, days=[365] * 30)
+    with_them = service.find_topics(pd.concat([more, longer_ago], ignore_index=True), TOPICS)
+    assert service.compare_periods(with_them, as_of=AS_OF).to_dict("records") == [found]
     older = more.assign(time=more["time"] - pd.Timedelta(days=400))
     assert service.compare_periods(service.find_topics(older, TOPICS), as_of=AS_OF).empty
 
@@ -203,6 +206,9 @@ def test_words_used_at_random_are_no_topic():
 def test_a_word_of_few_customers_is_never_shown_and_one_that_identifies_is_not_read():
     few = ["plastic waste Xu Meiling"] * 4 + ["plastic waste"] * 20 + ["coffee garden"] * 20 + ["carpet"] * 20
     found = further_topics.find_further_topics(written(*few))
+    read = further_topics.tabulate_words([further_topics.list_words(one) for one in few], at_least=5)
+    assert "meiling" not in read
+    assert "plastic" in read
     shown = ", ".join(found.topics["words"])
     assert "plastic" in shown
     assert "meiling" not in shown

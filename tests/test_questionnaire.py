@@ -101,6 +101,8 @@ def test_the_item_that_drives_satisfaction_and_lies_lowest_comes_first():
 
 def test_of_few_customers_or_one_item_no_importance_is_told():
     assert draw_items(0, (0.7, 0.2, 0.1), customers=29).empty
+    expected = pd.concat([given([3, 4, 5] * 30, name) for name in ("csat", "expected speed", "tone")])
+    assert service.rank_items(expected, scale=SCALE, target=4.5).empty  # what is only expected is no item
     one = pd.concat([given([3, 4] * 30, "csat"), given([3, 4] * 30, "speed")])
     assert service.rank_items(one, scale=SCALE, target=4.5).empty
     assert service.rank_items(surveyed(), scale=SCALE, target=4.5).empty
