@@ -203,3 +203,10 @@ def one_by_one(wishes, rooms):
 def test_what_does_not_fit_is_said(change, words):
     with pytest.raises(PolicyError, match=words):
         read_policy("policy.yaml", change)
+
+
+def test_who_complained_and_heard_nothing_is_approached_at_once_and_about_nothing_else():
+    days = [("a", "complaint", "2026-01-20"), ("b", "complaint", "2026-01-20")]
+    planned = plan([*days, ("a", "unanswered_complaint", "2026-02-01")], tiers="watch", objectors=["a", "b"])
+    assert names(planned) == [("a", "unanswered complaint call"), ("b", "complaint follow-up")]
+    assert planned["day"].to_list()[0] == pd.Timestamp("2026-02-01")

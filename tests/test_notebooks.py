@@ -25,6 +25,7 @@ NAMES = (
     "11_profitability",
     "13_loyalty_programme",
     "15_needs",
+    "14_service_feedback",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (
@@ -56,7 +57,7 @@ def code(cells):
     return [cell for cell in cells if cell.cell_type == "code"]
 
 
-def test_the_eleven_notebooks_are_there_and_no_others():
+def test_the_twelve_notebooks_are_there_and_no_others():
     assert tuple(path.stem for path in PATHS) == NAMES
 
 

@@ -77,9 +77,9 @@ def test_the_exit_codes_are_those_of_the_errors():
 def test_the_number_of_notebooks_is_said_as_it_is():
     from crcm_lib.pipeline.plan import list_notebooks
 
-    assert len(list_notebooks(ROOT / "notebooks")) == 11
+    assert len(list_notebooks(ROOT / "notebooks")) == 12
     for text in (README, (ROOT / "Makefile").read_text(encoding="utf-8")):
-        assert "eleven notebooks" in text
+        assert "twelve notebooks" in text
         assert "ten notebooks" not in text
 
 

@@ -100,7 +100,7 @@ def levels(folder):
     return {str(level).replace("_", " ") for level in pd.concat(named).dropna().astype("str")}
 
 
-@pytest.mark.parametrize("name", ["02_customer_profile", "07_satisfaction", "08_classification"])
+@pytest.mark.parametrize("name", ["02_customer_profile", "08_classification", "14_service_feedback"])
 def test_no_page_counts_persons_by_an_attribute_exactly(name, tmp_path):
     known, found = levels(GOLDEN), 0
     notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)

@@ -7,6 +7,8 @@ import scipy.stats
 from crcm_lib.models import satisfaction as service
 from crcm_lib.privacy import hide_small
 from crcm_lib.reporting.text import satisfaction as text
+from crcm_lib.reporting.text import service_feedback as feedback
+from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.schema import tables
 
 AS_OF = "2024-06-30"
@@ -231,7 +233,7 @@ def test_causes_of_complaints_come_most_frequent_first():
     causes = service.count_causes(listed(more), at_least=1)
     assert causes["cause"].to_list() == ["late", "broken"]
     assert causes["tickets"].to_list() == [2, 1]
-    assert text.write_causes(causes)["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
+    assert feedback.write_causes(causes)["cumulative_share"].to_list() == pytest.approx([2 / 3, 1])
 
 
 def test_a_month_is_told_when_it_is_over():
@@ -276,7 +278,7 @@ def test_coverage_separates_the_silent_from_those_who_answered(table):
 def test_tickets_without_a_cause_are_counted_and_said_to_have_none():
     causes = service.count_causes(listed(TICKETS.assign(cause=None)), at_least=1)
     assert causes["cause"].isna().all()
-    assert text.write_causes(causes)["cause"].to_list() == ["not stated"]
+    assert feedback.write_causes(causes)["cause"].to_list() == ["not stated"]
     assert service.find_leading_causes(listed(TICKETS.assign(cause=None)), at_least=1)["causes"] == []
 
 
@@ -289,7 +291,7 @@ def complaints(**counts):
 
 def test_the_name_of_a_cause_of_few_customers_is_not_shown():
     counted = service.count_causes(complaints(late=7, broken=6, Xu_Mei_at_desk_4=2))
-    assert text.write_causes(counted)["cause"].to_list() == ["late", "broken", "(small groups)"]
+    assert feedback.write_causes(counted)["cause"].to_list() == ["late", "broken", "(small groups)"]
     assert counted["tickets"].to_list() == [7, 6, 2]
     few = complaints(late=7, Xu_Mei_at_desk_4=1)
     often = pd.concat([few, few.tail(1).assign(tickets=40)])  # the most frequent, but of one customer
@@ -313,7 +315,8 @@ def test_many_complaints_of_one_customer_do_not_make_a_leading_cause():
 
 
 def say_leading(leading):
-    return text.describe_satisfaction(measures(NOBODY, NOBODY), pd.DataFrame(), leading, []).markdown
+    values = leading | {"causes": " and ".join(leading["causes"])}
+    return fill(feedback.write_leading_causes(leading), **values)
 
 
 def measures(nps, csat):
@@ -328,21 +331,15 @@ def test_only_the_table_that_is_missing_is_said_to_be():
     assert text.describe_missing(["surveys"], "surveys") == "Not available: no `surveys` table."
 
 
-def test_the_takeaway_says_what_is_known_and_what_is_missing(engine):
-    waits = service.measure_waits(engine, as_of=AS_OF)
-    leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF), at_least=1)
+def test_the_takeaway_says_what_is_known_and_what_is_missing():
     answers = measures(pd.Series([10.0] * 8 + [3.0] * 2), NOBODY)
-    words = text.describe_satisfaction(answers, waits, leading, [], at_least=1).markdown
-    assert "NPS is **60**" in words
-    assert "until resolution" in words
-    assert "broken and late have 1 each: no cause leads." in words
-    nobody, none = measures(NOBODY, NOBODY), {"causes": []}
-    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["surveys"]).markdown
+    assert "NPS is **60**" in text.describe_satisfaction(answers, []).markdown
+    nobody = measures(NOBODY, NOBODY)
+    words = text.describe_satisfaction(nobody, ["surveys"]).markdown
     assert words == "Not available: no surveys table."
-    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, ["tickets", "surveys"]).markdown
+    words = text.describe_satisfaction(nobody, ["tickets", "surveys"]).markdown
     assert words == "Not available: no tickets table and no surveys table."
-    words = text.describe_satisfaction(nobody, waits.iloc[:0], none, []).markdown
-    assert words == "Too few tickets and answers to say anything."
+    assert text.describe_satisfaction(nobody, []).markdown == "Too few answers to say anything."
 
 
 def test_answers_to_csat_alone_are_said_and_count_as_answers():
@@ -353,7 +350,7 @@ def test_answers_to_csat_alone_are_said_and_count_as_answers():
     )
     assert service.measure_coverage(table, buyers)["customers"].to_list() == [2, 1]
     answers = measures(NOBODY, pd.Series([4.0, 5, 3, 4, 4]))
-    words = text.describe_satisfaction(answers, pd.DataFrame(), {"causes": []}, []).markdown
+    words = text.describe_satisfaction(answers, []).markdown
     assert words.startswith("Mean satisfaction is **4.0** of 5 (95 % between 3.1 and 4.9; 5 customers")
 
 
@@ -364,11 +361,9 @@ def test_marks_for_tickets_are_read_where_there_are_no_surveys():
     assert table["csat"].dropna().to_dict() == {"a": 3.0}
 
 
-def test_of_few_answers_nothing_is_said(engine):
+def test_of_few_answers_nothing_is_said():
     few = measures(pd.Series([10.0] * 4), pd.Series([5.0] * 4))
-    waits = service.measure_waits(engine, as_of=AS_OF)
-    leading = service.find_leading_causes(service.list_causes(engine, as_of=AS_OF))
-    assert text.describe_satisfaction(few, waits, leading, []).markdown.startswith("Too few")
+    assert text.describe_satisfaction(few, []).markdown.startswith("Too few")
 
 
 def test_alt_texts_name_groups_months_and_causes_and_say_what_is_hidden():

@@ -69,7 +69,9 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "policy_summary": "test_policy_edit.py",
     "protected_attributes": "test_proxies.py",
     "score_ranges": "test_score_range.py",
+    "questionnaire": "test_questionnaire.py",
     "scored_customers": "test_score.py",
+    "service_feedback": "test_service_feedback.py",
     "track_record": "test_promises.py",
     "run_changes": "test_run_diff.py",
 }
@@ -1174,22 +1176,15 @@ said_only_where(
 
 # Satisfaction ----------------------------------------------------------------------------------------------
 
-WAITS = pd.DataFrame({"step": ["resolution"], "tickets": [9], "p50_hours": [4.0], "p90_hours": [9.0]})
 MONTHS = pd.DataFrame({"measure": ["nps"], "score": [9.0], "low": [1.0], "high": [20.0]})
 BY_GROUP = MONTHS.assign(group="all buyers", customers=9)
-CAUSES = pd.DataFrame({"cause": ["late"], "tickets": [9], "share": [1.0], "cumulative_share": [1.0]})
 
 
-def satisfied(nps: int = 0, csat: int = 0, waits=WAITS, missing=(), causes=()) -> str:
+def satisfied(nps: int = 0, csat: int = 0, missing=()) -> str:
     score = {"low": 1.0, "high": 9.0}
     answered = {"nps": 5.0, "answers": nps} | score, {"mean": 4.0, "answers": csat} | score
     measures = hide_small(satisfaction.tabulate_measures(*answered))
-    leading = {"causes": list(causes), "p_value": 0.5, "tickets": 9, "complaints": 20}
-    return satisfaction.describe_satisfaction(measures, waits, leading, list(missing)).markdown
-
-
-def leading(p_value: float, *causes: str) -> str:
-    return satisfaction.write_leading_causes({"p_value": p_value, "causes": causes})
+    return satisfaction.describe_satisfaction(measures, list(missing)).markdown
 
 
 said_only_where(
@@ -1206,31 +1201,9 @@ for frame, write in (
         lambda frame=frame, write=write: write(frame.head(0), ""),
         lambda frame=frame, write=write: write(frame.assign(month=DAY), ""),
     )
-said_only_where(
-    "No causes given, or too few complaints",
-    lambda: satisfaction.describe_causes(CAUSES.head(0), ""),
-    lambda: satisfaction.describe_causes(CAUSES, ""),
-)
-said_only_where(
-    "not stated",
-    lambda: satisfaction.write_causes(CAUSES.assign(cause=None))["cause"].item(),
-    lambda: satisfaction.write_causes(CAUSES)["cause"].item(),
-)
-said_only_where("leads the causes of complaint", lambda: leading(0.04, "late"), lambda: leading(0.05, "late"))
-said_only_where("each: no cause leads", lambda: leading(0.9, "late", "lost"), lambda: leading(0.9, "late"))
-said_only_where(
-    "no more beyond the next cause than chance", lambda: leading(0.05, "late"), lambda: leading(0.04, "late")
-)
 said_only_where("=NPS is **{value:count}** (95 %", lambda: satisfied(nps=5), lambda: satisfied(nps=4))
 said_only_where("Mean satisfaction is", lambda: satisfied(csat=5), lambda: satisfied(nps=5, csat=5))
-said_only_where(
-    "Half of the tickets take", lambda: satisfied(), lambda: satisfied(waits=WAITS.assign(tickets=4))
-)
-said_only_where(
-    "Too few tickets and answers to say anything",
-    lambda: satisfied(waits=WAITS.head(0)),
-    lambda: satisfied(waits=WAITS.head(0), nps=5),
-)
+said_only_where("Too few answers to say anything", lambda: satisfied(), lambda: satisfied(nps=5))
 said_only_where("Not available: {absent}.", lambda: satisfied(missing=["surveys"]), lambda: satisfied())
 said_only_where("=no {table} table", lambda: satisfied(missing=["surveys"]), lambda: satisfied())
 

@@ -12,17 +12,19 @@ from crcm_lib.features import (
     cost_to_serve,
     customers,
     decision_inputs,
+    feedback_texts,
     first_purchase,
     holdout_windows,
     points_accounts,
     redrawn_histories,
     relationship_signs,
+    unanswered_complaints,
 )
 from crcm_lib.models import customer_base, needs, satisfaction
 from crcm_lib.models.clv import diagnostics
 from crcm_lib.models.newcomers import classes
 from crcm_lib.models.recommendation import past_offers, upgrades
-from crcm_lib.models.satisfaction import answers, service
+from crcm_lib.models.satisfaction import answers, complaints, items, service, service_levels
 from crcm_lib.reporting import kpis
 from crcm_lib.reporting.exports import task_list
 from crcm_lib.reporting.workspace import open_workspace
@@ -52,6 +54,7 @@ def calls() -> list[Call]:
     )
     decision_inputs.find_approvals(engine, as_of=DAY)
     care_days.list_care_days(engine, as_of=DAY, days=180)
+    care_days.find_answered(engine, as_of=DAY, days=180)
     past_offers.judge_offers(engine, as_of=DAY)
     upgrades.judge_upgrades(engine, as_of=DAY)
     decision_inputs.find_consents(engine, as_of=DAY)
@@ -75,8 +78,14 @@ def calls() -> list[Call]:
     service.list_causes(engine, as_of=DAY)
     service.measure_waits(engine, as_of=DAY)
     service.age_open(engine, as_of=DAY)
+    service_levels.list_waits(engine, as_of=DAY)
+    complaints.list_repeats(engine, as_of=DAY)
+    complaints.list_complaints(engine, as_of=DAY)
+    feedback_texts.list_texts(engine, as_of=DAY)
+    unanswered_complaints.list_unanswered(engine, as_of=DAY)
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)
+    items.list_answers(engine, as_of=DAY)
     redrawn_histories.redraw_histories(engine, past=DAY - pd.Timedelta(days=90), as_of=DAY, seed=3)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(holdout_windows, "SAMPLE", 100)

@@ -9,6 +9,7 @@ from pydantic import Field
 from crcm_lib.config.bands import Band, Segment, Strict
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
+from crcm_lib.config.service_policy import Improvement, ServiceLevel, Survey, Topic
 from crcm_lib.config.yaml_loader import build, read_settings
 from crcm_lib.errors import PolicyError
 from crcm_lib.i18n import _
@@ -242,7 +243,16 @@ class Care(Strict):
 
     name: Name
     zh: str = ""
-    occasion: Literal["birthday", "anniversary", "contract_end", "complaint", "points_expiry", "holiday"]
+    occasion: Literal[
+        "birthday",
+        "anniversary",
+        "contract_end",
+        "complaint",
+        "unanswered_complaint",
+        "points_expiry",
+        "survey",
+        "holiday",
+    ]
     holidays: tuple[Name, ...] = ()
     days_before: Annotated[int, Field(ge=0, le=365)] = 0
     days_after: Annotated[int, Field(ge=0, le=60)] = 0
@@ -258,7 +268,7 @@ class Care(Strict):
     @property
     def is_service(self) -> bool:
         """Whether it belongs to what was agreed with the customer, and so needs no consent to marketing."""
-        return self.occasion in ("contract_end", "complaint", "points_expiry")
+        return self.occasion in ("contract_end", "complaint", "unanswered_complaint", "points_expiry")
 
 
 class LoyaltyProgramme(Strict):
@@ -347,6 +357,10 @@ class Policy(Strict):
     approvals: Approvals
     playbook: tuple[Action, ...]
     care: tuple[Care, ...] = ()
+    service_levels: dict[Name, ServiceLevel] = Field(default_factory=dict)
+    topics: tuple[Topic, ...] = ()
+    improvements: tuple[Improvement, ...] = ()
+    survey: Survey = Survey()
     budget: Budget = Budget()
     loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
     contact: Contact

@@ -7,6 +7,12 @@ from itertools import combinations, pairwise
 from math import isclose
 
 from crcm_lib.config.indicator_rules import check_indicators, is_number
+from crcm_lib.config.service_rules import (
+    check_improvements,
+    check_service_levels,
+    check_survey,
+    check_topics,
+)
 from crcm_lib.config.yaml_loader import Mapping, Place, SettingsFile, get_entry, rows_in
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
@@ -350,4 +356,8 @@ CHECKS = (
     _check_budget,
     _check_contacts,
     _check_control,
+    check_service_levels,
+    check_topics,
+    check_improvements,
+    check_survey,
 )

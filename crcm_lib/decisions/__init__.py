@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "scorecard",
         "standings",
         "strategy",
+        "survey_plan",
         "terms",
         "tier_backtest",
         "tier_moves",

@@ -40,7 +40,8 @@ def plan_care(
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
     `occasion`, `day` (when it is due: days before or after that of the occasion), `points` (of a points
-    expiry), `channel`, `owner_role`, `cost`.
+    expiry), `channel`, `owner_role`, `cost`. Who is approached about a complaint that nobody answered is not
+    asked besides whether it stayed resolved.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
@@ -58,6 +59,8 @@ def plan_care(
         kept = kept[(kept["day"] > start) & (kept["day"] <= end)]
         parts.append(kept.sort_values("day").drop_duplicates("customer_id"))
     planned = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
+    waiting = planned.loc[planned["occasion"] == "unanswered_complaint", "customer_id"]
+    planned = planned[(planned["occasion"] != "complaint") | ~planned["customer_id"].isin(waiting)]
     planned["day"] = pd.to_datetime(planned["day"]).astype("datetime64[us]")
     return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)[COLUMNS]
 

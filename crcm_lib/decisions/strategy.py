@@ -265,6 +265,12 @@ def find_refusing(consents: pd.DataFrame | None, purpose: str) -> set[str]:
     return set(consents.loc[refused, "customer_id"])
 
 
+def list_refusing(consents: pd.DataFrame | None, policy: Policy) -> dict[str, set[str]]:
+    """Who refuses each channel that the policy's actions and occasions use."""
+    channels = {entry.channel for entry in policy.care} | {action.channel for action in policy.playbook}
+    return {channel: find_refusing(consents, channel) for channel in sorted(channels)}
+
+
 def _find(group: pd.DataFrame, customers: set[str]) -> np.ndarray:
     """Which rows are of these customers."""
     return group.index.isin(customers) if customers else np.zeros(len(group), dtype=bool)

@@ -5,9 +5,12 @@ import pandas as pd
 from crcm_lib.config.policy import LoyaltyProgramme
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.points_accounts import read_movements, trace_points
+from crcm_lib.features.unanswered_complaints import list_unanswered
 from crcm_lib.schema.engine import Engine, columns_of
 
-OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint", "points_expiry")
+OCCASIONS = (
+    *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
+)
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
 
@@ -20,7 +23,7 @@ def list_care_days(
     ----------
     engine
         Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved),
-        `loyalty`.
+        `contacts` (direction), `loyalty`.
     as_of
         The last day known: what is dated later is not.
     days
@@ -33,9 +36,10 @@ def list_care_days(
     `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day; `points` that expire in the
     month of a `points_expiry`. A birthday and an anniversary (of the sign-up, from the first on) have the
     month and day of the year, 29 February being the 28th where there is none; no age and no year follow
-    from them. A contract's end is that of one that is not renewed
-    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`; that of
-    points the last day on which the first of those of a month can be used.
+    from them. A contract's end is that of one that is not renewed yet; a complaint's day is that on which it
+    was resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
+    first that can still be used, that after `as_of`; that of points the last day on which the first of those
+    of a month can be used.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [
@@ -44,11 +48,24 @@ def list_care_days(
         _contract_ends(engine, start, days),
         _complaints(engine, start),
         _expiries(engine, start, days, programme or LoyaltyProgramme()),
+        _unanswered(engine, start),
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
     found = found.reindex(columns=["customer_id", "occasion", "day", "points"])
     return found.astype({"day": "datetime64[us]", "points": "float64"})
+
+
+def find_answered(engine: Engine, *, as_of, days: int) -> set[str]:
+    """Who has answered a survey in the last `days` until the end of `as_of`; nobody without `surveys`."""
+    if not columns_of(engine, "surveys"):
+        return set()
+    end = pd.Timestamp(as_of).normalize()
+    answered = engine.execute(f"""
+        select distinct customer_id from surveys
+        where time < {end_of(end)} and time >= {end_of(end - pd.Timedelta(days=days))}
+        order by customer_id""").df()
+    return set(answered["customer_id"])
 
 
 def _yearly(engine: Engine, column: str, occasion: str, start: pd.Timestamp, days: int) -> pd.DataFrame:
@@ -106,3 +123,8 @@ def _expiries(engine: Engine, start: pd.Timestamp, days: int, programme: Loyalty
         months["day"] <= start + pd.Timedelta(days=days)
     )
     return months[enough].assign(occasion="points_expiry")
+
+
+def _unanswered(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
+    waiting = list_unanswered(engine, as_of=start)[["customer_id"]]
+    return waiting.assign(occasion="unanswered_complaint", day=start + pd.Timedelta(days=1))

@@ -78,7 +78,7 @@ def round_to_step(values: pd.Series, size: pd.Series) -> pd.Series:
     [1200.0, 0.34, 7.0]
     """
     given: np.ndarray = size.to_numpy("float64")
-    positive = np.where(given > 0, given, 1.0)
+    positive = np.where((given > 0) & np.isfinite(given), given, 1.0)
     power = 10.0 ** np.floor(np.log10(positive) + 1e-9)
     leading = positive / power
     factor = np.select([leading >= 5 - 1e-9, leading >= 2 - 1e-9], [5.0, 2.0], 1.0)

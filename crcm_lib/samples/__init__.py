@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import defects, purchases, relations
+from crcm_lib.samples import defects, feedback, purchases, relations
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -91,6 +91,7 @@ _STREAMS = (
     "markets",
     "referrals",
     "defaults",
+    "texts",
 )
 
 
@@ -115,10 +116,14 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
 def _relate(draw: dict, people: pd.DataFrame, lines: pd.DataFrame) -> dict[str, pd.DataFrame]:
     customers = relations.describe_customers(draw["customers"], people)
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
-    tickets = relations.draw_tickets(draw["tickets"], people, LAST_DAY)
+    tickets = feedback.draw_tickets(draw["tickets"], people, LAST_DAY)
+    tickets["text"] = feedback.write_tickets(draw["texts"], tickets)
     tickets.loc[tickets.index[:3], "text"] = defects.HOSTILE_TEXTS
     invoices = relations.issue_invoices(draw["invoices"], lines, customers, LAST_DAY)
-    surveys = [relations.draw_surveys(draw["surveys"], people), relations.ask_brand(draw["brand"], people)]
+    surveys = [
+        feedback.draw_surveys(draw["surveys"], people, LAST_DAY),
+        relations.ask_brand(draw["brand"], people),
+    ]
     judged = relations.judge(draw["judgements"], people, LAST_DAY)
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
     tables = {

@@ -13,15 +13,6 @@ CITIES = {
 }
 RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B")
 DAYS_LATE = {"AAA": -6, "AA": -3, "A": 0, "BBB": 4, "BB": 12, "B": 25}
-CAUSES = ("late delivery", "damaged goods", "wrong item", "price query", "invoice query", "product advice")
-WORDS = (
-    "The delivery came two days late.",
-    "Two boxes were damaged.",
-    "We received the wrong item.",
-    "The price differs from the offer.",
-    "The invoice shows another address.",
-    "Which model fits our machine?",
-)
 OWNERS = ("S01", "S02", "S03", "S04", "S05")
 NEW_MARKET = "西南"  # the region that account managers judge to open markets
 DEFAULT_CHANCE = {"BB": 0.10, "B": 0.40}  # of a company of this rating, to leave an invoice unpaid once
@@ -57,7 +48,7 @@ def describe_customers(rng: np.random.Generator, people: pd.DataFrame) -> pd.Dat
 
 def draw_contacts(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     """The `contacts` table: calls, visits and messages while a customer is with us; prospects too."""
-    who, time = _moments(rng, people, 0.003, 2.0)
+    who, time = draw_moments(rng, people, 0.003, 2.0)
     outbound = rng.random(len(who)) < 0.6
     channel = np.array(["phone", "email", "social", "chat", "visit", "event", "campaign"])
     outcome = np.array(["no answer", "information", "offer sent", "order", "complaint"])
@@ -72,60 +63,9 @@ def draw_contacts(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFram
     )
 
 
-def draw_tickets(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
-    """The `tickets` table. Of those who left, 35 % complained in the two weeks before: a planted reason."""
-    who, time = _moments(rng, people[people["purchases"] > 0], 0.0007, 0.1)
-    who = np.flatnonzero(people["purchases"] > 0)[who]
-    gone = people["dropped_out"].notna().to_numpy() & (rng.random(len(people)) < 0.35)
-    before = people["dropped_out"] - pd.to_timedelta(rng.integers(60, 14 * 1440, len(people)), unit="min")
-    angry = np.concatenate([np.zeros(len(who), bool), np.ones(gone.sum(), bool)])
-    who = np.concatenate([who, np.flatnonzero(gone)])
-    opened = pd.Series([*time, *before[gone]], dtype="datetime64[ns]").reset_index(drop=True)
-    opened = opened.clip(lower=people["first_day"].to_numpy()[who] + DAY / 2)
-    complaint = angry | (rng.random(len(who)) < 0.3)
-    cause = np.where(complaint, rng.integers(0, 4, len(who)), rng.integers(3, 6, len(who)))
-    responded = opened + pd.to_timedelta(np.round(rng.gamma(1.5, 240 * (1 + angry))) + 5, unit="min")
-    resolved = responded + pd.to_timedelta(np.round(rng.gamma(1.2, 1500 * (1 + 2 * angry))) + 10, unit="min")
-    resolved = resolved.where((resolved < last + DAY) & (rng.random(len(who)) < 0.97))
-    happy = np.clip(np.round(rng.normal(np.where(angry, 1.8, np.where(complaint, 3.0, 4.3)), 0.8)), 1, 5)
-    asked = rng.random(len(who)) < 0.6
-    return pd.DataFrame(
-        {
-            "customer_id": people["customer_id"].to_numpy()[who],
-            "opened": opened,
-            "kind": np.where(complaint, "complaint", "request"),
-            "cause": np.array(CAUSES)[cause],
-            "responded": responded.where(responded < last + DAY),
-            "resolved": resolved,
-            "text": np.array(WORDS)[cause],
-            "satisfaction": pd.Series(happy).where(resolved.notna() & asked).astype("Int64"),
-        }
-    )[opened.to_numpy() < last + DAY]
-
-
-def draw_surveys(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """The `surveys` table: NPS, CSAT, CES and one item; those who will leave answer lower."""
-    who, time = _moments(rng, people[people["purchases"] > 0], 0.0009, 0.25)
-    who = np.flatnonzero(people["purchases"] > 0)[who]
-    kind = rng.choice(4, len(who), p=[0.45, 0.3, 0.15, 0.1])
-    low = people["dropped_out"].notna().to_numpy()[who]
-    top = np.array([10, 5, 7, 5])[kind]
-    score = np.round(top * rng.beta(np.where(low, 4.0, 7.0), np.where(low, 2.5, 2.0)))
-    return pd.DataFrame(
-        {
-            "customer_id": people["customer_id"].to_numpy()[who],
-            "time": time,
-            "instrument": np.array(["nps", "csat", "ces", "item"])[kind],
-            "score": np.maximum(score, np.where(kind == 0, 0, 1)).astype(int),
-            "item": pd.Series("delivery on time", index=range(len(who))).where(kind == 3),
-            "mode": np.array(["online", "phone", "face to face"])[rng.choice(3, len(who), p=[0.7, 0.2, 0.1])],
-        }
-    )
-
-
 def ask_brand(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     """Answers to the survey item `brand`, 1…5; those who will leave identify less with it: planted."""
-    who, time = _moments(rng, people[people["purchases"] > 0], 0.0003, 0.1)
+    who, time = draw_moments(rng, people[people["purchases"] > 0], 0.0003, 0.1)
     who = np.flatnonzero(people["purchases"] > 0)[who]
     leaves = people["dropped_out"].notna().to_numpy()[who]
     return pd.DataFrame(
@@ -309,7 +249,7 @@ def ask_consent(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timesta
     return pd.concat(parts, ignore_index=True)
 
 
-def _moments(rng: np.random.Generator, people: pd.DataFrame, per_day: float, at_start: float):
+def draw_moments(rng: np.random.Generator, people: pd.DataFrame, per_day: float, at_start: float):
     """Random moments while each customer is with us: row numbers in `people`, and times in office hours."""
     days = people["days_with_us"].to_numpy()
     who = np.repeat(np.arange(len(people)), rng.poisson(at_start + per_day * days))

@@ -762,7 +762,10 @@ RESULTS = {
             "occasion": text_column(
                 "what for",
                 True,
-                ("birthday", "anniversary", "contract_end", "complaint", "points_expiry", "holiday"),
+                (
+                    *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
+                    *("points_expiry", "survey", "holiday"),
+                ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
             "points": Column(
@@ -771,6 +774,62 @@ RESULTS = {
             "channel": text_column("how", True),
             "owner_role": text_column("who", True),
             "cost": money_column("of doing it", True, 0),
+        },
+    ),
+    "service_levels": Table(
+        "what customers of a tier were promised of service, and got",
+        ("tier", "step"),
+        "14_service_feedback",
+        {
+            "tier": text_column("the customers' tier in force", True),
+            "step": text_column("what they waited for", True, ("first_response", "resolution")),
+            "target_hours": Column("number", "hours", "promised by the policy", True, at_least=0),
+            "target_share": share_column("of tickets that must keep the hours, by the policy", True),
+            "tickets": count_column("of the last 365 days, opened at least the promised hours ago", True),
+            "customers": count_column("whose tickets they are", True),
+            "kept_share": share_column("of tickets that kept the hours"),
+            "low": share_column("lower end of its 95 % interval, customers being the unit"),
+            "high": share_column("upper end"),
+            "p_value": share_column("one-sided, against the promised share, adjusted over all rows (Holm)"),
+            "verdict": text_column("what can be said", True, ("below", "near", "reached", "too_few")),
+        },
+    ),
+    "survey_plan": Table(
+        "how many customers of a tier are invited to a survey",
+        ("tier",),
+        "14_service_feedback",
+        {
+            "tier": text_column("in force", True),
+            "customers": count_column("in the tier", True),
+            "answers": count_column("csat known of", True),
+            "margin_now": Column(
+                "number", "points", "half of the 95 % interval of their mean csat", at_least=0
+            ),
+            "needed": count_column("answers that give the policy's margin", True),
+            "invite_share": share_column("of the tier invited in each period of quiet days", True),
+            "invited": count_column("customers expected to be invited in each period", True),
+        },
+    ),
+    "feedback_topics": Table(
+        "a topic that a customer wrote about",
+        ("customer_id", "topic"),
+        "14_service_feedback",
+        {
+            "customer_id": ID,
+            "topic": text_column("a topic of the policy, found by its keywords", True),
+            "texts": count_column("tickets and survey answers that mention it", True),
+            "last": Column("time", "local time", "of the latest of them", True),
+        },
+    ),
+    "unanswered_complaints": Table(
+        "a customer who complained and was not approached since",
+        ("customer_id",),
+        "14_service_feedback",
+        {
+            "customer_id": ID,
+            "complaints": count_column("of the last 90 days, after which nobody approached them", True),
+            "days_waiting": days_column("since the first of them", True),
+            "is_open": Column("flag", "", "one of them is not resolved", True),
         },
     ),
     "moves": Table(

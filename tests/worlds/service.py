@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.models.satisfaction import find_leading_causes
-from crcm_lib.reporting.text.satisfaction import SURE
+from crcm_lib.reporting.text.service_feedback import SURE
 from worlds import World, at_most_5_percent
 
 CAUSES = ["late", "price", "broken", "rude"]

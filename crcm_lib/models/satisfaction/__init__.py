@@ -11,6 +11,21 @@ from crcm_lib.models.satisfaction.answers import mean_answer as mean_answer
 from crcm_lib.models.satisfaction.answers import measure_coverage as measure_coverage
 from crcm_lib.models.satisfaction.answers import net_promoter_score as net_promoter_score
 from crcm_lib.models.satisfaction.answers import trend_by_month as trend_by_month
+from crcm_lib.models.satisfaction.complaints import compare_leaving as compare_leaving
+from crcm_lib.models.satisfaction.complaints import count_repeats as count_repeats
+from crcm_lib.models.satisfaction.complaints import follow_buyers as follow_buyers
+from crcm_lib.models.satisfaction.complaints import group_waiting as group_waiting
+from crcm_lib.models.satisfaction.complaints import list_complaints as list_complaints
+from crcm_lib.models.satisfaction.complaints import list_repeats as list_repeats
+from crcm_lib.models.satisfaction.drivers import compare_modes as compare_modes
+from crcm_lib.models.satisfaction.drivers import describe_dealings as describe_dealings
+from crcm_lib.models.satisfaction.drivers import fit_drivers as fit_drivers
+from crcm_lib.models.satisfaction.further_topics import find_further_topics as find_further_topics
+from crcm_lib.models.satisfaction.improvements import evaluate_improvements as evaluate_improvements
+from crcm_lib.models.satisfaction.items import list_answers as list_answers
+from crcm_lib.models.satisfaction.items import measure_expectations as measure_expectations
+from crcm_lib.models.satisfaction.items import measure_items as measure_items
+from crcm_lib.models.satisfaction.items import rank_items as rank_items
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
 from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
@@ -19,6 +34,16 @@ from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
+from crcm_lib.models.satisfaction.service_levels import list_waits as list_waits
+from crcm_lib.models.satisfaction.service_levels import measure_attainment as measure_attainment
+from crcm_lib.models.satisfaction.service_levels import measure_floors as measure_floors
+from crcm_lib.models.satisfaction.topics import compare_periods as compare_periods
+from crcm_lib.models.satisfaction.topics import count_topics as count_topics
+from crcm_lib.models.satisfaction.topics import find_topics as find_topics
+from crcm_lib.models.satisfaction.topics import list_before as list_before
+from crcm_lib.models.satisfaction.topics import share_by_quarter as share_by_quarter
+from crcm_lib.models.satisfaction.topics import summarise_topics as summarise_topics
+from crcm_lib.models.satisfaction.weighting import weigh_answers as weigh_answers
 from crcm_lib.schema.engine import Engine, has
 
 

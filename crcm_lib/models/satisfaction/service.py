@@ -106,7 +106,8 @@ def measure_waits(engine: Engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.
             continue
         done = f"{column} is not null and {column} < {until}"
         waits = engine.execute(f"""
-            select {_hours(f"case when {done} then {column} else {until} end")} as hours, {done} as done
+            select {hours_since_opened(f"case when {done} then {column} else {until} end")} as hours,
+                {done} as done
             from tickets where opened < {until} and coalesce({column} >= opened, true) order by hours""").df()
         quantiles = wait_quantiles(waits["hours"].to_numpy(), waits["done"].to_numpy(dtype=bool), shares)
         named = {f"p{share * 100:.0f}_hours": hours for share, hours in zip(shares, quantiles, strict=True)}
@@ -135,7 +136,7 @@ def age_open(engine: Engine, *, as_of) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     until = end_of(as_of)
     waiting = engine.execute(f"""
-        select customer_id, {_hours(until)} / 24 as days from tickets
+        select customer_id, {hours_since_opened(until)} / 24 as days from tickets
         where opened < {until} and (resolved is null or resolved >= {until})""").df()
     bins = pd.cut(waiting["days"], [0, *AGES.values()], labels=list(AGES), include_lowest=True)
     ages = waiting.groupby(bins, observed=False)["customer_id"].agg(["size", "nunique"])
@@ -157,8 +158,8 @@ def tickets_per_customer(engine: Engine, until: str) -> pd.DataFrame:
         with served as (
             select customer_id, count(*) as tickets,
                 sum(case when {column["kind"]} = 'complaint' then 1 else 0 end) as complaints,
-                {median.format(_hours(responded))} as hours_to_response,
-                {median.format(_hours(resolved))} as hours_to_resolution,
+                {median.format(hours_since_opened(responded))} as hours_to_response,
+                {median.format(hours_since_opened(resolved))} as hours_to_resolution,
                 sum(case when {resolved} is null then 1 else 0 end) as open_tickets
             from tickets where opened < {until} group by customer_id),
         bought as (
@@ -173,7 +174,7 @@ def tickets_per_customer(engine: Engine, until: str) -> pd.DataFrame:
     return frame.drop(columns=[name for name, source in wanted.items() if source not in present])
 
 
-def _hours(moment: str) -> str:
+def hours_since_opened(moment: str) -> str:
     """SQL: the hours from opening to a moment, in whole seconds, from parts that every engine can extract."""
     days = days_between("cast(opened as date)", f"cast({moment} as date)")
     hours, minutes, seconds = (

@@ -87,6 +87,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
             "{points:count} points expire in a month, the first after {own:day}: {name} ({channel}, "
             "{owner_role}), {when:day}."
         ),
+        "survey": _("{name} ({channel}, {owner_role}), {when:day}."),
+        "unanswered_complaint": _(
+            "Nobody has approached them since they complained: {name} ({channel}, {owner_role}), {when:day}."
+        ),
     }
     entries = {entry.name: entry for entry in run.policy.care}
     lines = []

@@ -17,6 +17,25 @@ def explain_no_rows(table: str) -> str:
         "causes": _("No complaint with a cause is known."),
         "waits": _("No ticket is known."),
         "open": _("No ticket is open."),
+        "levels": _("The policy promises no service level of which the tickets tell."),
+        "floors": _("The policy sets no floor of satisfaction of which the answers tell."),
+        "repeats": _("No complaint with a cause is known of which there could be a repeat."),
+        "leaving": _("No complaint is known of anybody who was buying half a year ago."),
+        "texts": _("Neither tickets nor surveys hold a text."),
+        "topics": _("The policy names no topic."),
+        "changes": _("Too few customers wrote in the last half-year, or in that before, to compare."),
+        "items": _("Too few customers answered CES or an item of a questionnaire."),
+        "priorities": _(
+            "Too few customers answered several items and overall satisfaction to rank the items."
+        ),
+        "expectations": _(
+            "Too few customers said of the same thing what they expected and what they experienced."
+        ),
+        "drivers": _("Too few customers answered csat to say what goes with it."),
+        "weighted": _("Too few answers to weight them."),
+        "improvements": _("The policy names no measure of improvement that has begun."),
+        "writers": _("Too few wrote, of those who were buying half a year ago, to compare what about."),
+        "waiting": _("Everybody who complained lately was approached since."),
         "rules": _("No earlier day could be held out by which to judge the tiers."),
         "growth": _("No earlier day shows what customers in a tier with a criterion of its own spent later."),
         "first": _("No action is planned beyond the standard offer."),

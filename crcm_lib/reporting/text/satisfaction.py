@@ -1,15 +1,12 @@
-"""Words of the satisfaction notebook: what was answered and who is silent, complaints, waits."""
+"""Words of the satisfaction notebook: what was answered and who is silent."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
 from crcm_lib.i18n import _
-from crcm_lib.privacy import SMALL_GROUPS
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows
-
-SURE = 0.05  # of finding a leading cause where two are alike
 
 
 def describe_missing(missing: list[str], table: str) -> str:
@@ -72,69 +69,18 @@ def describe_trend(months: pd.DataFrame, why: str) -> str:
     return fill(_("Lines with 95 % intervals per month. {parts}."), parts=parts)
 
 
-def write_causes(causes: pd.DataFrame) -> pd.DataFrame:
-    """`count_causes` with words where no cause was stated or few customers did, and the running share."""
-    named = (
-        causes["cause"].astype("object").fillna(_("not stated")).replace(SMALL_GROUPS, _("(small groups)"))
-    )
-    tickets, share = causes["tickets"], causes["share"]
-    if tickets.notna().all():
-        share = tickets.astype("float64") / tickets.sum()  # so that what is shown adds up to the whole
-    return causes.assign(cause=named.astype("str"), share=share, cumulative_share=share.cumsum())
-
-
-def describe_causes(causes: pd.DataFrame, why: str) -> str:
-    """What the bars of complaints show, or why there are none; small cells are missing."""
-    shown = causes.dropna(subset="tickets")
-    if shown.empty:
-        return why or _("No causes given, or too few complaints.")
-    parts = fill_rows("{cause} {tickets:count} ({cumulative_share:share})", shown)
-    return fill(_("Bars, complaints by cause with running share. {parts}."), parts=parts)
-
-
-def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
-    """`measure_waits` with the steps in words."""
-    words = {"first_response": _("first response"), "resolution": _("resolution")}
-    return waits.replace({"step": words})
-
-
-def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
-    """`age_open` with the ages in words."""
-    words = {"up_to_7_days": _("up to a week"), "up_to_30_days": _("up to 30 days"), "longer": _("longer")}
-    return ages.replace({"age": words})
-
-
-def write_leading_causes(leading: Mapping) -> str:
-    """The sentence on `find_leading_causes`, to be filled with it; ties and chance are said as such."""
-    if leading["p_value"] < SURE:
-        return _("**{causes}** leads the causes of complaint: {tickets:count} of {complaints:count}.")
-    if len(leading["causes"]) > 1:
-        return _("Of {complaints:count} complaints, {causes} have {tickets:count} each: no cause leads.")
-    return _(
-        "Of {complaints:count} complaints, {causes} has {tickets:count}, no more beyond the next cause than "
-        "chance explains."
-    )
-
-
-def describe_satisfaction(
-    measures: pd.DataFrame,
-    waits: pd.DataFrame,
-    leading: Mapping,
-    missing: list[str],
-    *,
-    at_least: int = 5,
-) -> Takeaway:
-    """What was answered, how long people wait, what they complain of; and what is not available.
+def describe_satisfaction(measures: pd.DataFrame, missing: list[str], found: Sequence[str] = ()) -> Takeaway:
+    """What was answered, and what is not available.
 
     Parameters
     ----------
     measures
         From `tabulate_measures`, small cells hidden and rounded as shown; the mean is said where there are
         too few NPS answers.
-    waits, leading, missing
-        From `measure_waits`, `find_leading_causes` and `list_missing`.
-    at_least
-        What fewer customers said is left out.
+    missing
+        From `list_missing`.
+    found
+        What else is said, in sentences of `text.questionnaire`.
     """
     absent = _(" and ").join(fill(_("no {table} table"), table=table) for table in missing)
     words = [fill(_("Not available: {absent}."), absent=absent)] if missing else []
@@ -156,16 +102,6 @@ def describe_satisfaction(
             )
         )
         values |= csat
-    known = waits.dropna().iloc[-1:]
-    if len(known) and known["tickets"].iloc[0] >= at_least:
-        words.append(
-            _(
-                "Half of the tickets take {p50_hours:count} hours or less until {step}, one in ten more than "
-                "{p90_hours:count}."
-            )
-        )
-        values |= write_waits(known).iloc[0].to_dict()
-    if leading["causes"]:
-        words.append(write_leading_causes(leading))
-        values |= {**leading, "causes": _(" and ").join(leading["causes"])}
-    return takeaway(" ".join(words) or _("Too few tickets and answers to say anything."), **values)
+    said = " ".join([*words, *(f"{{found_{n}}}" for n, each in enumerate(found) if each)])
+    values |= {f"found_{n}": each for n, each in enumerate(found)}
+    return takeaway(said or _("Too few answers to say anything."), **values)
