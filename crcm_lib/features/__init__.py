@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "decision_inputs",
         "first_purchase",
         "holdout_windows",
+        "interaction_counts",
         "redrawn_histories",
         "relationship_signs",
     ],

@@ -1,32 +1,37 @@
-"""Days in the life of a relationship: birthdays, anniversaries, ends of contracts, complaints resolved."""
+"""Days in the life of a relationship: birthdays, anniversaries, contracts, complaints resolved, silences."""
 
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date, end_of
-from crcm_lib.schema.engine import Engine, columns_of
+from crcm_lib.schema.engine import Engine, columns_of, has
 
-OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint")
+OCCASIONS = ("birthday", "anniversary", "contract_end", "complaint", "silence")
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
 
-def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
-    """Every occasion of a customer in the days after `as_of`.
+def list_care_days(engine: Engine, *, as_of, days: int, silent_days: int | None = None) -> pd.DataFrame:
+    """Every occasion of a customer in the days after `as_of`, and silences that began before.
 
     Parameters
     ----------
     engine
-        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved).
+        Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved),
+        `contacts`.
     as_of
         The last day known: what is dated later is not.
     days
         How many days ahead.
+    silent_days
+        Of no contact, either way, after which a customer who has bought is silent; None: nobody is.
 
     Returns
     -------
     `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day. A birthday and an anniversary
     (of the sign-up, from the first on) have the month and day of the year, 29 February being the 28th where
     there is none; no age and no year follow from them. A contract's end is that of one that is not renewed
-    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`.
+    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`; the day of
+    a silence that on which it began to be one, perhaps long ago: counted from the last contact, without any
+    from the first purchase. Without the table `contacts` nobody is silent.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [
@@ -34,6 +39,7 @@ def list_care_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
         _yearly(engine, "signup", "anniversary", start, days),
         _contract_ends(engine, start, days),
         _complaints(engine, start),
+        _silences(engine, start, days, silent_days),
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
@@ -83,3 +89,20 @@ def _complaints(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
             and resolved >= {end_of(start - pd.Timedelta(days=RECENT))}
         group by customer_id
     """).df()
+
+
+def _silences(engine: Engine, start: pd.Timestamp, days: int, silent_days: int | None) -> pd.DataFrame:
+    if silent_days is None or not (has(engine, "contacts") and has(engine, "transactions")):
+        return pd.DataFrame(columns=["customer_id", "occasion", "day"])
+    known = engine.execute(f"""
+        select bought.customer_id, 'silence' as occasion, cast(coalesce(last, first) as timestamp) as day
+        from (
+            select customer_id, min(day) as first from transactions
+            where kind = 'sale' and day <= {date(start)} group by customer_id) as bought
+        left join (
+            select customer_id, cast(max(time) as date) as last from contacts
+            where time < {end_of(start)} group by customer_id) as spoken
+        on spoken.customer_id = bought.customer_id
+    """).df()
+    begun = known.assign(day=pd.to_datetime(known["day"]) + pd.Timedelta(days=silent_days + 1))
+    return begun[begun["day"] <= start + pd.Timedelta(days=days)]
