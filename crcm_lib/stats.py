@@ -61,6 +61,75 @@ def newcombe(one: np.ndarray, other: np.ndarray) -> Estimate:
     return p - q, float(p - q - down), float(p - q + up)
 
 
+def share_of_events(hits: np.ndarray, events: np.ndarray) -> Estimate:
+    """Share of events that are hits, and its interval, where events of one customer go together.
+
+    Wilson's interval for as many events as would give the variance between customers, with Student's t
+    (effective sample size: Korn & Graubard 1998, Survey Methodology 24, 193-201). Where all customers are
+    alike, each counts as one event. Unknown (NaN) for fewer than two customers.
+
+    Parameters
+    ----------
+    hits, events
+        Per customer; those without an event do not count.
+
+    Examples
+    --------
+    Ten customers with an event each, half of them hits; then each of them with the same ten times over:
+
+    >>> one = np.repeat([1.0, 0.0], 5)
+    >>> [round(number, 2) for number in share_of_events(one, np.ones(10))]
+    [0.5, 0.2, 0.8]
+    >>> [round(number, 2) for number in share_of_events(10 * one, np.full(10, 10.0))]
+    [0.5, 0.2, 0.8]
+    """
+    from scipy.stats import t
+
+    counted = events > 0
+    hits, events = hits[counted].astype(float), events[counted].astype(float)
+    customers, total = len(events), float(events.sum())
+    share = float(hits.sum()) / total if total else float("nan")
+    if customers < 2:
+        return share, float("nan"), float("nan")
+    variance = float((((hits - events * share) / total) ** 2).sum()) * customers / (customers - 1)
+    size = min(total, share * (1 - share) / variance) if variance > 0 else float(customers)
+    square = float(t.ppf(0.975, customers - 1)) ** 2 / size
+    half = np.sqrt(square * share * (1 - share) + square**2 / 4)
+    low, high = ((share + square / 2 + side * half) / (1 + square) for side in (-1, 1))
+    return share, float(max(low, 0.0)), float(min(high, 1.0))
+
+
+def compare_events(hits: np.ndarray, events: np.ndarray, other: np.ndarray, of: np.ndarray) -> Comparison:
+    """Difference of two ratios of sums over the same customers: sum of hits by events, less other by of.
+
+    By linearisation (Cochran 1977, Sampling Techniques, section 6.4) with customers as the units, so that
+    the events of one customer may go together, and both ratios may share customers. Student's t with as many
+    degrees of freedom as customers of equal parts would give the sum of squares (Satterthwaite 1946,
+    Biometrics Bulletin 2, 110-114), so that a few large customers make no claim.
+
+    >>> ones, none = np.array([1.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 0.0, 0.0])
+    >>> found = compare_events(ones, np.ones(4), none, np.ones(4))
+    >>> round(found.difference, 2), round(found.p, 2)
+    (0.5, 0.18)
+    """
+    from scipy.stats import t
+
+    parts = np.zeros(len(hits))
+    difference = 0.0
+    for numerator, whole, sign in ((hits, events, 1.0), (other, of, -1.0)):
+        ratio = float(numerator.sum() / whole.sum()) if whole.sum() else float("nan")
+        difference += sign * ratio
+        parts = parts + sign * (numerator - whole * ratio) / (whole.sum() or 1.0)
+    squares = parts**2
+    freedom = int(squares.sum() ** 2 / (squares**2).sum()) - 1 if squares.sum() > 0 else 0
+    if freedom < 1:
+        return Comparison(difference, float("nan"), float("nan"), 1.0, 1.0)
+    error = float(np.sqrt(squares.sum() * len(parts) / (len(parts) - 1)))
+    half = float(t.ppf(0.975, freedom)) * error
+    p = student_p(difference, error, freedom)
+    return Comparison(difference, difference - half, difference + half, p, 0.0)
+
+
 def student(values: np.ndarray) -> Estimate:
     """Mean and its interval by Student's t; the interval of one value is unknown (NaN).
 

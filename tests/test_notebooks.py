@@ -23,9 +23,10 @@ NAMES = (
     "09_strategy",
     "10_monitoring",
     "11_profitability",
+    "12_interaction",
     "13_loyalty_programme",
-    "15_needs",
     "14_service_feedback",
+    "15_needs",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -181,8 +181,9 @@ def test_a_year_and_a_share_are_summed_as_the_movements_have_them():
 def expiry_days(remind_points: float) -> list[tuple]:
     rows = [("a", "2025-02-10", 15, "x"), ("a", "2025-02-20", 9, "x"), ("b", "2025-02-10", 10, "x")]
     programme = LoyaltyProgramme(expire_days=365, remind_points=remind_points)
+    policy = read_policy("policy.yaml").model_copy(update={"loyalty_programme": programme})
     found = care_days.list_care_days(
-        open_frames(loyalty=loyalty(*rows)), as_of=AS_OF, days=120, programme=programme
+        open_frames(loyalty=loyalty(*rows)), as_of=AS_OF, days=120, policy=policy
     )
     return [(row.customer_id, f"{row.day:%m-%d}", row.points) for row in found.itertuples()]
 

@@ -234,7 +234,7 @@ class Budget(Strict):
 
 
 class Care(Strict):
-    """What is done on an occasion of a customer: a day of their own, or a public holiday.
+    """What is done on an occasion of a customer: a day of their own, a public holiday, or a long silence.
 
     `days_before` or `days_after` the day of the occasion; `holidays` names those of the policy's country as
     the library `holidays` does in English, in part. Attention, never terms: it has no effect that is claimed.
@@ -251,6 +251,7 @@ class Care(Strict):
         "unanswered_complaint",
         "points_expiry",
         "survey",
+        "silence",
         "holiday",
     ]
     holidays: tuple[Name, ...] = ()
@@ -290,10 +291,14 @@ class Contact(Strict):
     """How often one customer may be approached, and how many contacts of a channel one role does in a day.
 
     `max_contacts` counts the repeats of an action too; a channel that `per_day` does not name has no limit.
+    After a contact or complaint a customer is not approached anew for `quiet_days` (0: at once), service
+    excepted; who had no contact for more than `silent_days` is silent.
     """
 
     max_contacts: Annotated[int, Field(ge=1, le=100)]
     per_day: dict[Name, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
+    quiet_days: Annotated[int, Field(ge=0, le=365)] = 7
+    silent_days: Days = 180
 
 
 class Calendar(Strict):

@@ -63,6 +63,7 @@ def plan_calendar(
     as_of: str | pd.Timestamp,
     care: pd.DataFrame | None = None,
     begun: pd.DataFrame | None = None,
+    quiet: pd.Series | None = None,
 ) -> pd.DataFrame:
     """The table `calendar`: every planned contact, first things first, on working days after `as_of`.
 
@@ -84,6 +85,9 @@ def plan_calendar(
         where it is none or is full, and only where all of these are full a later one.
     begun
         From `find_begun`: these keep their days, and what else is planned has the room that is left.
+    quiet
+        From `interaction_counts.find_quiet`: until which day a customer is not approached anew. What would
+        come earlier comes as soon as that is over, an occasion too; service keeps its day.
     """
     begun = pd.DataFrame(columns=COLUMNS) if begun is None else begun
     playbook = {action.name: action for action in policy.playbook if action.contact and not action.standard}
@@ -101,6 +105,9 @@ def plan_calendar(
     if care is not None and len(care):
         days = care[["customer_id", "action", "channel", "owner_role"]].assign(wished=care["day"], occasion=1)
         planned = pd.concat([days.assign(priority=0, is_care=True), planned], ignore_index=True)
+    planned = planned.assign(earliest=_find_earliest(planned, policy, quiet))
+    later = planned["wished"].where(planned["is_care"], planned[["wished", "earliest"]].max(axis=1))
+    planned = planned.assign(wished=later)
     planned = planned.sort_values(["wished", "priority", "customer_id", "action"], ignore_index=True)
     planned["day"] = _find_days(planned, policy, first, begun)
     if len(begun):
@@ -123,30 +130,42 @@ def count_late(calendar: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timest
     return int(((calendar["day"] > end) & (calendar["occasion"] == 1)).sum())
 
 
+def _find_earliest(planned: pd.DataFrame, policy: Policy, quiet: pd.Series | None) -> pd.Series:
+    """The first day on which each contact may be: the day after a quiet time, for service any."""
+    service = [action.name for action in policy.playbook if action.lever == "service"]
+    service += [entry.name for entry in policy.care if entry.is_service]
+    until = planned["customer_id"].map({} if quiet is None else quiet.to_dict())
+    day = pd.to_datetime(until).astype("datetime64[us]") + pd.Timedelta(days=1)
+    return day.where(~planned["action"].isin(service)).fillna(pd.Timestamp("1970-01-01"))
+
+
 def _find_days(
     planned: pd.DataFrame, policy: Policy, first: np.datetime64, begun: pd.DataFrame
 ) -> np.ndarray:
     """Give each wish, in order, a working day on which its role has room on its channel beside `begun`."""
     wishes = planned["wished"].to_numpy().astype("datetime64[D]")
     care = planned["is_care"].to_numpy(bool)
+    earliest = planned["earliest"].to_numpy().astype("datetime64[D]")
     days = np.empty(len(planned), dtype="datetime64[D]")
     for rows in map(np.asarray, planned.groupby(["owner_role", "channel"]).indices.values()):
         role, channel = planned.loc[rows[0], ["owner_role", "channel"]]
         room = policy.contact.per_day.get(channel, len(rows))
         mine = begun.loc[(begun["owner_role"] == role) & (begun["channel"] == channel), "day"]
         longest = 40 + 2 * -(-(len(rows) + len(mine)) // room)  # days that hold so many, holidays included
-        end = max(wishes[rows].max(), first) + longest
+        end = max(wishes[rows].max(), earliest[rows].max(), first) + longest
         working = list_working_days(first, end, policy.calendar.country)
         kept = np.isin(taken := mine.to_numpy().astype("datetime64[D]"), working)
         used = np.bincount(np.searchsorted(working, taken[kept]), minlength=len(working))
         rooms = np.maximum(room - used, 0)
         before = rows[care[rows]]
         placed = place_before(np.searchsorted(working, wishes[before], "right") - 1, rooms)
-        fits = placed >= 0
+        fits = (placed >= 0) & (working[placed] >= earliest[before])
         days[before[fits]] = working[placed[fits]]
         rooms = rooms - np.bincount(placed[fits], minlength=len(working))
-        after = np.union1d(rows[~care[rows]], before[~fits])  # in the order of their wishes
-        days[after] = working[place_after(np.searchsorted(working, wishes[after]), rooms)]
+        after = np.union1d(rows[~care[rows]], before[~fits])
+        wished = np.maximum(wishes[after], earliest[after])
+        order = np.argsort(wished, kind="stable")
+        days[after[order]] = working[place_after(np.searchsorted(working, wished[order]), rooms)]
     return days.astype("datetime64[us]")
 
 

@@ -1,10 +1,11 @@
-"""Occasions -> who is thought of on which day: birthdays, anniversaries, holidays, contracts, complaints."""
+"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, silences."""
 
 import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Care, Policy
 from crcm_lib.decisions.working_days import list_unannounced, name_holidays
+from crcm_lib.models.interaction import INACTIVE
 
 DAYS = 90  # ahead
 COLUMNS = ["customer_id", "action", "occasion", "day", "points", "channel", "owner_role", "cost"]
@@ -39,9 +40,9 @@ def plan_care(
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
-    `occasion`, `day` (when it is due: days before or after that of the occasion), `points` (of a points
-    expiry), `channel`, `owner_role`, `cost`. Who is approached about a complaint that nobody answered is not
-    asked besides whether it stayed resolved.
+    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence that began
+    before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
+    approached about a complaint that nobody answered is not asked besides whether it stayed resolved.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
@@ -53,6 +54,8 @@ def plan_care(
         barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
         kept = kept[~kept["customer_id"].isin(barred)]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
+        if entry.occasion == "silence":
+            due = due.where(due > start, start + pd.Timedelta(days=1))
         kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
         points = kept["points"] if "points" in kept else float("nan")
         kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost), points=points)
@@ -63,6 +66,20 @@ def plan_care(
     planned = planned[(planned["occasion"] != "complaint") | ~planned["customer_id"].isin(waiting)]
     planned["day"] = pd.to_datetime(planned["day"]).astype("datetime64[us]")
     return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)[COLUMNS]
+
+
+def drop_inactive(days: pd.DataFrame, stages: pd.Series) -> pd.DataFrame:
+    """The occasions without the silences of customers who are lost or have never bought.
+
+    Parameters
+    ----------
+    days
+        From `features.care_days.list_care_days`.
+    stages
+        Each customer's stage; whoever has none is dropped too.
+    """
+    active = stages.index[stages.notna() & ~stages.isin(INACTIVE)]
+    return days[(days["occasion"] != "silence") | days["customer_id"].isin(active)]
 
 
 def count_days_ahead(policy: Policy) -> int:

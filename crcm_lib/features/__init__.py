@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "points_accounts",
         "purchase_mix",
         "indicator_tables",
+        "interaction_counts",
         "redrawn_histories",
         "relationship_signs",
         "unanswered_complaints",

@@ -1,23 +1,22 @@
-"""Days in the life of a relationship: birthdays, anniversaries, contracts and points that end, complaints."""
+"""Days in a relationship: birthdays, anniversaries, contracts and points that end, complaints, silences."""
 
 import pandas as pd
 
-from crcm_lib.config.policy import LoyaltyProgramme
+from crcm_lib.config.policy import LoyaltyProgramme, Policy
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.features.unanswered_complaints import list_unanswered
-from crcm_lib.schema.engine import Engine, columns_of
+from crcm_lib.schema.engine import Engine, columns_of, has
 
 OCCASIONS = (
     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
+    "silence",
 )
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
 
-def list_care_days(
-    engine: Engine, *, as_of, days: int, programme: LoyaltyProgramme | None = None
-) -> pd.DataFrame:
-    """Every occasion of a customer in the days after `as_of`.
+def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = None) -> pd.DataFrame:
+    """Every occasion of a customer in the days after `as_of`, and silences that began before.
 
     Parameters
     ----------
@@ -28,8 +27,9 @@ def list_care_days(
         The last day known: what is dated later is not.
     days
         How many days ahead.
-    programme
-        The policy's; says when points expire and of how many a member is enough.
+    policy
+        Says when points expire, of how many a member is told, and after how many days without contact
+        (`contact.silent_days`) a customer is silent; None: none of these occasions.
 
     Returns
     -------
@@ -39,7 +39,8 @@ def list_care_days(
     from them. A contract's end is that of one that is not renewed yet; a complaint's day is that on which it
     was resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
     first that can still be used, that after `as_of`; that of points the last day on which the first of those
-    of a month can be used.
+    of a month can be used; that of a silence the one on which it began to be one, perhaps long ago: counted
+    from the last contact, without any from the first purchase. Without `contacts` nobody is silent.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [
@@ -47,8 +48,9 @@ def list_care_days(
         _yearly(engine, "signup", "anniversary", start, days),
         _contract_ends(engine, start, days),
         _complaints(engine, start),
-        _expiries(engine, start, days, programme or LoyaltyProgramme()),
         _unanswered(engine, start),
+        *(() if policy is None else (_expiries(engine, start, days, policy.loyalty_programme),)),
+        *(() if policy is None else (_silences(engine, start, days, policy.contact.silent_days),)),
     ]
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
@@ -128,3 +130,20 @@ def _expiries(engine: Engine, start: pd.Timestamp, days: int, programme: Loyalty
 def _unanswered(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
     waiting = list_unanswered(engine, as_of=start)[["customer_id"]]
     return waiting.assign(occasion="unanswered_complaint", day=start + pd.Timedelta(days=1))
+
+
+def _silences(engine: Engine, start: pd.Timestamp, days: int, silent_days: int) -> pd.DataFrame:
+    if not (has(engine, "contacts") and has(engine, "transactions")):
+        return pd.DataFrame(columns=["customer_id", "occasion", "day"])
+    known = engine.execute(f"""
+        select bought.customer_id, 'silence' as occasion, cast(coalesce(last, first) as timestamp) as day
+        from (
+            select customer_id, min(day) as first from transactions
+            where kind = 'sale' and day <= {date(start)} group by customer_id) as bought
+        left join (
+            select customer_id, cast(max(time) as date) as last from contacts
+            where time < {end_of(start)} group by customer_id) as spoken
+        on spoken.customer_id = bought.customer_id
+    """).df()
+    begun = known.assign(day=pd.to_datetime(known["day"]) + pd.Timedelta(days=silent_days + 1))
+    return begun[begun["day"] <= start + pd.Timedelta(days=days)]

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clv",
         "customer_base",
         "histories",
+        "interaction",
         "lifecycle",
         "metrics",
         "loyalty_programme",

@@ -12,7 +12,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions import scorecard, tiers
-from crcm_lib.features import decision_inputs, relationship_signs
+from crcm_lib.features import decision_inputs, interaction_counts, relationship_signs
 from crcm_lib.i18n import _
 from crcm_lib.models.churn import ChurnModel
 from crcm_lib.models.clv import ValueModel
@@ -75,7 +75,7 @@ class KnownCustomers:
     ----------
     frames
         The run's tables by name, and those made of its input tables: `consents`, `arms`, `contacts`,
-        `attributes`, `signs`; an absent one is not there.
+        `latest_contacts`, `interaction`, `attributes`, `signs`; an absent one is not there.
     raw
         From `scorecard.gather_indicators`.
     model
@@ -111,6 +111,8 @@ def read_customers(folder: Path, policy: Policy) -> KnownCustomers:
         "consents": decision_inputs.find_consents(engine, as_of=about.as_of),
         "arms": decision_inputs.find_arms(engine, as_of=about.as_of),
         "contacts": relationship_signs.find_last_contacts(engine, as_of=about.as_of),
+        "latest_contacts": interaction_counts.list_latest_contacts(engine, as_of=about.as_of),
+        "interaction": interaction_counts.summarise_interaction(engine, as_of=about.as_of),
         "attributes": decision_inputs.find_attributes(engine),
         "signs": relationship_signs.summarise_signs(engine, as_of=about.as_of),
     }
@@ -208,6 +210,7 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
     actions, arms = facts.get("actions", []), facts.get("planned_assignments", [])
     calendar, kind = facts.get("calendar", []), (attributes or {}).get("subject_type", "person")
     said = dealings.read_consents(facts.get("consents", []), kind)
+    contacts = dealings.write_interaction(facts.get("latest_contacts", []), facts.get("interaction"))
     score = text.tabulate_score(facts.get("parts", []), facts["raw"], card, run)
     sections = [  # what to do first, then why, then what is on record
         (_("Planned"), dealings.write_planned(actions, arms, calendar, run)),
@@ -226,7 +229,10 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
         (_("The score, added up"), score),
         (_("What is not known"), dealings.write_unknown(facts["raw"], card, tier, run)),
         (_("Loyalty programme"), dealings.write_points(facts.get("points"), run)),
-        (_("Done so far"), dealings.write_past(facts.get("arms", []), facts.get("contacts"), run)),
+        (
+            _("Done so far"),
+            [*dealings.write_past(facts.get("arms", []), facts.get("contacts"), run), *contacts],
+        ),
         (_("On record"), dealings.write_attributes(attributes, run)),
     ]
     summary = text.write_summary(tier["tier_in_force"], stage, value, run)

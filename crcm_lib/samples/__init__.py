@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import defects, feedback, purchases, relations
+from crcm_lib.samples import contact_history, defects, feedback, purchases, relations
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -35,12 +35,14 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
 
     Returns
     -------
-    The input tables by name, money in yuan, and two tables that no company has:
+    The input tables by name, money in yuan, and three tables that no company has:
 
     - `truth`: per customer, the planted group, purchase rate (purchases per day), dropout chance (per
       repeat purchase), mean spend per purchase (yuan), whether alive on the last day, day of dropout, spend
       rate now (yuan per day), and expected spend over the next 365 days (yuan); empty for prospects
     - `truth_returns`: per return line, the day of the sale that it undoes
+    - `truth_contacts`: per customer and prospect, how often there is contact (per day), and whether nobody
+      has spoken with them for more than a year
 
     Examples
     --------
@@ -62,11 +64,13 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     sales = purchases.draw_lines(draw["lines"], buyers, bought, first)
     returns = purchases.draw_returns(draw["returns"], sales, LAST_DAY)
     lines = pd.concat([sales, returns], ignore_index=True)
-    tables = _relate(draw, people, lines)
+    planted = contact_history.plant_contact_rates(draw["contacts"], people)
+    tables = _relate(draw, people, lines, planted)
     lines = lines.sort_values(["time", "order_id", "kind"], kind="stable", ignore_index=True)
     tables["transactions"] = lines.drop(columns="sale_day")
     known = ["customer_id", "order_id", "product_id", "time", "amount", "sale_day"]
     tables["truth_returns"] = lines.loc[lines["kind"] == "return", known]
+    tables["truth_contacts"] = planted
     tables["truth"] = people.drop(columns=["company", "region", "days_with_us"])
     return {name: _in_yuan(table, name) for name, table in tables.items()}
 
@@ -99,7 +103,8 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
     """Write the input tables as CSV to `folder`, some records spoilt, and the truth to `folder/truth`.
 
     `truth/mess.csv` lists what was spoilt: table, rule, how many records, and what is expected of them
-    (reject: set aside; keep). `truth/customers.csv` and `truth/returns.csv` are the truth of `simulate`.
+    (reject: set aside; keep). `truth/customers.csv`, `truth/returns.csv` and `truth/contacts.csv` are the
+    truth of `simulate`.
     """
     folder = Path(folder)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
@@ -110,10 +115,14 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     (folder / "truth" / "mess.csv").write_text(_to_csv(log), encoding="utf-8", newline="")
     (folder / "truth" / "customers.csv").write_text(texts["truth"], encoding="utf-8", newline="")
-    (folder / "truth" / "returns.csv").write_text(texts["truth_returns"], encoding="utf-8", newline="")
+    for name in ("returns", "contacts"):
+        text = texts[f"truth_{name}"]
+        (folder / "truth" / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
 
 
-def _relate(draw: dict, people: pd.DataFrame, lines: pd.DataFrame) -> dict[str, pd.DataFrame]:
+def _relate(
+    draw: dict, people: pd.DataFrame, lines: pd.DataFrame, planted: pd.DataFrame
+) -> dict[str, pd.DataFrame]:
     customers = relations.describe_customers(draw["customers"], people)
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
     tickets = feedback.draw_tickets(draw["tickets"], people, LAST_DAY)
@@ -128,7 +137,7 @@ def _relate(draw: dict, people: pd.DataFrame, lines: pd.DataFrame) -> dict[str, 
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
     tables = {
         "customers": customers,
-        "contacts": relations.draw_contacts(draw["contacts"], people),
+        "contacts": contact_history.draw_contacts(draw["contacts"], people, planted, LAST_DAY),
         "tickets": tickets,
         "surveys": pd.concat(surveys, ignore_index=True),
         "invoices": invoices,
@@ -164,7 +173,8 @@ def _with_prospects(
 
 def _in_yuan(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """Order the columns as in the schema; money, drawn in fen so that it adds up exactly, becomes yuan."""
-    columns = INPUTS["transactions" if name == "truth_returns" else name].columns if name != "truth" else {}
+    of = "transactions" if name == "truth_returns" else name
+    columns = INPUTS[of].columns if of in INPUTS else {}
     money = {
         column: table[column] / 100
         for column in table
@@ -183,6 +193,6 @@ def _to_csv(table: pd.DataFrame) -> str:
         whole = (text[column].dropna() == text[column].dropna().dt.normalize()).all()
         text[column] = text[column].dt.strftime("%Y-%m-%d" if whole else "%Y-%m-%dT%H:%M:00")
     for column in text.select_dtypes("float"):
-        decimals = 6 if column in ("purchase_rate", "dropout_chance") else 2
+        decimals = 6 if column in ("purchase_rate", "dropout_chance", "contact_rate") else 2
         text[column] = text[column].map(f"{{:.{decimals}f}}".format, na_action="ignore")
     return text.to_csv(index=False, lineterminator="\n")

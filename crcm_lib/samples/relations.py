@@ -46,23 +46,6 @@ def describe_customers(rng: np.random.Generator, people: pd.DataFrame) -> pd.Dat
     )
 
 
-def draw_contacts(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
-    """The `contacts` table: calls, visits and messages while a customer is with us; prospects too."""
-    who, time = draw_moments(rng, people, 0.003, 2.0)
-    outbound = rng.random(len(who)) < 0.6
-    channel = np.array(["phone", "email", "social", "chat", "visit", "event", "campaign"])
-    outcome = np.array(["no answer", "information", "offer sent", "order", "complaint"])
-    return pd.DataFrame(
-        {
-            "customer_id": people["customer_id"].to_numpy()[who],
-            "time": time,
-            "channel": channel[rng.choice(7, len(who), p=[0.3, 0.3, 0.08, 0.1, 0.1, 0.04, 0.08])],
-            "direction": np.where(outbound, "outbound", "inbound"),
-            "outcome": outcome[rng.choice(5, len(who), p=[0.3, 0.35, 0.2, 0.12, 0.03])],
-        }
-    )
-
-
 def ask_brand(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
     """Answers to the survey item `brand`, 1…5; those who will leave identify less with it: planted."""
     who, time = draw_moments(rng, people[people["purchases"] > 0], 0.0003, 0.1)

@@ -764,7 +764,7 @@ RESULTS = {
                 True,
                 (
                     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
-                    *("points_expiry", "survey", "holiday"),
+                    *("points_expiry", "survey", "silence", "holiday"),
                 ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
@@ -1067,6 +1067,28 @@ RESULTS = {
             "p_renewal": share_column("chance that the contract that ends next is renewed", True),
             "renewal_value": money_column(
                 "contract value of the renewals within the horizon, discounted; no part of `value`"
+            ),
+        },
+    ),
+    "interaction": Table(
+        "how a customer and the company interacted in the last 365 days",
+        ("customer_id",),
+        "12_interaction",
+        {
+            "customer_id": ID,
+            "contacts_365d": count_column("contacts, either way"),
+            "events_365d": count_column("contacts at events"),
+            "social_365d": count_column("contacts by social media"),
+            "inbound_365d": count_column("contacts that the customer began"),
+            "outbound_365d": count_column("contacts that we began"),
+            "answered_share": share_column(
+                "of the outbound contacts whose outcome is known; empty where there is none such"
+            ),
+            "days_since_contact": days_column("since the last contact; empty where there was none"),
+            "silent": Column(
+                "flag",
+                "",
+                "沉默客户: has bought, is not lost, and had no contact for more than `contact.silent_days`",
             ),
         },
     ),

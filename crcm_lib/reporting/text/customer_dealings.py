@@ -91,6 +91,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         "unanswered_complaint": _(
             "Nobody has approached them since they complained: {name} ({channel}, {owner_role}), {when:day}."
         ),
+        "silence": _(
+            "No contact, either way, for more than {silent_days} days: {name} ({channel}, {owner_role}), "
+            "{when:day}."
+        ),
     }
     entries = {entry.name: entry for entry in run.policy.care}
     lines = []
@@ -99,6 +103,7 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         own = row["day"] + pd.Timedelta(days=entry.days_before - entry.days_after)
         when = [each["day"] for each in calendar if each["action"] == row["action"]] or [row["day"]]
         facts = row | {"name": run.name(row["action"]), "own": own, "when": when}
+        facts["silent_days"] = run.policy.contact.silent_days
         lines.append(fill(words[row["occasion"]], **facts))
     return lines
 
@@ -167,6 +172,31 @@ def write_past(arms: Rows, contact: Facts, run: RunFacts) -> list[str]:
     if not arms:
         lines.append(_("Earlier actions: none on record."))
     return lines
+
+
+def write_interaction(latest: Rows, balance: Facts) -> list[str]:
+    """The last contacts with what came of them, and who began those of a year; none known: no lines.
+
+    Parameters
+    ----------
+    latest
+        The customer's rows of `interaction_counts.list_latest_contacts`.
+    balance
+        Of `interaction_counts.summarise_interaction`.
+    """
+    parts = []
+    for row in latest:
+        known = [row[name] for name in ("channel", "direction", "outcome") if not pd.isna(row[name])]
+        parts.append(fill("{time:day} {known}", time=row["time"], known=known))
+    lines = [fill(_("Last contacts: {parts}."), parts="; ".join(parts))] if parts else []
+    if not latest or balance is None or "outbound_365d" not in balance:
+        return lines
+    words = _(
+        "In 365 days {inbound_365d:count} contacts begun by the customer and {outbound_365d:count} by us"
+    )
+    if not pd.isna(balance.get("answered_share")):
+        words += _("; of these with a known outcome {answered_share:share} answered")
+    return [*lines, fill(f"{words}.", **balance)]
 
 
 def write_consents(consents: Consents, run: RunFacts) -> list[str]:
