@@ -64,6 +64,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "decisions_without_effect": "test_idle_decisions.py",
     "kpis": "test_report.py",
     "membership": "test_loyalty_programme.py",
+    "contact_balance": "test_interaction.py",
     "customer_needs": "test_needs.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",

@@ -15,6 +15,7 @@ from crcm_lib.features import (
     feedback_texts,
     first_purchase,
     holdout_windows,
+    interaction_counts,
     points_accounts,
     redrawn_histories,
     relationship_signs,
@@ -53,7 +54,8 @@ def calls() -> list[Call]:
         RecordingEngine(open_frames(**fewer, opportunities=OPPORTUNITIES), calls), as_of=DAY
     )
     decision_inputs.find_approvals(engine, as_of=DAY)
-    care_days.list_care_days(engine, as_of=DAY, days=180)
+    policy = read_policy(ROOT / "policy.yaml")
+    care_days.list_care_days(engine, as_of=DAY, days=180, policy=policy)
     care_days.find_answered(engine, as_of=DAY, days=180)
     past_offers.judge_offers(engine, as_of=DAY)
     upgrades.judge_upgrades(engine, as_of=DAY)
@@ -67,6 +69,11 @@ def calls() -> list[Call]:
     decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     points_accounts.find_members(engine, as_of=DAY)
+    interaction_counts.count_by_channel(engine, as_of=DAY)
+    interaction_counts.count_purchases_by_channel(engine, as_of=DAY)
+    interaction_counts.list_unknown_words(engine, as_of=DAY)
+    interaction_counts.list_latest_contacts(engine, as_of=DAY)
+    interaction_counts.find_quiet(engine, as_of=DAY, days=7)
     needs.find_needs(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)

@@ -8,6 +8,7 @@ count is 0 for every customer known by then who has nothing to count; what nobod
 import pandas as pd
 
 from crcm_lib.features.customer_sql import date, days_between, end_of, money
+from crcm_lib.features.interaction_counts import summarise_interaction
 from crcm_lib.features.points_accounts import summarise_points
 from crcm_lib.schema.engine import Engine, columns_of, has
 from crcm_lib.schema.indicators import LAST, MEAN, OF_A_NAME, WINDOW
@@ -175,6 +176,7 @@ MAKERS = {  # one line per table of `schema.indicators.INDICATORS`
     "renewals": summarise_renewals,
     "judgements": summarise_judgements,
     "customers": find_customers,
+    "interaction": summarise_interaction,
     "loyalty": summarise_points,
     "service": summarise_service,
     "answers": summarise_answers,

@@ -51,6 +51,21 @@ INDICATORS = {
         {name: column for name, column in INPUTS["customers"].columns.items() if column.kind != "day"},
         open=True,
     ),
+    "interaction": Table(
+        "a customer with a contact or a purchase",
+        ("customer_id",),
+        "contacts",
+        {
+            "customer_id": ID,
+            f"contacts_{WINDOW}d": count_column(f"contacts in the last {WINDOW} days, either way"),
+            f"inbound_{WINDOW}d": count_column("of these begun by the customer"),
+            f"outbound_{WINDOW}d": count_column("of these begun by us"),
+            f"events_{WINDOW}d": count_column("of these at events"),
+            f"social_{WINDOW}d": count_column("of these by social media"),
+            "answered_share": share_column("of the outbound ones whose outcome is known, those answered"),
+            "days_since_contact": days_column("since the last contact; missing where there was none"),
+        },
+    ),
     "loyalty": Table(
         "a member of the loyalty programme",
         ("customer_id",),

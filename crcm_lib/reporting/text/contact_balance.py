@@ -139,15 +139,6 @@ def write_mix(mix: pd.DataFrame) -> pd.DataFrame:
     return mix.assign(compared=compared.astype("str")).drop(columns=["verdict", "p_adjusted"])
 
 
-def describe_mix(mix: pd.DataFrame, why: str) -> str:
-    """What the dots of two years show, or why there are none."""
-    shown = mix.dropna(subset=["before_share", "now_share"])
-    if shown.empty:
-        return why or _("Two whole years of contacts are not known, so no shift can be seen.")
-    part = _("{channel} {before_share:share}, then {now_share:share}")
-    return fill(_("Dots, each channel's share of the contacts: {parts}."), parts=fill_rows(part, shown))
-
-
 def describe_interaction(
     answers: Mapping, response: pd.DataFrame, effort: pd.DataFrame, silent: pd.DataFrame, mix: pd.DataFrame
 ) -> Takeaway:
