@@ -119,8 +119,8 @@ def find_silent(interaction: pd.DataFrame, stages: pd.Series, *, days: int) -> p
     return (active & (last.isna() | (last > days))).rename("silent")
 
 
-def count_silent(interaction: pd.DataFrame, groups: pd.Series, stages: pd.Series) -> pd.DataFrame:
-    """Active customers of each group and those of them who are silent: group, customers, silent, share.
+def list_states(interaction: pd.DataFrame, groups: pd.Series, stages: pd.Series) -> pd.DataFrame:
+    """Each active customer's `group` and `state`: silent or in_contact, by `customer_id`.
 
     Parameters
     ----------
@@ -129,15 +129,13 @@ def count_silent(interaction: pd.DataFrame, groups: pd.Series, stages: pd.Series
     groups
         Each customer's tier or owner; who has none is under `NOBODY`.
     stages
-        Each customer's stage: whoever has not bought or is lost is not counted.
+        Each customer's stage: whoever has not bought or is lost is left out.
     """
     stage = stages.reindex(interaction.index)
     active = interaction[stage.notna() & ~stage.isin(INACTIVE)]
     names = groups.reindex(active.index).astype("object")
-    names = names.where(names.notna(), NOBODY).rename("group")
-    by_group = active["silent"].groupby(names, sort=False)
-    table = pd.DataFrame({"customers": by_group.size(), "silent": by_group.sum().astype("int64")})
-    return table.assign(silent_share=table["silent"] / table["customers"]).reset_index()
+    state = active["silent"].map({True: "silent", False: "in_contact"})
+    return pd.DataFrame({"group": names.where(names.notna(), NOBODY), "state": state})
 
 
 def size_owners(interaction: pd.DataFrame, owners: pd.Series, value: pd.Series) -> pd.DataFrame:
@@ -152,6 +150,9 @@ def size_owners(interaction: pd.DataFrame, owners: pd.Series, value: pd.Series) 
     value
         Each customer's predicted value.
     """
+    columns = ["owner", "customers", "contacts", "contacts_per_customer", "value_share", "largest_share"]
+    if "contacts_365d" not in interaction:
+        return pd.DataFrame(columns=columns)
     names = owners.reindex(interaction.index).astype("object")
     names = names.where(names.notna(), NOBODY).rename("owner")
     worth = value.reindex(interaction.index).fillna(0.0).clip(lower=0.0).groupby(names)

@@ -19,13 +19,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, its key, who writes it, its columns; an open table may hold others too."""
+    """One table: what a row is, its key, who writes it, its columns; an open table may hold others too.
+
+    `lights` are the notebooks that show something else where an input table is there.
+    """
 
     row: str
     key: tuple[str, ...]
     written_by: str
     columns: dict[str, Column]
     open: bool = False
+    lights: tuple[str, ...] = ()
 
 
 def share_column(meaning: str, required: bool = False) -> Column:

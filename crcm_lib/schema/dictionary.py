@@ -26,6 +26,8 @@ def dictionary() -> str:
             parts.append(f"{_(OF_INDICATORS)}\n")
         for name, table in group.items():
             parts.append(f"### `{name}` — {_('one row is')} {table.row}\n")
+            if table.lights:
+                parts.append(f"{_('Lights up')} {', '.join(table.lights)}.\n")
             parts.append(f"| {_('column')} | {_('kind')} | {_('unit')} | {_('meaning')} |\n|---|---|---|---|")
             parts.extend(_row(f"`{column}`", spec) for column, spec in table.columns.items())
             if group is INDICATORS and name in OF_A_NAME:

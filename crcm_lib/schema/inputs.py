@@ -52,6 +52,10 @@ INPUTS = {
             "credit_rating": text_column("credit rating, AAA … D"),
         },
         open=True,
+        lights=(
+            "02_customer_profile",
+            "09_strategy",
+        ),
     ),
     "contacts": Table(
         "an interaction",
@@ -65,6 +69,11 @@ INPUTS = {
             "outcome": text_column("what came of it"),
             "cost": Column("money", CURRENCY, "what it cost us"),
         },
+        lights=(
+            "05_churn_warning",
+            "09_strategy",
+            "12_interaction",
+        ),
     ),
     "tickets": Table(
         "a service request or complaint",
@@ -81,6 +90,12 @@ INPUTS = {
             "satisfaction": Column("number", "1…5", "satisfaction with the handling", at_least=1, at_most=5),
             "cost": Column("money", CURRENCY, "what handling it cost us"),
         },
+        lights=(
+            "05_churn_warning",
+            "07_satisfaction",
+            "09_strategy",
+            "14_service_feedback",
+        ),
     ),
     "surveys": Table(
         "an answer",
@@ -97,6 +112,12 @@ INPUTS = {
             "text": text_column("free text"),
             "mode": text_column("online, phone or face to face"),
         },
+        lights=(
+            "05_churn_warning",
+            "07_satisfaction",
+            "08_classification",
+            "14_service_feedback",
+        ),
     ),
     "invoices": Table(
         "an invoice",
@@ -110,6 +131,11 @@ INPUTS = {
             "amount": Column("money", CURRENCY, "invoiced", True),
             "paid": Column("day", "date", "when it was paid; empty while open"),
         },
+        lights=(
+            "05_churn_warning",
+            "08_classification",
+            "11_profitability",
+        ),
     ),
     "contracts": Table(
         "a contract period",
@@ -122,6 +148,12 @@ INPUTS = {
             "renewed": Column("flag", "", "was it renewed"),
             "value": Column("money", CURRENCY, "value of the period"),
         },
+        lights=(
+            "05_churn_warning",
+            "08_classification",
+            "09_strategy",
+            "11_profitability",
+        ),
     ),
     "loyalty": Table(
         "a points movement",
@@ -133,6 +165,10 @@ INPUTS = {
             "points": Column("number", "points", "earned above zero, redeemed below", True),
             "reason": text_column("why"),
         },
+        lights=(
+            "09_strategy",
+            "13_loyalty_programme",
+        ),
     ),
     "judgements": Table(
         "a human evaluation",
@@ -145,6 +181,7 @@ INPUTS = {
             "author": text_column("who judged", True),
             "date": Column("day", "date", "when", True),
         },
+        lights=("08_classification",),
     ),
     "assignments": Table(
         "a treatment or control of an earlier run",
@@ -158,6 +195,10 @@ INPUTS = {
             "end": Column("day", "date", "until", True),
             "cost": Column("money", CURRENCY, "cost of the action for this customer"),
         },
+        lights=(
+            "09_strategy",
+            "10_monitoring",
+        ),
     ),
     "consents": Table(
         "a permission or objection",
@@ -176,6 +217,7 @@ INPUTS = {
             ),
             "date": Column("day", "date", "when", True),
         },
+        lights=("09_strategy",),
     ),
     "approvals": Table(
         "a named person's decision on a customer's tier",
@@ -199,6 +241,7 @@ INPUTS = {
                 "last day on which a `keep` or `set` holds; empty: as many days as `approvals.decision_days` says",
             ),
         },
+        lights=("08_classification",),
     ),
     "opportunities": Table(
         "a possible sale that is followed",
@@ -244,6 +287,7 @@ INPUTS = {
             "referred_id": text_column("the id of the customer who was recommended", True),
             "date": Column("day", "date", "when", True),
         },
+        lights=("08_classification",),
     ),
     "defaults": Table(
         "an amount that was not paid",
@@ -254,6 +298,7 @@ INPUTS = {
             "date": Column("day", "date", "when it was given up", True),
             "amount": Column("money", CURRENCY, "what was not paid", True, at_least=0),
         },
+        lights=("08_classification",),
     ),
 }
 

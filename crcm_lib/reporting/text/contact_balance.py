@@ -96,9 +96,26 @@ def describe_effort(effort: pd.DataFrame, why: str) -> str:
 
 
 def write_owners(owners: pd.DataFrame) -> pd.DataFrame:
-    """`models.interaction.size_owners` or `count_silent` with a word for those without an owner."""
-    column = owners.columns[0]
-    return owners.assign(**{column: owners[column].replace({NOBODY: _("(no owner)")})})
+    """`models.interaction.size_owners` with a word for those without an owner."""
+    return owners.assign(owner=owners["owner"].replace({NOBODY: _("(no owner)")}))
+
+
+def write_states(states: pd.DataFrame, group: str, order: list[str] | None = None) -> pd.DataFrame:
+    """Active customers of each group who are silent and in contact, and the share of the silent.
+
+    Parameters
+    ----------
+    states
+        Of `models.interaction.list_states`, crossed and hidden by `Workspace.counts`.
+    group
+        What the groups are: tier or owner.
+    order
+        The groups in order; None: by name.
+    """
+    shown = states.reindex(columns=["silent", "in_contact"])
+    shown = shown.reindex(order) if order else shown.rename(index={NOBODY: _("(no owner)")})
+    table = shown.astype("float64").reset_index(names=group)
+    return table.assign(silent_share=table["silent"] / (table["silent"] + table["in_contact"]))
 
 
 def caption_silent(days: int) -> str:
@@ -140,7 +157,14 @@ def write_mix(mix: pd.DataFrame) -> pd.DataFrame:
 
 
 def describe_interaction(
-    answers: Mapping, response: pd.DataFrame, effort: pd.DataFrame, silent: pd.DataFrame, mix: pd.DataFrame
+    answers: Mapping,
+    response: pd.DataFrame,
+    effort: pd.DataFrame,
+    states: pd.DataFrame,
+    mix: pd.DataFrame,
+    *,
+    why: str = "",
+    at_least: int = 5,
 ) -> Takeaway:
     """Who answers, where the effort goes, who is silent, what shifts; as shown, small cells hidden.
 
@@ -148,28 +172,33 @@ def describe_interaction(
     ----------
     answers
         From `models.interaction.measure_answers`.
-    response, effort, silent, mix
-        Of `models.interaction`: `measure_channels`, `share_effort`, `count_silent` by tier, and
-        `compare_mix` of the contacts.
+    response, effort, states, mix
+        Of `models.interaction`: `measure_channels`, `share_effort`, `list_states` by tier, and `compare_mix`
+        of the contacts.
+    why
+        From `describe_missing`.
+    at_least
+        Of fewer silent customers, or fewer others, nothing is said.
     """
-    words, values = [], {}
+    if why:
+        return takeaway(why)
+    words, values = ["{response}", "{effort}."], {}
     if pd.notna(answers["low"]):
-        words.append(
+        words.insert(
+            0,
             _(
                 "Of the outbound contacts with a known outcome **{answered_share:share}** are answered "
                 "(95 % between {low:share} and {high:share})."
-            )
+            ),
         )
         values |= answers
-    words.append("{response}")
-    counted = silent.dropna(subset="silent")
-    if len(counted):
+    silent = int((states["state"] == "silent").sum())
+    if min(silent, len(states) - silent) >= at_least:
         words.append(_("**{silent:count}** active customers of {active:count} are silent."))
-        values |= {"silent": int(counted["silent"].sum()), "active": int(counted["customers"].sum())}
-    words.append("{effort}.")
+        values |= {"silent": silent, "active": len(states)}
     shifted = [name for names in _named(mix, "channel") for name in names]
     if shifted:
-        words.append(_("Beyond chance the share of contacts has changed of {channels}."))
+        words.append(_("Beyond chance another share of the contacts than the year before have: {channels}."))
     elif len(mix):
         words.append(_("No channel's share of the contacts has changed beyond chance."))
     values |= {"response": write_response(response), "effort": caption_effort(effort).rstrip(".")}
