@@ -48,6 +48,7 @@ docs/lists
 docs/scheduling
 reports/README
 docs/guarantees
+docs/coverage
 ```
 
 ```{toctree}

@@ -1,6 +1,7 @@
 """Every capability of the mission: where it is served exists, shows something, and is missed when broken."""
 
 import random
+from functools import cache
 
 import pytest
 from fixtures import capabilities
@@ -59,9 +60,14 @@ def test_every_policy_key_is_there():
     for row in ROWS:
         preset, colon, key = row.policy.rpartition(": ")
         path = ROOT / (f"policies/{preset}.yaml" if colon else "policy.yaml")
-        if row.policy and not _has_key(read_settings(path).content, key.split(".")):
+        if row.policy and not _has_key(_read_policy(path), key.split(".")):
             wrong.append((row.number, row.policy))
     assert wrong == []
+
+
+@cache
+def _read_policy(path):
+    return read_settings(path).content
 
 
 def _has_key(content, parts) -> bool:
