@@ -82,16 +82,16 @@ def share_effort(effort: pd.Series, value: pd.Series, tiers: pd.Series, order: l
     two shares with interval, `p_adjusted` and `verdict`.
     """
     contacts = effort.reindex(tiers.index).fillna(0.0).to_numpy(float)
-    worth = value.reindex(tiers.index).fillna(0.0).clip(lower=0.0).to_numpy(float)
+    amounts = value.reindex(tiers.index).fillna(0.0).clip(lower=0.0).to_numpy(float)
     rows, found = [], {}
     for tier in order:
         inside = (tiers == tier).to_numpy()
-        mine, its = contacts * inside, worth * inside
+        mine, its = contacts * inside, amounts * inside
         customers = int(inside.sum())
         sums = (customers, mine.sum(), mine.sum() / max(customers, 1))
-        shares = mine.sum() / (contacts.sum() or np.nan), its.sum() / (worth.sum() or np.nan)
+        shares = mine.sum() / (contacts.sum() or np.nan), its.sum() / (amounts.sum() or np.nan)
         rows.append((tier, *sums, *shares, its.max(initial=0.0) / (its.sum() or 1.0)))
-        found[tier] = _compare(mine, contacts, its, worth) if customers >= ENOUGH else None
+        found[tier] = _compare(mine, contacts, its, amounts) if customers >= ENOUGH else None
     columns = ["tier", "customers", "contacts", "contacts_per_customer", "effort_share", "value_share"]
     table = pd.DataFrame(rows, columns=[*columns, "largest_share"]).set_index("tier")
     return table.join(_judge(found)).reset_index()
@@ -155,12 +155,12 @@ def size_owners(interaction: pd.DataFrame, owners: pd.Series, value: pd.Series) 
         return pd.DataFrame(columns=columns)
     names = owners.reindex(interaction.index).astype("object")
     names = names.where(names.notna(), NOBODY).rename("owner")
-    worth = value.reindex(interaction.index).fillna(0.0).clip(lower=0.0).groupby(names)
+    amounts = value.reindex(interaction.index).fillna(0.0).clip(lower=0.0).groupby(names)
     contacts = interaction["contacts_365d"].groupby(names)
     table = pd.DataFrame({"customers": contacts.size(), "contacts": contacts.sum()})
     table["contacts_per_customer"] = table["contacts"] / table["customers"]
-    table["value_share"] = worth.sum() / (worth.sum().sum() or np.nan)
-    table["largest_share"] = worth.max() / worth.sum().where(worth.sum() > 0, 1.0)
+    table["value_share"] = amounts.sum() / (amounts.sum().sum() or np.nan)
+    table["largest_share"] = amounts.max() / amounts.sum().where(amounts.sum() > 0, 1.0)
     return table.reset_index()
 
 

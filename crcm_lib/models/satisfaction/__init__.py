@@ -26,6 +26,7 @@ from crcm_lib.models.satisfaction.items import list_answers as list_answers
 from crcm_lib.models.satisfaction.items import measure_expectations as measure_expectations
 from crcm_lib.models.satisfaction.items import measure_items as measure_items
 from crcm_lib.models.satisfaction.items import rank_items as rank_items
+from crcm_lib.models.satisfaction.nonresponse import weigh_answers as weigh_answers
 from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
 from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
@@ -43,7 +44,6 @@ from crcm_lib.models.satisfaction.topics import find_topics as find_topics
 from crcm_lib.models.satisfaction.topics import list_before as list_before
 from crcm_lib.models.satisfaction.topics import share_by_quarter as share_by_quarter
 from crcm_lib.models.satisfaction.topics import summarise_topics as summarise_topics
-from crcm_lib.models.satisfaction.weighting import weigh_answers as weigh_answers
 from crcm_lib.schema.engine import Engine, has
 
 
