@@ -10,7 +10,7 @@ from scipy.stats import binom, kruskal
 from crcm_lib.config.policy import read_policy
 from crcm_lib.errors import PolicyError
 from crcm_lib.models import satisfaction as service
-from crcm_lib.models.satisfaction import drivers, items, weighting
+from crcm_lib.models.satisfaction import drivers, items, nonresponse
 from crcm_lib.reporting.text import questionnaire as text
 from crcm_lib.reporting.text.satisfaction import describe_satisfaction, tabulate_measures
 from crcm_lib.samples import feedback
@@ -199,7 +199,7 @@ def test_answers_are_weighted_to_what_there_is():
 def test_small_cells_are_weighted_together():
     cells = pd.Series(["a"] * 30 + ["b"] * 20 + ["c"] * 6 + ["d"] * 3)
     csat = pd.DataFrame({"csat": 3.0}, index=cells.index)
-    joined = weighting._join_small(cells, csat["csat"].groupby(cells).count())
+    joined = nonresponse._join_small(cells, csat["csat"].groupby(cells).count())
     assert joined.value_counts().to_dict() == {"a": 30, "others": 29}
     assert service.weigh_answers(csat, cells)["weighted"].to_list() == [3.0]
     assert service.weigh_answers(csat.head(5), cells.head(5)).empty
