@@ -27,6 +27,17 @@ def shown(path) -> list[str]:
     return [output.data.get("text/plain", "") for output in outputs[1:] if "data" in output]
 
 
+def run_notebook(notebook: str, folder, tmp_path) -> None:
+    """Run it on the tables of a folder, as a user of papermill does."""
+    papermill.execute_notebook(
+        str(NOTEBOOKS / f"{notebook}.ipynb"),
+        str(tmp_path / "out.ipynb"),
+        parameters={"input_dir": str(folder), "output_dir": str(tmp_path / "scratch")},
+        cwd=str(NOTEBOOKS),
+        progress_bar=False,
+    )
+
+
 def test_every_table_says_which_notebooks_it_lights_up():
     assert {name for spec in INPUTS.values() for name in spec.lights} <= set(NAMES)
     unread = {name for name, spec in INPUTS.items() if not spec.lights}
@@ -45,11 +56,22 @@ def test_a_page_changes_without_the_table(table, notebook, tmp_path):
     folder = tmp_path / "without"
     shutil.copytree(GOLDEN, folder)
     (folder / f"clean/{table}.parquet").unlink()
-    papermill.execute_notebook(
-        str(NOTEBOOKS / f"{notebook}.ipynb"),
-        str(tmp_path / "out.ipynb"),
-        parameters={"input_dir": str(folder), "output_dir": str(tmp_path / "scratch")},
-        cwd=str(NOTEBOOKS),
-        progress_bar=False,
-    )
+    run_notebook(notebook, folder, tmp_path)
     assert shown(tmp_path / "out.ipynb") != shown(NOTEBOOKS / f"{notebook}.ipynb")
+
+
+NEEDS = {
+    path.stem: nbformat.read(path, as_version=4).metadata.get("crcm", {}).get("needs", [])
+    for path in list_notebooks(NOTEBOOKS)
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("notebook", [name for name, needs in NEEDS.items() if needs])
+def test_a_page_without_any_of_its_tables_says_so_and_stands(notebook, tmp_path):
+    folder = tmp_path / "without"
+    shutil.copytree(GOLDEN, folder)
+    for table in NEEDS[notebook]:
+        (folder / f"clean/{table}.parquet").unlink()
+    run_notebook(notebook, folder, tmp_path)
+    assert any(words.startswith("Not available") for words in shown(tmp_path / "out.ipynb"))

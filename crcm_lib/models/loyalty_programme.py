@@ -70,7 +70,11 @@ def count_months(accounts: PointsAccounts, *, months: int = 24) -> pd.DataFrame:
         parts.append(sum_members(each, "month").assign(way=way))
     found = pd.concat(parts, ignore_index=True)
     columns = ["month", "way", "members", "points", "largest_share"]
-    return found.assign(month=pd.PeriodIndex(found["month"], freq="M").to_timestamp())[columns]
+    month = pd.PeriodIndex(found["month"], freq="M").to_timestamp()
+    typed = found.assign(month=month).astype(
+        {"members": "int64", "points": "float64", "largest_share": "float64"}
+    )
+    return typed[columns]
 
 
 def count_expiries(accounts: PointsAccounts) -> pd.DataFrame:
@@ -99,7 +103,8 @@ def follow_redemption(accounts: PointsAccounts) -> Redemption:
     oldest = int((accounts.as_of - pieces["earned"].min()).days) if len(pieces) else 0
     until = accounts.expire_days or min(oldest, LONGEST)
     if pieces.empty or until < 1:
-        return Redemption(pd.DataFrame(columns=["days", "share", "low", "high"]), until, 0.0, *[np.nan] * 3)
+        nothing = pd.DataFrame(columns=["days", "share", "low", "high"], dtype="float64")
+        return Redemption(nothing, until, 0.0, *[np.nan] * 3)
     last = pieces["gone"].fillna(accounts.as_of)
     age = (last.dt.normalize() - pieces["earned"].dt.normalize()).dt.days.to_numpy().clip(0, until)
     group = pieces["customer_id"].astype("category").cat.codes.to_numpy("int64") % GROUPS
