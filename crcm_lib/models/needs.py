@@ -17,6 +17,7 @@ NEEDS = {  # need -> what of the purchase mix shows it
 YEAR = 365  # days
 SURE = 0.9  # probability from which a need is said
 BEYOND = 0.2  # of the way from everybody's share to all of what is bought
+YEARS = ["need", "customers", "before", "now", "began", "ended", "p"]
 COLUMNS = ["need", "probability", "days", *NEEDS]
 
 
@@ -123,7 +124,7 @@ def compare_years(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
     -------
     One row per need: `need`, `customers` (bought in both years), `before` and `now` (who showed it), `began`
     and `ended` (who showed it in one of the years alone), `p` of no change (exact sign test over these, all
-    needs counted by Holm).
+    needs counted by Holm). No rows where nobody bought in both.
     """
     from scipy.stats import binomtest
 
@@ -135,5 +136,5 @@ def compare_years(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
         counts = {"before": int(then.sum()), "now": int(today.sum()), "began": began, "ended": ended}
         p = float(binomtest(began, began + ended).pvalue) if began + ended else 1.0
         rows.append({"need": need, "customers": len(both), **counts, "p": p})
-    table = pd.DataFrame(rows)
+    table = pd.DataFrame(rows if len(both) else [], columns=YEARS)
     return table.assign(p=holm(table["p"].to_numpy("float64")))

@@ -63,6 +63,8 @@ def write_years(years: pd.DataFrame) -> pd.DataFrame:
 
 def caption_years(years: pd.DataFrame) -> str:
     """How many bought in both years, and whether any need is shown by more or fewer of them."""
+    if years.empty:
+        return _("Nobody is known to have bought in this year and in the one before: no change can be seen.")
     changed = years[years["p"] <= CHANCE]
     both = fill(
         _("{n:count} customers bought in this year and in the one before"), n=years["customers"].max()
