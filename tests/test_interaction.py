@@ -210,6 +210,16 @@ def test_effort_and_value_are_shares_of_all():
     assert set(table["verdict"]) == {"cannot_tell"}
 
 
+def test_what_each_owner_carries_is_counted_by_hand():
+    table = pd.DataFrame({"contacts_365d": [2, 4, 1]}, index=list("abc"))
+    load = model.size_owners(
+        table, pd.Series({"a": "S1", "b": "S1"}), pd.Series({"a": 30.0, "b": 10.0, "c": 60.0})
+    )
+    assert load.to_numpy().tolist() == [["S1", 2, 6, 3.0, 0.4, 0.75], ["nobody", 1, 1, 1.0, 0.6, 1.0]]
+    assert words.write_owners(load)["owner"].to_list() == ["S1", "(no owner)"]
+    assert len(model.size_owners(table.iloc[:, :0], pd.Series(dtype=str), pd.Series(dtype=float))) == 0
+
+
 def test_a_tier_with_more_effort_than_value_is_found_and_hardly_any_null_world_says_so():
     found = effort_world(1, (1.0, 1.0, 4.0)).set_index("tier")
     assert found["verdict"].to_dict() == {"key": "less", "regular": "less", "watch": "more"}

@@ -261,6 +261,15 @@ def test_who_was_not_approached_since_is_waiting():
     assert find_problems(found, RESULTS["unanswered_complaints"]) == []
 
 
+def test_a_word_that_12_reads_as_outbound_is_one_here_too():
+    said = CONTACTS.assign(direction=CONTACTS["direction"].replace({"outbound": "呼出", "inbound": "呼入"}))
+    found = [
+        list_unanswered(engine_with(tickets=COMPLAINTS, contacts=contacts), as_of=AS_OF)
+        for contacts in (CONTACTS, said)
+    ]
+    pd.testing.assert_frame_equal(*found)
+
+
 def test_they_are_an_occasion_on_the_first_day_that_can_be_used():
     days = list_care_days(engine_with(tickets=COMPLAINTS, contacts=CONTACTS), as_of=AS_OF, days=90)
     due = days[days["occasion"] == "unanswered_complaint"]

@@ -49,9 +49,10 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
         _contract_ends(engine, start, days),
         _complaints(engine, start),
         _unanswered(engine, start),
-        *(() if policy is None else (_expiries(engine, start, days, policy.loyalty_programme),)),
-        *(() if policy is None else (_silences(engine, start, days, policy.contact.silent_days),)),
     ]
+    if policy is not None:
+        parts.append(_expiries(engine, start, days, policy.loyalty_programme))
+        parts.append(_silences(engine, start, days, policy.contact.silent_days))
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
     found = found.reindex(columns=["customer_id", "occasion", "day", "points"])

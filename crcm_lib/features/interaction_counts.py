@@ -38,6 +38,12 @@ CONTACTED = "select customer_id, cast(time as date) as day from contacts"
 COMPLAINED = "select customer_id, cast(opened as date) as day from tickets where kind = 'complaint'"
 
 
+def is_one_of(column: str, words: tuple[str, ...]) -> str:
+    """SQL: the column's text, in small letters, is one of these words; false where it is empty."""
+    listed = ", ".join(f"'{word}'" for word in words)
+    return f"coalesce(lower(trim({column})) in ({listed}), false)"
+
+
 def summarise_interaction(engine: Engine, *, as_of) -> pd.DataFrame:
     """How each customer and the company interacted in the last 365 days, as known at the end of `as_of`.
 
@@ -59,14 +65,14 @@ def summarise_interaction(engine: Engine, *, as_of) -> pd.DataFrame:
     end = pd.Timestamp(as_of).normalize()
     lately = f"time >= {end_of(end - pd.Timedelta(days=YEAR))}"
     sums = {"contacts_365d": lately}
-    sums |= {"events_365d": f"{lately} and {_one_of('channel', EVENTS)}"}
-    sums |= {"social_365d": f"{lately} and {_one_of('channel', SOCIAL)}"}
+    sums |= {"events_365d": f"{lately} and {is_one_of('channel', EVENTS)}"}
+    sums |= {"social_365d": f"{lately} and {is_one_of('channel', SOCIAL)}"}
     if "direction" in known:
-        sums["inbound_365d"] = f"{lately} and {_one_of('direction', INBOUND)}"
-        sums["outbound_365d"] = outbound = f"{lately} and {_one_of('direction', OUTBOUND)}"
+        sums["inbound_365d"] = f"{lately} and {is_one_of('direction', INBOUND)}"
+        sums["outbound_365d"] = outbound = f"{lately} and {is_one_of('direction', OUTBOUND)}"
         if "outcome" in known:
-            sums["answered"] = f"{outbound} and {_one_of('outcome', ANSWERED)}"
-            sums["unanswered"] = f"{outbound} and {_one_of('outcome', UNANSWERED)}"
+            sums["answered"] = f"{outbound} and {is_one_of('outcome', ANSWERED)}"
+            sums["unanswered"] = f"{outbound} and {is_one_of('outcome', UNANSWERED)}"
     counts = ", ".join(f"count(case when {which} then 1 end) as {name}" for name, which in sums.items())
     since = days_between("cast(max(time) as date)", date(end))
     frame = engine.execute(f"""
@@ -104,10 +110,10 @@ def count_by_channel(engine: Engine, *, as_of) -> pd.DataFrame:
     end = pd.Timestamp(as_of).normalize()
     is_ = dict.fromkeys(columns[4:], "false")
     if "direction" in known:
-        is_ |= {"inbound": _one_of("direction", INBOUND), "outbound": _one_of("direction", OUTBOUND)}
+        is_ |= {"inbound": is_one_of("direction", INBOUND), "outbound": is_one_of("direction", OUTBOUND)}
         if "outcome" in known:
-            is_["answered"] = f"{is_['outbound']} and {_one_of('outcome', ANSWERED)}"
-            is_["unanswered"] = f"{is_['outbound']} and {_one_of('outcome', UNANSWERED)}"
+            is_["answered"] = f"{is_['outbound']} and {is_one_of('outcome', ANSWERED)}"
+            is_["unanswered"] = f"{is_['outbound']} and {is_one_of('outcome', UNANSWERED)}"
     counts = ", ".join(f"count(case when {which} then 1 end) as {name}" for name, which in is_.items())
     return engine.execute(f"""
         select customer_id, channel, {_name_year("time", end)} as year, count(*) as contacts, {counts}
@@ -144,12 +150,12 @@ def list_unknown_words(engine: Engine, *, as_of) -> pd.DataFrame:
     for column, words in lists.items():
         if column not in known or "direction" not in known:
             continue
-        only = f" and {_one_of('direction', OUTBOUND)}" if column == "outcome" else ""
+        only = f" and {is_one_of('direction', OUTBOUND)}" if column == "outcome" else ""
         parts.append(f"""
             select '{column}' as "column", lower(trim({column})) as word, count(*) as contacts,
                 count(distinct customer_id) as customers
             from contacts where time < {end_of(end)} and time >= {end_of(end - pd.Timedelta(days=YEAR))}
-                and not {_one_of(column, words)}{only}
+                and not {is_one_of(column, words)}{only}
             group by 2""")
     if not parts:
         return pd.DataFrame(columns=["column", "word", "contacts", "customers"])
@@ -199,12 +205,6 @@ def find_quiet(engine: Engine, *, as_of, days: int) -> pd.Series:
         group by customer_id order by customer_id""").df()
     until = pd.to_datetime(found["day"]).astype("datetime64[us]") + pd.Timedelta(days=days)
     return pd.Series(until.to_numpy(), pd.Index(found["customer_id"], dtype="str"), name="quiet_until")
-
-
-def _one_of(column: str, words: tuple[str, ...]) -> str:
-    """SQL: the column's text, in small letters, is one of these words; false where it is empty."""
-    listed = ", ".join(f"'{word}'" for word in words)
-    return f"coalesce(lower(trim({column})) in ({listed}), false)"
 
 
 def _name_year(moment: str, end: pd.Timestamp) -> str:

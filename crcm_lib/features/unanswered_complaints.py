@@ -3,6 +3,7 @@
 import pandas as pd
 
 from crcm_lib.features.customer_sql import days_between, end_of
+from crcm_lib.features.interaction_counts import OUTBOUND, is_one_of
 from crcm_lib.schema.engine import Engine, columns_of
 
 WAITING = 90  # days after which a complaint is no longer answered by a call, but is history
@@ -22,9 +23,10 @@ def list_lacking(engine: Engine) -> list[str]:
 def list_unanswered(engine: Engine, *, as_of) -> pd.DataFrame:
     """Who complained in the `WAITING` days until the end of `as_of` and was not approached since.
 
-    Approached is who has an outbound contact later than the complaint, on any channel but a campaign, which
-    is no answer to anybody. What the ticket itself says, a first response or that it is resolved, is none
-    either: it may be automatic, and the customer may not know.
+    Approached is who has an outbound contact later than the complaint (outbound in the words by which 12
+    counts contacts), on any channel but a campaign, which is no answer to anybody. What the ticket itself
+    says, a first response or that it is resolved, is none either: it may be automatic, and the customer may
+    not know.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def list_unanswered(engine: Engine, *, as_of) -> pd.DataFrame:
             {is_open} as is_open
         from tickets left join (
             select customer_id, max(time) as last from contacts
-            where time < {until} and direction = 'outbound' and channel <> 'campaign'
+            where time < {until} and {is_one_of("direction", OUTBOUND)} and channel <> 'campaign'
             group by customer_id) as approached on approached.customer_id = tickets.customer_id
         where kind = 'complaint' and opened < {until} and opened >= {start}
             and (last is null or last < opened)

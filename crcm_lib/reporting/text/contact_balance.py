@@ -49,15 +49,8 @@ def write_response(response: pd.DataFrame) -> str:
     """Which channels are answered more or less often than all others together, beyond chance."""
     if response.dropna(subset="difference").empty:
         return _("Whether channels are answered differently cannot be told: too few customers.")
-    more, less = _named(response, "channel")
-    said = [
-        fill(words, names=names)
-        for words, names in (
-            (_("{names}: answered more often than the other channels together"), more),
-            (_("{names}: less often"), less),
-        )
-        if names
-    ]
+    more = _("{names}: answered more often than the other channels together")
+    said = _say_sides(response, "channel", more, _("{names}: less often"))
     if not said:
         return _("No channel is answered more or less often than the others beyond chance.")
     return fill("{said}.", said="; ".join(said))
@@ -70,19 +63,18 @@ def _named(table: pd.DataFrame, name: str) -> tuple[list[str], list[str]]:
     return more, less
 
 
+def _say_sides(table: pd.DataFrame, name: str, more: str, less: str) -> list[str]:
+    """The sentence on those with more and the one on those with less, each only where there are any."""
+    sides = zip((more, less), _named(table, name), strict=True)
+    return [fill(words, names=names) for words, names in sides if names]
+
+
 def caption_effort(effort: pd.DataFrame) -> str:
     """Which tiers get more or less of the contacts than they hold of the value, beyond chance."""
     if effort["difference"].isna().all():
         return _("Whether contacts go where the value is cannot be told.")
-    more, less = _named(effort, "tier")
-    words = [
-        fill(said, names=names)
-        for said, names in (
-            (_("A larger share of the contacts than of the value: {names}"), more),
-            (_("A smaller share: {names}"), less),
-        )
-        if names
-    ]
+    larger = _("A larger share of the contacts than of the value: {names}")
+    words = _say_sides(effort, "tier", larger, _("A smaller share: {names}"))
     return ". ".join(words) or _("No tier gets more or less of the contacts than of the value beyond chance")
 
 

@@ -118,11 +118,7 @@ def write_levels(levels: pd.DataFrame, programme: LoyaltyProgramme) -> pd.DataFr
 def write_measures(comparison: MatchedComparison) -> pd.DataFrame:
     """The measures of `compare_members` in words."""
     words = {"purchases": _("purchase days"), "spend": _("spend")}
-    return (
-        comparison.measures.assign(measure=comparison.measures["measure"].map(words))
-        if len(comparison.measures)
-        else comparison.measures
-    )
+    return comparison.measures.replace({"measure": words})
 
 
 def caption_comparison(comparison: MatchedComparison, windows: list[Holdout], currency: str) -> str:
