@@ -173,7 +173,8 @@ def _factorise(used: pd.DataFrame, count: int, at_least: int) -> list[tuple[str,
         warnings.simplefilter("ignore", ConvergenceWarning)
         model = NMF(n_components=size, init="nndsvd", max_iter=500).fit(scaled.to_numpy())
     parts = model.components_ / np.maximum(model.components_.sum(axis=0), 1e-12)
-    error = np.corrcoef(used.to_numpy().T) * np.sqrt(len(used))
+    # Equal ones are equal on any processor, so that a tie is settled by the words and not by last digits.
+    error = (np.corrcoef(used.to_numpy().T) * np.sqrt(len(used))).round(6)
     found = []
     for part, weights in zip(parts, model.components_, strict=True):
         own = [at for at in np.argsort(-weights.round(6), kind="stable")[: 2 * SHOWN] if part[at] >= 0.5]
