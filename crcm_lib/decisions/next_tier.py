@@ -120,7 +120,7 @@ def _find_first(count: int, suffices: Suffices, *, is_ordered: bool) -> tuple[np
     rows = rows[suffices(rows, np.full(count, STEPS))]
     low, high = np.full(len(rows), 0), np.full(len(rows), STEPS)
     while len(rows) and (high - low).max() > 1:
-        middle = (low + high) // 2
+        middle = (low + high + 1) // 2  # never the present points, which need no trying
         enough = suffices(rows, middle)
         low, high = np.where(enough, low, middle), np.where(enough, middle, high)
     return rows, high
