@@ -17,6 +17,7 @@ from crcm_lib.ingest.sources.description import EXCLUDED
 from crcm_lib.ingest.sources.expression_sql import sql_literal
 from crcm_lib.privacy.consent_words import EVERYTHING, find_latest, match_ids, read_answer, read_purpose
 from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.inputs import CUSTOMER_IDS
 
 NOT_PROFILED = "objects to profiling"  # the rule that sets the records of these customers aside
 UNMATCHED = "customer_id matches no customer"
@@ -116,7 +117,7 @@ def set_aside_not_profiled(engine: duckdb.DuckDBPyConnection, tables: list[str])
 def _is_one_of_them(engine: duckdb.DuckDBPyConnection, table: str) -> str:
     """The SQL of: does a record name a customer who objects, in any of its columns?"""
     there = {row[0] for row in engine.execute(f"describe everybody_{table}").fetchall()}
-    named = [column for column in ("customer_id", "referred_id") if column in there]
+    named = [column for column in CUSTOMER_IDS if column in there]
     return " or ".join(f"{column} in (select customer_id from not_profiled)" for column in named)
 
 
