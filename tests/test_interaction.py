@@ -267,11 +267,12 @@ def test_a_shift_of_channels_is_found_and_hardly_any_null_world_says_so():
 
 
 def test_silent_is_who_bought_is_not_lost_and_had_no_contact_for_longer():
-    table = pd.DataFrame({"days_since_contact": [180, 181, np.nan, 999, 999]}, index=list("abcde"))
+    ago = pd.Series({"a": 180, "b": 181, "c": 181, "d": 999, "e": 999, "f": 999})
+    since = pd.Timestamp(AS_OF) - pd.to_timedelta(ago, unit="D")
     stages = pd.Series({"a": "loyal", "b": "loyal", "c": "new", "d": "lost", "e": "prospect"})
-    assert model.find_silent(table, stages, days=180).to_dict() == dict(
-        zip("abcde", [0, 1, 1, 0, 0], strict=True)
-    )
+    found = model.find_silent(since, stages, as_of=AS_OF, days=180)
+    assert found.to_dict() == dict(zip("abcdef", [0, 1, 1, 0, 0, 0], strict=True))
+    table = pd.DataFrame(index=pd.Index(list("abcde")))
     owners, known = pd.Series({"a": "S1", "b": "S1"}), table.assign(silent=[False, True, True, False, False])
     states = model.list_states(known, owners, stages)
     assert states.to_numpy().tolist() == [["S1", "in_contact"], ["S1", "silent"], ["nobody", "silent"]]
@@ -282,8 +283,21 @@ def test_silent_is_who_bought_is_not_lost_and_had_no_contact_for_longer():
         ["(no owner)", 1, 0, 1.0],
     ]
     assert words.write_states(crossed, "tier", ["key", "S1"])["tier"].to_list() == ["key", "S1"]
-    without = model.find_silent(pd.DataFrame(index=["a"]), stages, days=180)
-    assert not without.any()
+
+
+def test_silence_counts_from_the_last_contact_or_else_from_the_first_purchase():
+    since = counts.find_quiet_since(engine(), as_of=AS_OF)
+    assert since.astype("str").to_dict() == {"a": "2025-12-31", "c": "2025-03-01"}
+    assert len(counts.find_quiet_since(open_frames(transactions=SALES), as_of=AS_OF)) == 0
+
+
+def test_of_the_sample_the_silent_of_12_are_those_whom_the_calendar_has_by_that_day(sample_run):
+    as_of, stages = tables.read_about(sample_run).as_of, tables.read(sample_run, "stages")["stage"]
+    silent = tables.read(sample_run, "interaction")["silent"]
+    days = care_days.list_care_days(open_engine(sample_run), as_of=as_of, days=1, policy=POLICY)
+    days = care.drop_inactive(days[(days["occasion"] == "silence") & (days["day"] <= as_of)], stages)
+    assert set(silent.index[silent]) == set(days["customer_id"])
+    assert 10 < silent.sum() < len(silent) / 2
 
 
 def test_a_silence_is_an_occasion_of_those_who_still_buy():

@@ -4,6 +4,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import LoyaltyProgramme, Policy
 from crcm_lib.features.customer_sql import date, end_of
+from crcm_lib.features.interaction_counts import find_quiet_since
 from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.features.unanswered_complaints import list_unanswered
 from crcm_lib.schema.engine import Engine, columns_of, has
@@ -134,17 +135,7 @@ def _unanswered(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
 
 
 def _silences(engine: Engine, start: pd.Timestamp, days: int, silent_days: int) -> pd.DataFrame:
-    if not (has(engine, "contacts") and has(engine, "transactions")):
-        return pd.DataFrame(columns=["customer_id", "occasion", "day"])
-    known = engine.execute(f"""
-        select bought.customer_id, 'silence' as occasion, cast(coalesce(last, first) as timestamp) as day
-        from (
-            select customer_id, min(day) as first from transactions
-            where kind = 'sale' and day <= {date(start)} group by customer_id) as bought
-        left join (
-            select customer_id, cast(max(time) as date) as last from contacts
-            where time < {end_of(start)} group by customer_id) as spoken
-        on spoken.customer_id = bought.customer_id
-    """).df()
-    begun = known.assign(day=pd.to_datetime(known["day"]) + pd.Timedelta(days=silent_days + 1))
+    since = find_quiet_since(engine, as_of=start)
+    begun = since.rename("day").reset_index().assign(occasion="silence")
+    begun["day"] += pd.Timedelta(days=silent_days + 1)
     return begun[begun["day"] <= start + pd.Timedelta(days=days)]

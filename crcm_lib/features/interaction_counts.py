@@ -81,6 +81,31 @@ def summarise_interaction(engine: Engine, *, as_of) -> pd.DataFrame:
     return _complete(frame.set_index("customer_id"), _list_buyers(engine, end))
 
 
+def find_quiet_since(engine: Engine, *, as_of) -> pd.Series:
+    """Each buyer's day of the last contact by the end of `as_of`; of the first purchase where there was none.
+
+    Returns
+    -------
+    Days by `customer_id`, who has bought by then; nobody without `contacts` or `transactions`.
+    """
+    if not (has(engine, "contacts") and has(engine, "transactions")):
+        return pd.Series(
+            [], pd.Index([], dtype="str", name="customer_id"), dtype="datetime64[us]", name="since"
+        )
+    end = pd.Timestamp(as_of).normalize()
+    known = engine.execute(f"""
+        select bought.customer_id, cast(coalesce(last, first) as timestamp) as since
+        from (
+            select customer_id, min(day) as first from transactions
+            where kind = 'sale' and day <= {date(end)} group by customer_id) as bought
+        left join (
+            select customer_id, cast(max(time) as date) as last from contacts
+            where time < {end_of(end)} group by customer_id) as spoken
+        on spoken.customer_id = bought.customer_id
+        order by bought.customer_id""").df()
+    return known.astype({"customer_id": "str"}).set_index("customer_id")["since"]
+
+
 def _complete(contacted: pd.DataFrame, buyers: pd.Index) -> pd.DataFrame:
     """With a row for every buyer, and the share that was answered in place of its counts."""
     everybody = contacted.index.union(buyers).astype("str").sort_values().rename("customer_id")

@@ -97,26 +97,23 @@ def share_effort(effort: pd.Series, value: pd.Series, tiers: pd.Series, order: l
     return table.join(_judge(found)).reset_index()
 
 
-def find_silent(interaction: pd.DataFrame, stages: pd.Series, *, days: int) -> pd.Series:
+def find_silent(since: pd.Series, stages: pd.Series, *, as_of: str | pd.Timestamp, days: int) -> pd.Series:
     """Which customers who have bought and are not lost had no contact, either way, for longer than `days`.
 
     Parameters
     ----------
-    interaction
-        The table `interaction`.
+    since
+        From `features.interaction_counts.find_quiet_since`: the last contact, or else the first purchase.
     stages
-        Each customer's stage of 02.
+        Each customer's stage of 02: whoever has not bought or is lost is not silent.
 
     Returns
     -------
-    True or false by `customer_id`, of all of `interaction`.
+    True or false by `customer_id`, of all of `since`.
     """
-    stage = stages.reindex(interaction.index)
+    stage = stages.reindex(since.index)
     active = stage.notna() & ~stage.isin(INACTIVE)
-    if "days_since_contact" not in interaction:
-        return pd.Series(False, interaction.index, name="silent")
-    last = interaction["days_since_contact"]
-    return (active & (last.isna() | (last > days))).rename("silent")
+    return (active & ((pd.Timestamp(as_of) - since).dt.days > days)).rename("silent")
 
 
 def list_states(interaction: pd.DataFrame, groups: pd.Series, stages: pd.Series) -> pd.DataFrame:
