@@ -7,7 +7,7 @@ from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.interaction_counts import find_quiet_since
 from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.features.unanswered_complaints import list_unanswered
-from crcm_lib.schema.engine import Engine, columns_of, has
+from crcm_lib.schema.engine import Engine, columns_of
 
 OCCASIONS = (
     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
