@@ -61,6 +61,35 @@ def newcombe(one: np.ndarray, other: np.ndarray) -> Estimate:
     return p - q, float(p - q - down), float(p - q + up)
 
 
+def count_effective(hits: np.ndarray, events: np.ndarray) -> float:
+    """How many independent events those of several customers are as good as.
+
+    Their number by the design effect, never more than there are. Where all are alike their spread says
+    nothing, and each customer counts once.
+
+    Parameters
+    ----------
+    hits, events
+        Per customer, of two or more; each has an event.
+
+    Examples
+    --------
+    Of eighty customers with an event each half are hits; then of forty with two events each:
+
+    >>> count_effective(np.repeat([1.0, 0.0], 40), np.ones(80))
+    80.0
+    >>> count_effective(np.tile([2.0, 0.0], 20), np.full(40, 2.0))
+    39.493671
+    """
+    customers, total = len(events), float(events.sum())
+    share = float(hits.sum()) / total
+    if share in (0, 1):
+        return float(customers)
+    variance = float((((hits - events * share) / total) ** 2).sum()) * customers / (customers - 1)
+    if_apart = share * (1 - share) / (total - 1)
+    return float(round(total * if_apart / max(variance, if_apart), 6))
+
+
 def share_of_events(hits: np.ndarray, events: np.ndarray) -> Estimate:
     """Share of events that are hits, and its interval, where events of one customer go together.
 
@@ -79,7 +108,7 @@ def share_of_events(hits: np.ndarray, events: np.ndarray) -> Estimate:
 
     >>> one = np.repeat([1.0, 0.0], 5)
     >>> [round(number, 2) for number in share_of_events(one, np.ones(10))]
-    [0.5, 0.2, 0.8]
+    [0.5, 0.21, 0.79]
     >>> [round(number, 2) for number in share_of_events(10 * one, np.full(10, 10.0))]
     [0.5, 0.2, 0.8]
     """
@@ -91,9 +120,7 @@ def share_of_events(hits: np.ndarray, events: np.ndarray) -> Estimate:
     share = float(hits.sum()) / total if total else float("nan")
     if customers < 2:
         return share, float("nan"), float("nan")
-    variance = float((((hits - events * share) / total) ** 2).sum()) * customers / (customers - 1)
-    size = min(total, share * (1 - share) / variance) if variance > 0 else float(customers)
-    square = float(t.ppf(0.975, customers - 1)) ** 2 / size
+    square = float(t.ppf(0.975, customers - 1)) ** 2 / count_effective(hits, events)
     half = np.sqrt(square * share * (1 - share) + square**2 / 4)
     low, high = ((share + square / 2 + side * half) / (1 + square) for side in (-1, 1))
     return share, float(max(low, 0.0)), float(min(high, 1.0))

@@ -17,12 +17,13 @@ from crcm_lib.errors import PolicyError
 from crcm_lib.features.care_days import list_care_days
 from crcm_lib.features.unanswered_complaints import list_lacking, list_unanswered
 from crcm_lib.models import satisfaction as service
-from crcm_lib.models.satisfaction import complaints, service_levels
+from crcm_lib.models.satisfaction import complaints
 from crcm_lib.reporting.takeaway import Takeaway
 from crcm_lib.reporting.text import service_feedback as text
 from crcm_lib.schema.engine import open_frames
 from crcm_lib.schema.results import RESULTS
 from crcm_lib.schema.tables import ROOT, find_problems
+from crcm_lib.stats import count_effective
 
 AS_OF = "2024-06-30"
 DAY = pd.Timestamp(AS_OF)
@@ -75,9 +76,8 @@ def test_tickets_of_one_customer_count_as_fewer():
     """Ten customers with three alike tickets each: the variance of the ratio is 10/9 · 18.9 / 30²."""
     apart = attained([1] * 21 + [0] * 9)
     together = attained([1] * 21 + [0] * 9, np.repeat([f"c{n}" for n in range(10)], 3))
-    assert service_levels.count_effective(
-        np.array([1.0] * 21 + [0.0] * 9), np.repeat(np.arange(10), 3)
-    ) == pytest.approx(30 * 0.21 / 29 / (10 / 9 * 18.9 / 900), abs=1e-5)
+    effective = count_effective(np.array([3.0] * 7 + [0.0] * 3), np.full(10, 3.0))
+    assert effective == pytest.approx(30 * 0.21 / 29 / (10 / 9 * 18.9 / 900), abs=1e-5)
     assert together["p_value"] > 10 * apart["p_value"]
     assert together["low"] < apart["low"]
 

@@ -10,7 +10,7 @@ from crcm_lib.features.customer_sql import end_of
 from crcm_lib.models.satisfaction.answers import mean_answer
 from crcm_lib.models.satisfaction.service import STEPS, hours_since_opened
 from crcm_lib.schema.engine import Engine, columns_of
-from crcm_lib.stats import LEVEL, Z_95, holm, student_p
+from crcm_lib.stats import LEVEL, count_effective, holm, student_p, wilson
 
 PERIOD = 365  # days until as_of of which tickets are judged
 FEWEST = 10  # customers below which a tier's attainment has no interval that could be believed
@@ -91,38 +91,11 @@ def _compare(kept: np.ndarray, customers: np.ndarray, target: float) -> dict[str
     nothing = dict.fromkeys(("kept_share", "low", "high", "p_value", "smallest_p"), np.nan)
     if counts["customers"] < FEWEST:
         return counts | nothing | ({"kept_share": float(kept.mean())} if len(kept) else {})
-    share, size = float(kept.mean()), count_effective(kept, customers)
-    low, high = _wilson(share, size)
+    whose = np.unique(customers, return_inverse=True)[1]
+    share, size = float(kept.mean()), count_effective(np.bincount(whose, weights=kept), np.bincount(whose))
+    low, high = wilson(share * size, size)
     p, smallest = (_binomial_tail(hits, size, target) for hits in (share * size, 0.0))
     return counts | {"kept_share": share, "low": low, "high": high, "p_value": p, "smallest_p": smallest}
-
-
-def count_effective(values: np.ndarray, customers: np.ndarray) -> float:
-    """How many independent ones values of 0 and 1 are as good as, where some are of the same customer.
-
-    The number of values divided by the design effect, never more than there are. Where all are alike their
-    spread says nothing, and each customer counts once.
-
-    >>> who = np.repeat(np.arange(40), 2)
-    >>> count_effective(np.tile([1.0, 0.0], 40), who), count_effective(np.repeat([1.0, 0.0], 40), who)
-    (80.0, 39.493671)
-    """
-    n, share = len(values), values.mean()
-    codes = np.unique(customers, return_inverse=True)[1]
-    clusters = int(codes.max()) + 1
-    if share in (0, 1):
-        return float(clusters)
-    sums = np.bincount(codes, weights=values - share)
-    variance = clusters / (clusters - 1) * (sums**2).sum() / n**2
-    if_apart = share * (1 - share) / (n - 1)
-    return float(round(n * if_apart / max(variance, if_apart), 6))
-
-
-def _wilson(share: float, size: float) -> tuple[float, float]:
-    """Wilson's interval of a share of so many, perhaps not a whole number of them."""
-    middle = (share + Z_95**2 / (2 * size)) / (1 + Z_95**2 / size)
-    half = Z_95 / (1 + Z_95**2 / size) * np.sqrt(share * (1 - share) / size + Z_95**2 / (4 * size**2))
-    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def _binomial_tail(hits: float, size: float, target: float) -> float:
