@@ -326,6 +326,14 @@ def test_the_curve_of_two_customers_would_tell_what_each_spends():
     assert len(customer_base.lorenz_curve(two, at_least=2)) > 2
 
 
+def test_the_largest_spenders_come_first_and_bands_add_up():
+    customers = pd.DataFrame({"purchases": 1, "spend_total": np.arange(1.0, 101.0)})
+    bands = customer_base.split_by_spend(customers)
+    assert bands["customers"].to_list() == [1, 9, 10, 30, 50]
+    assert bands["spend_total"].to_list() == [100, 855, 855, 1965, 1275]
+    assert bands["spend_share"].sum() == pytest.approx(1)
+
+
 def test_small_levels_lose_their_name():
     customers = pd.DataFrame(
         {

@@ -45,6 +45,16 @@ def test_completeness_counts_the_columns_that_a_part_has(store):
     assert words["contacts", "completeness"] == "6 of 7 cells filled; most gaps in outcome: 1"
 
 
+def test_freshness_is_the_gap_to_the_last_day_beside_the_usual_one(store):
+    days = ["2024-01-01", "2024-01-03", "2024-01-05", "2024-01-10"]  # gaps of 2, 2 and 5 days
+    out = store.write([f"7,{day},mug,4" for day in days]).clean(as_of="2024-01-31")
+    found = tables.read(out, "quality").set_index(["table", "dimension"]).loc[("transactions", "timeliness")]
+    assert found[["gap_days", "usual_gap_days", "counted", "failing"]].to_list() == [21, 5, 10, 6]
+    assert found["score"] == 5 / 21
+    once = store.write(["7,2024-01-01,mug,4"]).clean("once", as_of="2024-01-31")
+    assert "timeliness" not in set(tables.read(once, "quality").query("table == 'transactions'")["dimension"])
+
+
 FIELD = st.one_of(
     st.sampled_from(
         [

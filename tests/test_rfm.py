@@ -224,6 +224,7 @@ def test_each_day_is_cut_by_itself(five_customers):
     doubled = five_customers.assign(**five_customers[["purchases", "spend_total"]] * 2)
     one, other = (segment_customers(each, nothing, rules) for each in (five_customers, doubled))
     assert one.equals(other)
+    assert (one["e"], one["a"]) == ("champions", "infrequent")
 
 
 def test_rules_that_leave_somebody_out_are_refused():

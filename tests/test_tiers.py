@@ -267,6 +267,35 @@ def test_a_score_made_of_one_criterion_does_not_depend_on_its_weight(customers):
     assert (tiers.compare_weights(card, POLICY, model)[["changed_up", "changed_down"]] == 0).all(axis=None)
 
 
+def test_who_would_change_tier_is_counted_as_with_a_policy_of_these_weights(raw, customers, card, model):
+    compared = tiers.compare_weights(card, POLICY, model).set_index("criterion")
+    assert compared["weight"].sum() == pytest.approx(1)
+    changed = pd.Series({name: change_weight(name, 1.1, raw, customers) for name in compared.index})
+    assert compared["changed_up"].to_dict() == pytest.approx(changed.to_dict(), abs=0.011)
+    assert compared["changed_up"].max() > 0.01
+
+
+def change_weight(name, by, raw, customers):
+    """The share of customers whose tier is another where one criterion weighs more."""
+    weights = {each.name: each.weight * (by if each.name == name else 1) for each in POLICY.criteria}
+    other = [
+        each.model_copy(update={"weight": weights[each.name] / sum(weights.values())})
+        for each in POLICY.criteria
+    ]
+    policy, bought = POLICY.model_copy(update={"criteria": tuple(other)}), raw[customers["purchases"] > 0]
+    one, two = (
+        tiers.name_tiers(
+            scorecard.score(
+                raw, each, learned := scorecard.fit_scorecard(bought, each, learned_on="2025-12-31")
+            ),
+            each,
+            learned,
+        )
+        for each in (POLICY, policy)
+    )
+    return float((one != two).mean())
+
+
 def test_where_all_are_alike_nobody_is_in_the_top_share():
     alike = pd.DataFrame({"spend_365d": [5.0] * 50}, index=pd.Index(map(str, range(50)), name="customer_id"))
     raw = scorecard.gather_indicators(POLICY, customer_features=alike)
