@@ -82,6 +82,72 @@ def test_tickets_of_one_customer_count_as_fewer():
     assert together["low"] < apart["low"]
 
 
+def draw_waits(seed, *, late, customers=250):
+    """Two tickets of each customer by three teams: D3 is late as often as said, the others are at 0.2."""
+    random = np.random.default_rng(seed)
+    who = np.repeat(np.arange(customers), 2)
+    team = random.choice(["D1", "D2", "D3"], len(who))
+    own = random.normal(0, 0.1, customers)[who]  # a customer's tickets go together
+    is_late = random.random(len(who)) < np.clip(np.where(team == "D3", late, 0.2) + own, 0, 1)
+    waited = np.where(is_late, 50.0, 3.0)
+    names = pd.Index([f"c{n}" for n in who])
+    frame = {"customer_id": names, "step": "first_response", "waited": waited, "age": 99.0, "done": True}
+    return pd.DataFrame(frame | {"team": team})
+
+
+def compare_teams(waits):
+    tiers = pd.Series("key", index=waits["customer_id"].unique())
+    return service.compare_teams(waits, tiers, {"key": LEVEL}).set_index("team")
+
+
+def test_a_team_that_is_late_more_often_is_found_and_hardly_any_null_world_names_one():
+    found = compare_teams(draw_waits(0, late=0.5))
+    assert found["verdict"].to_dict() == {"D1": "keeps_more", "D2": "keeps_more", "D3": "keeps_less"}
+    assert found.loc["D3", "difference"] == pytest.approx(-0.3, abs=0.1)
+    assert found.loc["D3", "low"] < -0.3 < found.loc["D3", "high"]
+    claimed = [
+        compare_teams(draw_waits(seed, late=0.2))["verdict"].isin(["keeps_less", "keeps_more"]).any()
+        for seed in range(100)
+    ]
+    assert sum(claimed) <= 9
+
+
+def test_teams_of_few_customers_are_not_compared_and_one_team_has_no_others():
+    waits = draw_waits(0, late=0.9, customers=8)
+    assert set(compare_teams(waits)["verdict"]) == {"too_few"}
+    assert len(compare_teams(waits.assign(team="D1"))) == 0
+    assert len(compare_teams(waits.drop(columns="team"))) == 0
+
+
+def test_waits_of_a_group_are_those_of_its_tickets_and_the_ones_that_wait_count():
+    log = pd.DataFrame(
+        [
+            ("a", "complaint", "2024-06-20 08:00", "2024-06-20 10:00"),
+            ("a", "complaint", "2024-06-21 08:00", "2024-06-21 12:00"),
+            ("b", "complaint", "2024-06-22 08:00", None),
+            ("b", "request", "2024-06-23 08:00", "2024-06-23 09:00"),
+        ],
+        columns=["customer_id", "kind", "opened", "responded"],
+    )
+    for column in ("opened", "responded"):
+        log[column] = pd.to_datetime(log[column])
+    waits = service.list_waits(engine_with(tickets=log), as_of=AS_OF)
+    found = service.measure_waits_by_group(waits, pd.Series({"a": "key"})).set_index(["by", "group"])
+    assert found.loc[("kind", "complaint"), ["customers", "tickets", "waiting", "p50_hours"]].to_list() == [
+        2,
+        3,
+        1,
+        4,
+    ]
+    assert np.isnan(found.loc[("kind", "complaint"), "p90_hours"])
+    assert found.loc[("tier", "key"), "tickets"] == 2
+    assert found.loc[("kind", "request"), "p90_hours"] == 1
+    assert ("channel", "phone") not in found.index
+    written = text.write_waits_by_group(found.reset_index())
+    assert written["by"].to_list() == ["tier", "kind", "kind"]
+    assert written["first response p50"].to_list() == [2, 4, 1]
+
+
 def test_a_ticket_that_still_waits_has_missed_its_hours_and_a_young_one_is_not_judged():
     log = tickets(
         ("a", "2024-06-30 08:00", "2024-06-30 11:00", None),  # answered in time; resolution still has time
@@ -392,11 +458,13 @@ LEFT = {"subject": "all", "customers": 30, "others": 90, "left_share": 0.5, "oth
 LEFT |= {"difference": 0.3, "low": 0.1, "high": 0.5, "p_value": 0.001}
 
 
+TEAM = {"team": "D3", "kept_share": 0.6, "others_kept_share": 0.8}
 RISE = {"topic": "price", "share_before": 0.1, "share_now": 0.3}
 
 
 def say(attained="reached", floor="reached", left="cannot_tell", missing=(), **known):
     waiting, waits = known.pop("waiting", None), known.pop("waits", WAITS)
+    team = known.pop("team", "cannot_tell")
     leading = {"causes": ["late"], "p_value": 0.9, "tickets": 9, "complaints": 20} | known
     floors = pd.DataFrame([{"tier": "key", "floor": 3.0, "mean": 2.5, "verdict": floor}])
     facts = text.ServiceFacts(
@@ -405,6 +473,7 @@ def say(attained="reached", floor="reached", left="cannot_tell", missing=(), **k
         floors,
         leading,
         pd.DataFrame([LEFT | {"verdict": left}]),
+        pd.DataFrame([TEAM | {"verdict": team}]),
         pd.DataFrame([RISE | {"verdict": known.pop("change", "cannot_tell")}]),
         waiting,
     )
@@ -429,6 +498,8 @@ def silent(**changes):
         ),
         ("**5 customers** complained in the last 90 days and nobody", {"waiting": 5}, {"waiting": 4}),
         ("nobody has approached them", {"waiting": 5}, {"waiting": None}),
+        ("Team **D3** is in time less often", {"team": "keeps_less"}, {"team": "cannot_tell"}),
+        ("60.0% of its steps against 80.0%", {"team": "keeps_less"}, {"team": "keeps_more"}),
         ("**late** leads the causes", {"p_value": 0.04}, {"p_value": 0.05}),
         ("each: no cause leads", {"causes": ["late", "price"]}, {}),
         ("no more beyond the next cause than chance", {}, {"p_value": 0.04}),

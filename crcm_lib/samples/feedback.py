@@ -1,7 +1,8 @@
 """What customers say to the synthetic company: tickets and surveys, with texts in Chinese and English.
 
 Planted, so that it can be found: slow resolution lowers the mark for it; one item drives overall
-satisfaction; the online shop is written about more often of late; plastic wrapping is a topic of no keyword.
+satisfaction; the online shop is written about more often of late; plastic wrapping is a topic of no keyword;
+one team has most of the tickets that wait long.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ import pandas as pd
 from crcm_lib.samples.relations import DAY, draw_moments
 
 CAUSES = ("late delivery", "damaged goods", "wrong item", "price query", "invoice query", "product advice")
+CHANNELS, TEAMS = ("phone", "email", "chat", "social"), ("D1", "D2", "D3")
+SLOW_HOURS, SLOW_TEAM = 48, (0.55, 0.25)  # chance that D3 has a ticket that took longer, and any other
 ITEMS = ("delivery on time", "product quality", "ease of ordering", "expected service", "experienced service")
 ITEM_WEIGHTS = np.array([0.75, 0.2, 0.05])  # of the first three items in overall satisfaction
 RISE = 180  # days before the last day from which the online shop is written about more often
@@ -144,6 +147,16 @@ def draw_tickets(
             "satisfaction": marks.where(resolved.notna() & asked).astype("Int64"),
         }
     )[opened.to_numpy() < last + DAY]
+
+
+def assign_desks(rng: np.random.Generator, tickets: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The `channel` that each ticket came by and the `team` that handled it: D3 the slow ones, more often."""
+    hours = (tickets["resolved"] - tickets["opened"]) / pd.Timedelta(hours=1)
+    slow = (hours.isna() | (hours > SLOW_HOURS)).to_numpy()
+    last = np.where(slow, *SLOW_TEAM)
+    draw = rng.random(len(tickets))
+    team = np.where(draw < last, TEAMS[2], np.where(draw < (1 + last) / 2, TEAMS[0], TEAMS[1]))
+    return {"channel": rng.choice(CHANNELS, len(tickets), p=(0.4, 0.35, 0.2, 0.05)), "team": team}
 
 
 def write_tickets(rng: np.random.Generator, tickets: pd.DataFrame) -> pd.Series:

@@ -89,6 +89,8 @@ INPUTS = {
             "text": text_column("what was said"),
             "satisfaction": Column("number", "1…5", "satisfaction with the handling", at_least=1, at_most=5),
             "cost": Column("money", CURRENCY, "what handling it cost us"),
+            "channel": text_column("how it came: phone, email, chat, social …"),
+            "team": text_column("the team of ours that handled it"),
         },
         lights=(
             "05_churn_warning",

@@ -35,6 +35,8 @@ from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles
+from crcm_lib.models.satisfaction.service_groups import compare_teams as compare_teams
+from crcm_lib.models.satisfaction.service_groups import measure_waits_by_group as measure_waits_by_group
 from crcm_lib.models.satisfaction.service_levels import list_waits as list_waits
 from crcm_lib.models.satisfaction.service_levels import measure_attainment as measure_attainment
 from crcm_lib.models.satisfaction.service_levels import measure_floors as measure_floors

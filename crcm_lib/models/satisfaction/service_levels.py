@@ -14,6 +14,7 @@ from crcm_lib.stats import LEVEL, count_effective, holm, student_p, wilson
 
 PERIOD = 365  # days until as_of of which tickets are judged
 FEWEST = 10  # customers below which a tier's attainment has no interval that could be believed
+GROUPS = ("kind", "channel", "team")  # columns of tickets by which waits are shown, where the data have them
 KEPT = ["tier", "step", "target_hours", "target_share"]
 ATTAINMENT = [*KEPT, "tickets", "customers", "kept_share", "low", "high", "p_value", "verdict"]
 FLOORS = ["tier", "floor", "customers", "mean", "low", "high", "p_value", "verdict"]
@@ -23,22 +24,23 @@ def list_waits(engine: Engine, *, as_of, days: int = PERIOD) -> pd.DataFrame:
     """How long each ticket of the last `days` waited for a step, or has waited by the end of `as_of`.
 
     Columns: customer_id, step (first_response, resolution: those whose times the data have), waited (hours),
-    age (hours from opening to the end of `as_of`), done.
+    age (hours from opening to the end of `as_of`), done; `kind`, `channel`, `team` where the data have them.
     """
     end, present = pd.Timestamp(as_of).normalize(), columns_of(engine, "tickets")
     until, start = end_of(end), end_of(end - pd.Timedelta(days=days))
-    frames = []
+    frames, known = [], [name for name in GROUPS if name in present]
+    also = "".join(f", {name}" for name in known)
     for column, step in STEPS.items():
         if column in present:
             done = f"{column} is not null and {column} < {until}"
             frame = engine.execute(f"""
                 select customer_id, {hours_since_opened(f"case when {done} then {column} else {until} end")}
-                    as waited, {hours_since_opened(until)} as age, {done} as done
+                    as waited, {hours_since_opened(until)} as age, {done} as done{also}
                 from tickets where opened < {until} and opened >= {start}
                     and coalesce({column} >= opened, true)
                 order by customer_id, opened, waited""").df()
             frames.append(frame.assign(step=step))
-    columns = ["customer_id", "step", "waited", "age", "done"]
+    columns = ["customer_id", "step", "waited", "age", "done", *known]
     return pd.concat(frames, ignore_index=True)[columns] if frames else pd.DataFrame(columns=columns)
 
 

@@ -41,6 +41,28 @@ def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
     return waits.replace({"step": words})
 
 
+def write_waits_by_group(waits: pd.DataFrame) -> pd.DataFrame:
+    """`measure_waits_by_group` with a column per step and quantile, in words; one row per group."""
+    if waits.empty:
+        return pd.DataFrame(columns=["by", "group", "customers"])
+    groups = waits.drop_duplicates(["by", "group"])[["by", "group"]]
+    customers = waits.groupby(["by", "group"])["customers"].max(min_count=1).rename("customers")
+    table = groups.join(customers, on=["by", "group"])
+    for step, part in waits.groupby("step", sort=False):
+        hours = part.set_index(["by", "group"])[["p50_hours", "p90_hours"]]
+        name = _name_steps(pd.Series([step])).iloc[0]
+        table = table.join(
+            hours.rename(columns=lambda column, name=name: f"{name} {column[:3]}"), on=["by", "group"]
+        )
+    by = {"tier": _("tier"), "kind": _("kind"), "channel": _("channel"), "team": _("team")}
+    return table.assign(by=table["by"].map(by).astype("str"))
+
+
+def write_teams(teams: pd.DataFrame) -> pd.DataFrame:
+    """`compare_teams` with the verdicts in words."""
+    return teams.assign(verdict=_name_verdicts(teams["verdict"]))
+
+
 def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
     """`age_open` with the ages in words."""
     words = {"up_to_7_days": _("up to a week"), "up_to_30_days": _("up to 30 days"), "longer": _("longer")}
@@ -79,6 +101,8 @@ def _name_verdicts(verdicts: pd.Series) -> pd.Series:
         "rises": _("rises, beyond chance"),
         "falls": _("falls, beyond chance"),
         "less": _("less after it, beyond chance"),
+        "keeps_less": _("less often than the others, beyond chance"),
+        "keeps_more": _("more often than the others, beyond chance"),
         "too_early": _("too early"),
         "cannot_tell": _("cannot tell"),
     }
@@ -177,6 +201,8 @@ class ServiceFacts:
     waits, attainment, floors, leading, leaving
         From `measure_waits`, `measure_attainment`, `measure_floors`, `find_leading_causes` (counts rounded as
         shown) and `compare_leaving`.
+    teams
+        From `compare_teams`, small ones hidden.
     changes
         From `compare_periods`, topics in words.
     waiting
@@ -188,6 +214,7 @@ class ServiceFacts:
     floors: pd.DataFrame
     leading: Mapping
     leaving: pd.DataFrame
+    teams: pd.DataFrame
     changes: pd.DataFrame
     waiting: int | None
 
@@ -207,7 +234,7 @@ def describe_service(facts: ServiceFacts, missing: list[str], *, at_least: int =
     if "tickets" in missing:
         said = [_("Not available: no `tickets` table."), _write_rising(facts.changes)]
         return takeaway(" ".join(filter(None, said)))
-    words = [_write_wait(facts.waits, at_least), *_write_shortfalls(facts)]
+    words = [_write_wait(facts.waits, at_least), *_write_shortfalls(facts), _write_slow_team(facts.teams)]
     if facts.waiting is not None and facts.waiting >= at_least:
         words.append(
             fill(
@@ -225,6 +252,22 @@ def describe_service(facts: ServiceFacts, missing: list[str], *, at_least: int =
     words += [_write_rising(facts.changes), _write_left(facts.leaving)]
     said = " ".join(filter(None, words))
     return takeaway(said or _("Too few tickets to say anything."), **causes)
+
+
+def _write_slow_team(teams: pd.DataFrame) -> str:
+    slow = teams[teams["verdict"] == "keeps_less"].dropna(subset="kept_share")
+    if slow.empty:
+        return ""
+    last = slow.sort_values("kept_share").iloc[0]
+    return fill(
+        _(
+            "Team **{team}** is in time less often than the other teams, {mine:share} of its steps against "
+            "{others:share}: slower work, or harder tickets."
+        ),
+        team=last["team"],
+        mine=last["kept_share"],
+        others=last["others_kept_share"],
+    )
 
 
 def _write_wait(waits: pd.DataFrame, at_least: int) -> str:
