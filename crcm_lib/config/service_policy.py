@@ -56,8 +56,9 @@ class Survey(Strict):
 
 
 class Improvement(Strict):
-    """A measure of improvement (改进措施): its name, the topic that it is about, and the day it began."""
+    """A measure of improvement (改进措施): its topic, the day it began, and the role that answers for it."""
 
     name: Named
     topic: Named
     day: date
+    responsible: Named

@@ -11,7 +11,18 @@ from crcm_lib.stats import LEVEL, holm
 
 LONGEST = 180  # days before and after that are compared
 SHORTEST = 30  # days that must have passed
-EVALUATED = ["name", "topic", "day", "days", "customers", "share_before", "share_after", "difference", "low"]
+EVALUATED = [
+    "name",
+    "responsible",
+    "topic",
+    "day",
+    "days",
+    "customers",
+    "share_before",
+    "share_after",
+    "difference",
+    "low",
+]
 EVALUATED += ["high", "p_value", "verdict"]
 
 
@@ -33,8 +44,8 @@ def evaluate_improvements(
 
     Returns
     -------
-    One row per improvement that began by `as_of`, in the policy's order: `name`, `topic`, `day`, `days`
-    compared on either side (as many as have passed, `LONGEST` at most), `customers` who mentioned the topic,
+    One row per improvement that began by `as_of`, in the policy's order: `name`, `responsible`, `topic`,
+    `day`, `days` compared on either side (as many as have passed, `LONGEST` at most), `customers` who mentioned the topic,
     both shares of texts, their difference with its 95 % interval and p as in `topics.compare_periods`,
     adjusted over all rows (Holm), and `verdict`: less, more, cannot_tell, too_few (who wrote on
     one side, or mentioned it), too_early (fewer than `SHORTEST` days have passed).
@@ -45,7 +56,8 @@ def evaluate_improvements(
     for one in improvements:
         day = pd.Timestamp(one.day)
         days = min(LONGEST, (end - day).days)
-        row = empty | {"name": one.name, "topic": one.topic, "day": day, "days": days, "verdict": "too_early"}
+        row = empty | {"name": one.name, "responsible": one.responsible, "topic": one.topic}
+        row |= {"day": day, "days": days, "verdict": "too_early"}
         if days >= SHORTEST:
             row |= _evaluate(mentions, one.topic, day, days)
         if days > 0:
