@@ -45,10 +45,10 @@ def evaluate_improvements(
     Returns
     -------
     One row per improvement that began by `as_of`, in the policy's order: `name`, `responsible`, `topic`,
-    `day`, `days` compared on either side (as many as have passed, `LONGEST` at most), `customers` who mentioned the topic,
-    both shares of texts, their difference with its 95 % interval and p as in `topics.compare_periods`,
-    adjusted over all rows (Holm), and `verdict`: less, more, cannot_tell, too_few (who wrote on
-    one side, or mentioned it), too_early (fewer than `SHORTEST` days have passed).
+    `day`, `days` compared on either side (as many as have passed, `LONGEST` at most), `customers` who
+    mentioned the topic, both shares of texts, their difference with its 95 % interval and p as in
+    `topics.compare_periods`, adjusted over all rows (Holm), and `verdict`: less, more, cannot_tell, too_few
+    (who wrote on one side, or mentioned it), too_early (fewer than `SHORTEST` days have passed).
     """
     end = pd.Timestamp(as_of).normalize() + pd.Timedelta(days=1)
     empty = dict.fromkeys(EVALUATED, np.nan)
