@@ -56,8 +56,13 @@ class Survey(Strict):
 
 
 class Improvement(Strict):
-    """A measure of improvement (改进措施): its name, the topic that it is about, and the day it began."""
+    """A measure of improvement (改进措施): its name, the topic that it is about, and the day it began.
+
+    On `review_by` the `owner_role` says whether it goes on.
+    """
 
     name: Named
     topic: Named
     day: date
+    review_by: date | None = None
+    owner_role: Named | None = None
