@@ -5,19 +5,22 @@ import json
 import pandas as pd
 import pytest
 from test_report import fill, make_run
+from typer.testing import CliRunner
 
+from crcm_lib.cli import build_app
 from crcm_lib.config.governance_policy import Emphasis
 from crcm_lib.config.policy import Condition, read_policy
 from crcm_lib.decisions.criterion_weights import compare_methods
 from crcm_lib.decisions.objectives import WITHOUT, place_without
-from crcm_lib.decisions.review_dates import find_due, list_dates
+from crcm_lib.decisions.review_dates import find_due, judge_dates, list_dates
 from crcm_lib.decisions.scorecard import Scale, fit_scorecard, refit_cutoffs, score
 from crcm_lib.decisions.tiers import assign_tiers
 from crcm_lib.errors import PolicyError
 from crcm_lib.features import decision_inputs
 from crcm_lib.reporting import customer_card, kpis, pages, peer_comparison
 from crcm_lib.reporting.exports import task_list
-from crcm_lib.reporting.text import outside_notes, policy_dates, weighting
+from crcm_lib.reporting.text import objective, outside_notes, policy_dates, weighting
+from crcm_lib.reporting.text.policy_summary import describe_policy
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.tables import ROOT
@@ -113,11 +116,11 @@ def test_every_dated_thing_of_the_policy_has_its_day_and_who_answers_for_it():
 
 @pytest.mark.parametrize(
     ("as_of", "state"),
-    [("2026-01-06", None), ("2026-01-07", False), ("2026-02-06", False), ("2026-02-07", True)],
+    [("2026-01-06", None), ("2026-01-07", "near"), ("2026-02-06", "near"), ("2026-02-07", "passed")],
 )
 def test_a_day_warns_thirty_days_before_and_has_passed_the_day_after(as_of, state):
     due = find_due(policy_of(review_by="2026-02-06"), as_of).set_index("kind")
-    assert (None if due.empty else bool(due.loc["policy", "has_passed"])) is state
+    assert (None if due.empty else due.loc["policy", "state"]) == state
 
 
 def test_what_is_said_of_days_that_have_passed_near_and_neither():
@@ -125,20 +128,20 @@ def test_what_is_said_of_days_that_have_passed_near_and_neither():
     (said,) = policy_dates.list_due(due)
     assert said.startswith("Overdue since 2026-02-06: the policy, ")
     assert said.endswith("(`review_by`); Head of customer management answers for it.")
-    assert policy_dates.caption_due(due) == "Days that the policy names: 1 passed, 0 within 30 days."
+    assert policy_dates.caption_dates(due) == "Days that the policy names: 1 passed, 0 within 30 days."
     near = find_due(policy_of(review_by="2026-02-06"), "2026-02-01")
     assert policy_dates.list_due(near)[0].startswith("Due by 2026-02-06")
-    assert list(policy_dates.write_due(near)["state"]) == ["near"]
-    none = find_due(policy_of(review_by="2026-02-06"), "2025-02-01")
-    assert policy_dates.list_due(none) == []
-    assert policy_dates.caption_due(none).startswith("None of the days")
+    assert list(policy_dates.write_dates(near)["state"]) == ["near"]
+    none = judge_dates(policy_of(review_by="2026-02-06"), "2025-02-01")
+    assert set(none["state"]) == {"later"}
+    assert policy_dates.caption_dates(none).startswith("None of the days")
 
 
 # The objective in 08, on the first page and on the cards ----------------------------------------------------
 
 
-def three_buyers(objective=None):
-    """A policy of two criteria of equal weight, and three customers: a leads by the first, b by the second."""
+def three_buyers(chosen=None):
+    """A policy of two criteria of equal weight, and three customers: a leads by one, b by the other."""
     criteria = tuple(
         each.model_copy(update={"weight": 0.5, "indicators": each.indicators[:1]})
         for each in POLICY.criteria[:2]
@@ -148,7 +151,7 @@ def three_buyers(objective=None):
         POLICY.tiers[-1],
     )
     declared = {"retain": Emphasis(multipliers={"loyalty": 4})}
-    update = {"criteria": criteria, "tiers": tiers, "objectives": declared, "objective": objective}
+    update = {"criteria": criteria, "tiers": tiers, "objectives": declared, "objective": chosen}
     policy = POLICY.model_copy(update=update)
     names = [criterion.indicators[0].name for criterion in criteria]
     raw = pd.DataFrame([[100, 20], [30, 80], [0, 0]], list("abc"), names).astype(float)
@@ -168,10 +171,10 @@ def test_who_has_another_tier_because_of_the_objective_by_hand():
     assert proposed["tier_proposed"].to_list() == ["watch", "strategic", "watch"]
     without = place_without(card, card.index, policy, model)
     assert without["tier_without_objective"].to_list() == ["strategic", "watch", "watch"]
-    said = weighting.describe_objective(proposed.join(without), policy, at_least=1)
+    said = objective.describe_objective(proposed.join(without), policy, at_least=1)
     assert "loyalty × 4.00 (50.0% → 80.0%)" in said
     assert "1 are proposed a better tier and 1 a worse one" in said
-    hidden = weighting.describe_objective(proposed.join(without), policy, at_least=5)
+    hidden = objective.describe_objective(proposed.join(without), policy, at_least=5)
     assert "fewer than 5 are proposed a better tier and fewer than 5 a worse one" in hidden
 
 
@@ -179,14 +182,14 @@ def test_an_objective_that_changes_nobodys_tier_says_so():
     policy, card, model = three_buyers("retain")
     same = assign_tiers(card, policy, model)
     same["tier_without_objective"] = same["tier_proposed"]
-    assert "Nobody is proposed another tier" in weighting.describe_objective(same, policy, at_least=5)
+    assert "Nobody is proposed another tier" in objective.describe_objective(same, policy, at_least=5)
 
 
 def test_without_an_objective_nothing_is_said_and_the_declared_ones_stand_beside_the_other_weights():
     policy, card, model = three_buyers()
     assert place_without(card, card.index, policy, model).columns.empty
-    assert weighting.describe_objective(assign_tiers(card, policy, model), policy, at_least=5) == ""
-    assert weighting.summarise_emphasis(policy) == {}
+    assert objective.describe_objective(assign_tiers(card, policy, model), policy, at_least=5) == ""
+    assert objective.summarise_emphasis(policy) == {}
     methods = compare_methods(card, card.index, [], policy, model).set_index("weights")
     assert methods.loc["retain", ["contribution", "loyalty"]].to_list() == pytest.approx([0.2, 0.8])
     assert methods.loc["retain", ["rise", "fall"]].to_list() == pytest.approx([1 / 3, 1 / 3])
@@ -203,7 +206,7 @@ def test_under_an_objective_the_weights_without_it_stand_beside_the_other_weight
 
 def test_the_objectives_numbers_and_answers_come_first_on_the_first_page(tmp_path):
     run = make_run()
-    run["policy"] |= {"emphasis": weighting.summarise_emphasis(policy_of(objective="grow"))}
+    run["policy"] |= {"emphasis": objective.summarise_emphasis(policy_of(objective="grow"))}
     folder = fill(tmp_path)
     plain, page = pages.render_index(folder, make_run()), pages.render_index(folder, run)
     assert "What is the objective" not in plain
@@ -313,3 +316,23 @@ def test_lists_and_cards_say_what_the_policy_says_of_industry_region_and_owner()
         customer_card.read_customers(GOLDEN, policy_of(account_ownership=None)), [chosen]
     )
     assert "Industry, region and owner" not in [section.title for section in card[0].sections]
+
+
+def test_policy_show_prints_the_objective_and_the_weights_that_it_gives():
+    lines = describe_policy(policy_of(objective="retain"), None, "no run")
+    assert "objective retain: loyalty × 1.50 (25.0% → 31.9%), satisfaction × 1.50 (10.0% → 12.8%)" in lines
+    assert "   31.9%  loyalty 忠诚度" in [line for line in lines if "loyalty 忠诚度" in line]
+    plain = describe_policy(policy_of(), None, "no run")
+    assert "   25.0%  loyalty 忠诚度" in plain
+    assert not [line for line in plain if line.startswith("objective")]
+
+
+@pytest.mark.parametrize(("day", "said"), [("2024-03-20", True), ("2024-06-01", False)])
+def test_check_warns_of_days_of_the_policy_by_the_last_day_known(shop, day, said):
+    """The shop's last day known is 2024-03-13."""
+    text = shop.policy.read_text("utf-8").replace("review_by: 2027-06-30", f"review_by: {day}")
+    shop.policy.write_text(text, "utf-8")
+    words = ["--source", str(shop.source), "--policy", str(shop.policy), "--out", str(shop.out)]
+    done = CliRunner().invoke(build_app(), ["check", *words])
+    assert done.exit_code == 0, done.output
+    assert ("(`review_by`); Head of customer management answers for it." in done.output) is said

@@ -42,13 +42,18 @@ def list_dates(policy: Policy) -> pd.DataFrame:
     return found.sort_values(["day", "key"], ignore_index=True)
 
 
-def find_due(policy: Policy, as_of: str | pd.Timestamp) -> pd.DataFrame:
-    """`list_dates` of the days that have passed by the last day known, or come within `NOTICE_DAYS` of it.
+def judge_dates(policy: Policy, as_of: str | pd.Timestamp) -> pd.DataFrame:
+    """`list_dates` with `state`: `passed` by the last day known, `near` within `NOTICE_DAYS`, or `later`.
 
-    Returns
-    -------
-    Those columns and `has_passed`: the day itself has not.
+    The day itself has not passed.
     """
     dates, today = list_dates(policy), pd.Timestamp(as_of).normalize()
-    due = dates[dates["day"] <= today + pd.Timedelta(days=NOTICE_DAYS)]
-    return due.assign(has_passed=due["day"] < today).reset_index(drop=True)
+    near, passed = dates["day"] <= today + pd.Timedelta(days=NOTICE_DAYS), dates["day"] < today
+    state = pd.Series("later", index=dates.index).mask(near, "near").mask(passed, "passed")
+    return dates.assign(state=state.astype("str"))
+
+
+def find_due(policy: Policy, as_of: str | pd.Timestamp) -> pd.DataFrame:
+    """The rows of `judge_dates` that are to be warned of: those that have passed or are near."""
+    dates = judge_dates(policy, as_of)
+    return dates[dates["state"] != "later"].reset_index(drop=True)

@@ -26,7 +26,7 @@ from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
 from crcm_lib.pipeline.seal import seal
 from crcm_lib.pipeline.stages import Stage
 from crcm_lib.privacy import load_key
-from crcm_lib.reporting.text import data_quality, policy_dates, weighting
+from crcm_lib.reporting.text import data_quality, objective, policy_dates
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.inputs import INPUTS
@@ -51,8 +51,9 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     kept_policy.keep(Path(plan.settings.policy), staging)
     exports.write_exports(staging, plan.policy)
     card_pages.write_cards(staging, plan.policy, summary)
-    documents.write_documents(staging, plan.policy, list_declared(plan.source), summary)
-    documents.write_review_calendars(staging, plan.policy, tables.read_about(staging).day)
+    if summary["as_of"]:
+        documents.write_documents(staging, plan.policy, list_declared(plan.source), summary)
+        documents.write_review_calendars(staging, plan.policy, tables.read_about(staging).day)
     files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     private_pages.write_private_pages(staging, summary)
     ours = plan.policy.privacy.contact or ""
@@ -90,7 +91,7 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             "goal": policy.goal,
             "review_by": str(policy.review_by),
             "owner": policy.owner,
-            "emphasis": weighting.summarise_emphasis(policy),
+            "emphasis": objective.summarise_emphasis(policy),
             "benchmarks": [each.model_dump(mode="json") for each in policy.benchmarks],
         }
         | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
@@ -108,8 +109,7 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             for stage in done
         ],
         "warnings": [
-            *policy_dates.list_due(find_due(policy, read_as_of(staging))),
-            *_list_overdue(staging, policy),
+            *_list_due(staging, policy),
             *_list_warnings(staging, policy.privacy.min_cell),
         ],
         "not_profiled": _describe_not_profiled(staging, policy.privacy.min_cell),
@@ -125,12 +125,13 @@ def list_declared(source: Source) -> dict[str, dict[str, str]]:
     }
 
 
-def _list_overdue(folder: Path, policy: Policy) -> list[str]:
-    """Say of which tables records are kept longer than the policy's inventory allows."""
-    if not (folder / "about.json").exists():
+def _list_due(folder: Path, policy: Policy) -> list[str]:
+    """Say which days of the policy have passed or are near, and which records are kept too long."""
+    if not read_as_of(folder):
         return []
     day = tables.read_about(folder).day
-    return policy_dates.list_overdue(count_overdue(open_engine(folder), list_retention(policy), as_of=day))
+    overdue = count_overdue(open_engine(folder), list_retention(policy), as_of=day)
+    return [*policy_dates.list_due(find_due(policy, day)), *policy_dates.list_overdue(overdue)]
 
 
 def _list_warnings(folder: Path, min_cell: int) -> list[str]:

@@ -33,7 +33,7 @@ def list_due(due: pd.DataFrame) -> list[str]:
     near = _("Due by {day:day}: {kind}, {name} (`{key}`); {role} answers for it.")
     kinds = name_kinds()
     return [
-        fill(passed if row["has_passed"] else near, **row | {"kind": kinds[row["kind"]]})
+        fill(passed if row["state"] == "passed" else near, **row | {"kind": kinds[row["kind"]]})
         for row in due.to_dict("records")
     ]
 
@@ -55,19 +55,23 @@ def list_overdue(overdue: pd.DataFrame) -> list[str]:
     return [fill(words, **row) for row in overdue[overdue["overdue"] > 0].to_dict("records")]
 
 
-def caption_due(due: pd.DataFrame) -> str:
-    """How many days of the policy have passed, and how many are near."""
-    passed = int(due["has_passed"].sum())
+def caption_dates(dates: pd.DataFrame) -> str:
+    """How many days of the policy have passed, and how many are near.
+
+    Parameters
+    ----------
+    dates
+        From `review_dates.judge_dates`.
+    """
+    counts = {state: int((dates["state"] == state).sum()) for state in ("passed", "near")}
     words = _("Days that the policy names: {passed:count} passed, {near:count} within {days:days} days.")
-    if due.empty:
-        words = _(
-            "None of the days that the policy names has passed, and none comes within {days:days} days."
-        )
-    return fill(words, passed=passed, near=len(due) - passed, days=NOTICE_DAYS)
+    if not any(counts.values()):
+        words = _("None of the days that the policy names has passed or comes within {days:days} days.")
+    return fill(words, **counts, days=NOTICE_DAYS)
 
 
-def write_due(due: pd.DataFrame) -> pd.DataFrame:
-    """`review_dates.find_due` with kinds in words."""
-    state = due["has_passed"].map({True: _("passed"), False: _("near")})
-    shown = due.assign(kind=due["kind"].map(name_kinds()), state=state)
+def write_dates(dates: pd.DataFrame) -> pd.DataFrame:
+    """`review_dates.judge_dates` in words."""
+    states = {"passed": _("passed"), "near": _("near"), "later": _("later")}
+    shown = dates.assign(kind=dates["kind"].map(name_kinds()), state=dates["state"].map(states))
     return shown[["day", "state", "kind", "name", "key", "role"]]
