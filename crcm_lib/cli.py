@@ -114,12 +114,15 @@ def check(
 ) -> None:
     """Read a source whole, show what is read as what, and check a policy; run nothing."""
     with _honest_exit():
+        from crcm_lib.decisions.review_dates import find_due
         from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline.checked_inputs import read_report
         from crcm_lib.pipeline.plan import find_unknown_names, plan_run
+        from crcm_lib.pipeline.reports_folder import read_as_of
         from crcm_lib.pipeline.settings import RunSettings
         from crcm_lib.pipeline.temporary import own_folder
         from crcm_lib.reporting.text.checked_tables import write_check_report, write_unknown_names
+        from crcm_lib.reporting.text.policy_dates import list_due
 
         settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
         with own_folder(), _listener() as listener, progress_to(listener):
@@ -130,6 +133,8 @@ def check(
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
         if unknown := write_unknown_names(find_unknown_names(plan)):
             typer.echo(unknown)
+        for line in list_due(find_due(plan.policy, read_as_of(plan.checked))):
+            typer.echo(line)
 
 
 def init(

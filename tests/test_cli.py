@@ -234,7 +234,7 @@ def test_verify_in_words(run, crcm, shop):
     run()
     done = crcm("verify", shop.out / "latest")
     assert done.exit_code == 0
-    assert "complete; 9 files are as they were published" in done.stdout
+    assert "complete; 20 files are as they were published" in done.stdout
     (shop.out / "latest" / "about.json").write_text("{}")
     done = crcm("verify", shop.out / "latest")
     assert done.exit_code == 6

@@ -239,7 +239,7 @@ def improved(seed, change, name="new courier"):
     texts = ["late" if said else "ok" for said in rng.random(len(who)) < chance]
     mentions = service.find_topics(written(*texts, customers=[f"c{n}" for n in who], days=days), TOPICS)
     measure = Improvement(
-        name=name, topic="delivery", day=DAY - pd.Timedelta(days=99), responsible="head of logistics"
+        name=name, topic="delivery", day=DAY - pd.Timedelta(days=99), owner_role="head of logistics"
     )
     return service.evaluate_improvements(mentions, [measure], as_of=AS_OF)
 
@@ -260,12 +260,12 @@ def test_a_topic_that_is_written_about_less_after_a_measure_is_found():
 def test_a_measure_of_late_and_one_to_come_are_not_judged():
     mentions = service.find_topics(written(*["late"] * 40, days=range(40)), TOPICS)
     measures = [
-        Improvement(name=f"{n}", topic="delivery", day=DAY - pd.Timedelta(days=n), responsible="logistics")
+        Improvement(name=f"{n}", topic="delivery", day=DAY - pd.Timedelta(days=n), owner_role="logistics")
         for n in (-1, 20, 30)
     ]
     found = service.evaluate_improvements(mentions, measures, as_of=AS_OF)
     assert found.set_index("name")["verdict"].to_dict() == {"20": "too_early", "30": "too_few"}
-    assert set(found["responsible"]) == {"logistics"}
+    assert set(found["owner_role"]) == {"logistics"}
     written_words = text.write_improvements(found, TOPICS)
     assert written_words["verdict"].to_list() == ["too early", "too few customers"]
     more = text.write_improvements(found.assign(verdict=["more", "less"]), TOPICS)
@@ -274,7 +274,7 @@ def test_a_measure_of_late_and_one_to_come_are_not_judged():
 
 
 def test_a_measure_about_an_unknown_topic_is_refused():
-    change = {"improvements": [{"name": "x", "topic": "delivry", "day": "2026-01-01", "responsible": "x"}]}
+    change = {"improvements": [{"name": "x", "topic": "delivry", "day": "2026-01-01", "owner_role": "x"}]}
     with pytest.raises(PolicyError, match="Did you mean 'delivery'"):
         read_policy("policy.yaml", json.dumps(change))
 

@@ -65,7 +65,7 @@ def test_an_unknown_path_names_the_nearest_and_a_value_that_misfits_its_line(pol
     before = policy.read_bytes()
     with pytest.raises(PolicyError, match=r"Did you mean 'criteria\.contribution\.weight'"):
         change_policy(policy, {"criteria.contribution.wieght": "0.4"})
-    with pytest.raises(PolicyError, match=r"line 17: rfm\.bins"):
+    with pytest.raises(PolicyError, match=r"line 19: rfm\.bins"):
         change_policy(policy, {"rfm.bins": "11"})
     with pytest.raises(UsageError, match="no YAML"):
         change_policy(policy, {"rfm.bins": "[4"})

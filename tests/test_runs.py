@@ -17,6 +17,7 @@ from crcm_lib.errors import CrcmError, DataError, GateError, LockedError, Policy
 from crcm_lib.ingest.cleaning import clean
 from crcm_lib.pipeline import checked_inputs, checks, leak_check
 from crcm_lib.pipeline.plan import plan_run
+from crcm_lib.reporting.documents import DOCUMENTS
 
 WAIT = "import time; time.sleep(60)"
 
@@ -41,7 +42,9 @@ def test_a_run_publishes_everything_under_a_name_that_follows_from_its_content(s
     assert (shop.out / "latest").resolve() == published
     pages = {"index.html", "01_about.html", "01_about.ipynb", "02_copy.html", "02_copy.ipynb"}
     files = {"about.json", "run.json", "clean/seed.json", "tables/copy.json", "private/policy.yaml"}
-    assert set(shop.contents()) == pages | files
+    written = {f"{stem}{suffix}" for stem in DOCUMENTS for suffix in (".html", "_zh.html")}
+    written.add("private/documents/reviews_01_Head_of_customer_management.ics")
+    assert set(shop.contents()) == pages | files | written
     assert {path.name for path in shop.out.iterdir()} == {".checked", ".lock", "latest", published.name}
     assert checks.verify(published) == []
     record = json.loads((published / "run.json").read_text())

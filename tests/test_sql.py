@@ -19,6 +19,7 @@ from crcm_lib.features import (
     points_accounts,
     redrawn_histories,
     relationship_signs,
+    retention,
     unanswered_complaints,
 )
 from crcm_lib.models import customer_base, needs, satisfaction
@@ -68,6 +69,7 @@ def calls() -> list[Call]:
     decision_inputs.find_arms(engine, as_of=DAY)
     decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
+    retention.count_overdue(engine, {"customers": 365, "tickets": 365}, as_of=DAY)
     points_accounts.find_members(engine, as_of=DAY)
     interaction_counts.count_by_channel(engine, as_of=DAY)
     interaction_counts.count_purchases_by_channel(engine, as_of=DAY)

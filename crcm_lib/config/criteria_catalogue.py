@@ -20,8 +20,10 @@ def list_criteria(policy: Policy) -> pd.DataFrame:
     Returns
     -------
     `criterion`, `indicator`, `zh`, `definition`, `unit`, `better` (`higher`, `lower` or `levels`: as the
-    points given to words say), `source` (table and column), `weight` (share of the score, 0…1).
+    points given to words say), `source` (table and column), `weight` (share of the score, 0…1, by the
+    objective in force).
     """
+    shares = policy.weights
     return pd.DataFrame(
         [
             {
@@ -31,7 +33,7 @@ def list_criteria(policy: Policy) -> pd.DataFrame:
                 **_define(indicator),
                 "better": "levels" if indicator.levels is not None else indicator.better,
                 "source": f"{indicator.table}.{indicator.column}",
-                "weight": criterion.weight * indicator.weight,
+                "weight": shares[criterion.name] * indicator.weight,
             }
             for criterion in policy.criteria
             for indicator in criterion.indicators

@@ -7,6 +7,15 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crcm_lib.config.bands import Band, Segment, Strict
+from crcm_lib.config.governance_policy import (
+    AccountOwnership,
+    Benchmark,
+    Emphasis,
+    IndustryOutlook,
+    Objective,
+    Privacy,
+    RegionNote,
+)
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
 from crcm_lib.config.service_policy import Improvement, ServiceLevel, Survey, Topic
@@ -122,6 +131,7 @@ class Tier(Strict):
     zh: str
     when: dict[str, Condition] = Field(default_factory=dict)
     because: Name
+    because_zh: Words = ""
 
 
 class ReleasedMove(Strict):
@@ -169,7 +179,7 @@ class Action(Strict):
     how long the comparison with the control group runs; `contact: false` marks what the customer need not be
     approached for, outside the contact cap; `offers: true` one that offers items not bought yet;
     `every_weeks` repeats the action until `days` are over. `because` is why, for us; `say` a sentence for
-    the customer, `say_zh` the same in Chinese.
+    the customer; `because_zh` and `say_zh` the same in Chinese.
 
     `stages`, `alerts`, `classes` (of newcomers and prospects, from 04), `leaving` (chance of no purchase,
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
@@ -206,6 +216,7 @@ class Action(Strict):
     contact: bool = True
     offers: bool = False
     because: Name
+    because_zh: Words = ""
     say: Words = ""
     say_zh: Words = ""
 
@@ -329,12 +340,6 @@ class Monitoring(Strict):
     compare_days: Days
 
 
-class Privacy(Strict):
-    """Below how many customers a cell is hidden."""
-
-    min_cell: Annotated[int, Field(ge=2)]
-
-
 class Fairness(Strict):
     """Attributes whose tier shares are compared, and attributes that may never be scored."""
 
@@ -343,10 +348,17 @@ class Fairness(Strict):
 
 
 class Policy(Strict):
-    """The whole policy. `currency: source` means the currency of the data."""
+    """The whole policy. `currency: source` means the currency of the data.
+
+    `objective` names the entry of `objectives` that is in force; without one the weights are the criteria's
+    own.
+    """
 
     version: Annotated[int, Field(ge=1)]
     goal: Name | Annotated[str, Field(max_length=500)]
+    goal_zh: Words = ""
+    objective: Objective | None = None
+    objectives: dict[Objective, Emphasis] = Field(default_factory=dict)
     owner: Name
     review_by: date
     currency: Annotated[str, Field(pattern="^(source|[A-Z]{3})$")]
@@ -372,8 +384,30 @@ class Policy(Strict):
     calendar: Calendar = Calendar()
     control: Control
     monitoring: Monitoring
+    benchmarks: tuple[Benchmark, ...] = ()
+    industry_outlook: tuple[IndustryOutlook, ...] = ()
+    region_notes: tuple[RegionNote, ...] = ()
+    account_ownership: AccountOwnership | None = None
     privacy: Privacy
     fairness: Fairness
+
+    @property
+    def emphasis(self) -> Emphasis:
+        """What the objective in force changes: nothing without one."""
+        return Emphasis() if self.objective is None else self.objectives[self.objective]
+
+    @property
+    def weights(self) -> dict[str, float]:
+        """The share of the score of each criterion, by the objective in force."""
+        return self.weigh(self.objective)
+
+    def weigh(self, objective: Objective | None) -> dict[str, float]:
+        """The share of the score of each criterion under an objective; None: without one."""
+        factors = {} if objective is None else self.objectives[objective].multipliers
+        if not factors:
+            return {each.name: each.weight for each in self.criteria}
+        raised = {each.name: each.weight * factors.get(each.name, 1.0) for each in self.criteria}
+        return {name: weight / sum(raised.values()) for name, weight in raised.items()}
 
 
 def read_policy(path: str | Path, overrides: str = "{}") -> Policy:

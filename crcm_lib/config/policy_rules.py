@@ -6,6 +6,7 @@ The checks read the file's raw content, so that one mistyped entry does not hide
 from itertools import combinations, pairwise
 from math import isclose
 
+from crcm_lib.config.governance_rules import check_benchmarks, check_inventory, check_objective
 from crcm_lib.config.indicator_rules import check_indicators, is_number
 from crcm_lib.config.service_rules import (
     check_improvements,
@@ -360,4 +361,7 @@ CHECKS = (
     check_topics,
     check_improvements,
     check_survey,
+    check_objective,
+    check_benchmarks,
+    check_inventory,
 )

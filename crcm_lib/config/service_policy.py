@@ -56,9 +56,13 @@ class Survey(Strict):
 
 
 class Improvement(Strict):
-    """A measure of improvement (改进措施): its topic, the day it began, and the role that answers for it."""
+    """A measure of improvement (改进措施): its name, the topic that it is about, and the day it began.
+
+    The `owner_role` answers for it, and says on `review_by` whether it goes on.
+    """
 
     name: Named
     topic: Named
     day: date
-    responsible: Named
+    owner_role: Named
+    review_by: date | None = None

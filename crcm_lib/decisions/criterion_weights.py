@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from crcm_lib.config.policy import Policy
-from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel, refit_cutoffs, weigh
+from crcm_lib.decisions.objectives import list_weights
+from crcm_lib.decisions.scorecard import ScorecardModel, refit_cutoffs, weigh
 from crcm_lib.decisions.tier_backtest import Origin, compare_picks, pick_as_many
 from crcm_lib.decisions.tiers import place
 from crcm_lib.decisions.weighting_methods import (
@@ -150,21 +151,19 @@ def compare_methods(
 
     Returns
     -------
-    One row per method: `weights` and a column for each criterion, as of today (`learned` on all past days);
-    `rise` and `fall`, shares of the customers who would be proposed a better tier, or a worse one, with
-    cutoffs learned anew; then `customers` to `p` of `judge_weights`, found without the day that judges, and
-    missing where that says nothing.
+    One row per method, and one per objective of the policy that is not in force: `weights` and a column for
+    each criterion, as of today (`learned` on all past days); `rise` and `fall`, shares of the customers who
+    would be proposed a better tier, or a worse one, with cutoffs learned anew; then `customers` to `p` of
+    `judge_weights`, found without the day that judges, and missing where that says nothing. An objective is
+    a choice of what is wanted: no past day judges it.
     """
     weights, ahp = model.weights[0], policy.weighting.ahp
-    withheld = [tier for tier, asked in model.cutoffs[0].items() if asked and not _can_be_reached(asked)]
-    now, rows = place(card, policy, model), []
-    for kind, each in find_weights(card.loc[buyers], weights, ahp, origins).items():
+    withheld, rows = model.list_withheld(), []
+    now = place(card, policy, model)
+    kinds = find_weights(card.loc[buyers], weights, ahp, origins) | list_weights(policy, list(weights))
+    for kind, each in kinds.items():
         under = refit_cutoffs(card.loc[buyers], policy, model, each).withhold(withheld)
         moved = place(card.assign(score=weigh(card, each)), policy, under) - now
         rows.append({"weights": kind, **each, "rise": np.mean(moved < 0), "fall": np.mean(moved > 0)})
     judged = judge_weights(origins, weights, policy.tiers[0].name, ahp).drop(columns=list(weights))
     return pd.DataFrame(rows).merge(judged, how="left", on="weights")
-
-
-def _can_be_reached(asked: Mapping[str, Cutoff]) -> bool:
-    return all(cutoff.at_least is not None for cutoff in asked.values())

@@ -82,6 +82,14 @@ class ScorecardModel(Strict):
         )
         return self.model_copy(update={"cutoffs": cutoffs})
 
+    def list_withheld(self) -> list[str]:
+        """The tiers that nobody reaches, whatever the points."""
+        return [
+            tier
+            for tier, asked in self.cutoffs[0].items()
+            if asked and any(cutoff.at_least is None for cutoff in asked.values())
+        ]
+
     def to_json(self) -> str:
         """The learned state as JSON."""
         state = self.model_dump(mode="json")
@@ -284,9 +292,12 @@ def _fit_top_share(points: pd.Series, share: float) -> float | None:
 
 
 def criterion_weights(raw: pd.DataFrame, policy: Policy) -> dict[str, float]:
-    """The share of the score of each criterion of which the data have an indicator."""
+    """The share of the score of each criterion of which the data have an indicator, by the objective."""
+    shares = policy.weights
     here = {
-        criterion.name: criterion.weight for criterion in policy.criteria if indicator_weights(raw, criterion)
+        criterion.name: shares[criterion.name]
+        for criterion in policy.criteria
+        if indicator_weights(raw, criterion)
     }
     return {name: weight / sum(here.values()) for name, weight in here.items()}
 

@@ -12,10 +12,15 @@ from crcm_lib.decisions.tiers import assign_tiers
 
 SEEN = (
     "criteria",
+    "objective",
+    "objectives",
     "tiers",
     "approvals",
 )  # parts of the policy that tiers follow from, given the run's tables
-UNUSED = ("version", "goal", "owner", "review_by")  # parts that change no number
+UNUSED = (  # parts that change no number
+    *("version", "goal", "goal_zh", "owner", "review_by"),
+    *("benchmarks", "industry_outlook", "region_notes", "account_ownership"),
+)
 
 
 @dataclass(frozen=True)

@@ -50,8 +50,10 @@ def is_distinctive(name: str) -> bool:
     return len(name) >= 4 and (mixed or not name.isalnum())
 
 
-def find_leaks(folder: Path, ids: set[str]) -> list[str]:
+def find_leaks(folder: Path, ids: set[str], *, ours: str = "") -> list[str]:
     """List the pages and notebook cells of a run that identify a customer, without repeating whom.
+
+    `ours` is the company's own address, which its notice to customers names; it is no customer's.
 
     Three searches:
 
@@ -63,7 +65,7 @@ def find_leaks(folder: Path, ids: set[str]) -> list[str]:
     Not searched for: other short or purely numeric ids in running text, ids that are a plain word, the
     pixels of a picture, and the private folders (clean, tables, models), which hold ids on purpose.
     """
-    texts = dict(_read_texts(folder))
+    texts = {place: text.replace(ours, "") if ours else text for place, text in _read_texts(folder)}
     distinctive = {name for name in ids if is_distinctive(name)}
     suspects = set(find_identifiers("\n".join(texts.values()), distinctive))  # one pass, mostly the only one
     problems = []

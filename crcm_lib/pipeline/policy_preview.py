@@ -48,6 +48,6 @@ def read_borders(run: Path, policy: Policy) -> tuple[ScorecardModel | None, str]
     if model is None:
         return None, _("no run, so no border is known")
     its = kept_policy.read(run)
-    if its.criteria != policy.criteria or its.tiers != policy.tiers:
+    if its.criteria != policy.criteria or its.weights != policy.weights or its.tiers != policy.tiers:
         return None, _("{run} gave its tiers by another policy").format(run=run.name)
     return model, _("borders in force by {run}").format(run=run.name)

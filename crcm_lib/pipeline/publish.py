@@ -11,9 +11,14 @@ from pathlib import Path
 
 import nbformat
 
+from crcm_lib.config.data_inventory import list_retention
+from crcm_lib.config.policy import Policy
+from crcm_lib.decisions.review_dates import find_due
 from crcm_lib.errors import GateError, list_problems
 from crcm_lib.features import decision_inputs
+from crcm_lib.features.retention import count_overdue
 from crcm_lib.i18n import _
+from crcm_lib.ingest.sources import Source
 from crcm_lib.pipeline import checks, files, kept_policy, leak_check
 from crcm_lib.pipeline.evidence import check_unchanged, describe
 from crcm_lib.pipeline.plan import Plan
@@ -21,7 +26,7 @@ from crcm_lib.pipeline.reports_folder import REPLACED, STAGING, read_as_of
 from crcm_lib.pipeline.seal import seal
 from crcm_lib.pipeline.stages import Stage
 from crcm_lib.privacy import load_key
-from crcm_lib.reporting.text import data_quality
+from crcm_lib.reporting.text import data_quality, objective, policy_dates
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.inputs import INPUTS
@@ -29,7 +34,7 @@ from crcm_lib.schema.inputs import INPUTS
 
 def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     """Render the pages, check them, and write run.json last; return the run's name."""
-    from crcm_lib.reporting import card_pages, exports, kpi_history, kpis, pages, private_pages
+    from crcm_lib.reporting import card_pages, documents, exports, kpi_history, kpis, pages, private_pages
 
     contents = {name: notebook.content for name, notebook in plan.notebooks.items()}
     check_unchanged(plan.evidence, plan.settings, plan.source, contents)
@@ -46,9 +51,13 @@ def finish(plan: Plan, staging: Path, done: list[Stage], mask: int) -> str:
     kept_policy.keep(Path(plan.settings.policy), staging)
     exports.write_exports(staging, plan.policy)
     card_pages.write_cards(staging, plan.policy, summary)
+    if summary["as_of"]:
+        documents.write_documents(staging, plan.policy, list_declared(plan.source), summary)
+        documents.write_review_calendars(staging, plan.policy, tables.read_about(staging).day)
     files.save_atomically(pages.render_index(staging, summary), staging / "index.html")
     private_pages.write_private_pages(staging, summary)
-    if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging)):
+    ours = plan.policy.privacy.contact or ""
+    if leaks := leak_check.find_leaks(staging, leak_check.read_ids(staging), ours=ours):
         raise GateError(list_problems(_("raw personal data in the report; not published"), leaks))
     artefacts = {name: files.hash_file(path) for name, path in files.list_artefacts(staging).items()}
     stages = {name: files.hash_file(path) for name, path in files.list_records(staging).items()}
@@ -81,6 +90,9 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             "version": policy.version,
             "goal": policy.goal,
             "review_by": str(policy.review_by),
+            "owner": policy.owner,
+            "emphasis": objective.summarise_emphasis(policy),
+            "benchmarks": [each.model_dump(mode="json") for each in policy.benchmarks],
         }
         | {"horizon_days": policy.horizon_days, "margin_rate": policy.margin_rate}
         | {"min_cell": policy.privacy.min_cell, "tiers": [tier.name for tier in policy.tiers]},
@@ -96,10 +108,30 @@ def _summarise(plan: Plan, staging: Path, done: list[Stage], run_id: str) -> dic
             }
             for stage in done
         ],
-        "warnings": _list_warnings(staging, policy.privacy.min_cell),
+        "warnings": [
+            *_list_due(staging, policy),
+            *_list_warnings(staging, policy.privacy.min_cell),
+        ],
         "not_profiled": _describe_not_profiled(staging, policy.privacy.min_cell),
         "not_available": [name for name in INPUTS if name not in present],
     }
+
+
+def list_declared(source: Source) -> dict[str, dict[str, str]]:
+    """By table our columns, and what the source calls them."""
+    return {
+        table: {ours: theirs for part in parts for ours, theirs in part.columns.items()}
+        for table, parts in source.tables.items()
+    }
+
+
+def _list_due(folder: Path, policy: Policy) -> list[str]:
+    """Say which days of the policy have passed or are near, and which records are kept too long."""
+    if not read_as_of(folder):
+        return []
+    day = tables.read_about(folder).day
+    overdue = count_overdue(open_engine(folder), list_retention(policy), as_of=day)
+    return [*policy_dates.list_due(find_due(policy, day)), *policy_dates.list_overdue(overdue)]
 
 
 def _list_warnings(folder: Path, min_cell: int) -> list[str]:

@@ -17,7 +17,14 @@ from crcm_lib.i18n import _
 from crcm_lib.models.churn import ChurnModel
 from crcm_lib.models.clv import ValueModel
 from crcm_lib.privacy import pseudonymise
-from crcm_lib.reporting.text import churn_warning, classification, newcomers, offers, profile
+from crcm_lib.reporting.text import (
+    churn_warning,
+    classification,
+    newcomers,
+    offers,
+    outside_notes,
+    profile,
+)
 from crcm_lib.reporting.text import customer_dealings as dealings
 from crcm_lib.reporting.text import customer_sections as text
 from crcm_lib.reporting.text.numbers import fill
@@ -232,6 +239,13 @@ def _make_card(id_: str, pseudonym: str, facts: Mapping[str, Any], run: text.Run
         (
             _("Done so far"),
             [*dealings.write_past(facts.get("arms", []), facts.get("contacts"), run), *contacts],
+        ),
+        (
+            _("Industry, region and owner"),
+            [
+                *outside_notes.list_notes(attributes, run.policy, run.about.day),
+                *outside_notes.describe_ownership((attributes or {}).get("owner"), run.policy),
+            ],
         ),
         (_("On record"), dealings.write_attributes(attributes, run)),
     ]

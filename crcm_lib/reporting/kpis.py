@@ -192,9 +192,10 @@ def _at_risk(folder: Path, run: dict) -> Card | None:
     if alerted.empty:
         others = (churn["reason"] == "alerts_not_raised").any()
         words = _("no alert is raised; whom a call may pay for all the same, 05 says")
-        return Card(label, "–", words if others else _("no alert is raised"))
+        return Card(label, "–", words if others else _("no alert is raised"), name="at_risk")
     if len(alerted) < (least := _at_least(run)):
-        return Card(label, "–", fill(_("fewer than {n} customers under a warning"), n=least))
+        few = fill(_("fewer than {n} customers under a warning"), n=least)
+        return Card(label, "–", few, name="at_risk")
     note = fill(_("with {n:count} customers under a warning or an urgent alert"), n=len(alerted))
     currency, total = run.get("currency", ""), float(alerted["value_at_risk"].sum())
     return Card(label, shorten(total), note, currency, name="at_risk", number=total)

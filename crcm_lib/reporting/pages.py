@@ -11,7 +11,7 @@ from nbformat import NotebookNode
 
 from crcm_lib.decisions.promises import summarise_record
 from crcm_lib.i18n import _
-from crcm_lib.reporting import agenda, exports, kpi_history, kpis, sanitize
+from crcm_lib.reporting import agenda, exports, kpi_history, kpis, peer_comparison, sanitize
 from crcm_lib.reporting.text import actions, monitoring, track_record
 from crcm_lib.reporting.text.numbers import write
 from crcm_lib.reporting.tier_flow import Flow, draw_flow
@@ -89,23 +89,65 @@ def render_index(folder: Path, run: dict) -> str:
     few = kpis.has_few(folder, run)
     listed_reasons = {f"{row['part']}: {row['because']}" for row in lacking}
     has_about = (tables.resolve(folder) / "about.json").exists()
+    emphasis = (run.get("policy") or {}).get("emphasis") or {}
+    spoken = [entry for entry in listed if not entry.get("lacking")]
+    first = put_first(spoken, [entry["name"] for entry in spoken], emphasis.get("answers", []), only=True)
+    numbers = kpis.cards(folder, run)
     return fill_page(
         "index.html.j2",
         run=run,
         finished=run.get("status", "") in UNTROUBLED,
         synthetic=has_about and tables.read_about(folder).synthetic,
-        cards=[(card, kpi_history.find_trend(card, history)) for card in kpis.cards(folder, run)],
+        objective=emphasis.get("words", ""),
+        documents=list_documents(folder),
+        first=first,
+        cards=[
+            (card, kpi_history.find_trend(card, history))
+            for card in put_first(numbers, [card.name for card in numbers], emphasis.get("cards", []))
+        ],
+        beside=[] if few else peer_comparison.compare(folder, run, numbers),
         tiers=kpis.tiers(folder, run),
         week=None if few else _week(folder, run),
         results=[] if few else _list_results(folder, page),
         flow=None if few else _flow(folder, run),
-        pages=[entry for entry in listed if not entry.get("lacking")],
+        pages=[entry for entry in spoken if entry not in first],
         silent=[entry for entry in listed if entry.get("lacking")],
         missing=lacking,
         warnings=[warning for warning in run.get("warnings", []) if warning not in listed_reasons],
-        reading=kpis.reading(run) + kpis.anonymous_sales(folder, run),
+        reading=[
+            *kpis.reading(run),
+            *peer_comparison.explain_unknown(run),
+            *kpis.anonymous_sales(folder, run),
+        ],
         facts=kpis.facts(run),
     )
+
+
+def put_first(entries: list, names: list[str], wanted: list[str], *, only: bool = False) -> list:
+    """The entries whose names are wanted, in that order, and then all others; or those only.
+
+    >>> put_first([1, 2, 3], ["a", "b", "c"], ["c", "x"])
+    [3, 1, 2]
+    >>> put_first([1, 2, 3], ["a", "b", "c"], ["c"], only=True)
+    [3]
+    """
+    chosen = [entries[names.index(name)] for name in wanted if name in names]
+    rest = [entry for entry, name in zip(entries, names, strict=True) if name not in wanted]
+    return chosen if only else chosen + rest
+
+
+def list_documents(folder: Path) -> list[tuple[str, str, str]]:
+    """The documents that a run has: in words, and the files in English and in Chinese."""
+    private = "private/documents"
+    names = {
+        "policy": _("The policy (客户分级管理制度)"),
+        "inventory": _("Data inventory (数据清单)"),
+        "notice": _("Notice to customers (告知书)"),
+        f"{private}/impact_assessment": _("Impact assessment (个人信息保护影响评估), private"),
+        f"{private}/cybersecurity_checklist": _("Cybersecurity Law (网络安全法), checklist, private"),
+    }
+    named = [(words, f"{stem}.html", f"{stem}_zh.html") for stem, words in names.items()]
+    return [entry for entry in named if (folder / entry[1]).exists()]
 
 
 def _week(folder: Path, run: dict) -> dict | None:

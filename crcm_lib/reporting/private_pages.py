@@ -57,10 +57,17 @@ def write_private_pages(folder: Path, run: dict) -> None:
         roles=parts["owner_role"],
         owners=parts["owner"],
         waiting=_list_waiting(folder, linked),
+        reviews=_list_reviews(folder),
         decisions=f"{Path(exports.EXPORTS).name}/{exports.DECISIONS}",
         **card_pages.search_box(folder, "customers/"),
     )
     (folder / PRIVATE / START).write_text(start, "utf-8")
+
+
+def _list_reviews(folder: Path) -> list[tuple[str, str]]:
+    """The calendars of the policy's days: the role, as its file names it, and the file seen from here."""
+    files = sorted((folder / PRIVATE / "documents").glob("reviews_*.ics"))
+    return [(path.stem.split("_", 2)[2].replace("_", " "), f"documents/{path.name}") for path in files]
 
 
 def _describe(share: agenda.Share, experiments: pd.DataFrame, stem: str) -> dict[str, Any]:

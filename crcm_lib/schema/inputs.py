@@ -307,6 +307,27 @@ INPUTS = {
 
 CUSTOMER_IDS = ("customer_id", "referred_id")  # the columns that hold a customer's id
 
+# The column that dates a record of each input table.
+EVENT_DATE = {
+    "transactions": "time",
+    "contacts": "time",
+    "tickets": "opened",
+    "surveys": "time",
+    "invoices": "issued",
+    "contracts": "start",
+    "loyalty": "time",
+    "judgements": "date",
+    "assignments": "start",
+    "consents": "date",
+    "approvals": "day",
+    "opportunities": "opened",
+    "measures": "day",
+    "acquisition": "month",
+    "referrals": "date",
+    "defaults": "date",
+    "customers": "signup",
+}
+
 
 def names_customers(table: str) -> bool:
     """Whether the rows of an input table belong to customers."""

@@ -539,6 +539,9 @@ RESULTS = {
                 "number", "points", "missing to it, in the condition furthest from met", at_least=0
             ),
             "firmness": share_column("share of the weight variations that propose the same tier"),
+            "tier_without_objective": text_column(
+                "the tier that would be proposed without the policy's objective; absent where it has none"
+            ),
             "tier_low": text_column("the worst tier that could be proposed, were all that is unknown known"),
             "tier_high": text_column("the best tier that could be proposed, were it known"),
             "terms_withheld": Column(

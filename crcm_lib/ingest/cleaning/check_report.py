@@ -1,12 +1,11 @@
 """What `crcm check` shows: ours beside theirs, with examples of what was read, and what every table holds."""
 
 from crcm_lib.ingest.cleaning import ids
-from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart
 from crcm_lib.ingest.sources.expression_sql import sql_identifier
 from crcm_lib.ingest.sources.text import mask
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS, names_customers
+from crcm_lib.schema.inputs import EVENT_DATE, INPUTS, names_customers
 
 EXAMPLES = 3  # records shown of each part
 MOST_RULES = 6  # that are listed for a table

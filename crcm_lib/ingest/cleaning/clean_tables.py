@@ -25,7 +25,6 @@ from crcm_lib.ingest.cleaning import consents, gate, ids, ledger, signed_decisio
 from crcm_lib.ingest.cleaning.check_report import describe_source
 from crcm_lib.ingest.cleaning.duplicates import flag_duplicates
 from crcm_lib.ingest.cleaning.forgotten_records import set_aside_forgotten
-from crcm_lib.ingest.cleaning.ledger import EVENT_DATE
 from crcm_lib.ingest.cleaning.prepare import PreparedPart, prepare
 from crcm_lib.ingest.cleaning.readiness import assess_readiness
 from crcm_lib.ingest.cleaning.returns import match_returns
@@ -38,7 +37,7 @@ from crcm_lib.ingest.sources.progress import current_listener
 from crcm_lib.ingest.sources.readers import open_staging
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import Engine
-from crcm_lib.schema.inputs import INPUTS, names_customers
+from crcm_lib.schema.inputs import EVENT_DATE, INPUTS, names_customers
 from crcm_lib.schema.tables import READY, About
 
 # Columns that were not known before the day in another column: they are left empty if it is after as_of.

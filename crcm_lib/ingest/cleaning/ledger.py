@@ -11,6 +11,7 @@ from crcm_lib.ingest.cleaning.unread_status import NO_SALE
 from crcm_lib.ingest.sources.description import ANONYMOUS, EXCLUDED, Part, Source
 from crcm_lib.ingest.sources.expression_sql import sql_identifier, sql_literal
 from crcm_lib.schema.engine import Engine
+from crcm_lib.schema.inputs import EVENT_DATE
 
 # Rules that set a record aside without doubting one of its values.
 FORM_RULES = (
@@ -19,26 +20,6 @@ FORM_RULES = (
 )
 # Remarks that doubt none of a record's values.
 NO_DOUBT = ("exact duplicate", "id merged", "id nearly equal to another", NO_SALE)
-# The column that dates a record of each input table.
-EVENT_DATE = {
-    "transactions": "time",
-    "contacts": "time",
-    "tickets": "opened",
-    "surveys": "time",
-    "invoices": "issued",
-    "contracts": "start",
-    "loyalty": "time",
-    "judgements": "date",
-    "assignments": "start",
-    "consents": "date",
-    "approvals": "day",
-    "opportunities": "opened",
-    "measures": "day",
-    "acquisition": "month",
-    "referrals": "date",
-    "defaults": "date",
-    "customers": "signup",
-}
 USUAL_GAP_QUANTILE = 0.99
 
 

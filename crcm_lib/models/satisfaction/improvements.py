@@ -13,7 +13,7 @@ LONGEST = 180  # days before and after that are compared
 SHORTEST = 30  # days that must have passed
 EVALUATED = [
     "name",
-    "responsible",
+    "owner_role",
     "topic",
     "day",
     "days",
@@ -44,7 +44,7 @@ def evaluate_improvements(
 
     Returns
     -------
-    One row per improvement that began by `as_of`, in the policy's order: `name`, `responsible`, `topic`,
+    One row per improvement that began by `as_of`, in the policy's order: `name`, `owner_role`, `topic`,
     `day`, `days` compared on either side (as many as have passed, `LONGEST` at most), `customers` who
     mentioned the topic, both shares of texts, their difference with its 95 % interval and p as in
     `topics.compare_periods`, adjusted over all rows (Holm), and `verdict`: less, more, cannot_tell, too_few
@@ -56,7 +56,7 @@ def evaluate_improvements(
     for one in improvements:
         day = pd.Timestamp(one.day)
         days = min(LONGEST, (end - day).days)
-        row = empty | {"name": one.name, "responsible": one.responsible, "topic": one.topic}
+        row = empty | {"name": one.name, "owner_role": one.owner_role, "topic": one.topic}
         row |= {"day": day, "days": days, "verdict": "too_early"}
         if days >= SHORTEST:
             row |= _evaluate(mentions, one.topic, day, days)

@@ -1,13 +1,16 @@
 """The plan as tasks: one line for each contact and each thing to set up, with why and what to say."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from crcm_lib.config.policy import Action, Policy
+from crcm_lib.features.decision_inputs import find_attributes
 from crcm_lib.i18n import IS_CHINESE, _
 from crcm_lib.reporting.text.numbers import fill
 from crcm_lib.reporting.text.offers import write_upgrades
+from crcm_lib.reporting.text.outside_notes import list_notes
 from crcm_lib.reporting.text.profile import write_stage_reasons
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import columns_of, open_engine
@@ -74,7 +77,10 @@ def list_tasks(folder: Path, policy: Policy) -> pd.DataFrame:
         occasion=occasion,
         hours=dated["action"].map(hours).astype("float64"),
         owner=dated["customer_id"].map(_find_owners(folder)).astype("object").fillna("").astype("str"),
-        why=dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
+        why=_join_notes(
+            dated["customer_id"].map(write_why(folder, dated["customer_id"].unique())).fillna(""),
+            dated["customer_id"].map(write_notes(folder, dated["customer_id"].unique(), policy)),
+        ),
         say=dated["action"].map(list_words(policy, chinese=IS_CHINESE)),
         offer=_write_offers(folder, dated, playbook),
     )
@@ -155,6 +161,24 @@ def _find_owners(folder: Path) -> dict[str, str]:
         return {}
     named = "select customer_id, owner from customers where owner is not null"
     return dict(engine.execute(named).fetchall())
+
+
+def _join_notes(why: pd.Series, notes: pd.Series) -> pd.Series:
+    """The customer's own reason, and what is to be known of the industry and region beside it."""
+    both = why.astype("object") + " " + notes.astype("object").fillna("")
+    return both.str.strip().astype("str")
+
+
+def write_notes(folder: Path, customers: Iterable[str], policy: Policy) -> dict[str, str]:
+    """What the policy says of the industry and region of each of these customers; only those it speaks of."""
+    if not policy.industry_outlook and not policy.region_notes:
+        return {}
+    attributes = find_attributes(open_engine(folder))
+    if attributes is None:
+        return {}
+    chosen, day = attributes[attributes.index.isin(list(customers))], tables.read_about(folder).day
+    said = {id_: " ".join(list_notes(row, policy, day)) for id_, row in chosen.to_dict("index").items()}
+    return {str(id_): words for id_, words in said.items() if words}
 
 
 def write_why(folder: Path, customers: pd.Index) -> pd.Series:

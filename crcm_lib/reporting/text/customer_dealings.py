@@ -226,8 +226,9 @@ def write_unknown(raw: Mapping, points: Mapping, tier: Mapping, run: RunFacts) -
         Their rows of `scorecard` (`weight_known`, `score_low`, `score_high`) and `tiers` (`tier_low`,
         `tier_high`).
     """
+    shares = run.policy.weights
     weights = {
-        each.name: criterion.weight * each.weight
+        each.name: shares[criterion.name] * each.weight
         for criterion in run.policy.criteria
         for each in criterion.indicators
     }
@@ -284,8 +285,8 @@ def write_method(run: RunFacts) -> list[str]:
     """How a tier is found, from what, what it decides, and whom to ask; the same for every customer."""
     policy = run.policy
     weights = [
-        fill("{name} {weight:share}", name=run.name(each.name), weight=each.weight)
-        for each in policy.criteria
+        fill("{name} {weight:share}", name=run.name(name), weight=weight)
+        for name, weight in policy.weights.items()
     ]
     lines = [
         fill(

@@ -88,6 +88,10 @@ def write_tier(because: str, tier: Mapping, points: Mapping, history: Rows, run:
         words = _("Nothing is known that could be scored; so the last tier is proposed, until something is.")
         lines.append(words)
     else:
+        without = tier.get("tier_without_objective", tier["tier_proposed"])
+        if without != tier["tier_proposed"]:
+            words = _("Proposed because of the objective {objective}; without it: {without}.")
+            lines.append(fill(words, objective=str(run.policy.objective), without=run.name(without)))
         words = _(
             "The same is proposed in {firmness:share} of the cases in which the weights of the criteria are "
             "moved by a tenth."

@@ -5,6 +5,7 @@ from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
 from crcm_lib.decisions.tier_preview import TierPreview, count_moves
 from crcm_lib.i18n import _
 from crcm_lib.reporting.text.numbers import fill, write
+from crcm_lib.reporting.text.objective import write_emphasis
 
 
 def describe_policy(policy: Policy, model: ScorecardModel | None, borders: str) -> list[str]:
@@ -22,11 +23,15 @@ def describe_policy(policy: Policy, model: ScorecardModel | None, borders: str) 
     head = _("version {version}, owner {owner}, to be reviewed by {day}; horizon {horizon} days")
     facts = {"version": policy.version, "owner": policy.owner, "horizon": policy.horizon_days}
     lines = [policy.goal, fill(head, day=str(policy.review_by), **facts)]
+    if policy.objective is not None:
+        words = _("objective {objective}: {changes}")
+        lines.append(fill(words, objective=policy.objective, changes=write_emphasis(policy)))
     lines += ["", _("Criteria and their share of the score")]
     for criterion in policy.criteria:
-        lines.append(f"  {_write_share(criterion.weight):>6}  {criterion.name} {criterion.zh}")
+        weight = policy.weights[criterion.name]
+        lines.append(f"  {_write_share(weight):>6}  {criterion.name} {criterion.zh}")
         lines += [
-            f"          {_write_share(criterion.weight * each.weight):>6}  {each.name} {each.zh}  "
+            f"          {_write_share(weight * each.weight):>6}  {each.name} {each.zh}  "
             f"[{each.table}.{each.column}]"
             for each in criterion.indicators
         ]

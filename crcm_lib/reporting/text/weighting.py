@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
+from crcm_lib.decisions.objectives import WITHOUT
 from crcm_lib.decisions.weighting_methods import CONSISTENT, complete, weigh_by_comparisons
 from crcm_lib.i18n import _
 from crcm_lib.reporting.text.numbers import fill
@@ -19,6 +20,10 @@ def name_methods() -> dict[str, str]:
         "critic": _("CRITIC"),
         "ahp": _("pairs compared, AHP 层次分析法"),
         "learned": _("learned on past days"),
+        "retain": _("objective retain 留存"),
+        "grow": _("objective grow 增长"),
+        "cut cost": _("objective cut cost 降本"),
+        WITHOUT: _("without the objective"),
     }
 
 
