@@ -106,8 +106,8 @@ def test_a_change_of_the_policy_changes_what_a_reader_sees_of_it(facts, change, 
     """Beside the list of all keys, which holds everything."""
     changed = policy_of(**change)
     before = words_of(write(facts, "policy", language), folded=False)
-    if (list(change) == ["goal_zh"]) and language == "en":
-        return
+    if [*change, language] in (["goal_zh", "en"], ["goal", "zh"]):
+        return  # each language has its own
     assert words_of(write(facts, "policy", language, changed), folded=False) != before
 
 

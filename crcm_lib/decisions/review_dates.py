@@ -16,7 +16,7 @@ def list_dates(policy: Policy) -> pd.DataFrame:
     `inventory`), `name`, `key` (its path in the policy), `day` (the last good one), `role`.
     """
     owner = policy.owner
-    rows = [("policy", policy.goal, "review_by", policy.review_by, owner)]
+    rows = [("policy", f"version {policy.version}", "review_by", policy.review_by, owner)]
     for action in policy.playbook:
         if rule := action.for_persons:
             rows.append(("terms", action.name, f"playbook.{action.name}", rule.end, rule.approver))

@@ -8,7 +8,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.scorecard import ScorecardModel
-from crcm_lib.reporting.documents.chinese_terms import COLUMNS
+from crcm_lib.reporting.documents.chinese_terms import BASES, COLUMNS
 
 BLANK = {"en": "________ (to be filled in)", "zh": "________（待填写）"}
 
@@ -103,7 +103,13 @@ def name_columns(columns: Iterable[str], language: str, *, both: bool = False) -
     if language == "en":
         return ", ".join(each.replace("_", " ") for each, _chinese in words)
     named = [f"{chinese}（{each}）" if both and chinese != each else chinese for each, chinese in words]
-    return "、".join(named)
+    return "、".join(dict.fromkeys(named))
+
+
+def name_basis(basis: str, is_confirmed: bool, language: str) -> str:
+    """The lawful ground with its articles; what only the product proposes is called so."""
+    w, words = choose(language), BASES[basis][language == "zh"]
+    return words if is_confirmed or basis == "to confirm" else w(f"proposed: {words}", f"建议：{words}")
 
 
 def why(entry: Any, language: str) -> str:

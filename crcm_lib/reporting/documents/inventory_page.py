@@ -3,7 +3,14 @@
 import pandas as pd
 
 from crcm_lib.reporting.documents import chinese_terms as terms
-from crcm_lib.reporting.documents.document_parts import Document, Facts, Part, choose, name_columns
+from crcm_lib.reporting.documents.document_parts import (
+    Document,
+    Facts,
+    Part,
+    choose,
+    name_basis,
+    name_columns,
+)
 
 
 def write_inventory(facts: Facts, language: str) -> Document:
@@ -24,9 +31,7 @@ def write_inventory(facts: Facts, language: str) -> Document:
 def _write_columns(facts: Facts, language: str) -> Part:
     w, rows = choose(language), []
     for row in facts.inventory.to_dict("records"):
-        basis = terms.BASES[row["basis"]][language == "zh"]
-        if not row["is_confirmed"] and row["basis"] != "to confirm":
-            basis = w(f"proposed: {basis}", f"建议：{basis}")
+        basis = name_basis(row["basis"], row["is_confirmed"], language)
         days = row["retention_days"]
         rows.append(
             (
