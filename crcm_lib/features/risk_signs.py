@@ -5,14 +5,14 @@ import pandas as pd
 
 from crcm_lib.features.contract_periods import trace_subscriptions
 from crcm_lib.features.customer_sql import date
-from crcm_lib.features.holdout_windows import Holdout, hold_out_windows
+from crcm_lib.features.holdout_windows import Holdout, history_start, hold_out_windows
 from crcm_lib.features.open_invoices import list_defaults, list_invoices, list_open, recall_invoices
 from crcm_lib.features.unanswered_complaints import list_lacking, list_unanswered
 from crcm_lib.schema.engine import Engine, columns_of, has
 
 YEAR = 365  # days
 HABIT = 3  # invoices that a customer has paid, before a habit is known
-LOOKS_BACK = (90, 180, 270)  # days before, on which exposure was seen
+DAYS_BEFORE = (90, 180, 270)  # days before, on which exposure was seen
 RISEN = 1.5  # times the mean of these
 GROUPS = 5  # of customers by days since their last purchase
 CREDIT, LEAVING = "credit", "leaving"
@@ -49,7 +49,7 @@ def list_past_signs(
     """
     end = pd.Timestamp(as_of).normalize()
     invoices, defaults = list_invoices(engine, as_of=end), list_defaults(engine, as_of=end)
-    first = _first_day(engine, end)
+    first = history_start(engine, end)
     windows = hold_out_windows(engine, end=end, days=days, count=most, seed=seed)
     parts = []
     for window in windows:
@@ -98,7 +98,7 @@ def sign_credit(invoices: pd.DataFrame, defaults: pd.DataFrame, *, as_of) -> pd.
     paid = known[known["paid"].notna()]
     late = (paid["paid"] - paid["due"]).dt.days.clip(lower=0).groupby(paid["customer_id"])
     most, times = late.max().reindex(ids), late.size().reindex(ids).fillna(0)
-    before = [_owed(known, end - pd.Timedelta(days=back), ids) for back in LOOKS_BACK]
+    before = [_owed(known, end - pd.Timedelta(days=back), ids) for back in DAYS_BEFORE]
     usual = sum(before) / len(before)
     lost = defaults.loc[
         (defaults["date"] <= end) & (defaults["date"] > end - pd.Timedelta(days=YEAR)), "customer_id"
@@ -170,9 +170,3 @@ def _find_contracts(engine: Engine, end: pd.Timestamp, days: int) -> tuple[set[s
     rows = trace_subscriptions(engine, as_of=end).rows
     running = set(rows.loc[rows["next_end"].notna(), "customer_id"])
     return set(last.loc[soon, "customer_id"]), set(rows.loc[rows["lost"], "customer_id"]) - running
-
-
-def _first_day(engine: Engine, end: pd.Timestamp) -> pd.Timestamp:
-    from crcm_lib.features.holdout_windows import history_start
-
-    return history_start(engine, end)

@@ -10,6 +10,7 @@ from crcm_lib.stats import LEVEL
 
 LEAST = 30  # customers to compare with
 YEAR = 365  # days
+MEDIAN = 0.4549  # of a chi-squared variable with one degree of freedom
 
 
 def recall_year_ago(engine: Engine, *, as_of) -> pd.DataFrame:
@@ -25,10 +26,10 @@ def watch_growth(now: pd.DataFrame, before: pd.DataFrame, *, within: float) -> p
     """Who buys on more days, or on fewer, than a year ago, beyond what everybody and chance make of it.
 
     Of a customer's purchase days of both years the share of the last one is compared with that of all; how
-    far customers differ anyway is the spread of a beta-binomial, by moments (Kleinman 1973, Journal of the
-    American Statistical Association 68, 46-54), into which real change goes too, so that fewer are named. One
-    in twenty of those named at most is expected to be so by chance (Benjamini & Hochberg 1995, Journal of the
-    Royal Statistical Society B 57, 289-300).
+    far customers differ anyway is the spread of a beta-binomial, taken from the middle of them so that those
+    who really change do not hide each other (empirical null; Efron 2004, Journal of the American Statistical
+    Association 99, 96-104). One in twenty of those named at most is expected to be so by chance (Benjamini &
+    Hochberg 1995, Journal of the Royal Statistical Society B 57, 289-300).
 
     Parameters
     ----------
@@ -76,10 +77,13 @@ def _tails(last: np.ndarray, days: np.ndarray, share: float) -> tuple[np.ndarray
     """The chances of so many or fewer, and of so many or more, of each customer's days in the last year."""
     from scipy.stats import betabinom, binom
 
-    several = days > 1
-    squares = ((last - days * share) ** 2 / (days * share * (1 - share)))[several]
-    more = float(((squares - 1) * (days[several] - 1)).sum() / ((days[several] - 1) ** 2).sum())
-    spread = min(max(more, 0.0), 0.99)
+    several = (days > 1) & (0 < share < 1)
+    squares = ((last - days * share) ** 2 / (days * max(share * (1 - share), 1e-12)))[several]
+    spread, high = 0.0, 0.99
+    for _step in range(30):  # bisection: the median of the squares is that of a normal law
+        middle = (spread + high) / 2
+        typical = float(np.median(squares / (1 + middle * (days[several] - 1)))) if len(squares) else 0.0
+        spread, high = (middle, high) if typical > MEDIAN else (spread, middle)
     if spread < 1e-6:
         return binom.cdf(last, days, share), binom.sf(last - 1, days, share)
     weight = 1 / spread - 1
