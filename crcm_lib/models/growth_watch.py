@@ -10,6 +10,7 @@ from crcm_lib.stats import LEVEL
 
 LEAST = 30  # customers to compare with
 YEAR = 365  # days
+TRIMMED = 0.1
 MEDIAN = 0.4549  # of a chi-squared variable with one degree of freedom
 
 
@@ -54,7 +55,9 @@ def watch_growth(now: pd.DataFrame, before: pd.DataFrame, *, within: float) -> p
     if len(first) < LEAST:
         return pd.DataFrame(columns=columns).rename_axis("customer_id")
     days = first + last
-    share = float(last.sum() / days.sum())
+    place = (last / days).rank(pct=True)  # a tenth at either end is left out of what all have done
+    middle = place.between(TRIMMED, 1 - TRIMMED)
+    share = float(last[middle].sum() / days[middle].sum())
     low, high = _tails(last.to_numpy(), days.to_numpy(), share)
     p = pd.Series(np.minimum(1.0, 2 * np.minimum(low, high)), first.index)
     order = p.sort_values()
