@@ -47,7 +47,7 @@ def found(days=100, **tables):
         engine.register(f"given_{name}", frame)
         engine.execute(f"create table {name} as select * from given_{name}")
     rows = list_care_days(engine, as_of=AS_OF, days=days)
-    return [(who, what, f"{day:%Y-%m-%d}") for who, what, day, _points in rows.itertuples(index=False)]
+    return [(who, what, f"{day:%Y-%m-%d}") for who, what, day, *_facts in rows.itertuples(index=False)]
 
 
 # Which days

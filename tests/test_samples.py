@@ -338,6 +338,21 @@ def test_those_rated_low_leave_invoices_unpaid_once(many):
     assert lost.value_counts()["B"] / sizes["B"] > 2 * lost.value_counts()["BB"] / sizes["BB"]
 
 
+def test_some_rated_low_pay_a_month_or_more_late_and_no_others_do(many):
+    rating = many["customers"].dropna(subset="credit_rating").set_index("customer_id")["credit_rating"]
+    late = (many["invoices"]["paid"] - many["invoices"]["due"]).dt.days
+    share = late.gt(45).groupby(many["invoices"]["customer_id"].map(rating)).mean()
+    assert share[["AAA", "AA", "A", "BBB"]].max() == 0
+    assert 0.1 < share["BB"] < 0.3
+
+
+def test_what_was_given_up_is_an_invoice_that_nobody_has_paid(many):
+    unpaid = many["invoices"][many["invoices"]["paid"].isna()].set_index("customer_id")
+    for row in many["defaults"].itertuples():
+        mine = unpaid.loc[[row.customer_id]]
+        assert (mine["due"] + pd.Timedelta(days=90) == row.date)[mine["amount"] == row.amount].any()
+
+
 def test_one_region_is_judged_to_open_markets(many):
     region = many["customers"].set_index("customer_id")["region"]
     judged = many["judgements"].query("indicator == 'opens_markets'")

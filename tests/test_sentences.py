@@ -74,6 +74,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "protected_attributes": "test_proxies.py",
     "score_ranges": "test_score_range.py",
     "questionnaire": "test_questionnaire.py",
+    "risks": "test_risk.py",
     "scored_customers": "test_score.py",
     "service_feedback": "test_service_feedback.py",
     "track_record": "test_promises.py",

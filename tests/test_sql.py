@@ -16,10 +16,12 @@ from crcm_lib.features import (
     first_purchase,
     holdout_windows,
     interaction_counts,
+    open_invoices,
     points_accounts,
     redrawn_histories,
     relationship_signs,
     retention,
+    risk_signs,
     unanswered_complaints,
 )
 from crcm_lib.models import customer_base, needs, satisfaction
@@ -92,6 +94,11 @@ def calls() -> list[Call]:
     complaints.list_complaints(engine, as_of=DAY)
     feedback_texts.list_texts(engine, as_of=DAY)
     unanswered_complaints.list_unanswered(engine, as_of=DAY)
+    open_invoices.list_overdue(engine, as_of=DAY, rules=policy.receivables)
+    open_invoices.sum_uninvoiced(engine, as_of=DAY)
+    risk_signs.list_signs(
+        engine, customers.summarise_customers(engine, as_of=DAY), as_of=DAY, days=90, decline=0.5
+    )
     answers.trend_by_month(engine, as_of=DAY)
     answers.count_off_scale(engine, as_of=DAY)
     items.list_answers(engine, as_of=DAY)

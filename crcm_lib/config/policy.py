@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crcm_lib.config.bands import Band, Segment, Strict
+from crcm_lib.config.credit_policy import Receivables
 from crcm_lib.config.governance_policy import (
     AccountOwnership,
     Benchmark,
@@ -230,6 +231,11 @@ class Action(Strict):
         """How often the customer is approached for it."""
         return self.occasions if self.contact else 0
 
+    @property
+    def sells(self) -> bool:
+        """Whether its lever sells something: no action for who is called about what they owe."""
+        return self.lever in ("product", "price", "marketing")
+
 
 class Budget(Strict):
     """What the plan of one run may cost and take, repeats included; what is null or not named has no limit.
@@ -260,6 +266,7 @@ class Care(Strict):
         "contract_end",
         "complaint",
         "unanswered_complaint",
+        "overdue",
         "points_expiry",
         "survey",
         "silence",
@@ -280,7 +287,8 @@ class Care(Strict):
     @property
     def is_service(self) -> bool:
         """Whether it belongs to what was agreed with the customer, and so needs no consent to marketing."""
-        return self.occasion in ("contract_end", "complaint", "unanswered_complaint", "points_expiry")
+        of_contract = ("contract_end", "complaint", "unanswered_complaint", "overdue", "points_expiry")
+        return self.occasion in of_contract
 
 
 class LoyaltyProgramme(Strict):
@@ -380,6 +388,7 @@ class Policy(Strict):
     survey: Survey = Survey()
     budget: Budget = Budget()
     loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
+    receivables: Receivables = Receivables()
     contact: Contact
     calendar: Calendar = Calendar()
     control: Control

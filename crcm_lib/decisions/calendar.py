@@ -20,6 +20,7 @@ def find_begun(
     as_of: str | pd.Timestamp,
     objectors: set[str],
     refusing: Mapping[str, set[str]],
+    owing: set[str] | None = None,
 ) -> pd.DataFrame:
     """The contacts after `as_of` of actions that an earlier run began and that are reported as going on.
 
@@ -37,6 +38,8 @@ def find_begun(
         Customers who may not be approached any more.
     refusing
         Customers who refuse a channel, by channel.
+    owing
+        Customers who are called about what they owe, from `care.find_owing`: nothing is sold to them.
 
     Returns
     -------
@@ -52,6 +55,8 @@ def find_begun(
     begun = to_come.merge(keys, on=["customer_id", "action"])
     for channel, customers in refusing.items():
         begun = begun[(begun["channel"] != channel) | ~begun["customer_id"].isin(customers)]
+    selling = [name for name, action in playbook.items() if action.sells]
+    begun = begun[~(begun["action"].isin(selling) & begun["customer_id"].isin(owing or set()))]
     cost = begun["action"].map({name: float(action.cost) for name, action in playbook.items()})
     return begun[COLUMNS].assign(cost=cost.astype("float64")).reset_index(drop=True)
 

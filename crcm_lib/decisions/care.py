@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, silences."""
+"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, debts, silence."""
 
 import numpy as np
 import pandas as pd
@@ -8,7 +8,8 @@ from crcm_lib.decisions.working_days import list_unannounced, name_holidays
 from crcm_lib.models.interaction import INACTIVE
 
 DAYS = 90  # ahead
-COLUMNS = ["customer_id", "action", "occasion", "day", "points", "channel", "owner_role", "cost"]
+FACTS = ["points", "owed", "days_overdue"]  # of an occasion, beside its day
+COLUMNS = ["customer_id", "action", "occasion", "day", *FACTS, "channel", "owner_role", "cost"]
 
 
 def plan_care(
@@ -41,31 +42,40 @@ def plan_care(
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
     `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence that began
-    before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
-    approached about a complaint that nobody answered is not asked besides whether it stayed resolved.
+    before, the first day of the plan), `points` (of a points expiry), `owed` and `days_overdue` (of an
+    overdue), `channel`, `owner_role`, `cost`. Who is approached about a complaint that nobody answered is not
+    asked besides whether it stayed resolved; who is called about what they owe gets no greeting and no
+    survey.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
-    parts = []
+    parts, owing = [], find_owing(days, tiers, policy)
     for entry in policy.care:
         found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
         found = found[found["occasion"] == entry.occasion]
         kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
-        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
+        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors | owing)
         kept = kept[~kept["customer_id"].isin(barred)]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
         if entry.occasion == "silence":
             due = due.where(due > start, start + pd.Timedelta(days=1))
         kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
-        points = kept["points"] if "points" in kept else float("nan")
-        kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost), points=points)
+        kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost))
         kept = kept[(kept["day"] > start) & (kept["day"] <= end)]
         parts.append(kept.sort_values("day").drop_duplicates("customer_id"))
     planned = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=COLUMNS)
     waiting = planned.loc[planned["occasion"] == "unanswered_complaint", "customer_id"]
     planned = planned[(planned["occasion"] != "complaint") | ~planned["customer_id"].isin(waiting)]
+    planned = planned.reindex(columns=COLUMNS).astype(dict.fromkeys(FACTS, "float64"))
     planned["day"] = pd.to_datetime(planned["day"]).astype("datetime64[us]")
-    return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)[COLUMNS]
+    return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)
+
+
+def find_owing(days: pd.DataFrame, tiers: pd.Series, policy: Policy) -> set[str]:
+    """Who is called about what they owe: an overdue of `days`, in a tier for which `care` has the entry."""
+    called = {tier for entry in policy.care if entry.occasion == "overdue" for tier in entry.tiers}
+    late = days.loc[days["occasion"] == "overdue", "customer_id"]
+    return set(late[late.map(tiers).isin(called).to_numpy(bool)])
 
 
 def drop_inactive(days: pd.DataFrame, stages: pd.Series) -> pd.DataFrame:

@@ -71,6 +71,7 @@ def list_candidates(
     consents: pd.DataFrame | None = None,
     running: pd.DataFrame | None = None,
     held_out: pd.Index | None = None,
+    owing: set[str] | None = None,
 ) -> pd.DataFrame:
     """Every action that the playbook has for a customer, and why it may not be taken.
 
@@ -90,6 +91,9 @@ def list_candidates(
         run, of whom nothing is reported, keeps their arm (`kept_arm`), and a control is not treated.
     held_out
         Customers who stay out of every action but service, from `programme_holdout.draw_holdout`.
+    owing
+        Customers who are called about what they owe, from `care.find_owing`: until it is paid nothing is sold
+        to them.
 
     Returns
     -------
@@ -99,8 +103,8 @@ def list_candidates(
     where the gain is missing), `granted`: whether these are published terms, which everybody in the action's
     tiers gets; `kept_arm`, empty where there is none; and `barred`: empty, or why not, the gravest first:
     `objection` (refused, or never consented), `channel_refused`, `held_out`, `terms_for_companies`,
-    `terms_withheld` (for credit), `running`, `gain_unknown` (of others the amount is known) or
-    `not_worth_its_cost`. Granted terms, which nobody is approached with, are barred only where they are
+    `terms_withheld` (for credit), `owes_overdue`, `running`, `gain_unknown` (of others the amount is known)
+    or `not_worth_its_cost`. Granted terms, which nobody is approached with, are barred only where they are
     `running`.
     """
     objectors = find_objectors(situation, consents)
@@ -120,6 +124,7 @@ def list_candidates(
                 "not_worth_its_cost": (gain <= 0).to_numpy(),
                 "gain_unknown": (gain.isna() & known).to_numpy(),
                 **reasons,
+                "owes_overdue": _find(group, owing or set()) & action.sells,
                 "terms_withheld": group["terms_withheld"].to_numpy(bool) & action.terms,
                 "terms_for_companies": (group["subject_type"] != "company").to_numpy() & action.terms,
                 "held_out": group.index.isin(held_out if held_out is not None else [])

@@ -19,8 +19,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "purchase_mix",
         "indicator_tables",
         "interaction_counts",
+        "open_invoices",
         "redrawn_histories",
         "relationship_signs",
+        "risk_signs",
         "unanswered_complaints",
     ],
 )

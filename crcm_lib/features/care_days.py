@@ -1,17 +1,19 @@
-"""Days in a relationship: birthdays, anniversaries, contracts and points that end, complaints, silences."""
+"""Days in a relationship: birthdays, anniversaries, ends of contracts and points, complaints, debts."""
 
 import pandas as pd
 
+from crcm_lib.config.credit_policy import Receivables
 from crcm_lib.config.policy import LoyaltyProgramme, Policy
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.interaction_counts import find_quiet_since
+from crcm_lib.features.open_invoices import list_overdue
 from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.features.unanswered_complaints import list_unanswered
 from crcm_lib.schema.engine import Engine, columns_of
 
 OCCASIONS = (
     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
-    "silence",
+    *("overdue", "silence"),
 )
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
@@ -23,22 +25,25 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     ----------
     engine
         Holds any of the clean tables `customers` (birthday, signup), `contracts`, `tickets` (kind, resolved),
-        `contacts` (direction), `loyalty`.
+        `contacts` (direction), `loyalty`, `invoices` (paid) with `defaults`.
     as_of
         The last day known: what is dated later is not.
     days
         How many days ahead.
     policy
-        Says when points expire, of how many a member is told, and after how many days without contact
-        (`contact.silent_days`) a customer is silent; None: none of these occasions.
+        Says when points expire, of how many a member is told, after how many days without contact
+        (`contact.silent_days`) a customer is silent, and when somebody calls about what is owed
+        (`receivables`); None: none of these occasions.
 
     Returns
     -------
     `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day; `points` that expire in the
-    month of a `points_expiry`. A birthday and an anniversary (of the sign-up, from the first on) have the
-    month and day of the year, 29 February being the 28th where there is none; no age and no year follow
-    from them. A contract's end is that of one that is not renewed yet; a complaint's day is that on which it
-    was resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
+    month of a `points_expiry`; `owed` (currency) and `days_overdue` of an `overdue`, from
+    `open_invoices.list_overdue`, whose day is the first that can still be used. A birthday and an
+    anniversary (of the sign-up, from the first on) have the month and day of the year, 29 February
+    being the 28th where there is none; no age and no year follow from them.
+    A contract's end is that of one that is not renewed yet; a complaint's day is that on which it was
+    resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
     first that can still be used, that after `as_of`; that of points the last day on which the first of those
     of a month can be used; that of a silence the one on which it began to be one, perhaps long ago: counted
     from the last contact, without any from the first purchase. Without `contacts` nobody is silent.
@@ -54,10 +59,12 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     if policy is not None:
         parts.append(_expiries(engine, start, days, policy.loyalty_programme))
         parts.append(_silences(engine, start, days, policy.contact.silent_days))
+        parts.append(_overdue(engine, start, policy.receivables))
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)
-    found = found.reindex(columns=["customer_id", "occasion", "day", "points"])
-    return found.astype({"day": "datetime64[us]", "points": "float64"})
+    facts = ["points", "owed", "days_overdue"]
+    found = found.reindex(columns=["customer_id", "occasion", "day", *facts])
+    return found.astype({"day": "datetime64[us]", **dict.fromkeys(facts, "float64")})
 
 
 def find_answered(engine: Engine, *, as_of, days: int) -> set[str]:
@@ -132,6 +139,11 @@ def _expiries(engine: Engine, start: pd.Timestamp, days: int, programme: Loyalty
 def _unanswered(engine: Engine, start: pd.Timestamp) -> pd.DataFrame:
     waiting = list_unanswered(engine, as_of=start)[["customer_id"]]
     return waiting.assign(occasion="unanswered_complaint", day=start + pd.Timedelta(days=1))
+
+
+def _overdue(engine: Engine, start: pd.Timestamp, rules: Receivables) -> pd.DataFrame:
+    late = list_overdue(engine, as_of=start, rules=rules).reset_index()
+    return late.assign(occasion="overdue", day=start + pd.Timedelta(days=1))
 
 
 def _silences(engine: Engine, start: pd.Timestamp, days: int, silent_days: int) -> pd.DataFrame:

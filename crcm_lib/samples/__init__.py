@@ -96,6 +96,7 @@ _STREAMS = (
     "referrals",
     "defaults",
     "texts",
+    "slow",
     "desks",
 )
 
@@ -131,6 +132,8 @@ def _relate(
     tickets = tickets.assign(**feedback.assign_desks(draw["desks"], tickets))
     tickets.loc[tickets.index[:3], "text"] = defects.HOSTILE_TEXTS
     invoices = relations.issue_invoices(draw["invoices"], lines, customers, LAST_DAY)
+    invoices = relations.pay_slowly(draw["slow"], invoices, customers, LAST_DAY)
+    invoices, given_up = relations.give_up(draw["defaults"], invoices, customers, LAST_DAY)
     surveys = [
         feedback.draw_surveys(draw["surveys"], people, LAST_DAY),
         relations.ask_brand(draw["brand"], people),
@@ -149,7 +152,7 @@ def _relate(
         "assignments": relations.recall_assignments(draw["assignments"], people, LAST_DAY),
         "consents": relations.ask_consent(draw["consents"], people, LAST_DAY),
         "referrals": relations.recommend(draw["referrals"], people),
-        "defaults": relations.give_up(draw["defaults"], invoices, customers, LAST_DAY),
+        "defaults": given_up,
     }
     for name, table in tables.items():
         when = [

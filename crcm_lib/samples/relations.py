@@ -16,6 +16,7 @@ DAYS_LATE = {"AAA": -6, "AA": -3, "A": 0, "BBB": 4, "BB": 12, "B": 25}
 OWNERS = ("S01", "S02", "S03", "S04", "S05")
 NEW_MARKET = "西南"  # the region that account managers judge to open markets
 DEFAULT_CHANCE = {"BB": 0.10, "B": 0.40}  # of a company of this rating, to leave an invoice unpaid once
+SLOW_SHARE = 0.25  # of the invoices of companies rated BB or B, paid 30 to 110 days later still
 REFERRED_SHARE = 0.15  # of newcomers; a customer who stays recommends three times as often as one who leaves
 DAY = pd.Timedelta(days=1)
 
@@ -76,6 +77,16 @@ def issue_invoices(
     paid = (due + pd.to_timedelta(late, unit="D")).clip(lower=bills["issued"] + DAY)
     number = [f"F{number}" for number in range(200_001, 200_001 + len(bills))]
     return bills.assign(invoice_id=number, due=due, paid=paid.where(paid <= last))[bills["issued"] <= last]
+
+
+def pay_slowly(rng: np.random.Generator, invoices: pd.DataFrame, customers: pd.DataFrame, last: pd.Timestamp):
+    """The `invoices`, some of companies rated low paid much later or not by the last day."""
+    rating = customers.set_index("customer_id")["credit_rating"]
+    low = invoices["customer_id"].map(rating).isin(list(DEFAULT_CHANCE))
+    slow = low & (rng.random(len(invoices)) < SLOW_SHARE)
+    more = pd.Series(rng.integers(30, 111, len(invoices)), invoices.index).where(slow, 0)
+    paid = invoices["paid"] + pd.to_timedelta(more, unit="D")
+    return invoices.assign(paid=paid.where(paid <= last))
 
 
 def sign_contracts(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:
@@ -192,13 +203,17 @@ def recommend(rng: np.random.Generator, people: pd.DataFrame) -> pd.DataFrame:
 
 
 def give_up(rng: np.random.Generator, invoices: pd.DataFrame, customers: pd.DataFrame, last: pd.Timestamp):
-    """The `defaults` table: of companies rated low some leave one invoice unpaid, given up 90 days later."""
+    """Of companies rated low some leave one invoice unpaid, which is given up 90 days after it was due.
+
+    Returns the `invoices`, those left unpaid without a day of payment, and the table `defaults`.
+    """
     rating = customers.set_index("customer_id")["credit_rating"]
     chance = invoices["customer_id"].map(rating).map(DEFAULT_CHANCE).fillna(0.0)
     first = ~invoices.assign(u=rng.random(len(invoices))).sort_values("u").duplicated("customer_id")
     lost = invoices[first.reindex(invoices.index) & (rng.random(len(invoices)) < chance)]
     given_up = lost.assign(date=lost["due"] + 90 * DAY)[["customer_id", "date", "amount"]]
-    return given_up[given_up["date"] <= last]
+    unpaid = invoices.assign(paid=invoices["paid"].mask(invoices.index.isin(lost.index)))
+    return unpaid, given_up[given_up["date"] <= last]
 
 
 def recall_assignments(rng: np.random.Generator, people: pd.DataFrame, last: pd.Timestamp) -> pd.DataFrame:

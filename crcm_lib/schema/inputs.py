@@ -73,6 +73,7 @@ INPUTS = {
             "05_churn_warning",
             "09_strategy",
             "12_interaction",
+            "17_risk",
         ),
     ),
     "tickets": Table(
@@ -97,6 +98,7 @@ INPUTS = {
             "07_satisfaction",
             "09_strategy",
             "14_service_feedback",
+            "17_risk",
         ),
     ),
     "surveys": Table(
@@ -136,7 +138,9 @@ INPUTS = {
         lights=(
             "05_churn_warning",
             "08_classification",
+            "09_strategy",
             "11_profitability",
+            "17_risk",
         ),
     ),
     "contracts": Table(
@@ -155,6 +159,7 @@ INPUTS = {
             "08_classification",
             "09_strategy",
             "11_profitability",
+            "17_risk",
         ),
     ),
     "loyalty": Table(
@@ -300,7 +305,11 @@ INPUTS = {
             "date": Column("day", "date", "when it was given up", True),
             "amount": Column("money", CURRENCY, "what was not paid", True, at_least=0),
         },
-        lights=("08_classification",),
+        lights=(
+            "08_classification",
+            "09_strategy",
+            "17_risk",
+        ),
     ),
 }
 

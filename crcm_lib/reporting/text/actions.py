@@ -83,6 +83,7 @@ def write_left_undone(reasons: pd.DataFrame) -> pd.DataFrame:
         "held_out": _("held out of the whole programme, to see what it brings"),
         "terms_for_companies": _("terms are off for natural persons"),
         "terms_withheld": _("terms are withheld for credit"),
+        "owes_overdue": _("owes what is overdue, and is called about that first"),
         "running": _("already running"),
         "not_worth_its_cost": _("not worth its cost"),
         "gain_unknown": _("what it is worth cannot be told: no value is predicted"),

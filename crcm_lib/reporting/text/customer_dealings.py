@@ -91,6 +91,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         "unanswered_complaint": _(
             "Nobody has approached them since they complained: {name} ({channel}, {owner_role}), {when:day}."
         ),
+        "overdue": _(
+            "They owe {owed:money} {currency} that is overdue, the oldest by {days_overdue:days} days: "
+            "{name} ({channel}, {owner_role}), {when:day}."
+        ),
         "silence": _(
             "No contact, either way, for more than {silent_days} days: {name} ({channel}, {owner_role}), "
             "{when:day}."
@@ -103,7 +107,7 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         own = row["day"] + pd.Timedelta(days=entry.days_before - entry.days_after)
         when = [each["day"] for each in calendar if each["action"] == row["action"]] or [row["day"]]
         facts = row | {"name": run.name(row["action"]), "own": own, "when": when}
-        facts["silent_days"] = run.policy.contact.silent_days
+        facts |= {"silent_days": run.policy.contact.silent_days, "currency": run.about.currency}
         lines.append(fill(words[row["occasion"]], **facts))
     return lines
 
