@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, silences."""
+"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, overdue orders, silences."""
 
 import numpy as np
 import pandas as pd
@@ -8,6 +8,8 @@ from crcm_lib.decisions.working_days import list_unannounced, name_holidays
 from crcm_lib.models.interaction import INACTIVE
 
 DAYS = 90  # ahead
+BEGAN_BEFORE = ("second_order", "silence")  # occasions that last: due at once where they began before the plan
+FIRST_STAGES = {"new", "one order"}  # an action for these alone is one for who has just begun
 COLUMNS = ["customer_id", "action", "occasion", "day", "points", "channel", "owner_role", "cost"]
 
 
@@ -19,6 +21,7 @@ def plan_care(
     as_of: str | pd.Timestamp,
     objectors: set[str],
     refusing: dict[str, set[str]],
+    actions: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The table `care`: what is done for whom on which of their days, in the `DAYS` after `as_of`.
 
@@ -36,12 +39,15 @@ def plan_care(
         Who gets the standard offer only: no greeting, but what belongs to a contract or a complaint.
     refusing
         Who refuses each channel, which nothing overrides.
+    actions
+        The table `actions`: who is approached by the same channel for being new is not asked about the second
+        order besides. None: there is no plan.
 
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
-    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence that began
-    before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
+    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence or an
+    overdue order that began before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
     approached about a complaint that nobody answered is not asked besides whether it stayed resolved.
     """
     start = pd.Timestamp(as_of).normalize()
@@ -53,8 +59,10 @@ def plan_care(
         kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
         barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
         kept = kept[~kept["customer_id"].isin(barred)]
+        if entry.occasion == "second_order" and actions is not None:
+            kept = kept[~kept["customer_id"].isin(_find_welcomed(actions, policy, entry.channel))]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
-        if entry.occasion == "silence":
+        if entry.occasion in BEGAN_BEFORE:
             due = due.where(due > start, start + pd.Timedelta(days=1))
         kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
         points = kept["points"] if "points" in kept else float("nan")
@@ -91,6 +99,16 @@ def list_unknown_years(policy: Policy, *, as_of: str | pd.Timestamp) -> list[int
     """The years of the plan whose public holidays the policy's country has not announced yet."""
     start = np.datetime64(pd.Timestamp(as_of), "D")
     return list_unannounced(start, start + DAYS, policy.calendar.country)
+
+
+def _find_welcomed(actions: pd.DataFrame, policy: Policy, channel: str) -> set[str]:
+    """Whom the plan approaches by this channel with an action for newcomers alone."""
+    names = [
+        action.name
+        for action in policy.playbook
+        if action.contact and action.channel == channel and action.stages and {*action.stages} <= FIRST_STAGES
+    ]
+    return set(actions.loc[actions["action"].isin(names), "customer_id"])
 
 
 def _holidays(

@@ -3,6 +3,7 @@
 import pandas as pd
 
 from crcm_lib.config.policy import LoyaltyProgramme, Policy
+from crcm_lib.features.arrivals import list_overdue
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.points_accounts import read_movements, trace_points
 from crcm_lib.features.unanswered_complaints import list_unanswered
@@ -10,7 +11,7 @@ from crcm_lib.schema.engine import Engine, columns_of, has
 
 OCCASIONS = (
     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
-    "silence",
+    *("second_order", "silence"),
 )
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
@@ -28,8 +29,8 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     days
         How many days ahead.
     policy
-        Says when points expire, of how many a member is told, and after how many days without contact
-        (`contact.silent_days`) a customer is silent; None: none of these occasions.
+        Says when points expire, of how many a member is told, when a second order is overdue, and after how
+        many days without contact (`contact.silent_days`) a customer is silent; None: none of these occasions.
 
     Returns
     -------
@@ -39,7 +40,8 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     from them. A contract's end is that of one that is not renewed yet; a complaint's day is that on which it
     was resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
     first that can still be used, that after `as_of`; that of points the last day on which the first of those
-    of a month can be used; that of a silence the one on which it began to be one, perhaps long ago: counted
+    of a month can be used; that of a second order the first on which it is overdue (`arrivals.list_overdue`),
+    perhaps a month ago; that of a silence the one on which it began to be one, perhaps long ago: counted
     from the last contact, without any from the first purchase. Without `contacts` nobody is silent.
     """
     start = pd.Timestamp(as_of).normalize()
@@ -52,6 +54,10 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     ]
     if policy is not None:
         parts.append(_expiries(engine, start, days, policy.loyalty_programme))
+        share = policy.newcomers.overdue_share
+        parts.append(
+            list_overdue(engine, as_of=start, days=days, share=share).assign(occasion="second_order")
+        )
         parts.append(_silences(engine, start, days, policy.contact.silent_days))
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)
     found = found.drop_duplicates().sort_values(["day", "customer_id", "occasion"], ignore_index=True)

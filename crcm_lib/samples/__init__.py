@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import contact_history, defects, feedback, purchases, relations
+from crcm_lib.samples import contact_history, customer_acquisition, defects, feedback, purchases, relations
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -96,6 +96,7 @@ _STREAMS = (
     "referrals",
     "defaults",
     "texts",
+    "acquisition",
 )
 
 
@@ -133,6 +134,9 @@ def _relate(
         feedback.draw_surveys(draw["surveys"], people, LAST_DAY),
         relations.ask_brand(draw["brand"], people),
     ]
+    referrals = relations.recommend(draw["referrals"], people)
+    won_by = customer_acquisition.draw_channels(draw["acquisition"], people, referrals)
+    customers["acquisition_channel"] = won_by.to_numpy()
     judged = relations.judge(draw["judgements"], people, LAST_DAY)
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
     tables = {
@@ -146,8 +150,9 @@ def _relate(
         "judgements": pd.concat([judged, markets], ignore_index=True),
         "assignments": relations.recall_assignments(draw["assignments"], people, LAST_DAY),
         "consents": relations.ask_consent(draw["consents"], people, LAST_DAY),
-        "referrals": relations.recommend(draw["referrals"], people),
+        "referrals": referrals,
         "defaults": relations.give_up(draw["defaults"], invoices, customers, LAST_DAY),
+        "acquisition": customer_acquisition.sum_costs(draw["acquisition"], people, won_by, LAST_DAY),
     }
     for name, table in tables.items():
         when = [
@@ -156,7 +161,8 @@ def _relate(
             if spec.kind in ("time", "day") and spec.required
         ]
         if when:
-            tables[name] = table.sort_values([*when[:1], "customer_id"], kind="stable")
+            by = [*when[:1], "customer_id" if "customer_id" in table else "channel"]
+            tables[name] = table.sort_values(by, kind="stable")
     return tables
 
 

@@ -50,11 +50,15 @@ INPUTS = {
             "owner": text_column("account owner's role or code"),
             "birthday": Column("day", "date", "day of birth"),
             "credit_rating": text_column("credit rating, AAA … D"),
+            "acquisition_channel": text_column(
+                "the channel that won the customer, as `acquisition` names it"
+            ),
         },
         open=True,
         lights=(
             "02_customer_profile",
             "09_strategy",
+            "16_newcomers",
         ),
     ),
     "contacts": Table(
@@ -277,6 +281,7 @@ INPUTS = {
             "month": Column("day", "date", "a day of the month", True),
             "cost": Column("money", CURRENCY, "what winning customers by it cost", True, at_least=0),
         },
+        lights=("16_newcomers",),
     ),
     "referrals": Table(
         "a recommendation",

@@ -764,7 +764,7 @@ RESULTS = {
                 True,
                 (
                     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
-                    *("points_expiry", "survey", "silence", "holiday"),
+                    *("second_order", "points_expiry", "survey", "silence", "holiday"),
                 ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
@@ -1133,6 +1133,49 @@ RESULTS = {
             "personalised": share_column("expected of purchases of what few others buy; empty: not known"),
             "price_led": share_column("expected of purchases at a discount; empty: not known"),
             "standardised": share_column("expected of purchases of what most others buy; empty: not known"),
+        },
+    ),
+    "newcomer_plan": Table(
+        "a customer whose first purchase is at most 90 days ago",
+        ("customer_id",),
+        "16_newcomers",
+        {
+            "customer_id": ID,
+            "first_day": Column("day", "date", "of the first purchase", True),
+            "days_since": days_column("since then", True),
+            "phase": text_column("days since then", True, ("0-30", "31-60", "61-90")),
+            "class": text_column(
+                "of 04 by expected early spend; ordered_again once there is a second order",
+                True,
+                ("promising", "ordinary", "modest", "cannot_tell", "ordered_again"),
+            ),
+            "tier": text_column("the tier in force"),
+            "stage": text_column("the lifecycle stage"),
+            "need": text_column("what purchases show of needs; empty where they show none"),
+            "approached": Column(
+                "number", "count", "contacts begun by us since then; empty: not known", at_least=0
+            ),
+            "planned": count_column("contacts to come until the 90 days are over", True),
+            "next_action": text_column("the first of these"),
+            "next_day": Column("day", "date", "when it is"),
+            "overdue_from": Column(
+                "day", "date", "from when a second order is overdue; empty once there is one, or not known"
+            ),
+        },
+    ),
+    "prospect_fit": Table(
+        "a prospect; no rows where no attribute tells the best tier beyond chance",
+        ("customer_id",),
+        "16_newcomers",
+        {
+            "customer_id": ID,
+            "rank": Column("integer", "", "1 is most like the customers of the best tier", True, 1),
+            "odds_factor": Column(
+                "number", "factor", "odds of the best tier, times those of the average customer", True, 0
+            ),
+            "attribute": text_column("the attribute that changes them most", True),
+            "level": text_column("the prospect's group in it; empty: not known"),
+            "factor": Column("number", "factor", "of that group, on the odds", True, 0),
         },
     ),
 }

@@ -91,6 +91,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
         "unanswered_complaint": _(
             "Nobody has approached them since they complained: {name} ({channel}, {owner_role}), {when:day}."
         ),
+        "second_order": _(
+            "Most who order again have done it by {own:day}, and this customer has not: {name} ({channel}, "
+            "{owner_role}), {when:day}."
+        ),
         "silence": _(
             "No contact, either way, for more than {silent_days} days: {name} ({channel}, {owner_role}), "
             "{when:day}."

@@ -1,0 +1,159 @@
+"""The first ninety days: which newcomer is where in them, what is due and when, and who has had nothing."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+NINETY = 90  # days from the first purchase on
+PHASES = ("0-30", "31-60", "61-90")  # days since the first purchase
+AGAIN = "ordered_again"  # in place of a class: who has ordered again needs none
+UNKNOWN = "cannot_tell"
+CLASSES = ("promising", "ordinary", "modest", UNKNOWN, AGAIN)
+COLUMNS = [
+    *("first_day", "days_since", "phase", "class", "tier", "stage", "need", "approached", "planned"),
+    *("next_action", "next_day", "overdue_from"),
+]
+
+
+def plan_first_days(
+    arrivals: pd.DataFrame,
+    known: Mapping[str, pd.DataFrame],
+    calendar: pd.DataFrame,
+    approached: pd.Series | None,
+    *,
+    as_of: str | pd.Timestamp,
+    usual_day: int | None,
+) -> pd.DataFrame:
+    """The table `newcomer_plan`: everybody whose first purchase is at most ninety days ago.
+
+    Parameters
+    ----------
+    arrivals
+        From `features.arrivals.list_arrivals`; who may not be new, or returned all of the first order, is left
+        out.
+    known
+        Tables by name, those that were written: `newcomers` (class), `tiers`, `stages`, `needs`.
+    calendar
+        The table `calendar`: planned contacts, occasions included.
+    approached
+        From `features.early_tickets.count_outbound`; None: the data do not say.
+    as_of
+        The last day before the plan begins.
+    usual_day
+        From `features.arrivals.find_usual_day`; None: not known.
+
+    Returns
+    -------
+    Indexed by `customer_id`, the newest last: `first_day`; `days_since` (days); `phase` (one of `PHASES`);
+    `class` (of 04, or `ordered_again`); `tier` in force, `stage`, `need` (empty: not known or none shown);
+    `approached` (count of contacts begun by us since; empty: not known); `planned` (count of contacts until
+    the ninety days are over); `next_action` and `next_day` (the first of these); `overdue_from` (the day from
+    which a second order is overdue; empty once there is one).
+    """
+    end = pd.Timestamp(as_of).normalize()
+    new = arrivals[arrivals["is_certain"] & arrivals["is_kept"] & (arrivals["days_followed"] <= NINETY)]
+    since = new["days_followed"]
+    phase = pd.Series(np.array(PHASES)[np.searchsorted([30, 60], since)], new.index, dtype="str")
+    again = new["again_after_days"].notna()
+    due = find_due(new, calendar)
+    first = due.drop_duplicates("customer_id").set_index("customer_id")
+    overdue = new["first_day"] + pd.Timedelta(days=usual_day + 1) if usual_day is not None else pd.NaT
+    named = {name: _pick(known, *source, new.index) for name, source in SOURCES.items()}
+    counted = new.index.map(due.groupby("customer_id").size()).fillna(0)
+    plan = pd.DataFrame(
+        {
+            "first_day": new["first_day"],
+            "days_since": since,
+            "phase": phase,
+            "class": named["class"].fillna(UNKNOWN).mask(again, AGAIN),
+            "tier": named["tier"],
+            "stage": named["stage"],
+            "need": named["need"].replace("", np.nan),
+            "approached": np.nan if approached is None else approached.reindex(new.index).astype("float64"),
+            "planned": pd.Series(counted, new.index).astype("int64"),
+            "next_action": first["action"].reindex(new.index),
+            "next_day": first["day"].reindex(new.index),
+            "overdue_from": pd.Series(overdue, new.index, dtype="datetime64[us]").where(~again),
+        },
+        index=new.index,
+    )
+    assert (plan["next_day"].isna() | (plan["next_day"] > end)).all()
+    return plan.sort_values(["first_day", "customer_id"])[COLUMNS]
+
+
+SOURCES = {  # column of the plan -> table and column
+    "class": ("newcomers", "class"),
+    "tier": ("tiers", "tier_in_force"),
+    "stage": ("stages", "stage"),
+    "need": ("needs", "need"),
+}
+
+
+def find_due(newcomers: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
+    """The planned contacts of newcomers until their ninety days are over, in order.
+
+    Returns
+    -------
+    The rows of `calendar`, with `after` (days from the first purchase to the contact).
+    """
+    rows = calendar[calendar["customer_id"].isin(newcomers.index)]
+    after = (rows["day"] - rows["customer_id"].map(newcomers["first_day"])).dt.days
+    rows = rows.assign(after=after.astype("int64"))
+    return rows[rows["after"] <= NINETY].sort_values(["day", "customer_id", "action"], ignore_index=True)
+
+
+def count_phases(plan: pd.DataFrame) -> pd.DataFrame:
+    """How many newcomers are in each phase, and how far the plan reaches them.
+
+    Returns
+    -------
+    One row per phase and class that somebody is in: `phase`, `class`, `customers` (count); `approached` (count
+    of those whom we have approached; empty: not known), `planned` (of those with a contact to come), `nothing`
+    (of those with neither), `overdue` (of those whose second order is overdue by the last day).
+    """
+    has = pd.DataFrame({"phase": plan["phase"], "class": plan["class"]})
+    is_known = plan["approached"].notna()
+    has["approached"] = plan["approached"].gt(0).astype("float64").where(is_known)
+    has["planned"] = plan["planned"].gt(0).astype("int64")
+    has["nothing"] = (~plan["approached"].gt(0) & plan["planned"].eq(0)).astype("int64")
+    last = plan["first_day"] + pd.to_timedelta(plan["days_since"], unit="D")
+    has["overdue"] = plan["overdue_from"].le(last).astype("int64")
+    grouped = has.groupby(["phase", "class"])
+    sums = grouped[["approached", "planned", "nothing", "overdue"]].sum(min_count=1)
+    sums.insert(0, "customers", grouped.size())
+    order = pd.MultiIndex.from_product([PHASES, CLASSES], names=["phase", "class"])
+    whole = sums.reindex(order[order.isin(sums.index)]).reset_index()
+    return whole.astype({name: "Int64" for name in whole.columns[2:]})
+
+
+def list_steps(plan: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
+    """The ninety-day plan of each class: which contacts are to come for how many, by when in the ninety days.
+
+    Returns
+    -------
+    One row per class and action, in the order in which they come: `class`, `action`, `customers` (count),
+    `after` (median of the days from the first purchase to the contact), `first` and `last` (days on which it
+    is due), `channel`, `owner_role`.
+    """
+    due = find_due(plan, calendar).assign(**{"class": lambda rows: rows["customer_id"].map(plan["class"])})
+    grouped = due.groupby(["class", "action", "channel", "owner_role"], observed=True)
+    steps = grouped.agg(
+        customers=("customer_id", "nunique"),
+        after=("after", "median"),
+        first=("day", "min"),
+        last=("day", "max"),
+    ).reset_index()
+    place = steps["class"].map({name: place for place, name in enumerate(CLASSES)})
+    steps = steps.assign(place=place).sort_values(["place", "after", "action"], ignore_index=True)
+    columns = ["class", "action", "customers", "after", "first", "last", "channel", "owner_role"]
+    return steps[columns]
+
+
+def _pick(
+    known: Mapping[str, pd.DataFrame], table: str, column: str, customers: pd.Index
+) -> pd.Series:
+    """A column of a table for these customers; all missing where there is no such table."""
+    if table not in known:
+        return pd.Series(np.nan, customers, dtype="str")
+    return known[table][column].reindex(customers).astype("str")

@@ -1,0 +1,291 @@
+"""The ideal customer profile (理想客户画像): who is in the best tier, and which prospects are like them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from crcm_lib.models.newcomers.poisson_model import PRIOR_SD_LOG, Attribute, cut_into_groups, indicate_groups
+from crcm_lib.stats import LEVEL, Z_95, exact_p, holm, normal_p, wilson
+
+MIN_BEST = 20  # customers in the best tier, and others, at least
+FOLDS = 10
+DRAWS = 999  # permutations of who is in the best tier
+MAX_CUSTOMERS = 20_000  # drawn at random of more
+MAX_DRAWN = 5_000_000  # customers times permutations; never fewer than FEWEST_DRAWS of these
+FEWEST_DRAWS = 199
+TOGETHER = "all"  # the rule of all attributes
+MORE, FEWER, UNKNOWN = "more", "fewer", "cannot_tell"
+PROFILE = ["attribute", "level", "customers", "share_of_best", "low", "high", "share_of_all", "p", "verdict"]
+GRADES = ["rule", "auc", "low", "high", "in_use"]
+
+
+@dataclass(frozen=True)
+class IdealProfile:
+    """How well attributes tell customers of the best tier from others, out of sample.
+
+    Attributes
+    ----------
+    grades
+        One row per rule: `rule` (`all`, the best single attribute by its name, and what was given to compare
+        with), `auc` with its 95 % interval `low`, `high` (DeLong; of the chance that a customer of the best
+        tier comes before another), `in_use`.
+    p
+        The chance of so high an auc of any of these rules if attributes had nothing to do with the tier.
+    gain, gain_low, gain_high
+        The auc of all attributes less that of the best single one.
+    attributes, weights, odds
+        Those of the rule in use with the log odds of each of their groups, and the odds of the average
+        customer; none where no rule is in use.
+    reason
+        `better`, `single`, `chance`, or what is missing: `no_attributes`, `too_few_best`.
+    best, others
+        Customers compared (counts).
+    """
+
+    grades: pd.DataFrame
+    p: float
+    gain: float
+    gain_low: float
+    gain_high: float
+    attributes: tuple[Attribute, ...]
+    odds: float
+    reason: str
+    best: int
+    others: int
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any rule beats chance."""
+        return len(self.attributes) > 0
+
+
+def learn_profile(
+    attributes: pd.DataFrame, is_best: pd.Series, *, given: pd.Series | None = None, seed: int = 0
+) -> IdealProfile:
+    """Learn who belongs to the best tier from attributes known before the first purchase.
+
+    The rules are linear discriminants: least squares on an indicator of the class has the direction of
+    Fisher's (Hastie, Tibshirani & Friedman 2009, The Elements of Statistical Learning, exercise 4.2), here
+    with the ridge of a normal prior on log odds, as one step of penalised logistic regression from the mean.
+    Each is judged by cross-validation in ten folds. Chance is what the best of them reaches when who is in
+    the best tier is permuted (maximum statistic: Westfall & Young 1993, Resampling-Based Multiple Testing,
+    section 2.6). All attributes together are used only where they beat the best single one beyond chance
+    (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837-845), else that one.
+
+    Parameters
+    ----------
+    attributes
+        From `features.arrivals.read_attributes`, of customers at least.
+    is_best
+        Whether each customer is in the best tier; who has never bought is not among them.
+    given
+        Another order of the same customers to compare with, like the spend that 04 expects.
+    seed
+        Of folds and permutations.
+    """
+    known = is_best[is_best.index.isin(attributes.index)].sort_index()
+    random = np.random.default_rng(seed)
+    if len(known) > MAX_CUSTOMERS:
+        known = known.iloc[np.sort(random.choice(len(known), MAX_CUSTOMERS, replace=False))]
+    best, others = int(known.sum()), int((~known).sum())
+    facts = attributes.loc[known.index]
+    usable = [one for name in facts if (one := cut_into_groups(facts[name])) is not None]
+    if not usable or min(best, others) < MIN_BEST:
+        reason = "too_few_best" if usable else "no_attributes"
+        return _nothing(reason, best, others)
+    blocks = [indicate_groups(one, one.find_groups(facts)) for one in usable]
+    y = known.to_numpy(float)
+    draws = int(np.clip(MAX_DRAWN // len(y), FEWEST_DRAWS, DRAWS))
+    permuted = random.permuted(np.tile(y, (draws, 1)), axis=1).T
+    wanted = np.column_stack([y, permuted])
+    fold = random.permutation(np.arange(len(y)) % FOLDS)
+    rules = {TOGETHER: np.hstack(blocks)} if len(usable) > 1 else {}
+    rules |= {one.name: block for one, block in zip(usable, blocks, strict=True)}
+    judged = {name: _cross_validate(points, wanted, fold) for name, points in rules.items()}
+    aucs = np.array([auc for _scores, auc in judged.values()])
+    highest = aucs.max(axis=0)
+    p = float((highest >= highest[0] - 1e-12).mean())
+    order = dict(zip(rules, aucs[:, 0], strict=True))
+    single = max((name for name in rules if name != TOGETHER), key=order.__getitem__)
+    seen = {name: judged[name][0] for name in dict.fromkeys([*list(rules)[:1], single])}
+    gain, low, high, p_gain = _compare_aucs(seen.get(TOGETHER, seen[single]), seen[single], y)
+    used = TOGETHER if gain > 0 and p_gain <= LEVEL else single
+    used = used if p <= LEVEL else ""
+    if given is not None:
+        seen["given"] = given.reindex(known.index).to_numpy(float)
+    rows = [
+        {"rule": name, **dict(zip(("auc", "low", "high"), _interval(each, y), strict=True))}
+        for name, each in seen.items()
+        if not np.isnan(each).any() and np.ptp(each) > 0
+    ]
+    grades = pd.DataFrame(rows, columns=GRADES[:-1])
+    grades["in_use"] = grades["rule"] == used
+    kept = [one for one in usable if used in (TOGETHER, one.name)]
+    reason = "chance" if not used else ("better" if used == TOGETHER else "single")
+    fitted = _fit(kept, facts, y) if used else ()
+    return IdealProfile(grades, p, gain, low, high, fitted, best / others, reason, best, others)
+
+
+def rank_prospects(learned: IdealProfile, attributes: pd.DataFrame) -> pd.DataFrame:
+    """The table `prospect_fit`: prospects, the one most like customers of the best tier first.
+
+    Parameters
+    ----------
+    learned
+        From `learn_profile`; no rows where no rule beats chance.
+    attributes
+        Of the prospects.
+
+    Returns
+    -------
+    Indexed by `customer_id`: `rank` (1 is the first; equal ones share it), `odds_factor` (of being in the
+    best tier, against the average customer), and the attribute that changes it most: `attribute`, `level`,
+    `factor`.
+    """
+    columns = ["rank", "odds_factor", "attribute", "level", "factor"]
+    if not learned.is_known or attributes.empty:
+        return pd.DataFrame(columns=columns, index=pd.Index([], name="customer_id", dtype="str"))
+    groups = [one.find_groups(attributes) for one in learned.attributes]
+    logs = np.column_stack(
+        [np.append(one.log_factors, 0.0)[group] for one, group in zip(learned.attributes, groups, strict=True)]
+    )
+    total, most = logs.sum(axis=1), np.abs(logs).argmax(axis=1)
+    rows = np.arange(len(attributes))
+    named = [
+        learned.attributes[k].name_group(groups[k][row]) if groups[k][row] >= 0 else ""
+        for row, k in zip(rows, most, strict=True)
+    ]
+    table = pd.DataFrame(
+        {
+            "rank": pd.Series(-total.round(9)).rank(method="min").astype("int64").to_numpy(),
+            "odds_factor": np.exp(total),
+            "attribute": [learned.attributes[k].name for k in most],
+            "level": named,
+            "factor": np.exp(logs[rows, most]),
+        },
+        index=attributes.index,
+    )
+    return table.sort_values(["rank", "customer_id"])
+
+
+def describe_best(attributes: pd.DataFrame, is_best: pd.Series) -> pd.DataFrame:
+    """The profile of the best tier: the share of each group in it beside its share in all customers.
+
+    Returns
+    -------
+    One row per attribute and group: `attribute`, `level` ("" for not known), `customers` (in the best tier),
+    `share_of_best` (0…1) with its 95 % interval `low`, `high` (Wilson), `share_of_all` (0…1), `p` (Fisher's
+    exact test, Holm over all rows) and `verdict`: more or fewer of the best tier than of the others, or
+    cannot_tell. No rows with fewer than `MIN_BEST` customers in the best tier.
+    """
+    known = is_best[is_best.index.isin(attributes.index)]
+    facts, best = attributes.loc[known.index], int(known.sum())
+    rows = []
+    for name in facts if min(best, len(known) - best) >= MIN_BEST else []:
+        one = cut_into_groups(facts[name])
+        groups = one.find_groups(facts) if one else np.zeros(0)
+        for group in range(one.groups if one else 0):
+            of_it = groups == group
+            hits, size = int((of_it & known.to_numpy()).sum()), int(of_it.sum())
+            p, least = exact_p(hits, [(len(known), best, size)])
+            row = {"attribute": name, "level": one.name_group(group), "customers": hits, "p": p, "least": least}
+            shares = {"share_of_best": hits / best, "share_of_all": size / len(known)}
+            rows.append(row | shares | dict(zip(("low", "high"), wilson(hits, best), strict=True)))
+    found = pd.DataFrame(rows, columns=[*PROFILE[:-1], "least"])
+    adjusted = holm(found["p"].to_numpy("float64"), found["least"].to_numpy("float64"))
+    more, beyond = found["share_of_best"] > found["share_of_all"], adjusted <= LEVEL
+    verdict = np.where(beyond & more, MORE, np.where(beyond, FEWER, UNKNOWN))
+    return found.assign(p=adjusted, verdict=verdict)[PROFILE]
+
+
+def _nothing(reason: str, best: int, others: int) -> IdealProfile:
+    grades = pd.DataFrame(columns=GRADES)
+    return IdealProfile(grades, *[np.nan] * 4, (), np.nan, reason, best, others)
+
+
+def _ridge(share: float) -> float:
+    """Of the indicator's slopes, so that log odds have a normal prior with sd `PRIOR_SD_LOG`."""
+    return 1 / (PRIOR_SD_LOG**2 * share * (1 - share))
+
+
+def _solve(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Slopes of each column of what is wanted on centred points; all have the same mean but for folds."""
+    share = float(np.clip(wanted.mean(), 1e-9, 1 - 1e-9))
+    centred = points - points.mean(axis=0)
+    inner = centred.T @ centred + _ridge(share) * np.eye(points.shape[1])
+    return np.linalg.solve(inner, centred.T @ wanted)
+
+
+def _cross_validate(points: np.ndarray, wanted: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each customer's score by what was learned from the other folds; and the auc for each wanted column.
+
+    Without the mean of those folds, which is lower where the own one has more of the best tier.
+    """
+    cells, which = np.unique(np.column_stack([fold, points]), axis=0, return_inverse=True)
+    which = which.ravel()
+    order = np.argsort(which, kind="stable")
+    starts = np.searchsorted(which[order], np.arange(len(cells)))
+    sizes = np.bincount(which)[:, np.newaxis]
+    ones = np.add.reduceat(wanted[order], starts, axis=0)
+    scores = np.empty(ones.shape)
+    for k in range(FOLDS):
+        out, inside = fold == k, cells[:, 0] == k
+        slopes = _solve(points[~out], wanted[~out])
+        scores[inside] = (cells[inside, 1:] - points[~out].mean(axis=0)) @ slopes
+    return scores[which, 0].round(12), _auc(scores.round(12), ones, sizes - ones)
+
+
+def _auc(scores: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """The chance that one who is wanted has the higher score, for each column; in a cell each is as likely.
+
+    Parameters
+    ----------
+    scores, ones, others
+        One row per cell of customers with equal scores, and how many of both kinds are in it. Cells with equal
+        scores keep their order, which knows nothing of who is wanted.
+    """
+    order = np.argsort(scores, axis=0, kind="stable")
+    ones, others = np.take_along_axis(ones, order, 0), np.take_along_axis(others, order, 0)
+    below = others.cumsum(axis=0) - others / 2
+    return (ones * below).sum(axis=0) / (ones.sum(axis=0) * others.sum(axis=0))
+
+
+def _placements(scores: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each wanted one the share of others below; of each other the share of wanted ones above."""
+    from scipy.stats import rankdata
+
+    ones = wanted == 1
+    both, inside, outside = rankdata(scores), rankdata(scores[ones]), rankdata(scores[~ones])
+    above = (both[ones] - inside) / (~ones).sum()
+    below = 1 - (both[~ones] - outside) / ones.sum()
+    return above, below
+
+
+def _interval(scores: np.ndarray, wanted: np.ndarray) -> tuple[float, float, float]:
+    above, below = _placements(scores, wanted)
+    auc = float(above.mean())
+    half = Z_95 * float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+    return auc, max(0.0, auc - half), min(1.0, auc + half)
+
+
+def _compare_aucs(one: np.ndarray, other: np.ndarray, wanted: np.ndarray) -> tuple[float, float, float, float]:
+    """The difference of two aucs of the same customers, its 95 % interval and p."""
+    first, second = _placements(one, wanted), _placements(other, wanted)
+    above, below = (a - b for a, b in zip(first, second, strict=True))
+    error = float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
+    gain = float(above.mean())
+    return gain, gain - Z_95 * error, gain + Z_95 * error, normal_p(gain, error)
+
+
+def _fit(chosen: list[Attribute], facts: pd.DataFrame, y: np.ndarray) -> tuple[Attribute, ...]:
+    """The attributes with the log odds of each group against the average customer."""
+    blocks = [indicate_groups(one, one.find_groups(facts)) for one in chosen]
+    points, share = np.hstack(blocks), float(y.mean())
+    slopes = _solve(points, y[:, np.newaxis])[:, 0] / (share * (1 - share))
+    parts = np.split(slopes, np.cumsum([block.shape[1] for block in blocks])[:-1])
+    fitted = []
+    for one, block, part in zip(chosen, blocks, parts, strict=True):
+        logs = np.append(0.0, np.cumsum(part)) if one.cuts else part
+        fitted.append(Attribute(one.name, one.cuts, one.levels, tuple(float(v) for v in logs - (block @ part).mean())))
+    return tuple(fitted)
