@@ -7,6 +7,7 @@ import pandas as pd
 
 NINETY = 90  # days from the first purchase on
 PHASES = ("0-30", "31-60", "61-90")  # days since the first purchase
+STATES = ("approached", "planned", "nothing")
 AGAIN = "ordered_again"  # in place of a class: who has ordered again needs none
 UNKNOWN = "cannot_tell"
 CLASSES = ("promising", "ordinary", "modest", UNKNOWN, AGAIN)
@@ -103,28 +104,30 @@ def find_due(newcomers: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["after"] <= NINETY].sort_values(["day", "customer_id", "action"], ignore_index=True)
 
 
-def count_phases(plan: pd.DataFrame) -> pd.DataFrame:
-    """How many newcomers are in each phase, and how far the plan reaches them.
+def count_reached(plan: pd.DataFrame) -> pd.DataFrame:
+    """How many newcomers there are by phase, by class, and by whether we have reached or will reach them.
 
     Returns
     -------
-    One row per phase and class that somebody is in: `phase`, `class`, `customers` (count); `approached` (count
-    of those whom we have approached; empty: not known), `planned` (of those with a contact to come), `nothing`
-    (of those with neither), `overdue` (of those whose second order is overdue by the last day).
+    One row per `attribute` (phase, class, state) and `level` that somebody is in: `customers` (count). The
+    states are `approached` by us since the first purchase; `planned`, of the others, with a contact to come
+    within their ninety days; `nothing`.
     """
-    has = pd.DataFrame({"phase": plan["phase"], "class": plan["class"]})
-    is_known = plan["approached"].notna()
-    has["approached"] = plan["approached"].gt(0).astype("float64").where(is_known)
-    has["planned"] = plan["planned"].gt(0).astype("int64")
-    has["nothing"] = (~plan["approached"].gt(0) & plan["planned"].eq(0)).astype("int64")
-    last = plan["first_day"] + pd.to_timedelta(plan["days_since"], unit="D")
-    has["overdue"] = plan["overdue_from"].le(last).astype("int64")
-    grouped = has.groupby(["phase", "class"])
-    sums = grouped[["approached", "planned", "nothing", "overdue"]].sum(min_count=1)
-    sums.insert(0, "customers", grouped.size())
-    order = pd.MultiIndex.from_product([PHASES, CLASSES], names=["phase", "class"])
-    whole = sums.reindex(order[order.isin(sums.index)]).reset_index()
-    return whole.astype({name: "Int64" for name in whole.columns[2:]})
+    states = np.select([plan["approached"].gt(0), plan["planned"].gt(0)], STATES[:2], STATES[2])
+    groups = {"phase": (plan["phase"], PHASES), "class": (plan["class"], CLASSES)}
+    groups["state"] = (pd.Series(states, plan.index), STATES)
+    rows = [
+        {"attribute": attribute, "level": level, "customers": int((values == level).sum())}
+        for attribute, (values, levels) in groups.items()
+        for level in levels
+    ]
+    counts = pd.DataFrame(rows)
+    return counts[counts["customers"] > 0].reset_index(drop=True)
+
+
+def count_overdue(plan: pd.DataFrame, *, as_of: str | pd.Timestamp) -> int:
+    """Of how many newcomers the second order is overdue on the day `as_of`."""
+    return int((plan["overdue_from"] <= pd.Timestamp(as_of)).sum())
 
 
 def list_steps(plan: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:

@@ -1170,12 +1170,10 @@ RESULTS = {
         {
             "customer_id": ID,
             "rank": Column("integer", "", "1 is most like the customers of the best tier", True, 1),
-            "odds_factor": Column(
-                "number", "factor", "odds of the best tier, times those of the average customer", True, 0
-            ),
-            "attribute": text_column("the attribute that changes them most", True),
+            "expected_share": share_column("of customers like them who are in the best tier", True),
+            "attribute": text_column("the attribute that changes it most", True),
             "level": text_column("the prospect's group in it; empty: not known"),
-            "factor": Column("number", "factor", "of that group, on the odds", True, 0),
+            "part": Column("number", "share", "what that adds to the share of all customers", True),
         },
     ),
 }

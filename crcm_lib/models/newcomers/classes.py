@@ -252,20 +252,6 @@ def classify_newcomers(
     return learned.predict(facts[facts["kind"] != ""])
 
 
-def expect_spend(state: str, facts: pd.DataFrame) -> pd.Series | None:
-    """What `prospects` expects of everybody by their profile alone, in currency; None where it has no factors.
-
-    Parameters
-    ----------
-    state
-        The JSON of `Newcomers`.
-    facts
-        Attributes by `customer_id`; what is missing counts as average.
-    """
-    model = Newcomers.from_json(state).prospects.model
-    return pd.Series(model.predict(facts), facts.index) if model.attributes else None
-
-
 def _leave_out_censored(over: pd.DataFrame, until: pd.Timestamp) -> tuple[pd.DataFrame, LeftCensoring | None]:
     """Without customers who may have bought before the record began, if enough remain."""
     after = over[over["first_day"] > until]

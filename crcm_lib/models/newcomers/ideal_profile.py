@@ -5,7 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from crcm_lib.models.newcomers.poisson_model import PRIOR_SD_LOG, Attribute, cut_into_groups, indicate_groups
+from crcm_lib.models.newcomers.poisson_model import (
+    PRIOR_SD_LOG,
+    Attribute,
+    cut_into_groups,
+    fit_poisson,
+    indicate_groups,
+)
 from crcm_lib.stats import LEVEL, Z_95, exact_p, holm, normal_p, wilson
 
 MIN_BEST = 20  # customers in the best tier, and others, at least
@@ -14,7 +20,7 @@ DRAWS = 999  # permutations of who is in the best tier
 MAX_CUSTOMERS = 20_000  # drawn at random of more
 MAX_DRAWN = 5_000_000  # customers times permutations; never fewer than FEWEST_DRAWS of these
 FEWEST_DRAWS = 199
-TOGETHER = "all"  # the rule of all attributes
+TOGETHER, SPEND = "all", "spend"  # the rule of all attributes, and that of 04
 MORE, FEWER, UNKNOWN = "more", "fewer", "cannot_tell"
 PROFILE = ["attribute", "level", "customers", "share_of_best", "low", "high", "share_of_all", "p", "verdict"]
 GRADES = ["rule", "auc", "low", "high", "in_use"]
@@ -27,18 +33,21 @@ class IdealProfile:
     Attributes
     ----------
     grades
-        One row per rule: `rule` (`all`, the best single attribute by its name, and what was given to compare
-        with), `auc` with its 95 % interval `low`, `high` (DeLong; of the chance that a customer of the best
+        One row per rule: `rule` (`all`; the best single attribute by its name; `spend`, the early spend expected
+        as in 04), `auc` with its 95 % interval `low`, `high` (DeLong; the chance that a customer of the best
         tier comes before another), `in_use`.
     p
-        The chance of so high an auc of any of these rules if attributes had nothing to do with the tier.
+        The chance of so high an auc of any rule but `spend` if attributes had nothing to do with the tier.
     gain, gain_low, gain_high
         The auc of all attributes less that of the best single one.
-    attributes, weights, odds
-        Those of the rule in use with the log odds of each of their groups, and the odds of the average
-        customer; none where no rule is in use.
+    attributes, parts
+        Those of the rule in use, and of each what its groups add to the share of customers who are in the best
+        tier; none where no rule is in use.
+    share
+        The share of customers who are in the best tier, 0…1.
     reason
-        `better`, `single`, `chance`, or what is missing: `no_attributes`, `too_few_best`.
+        `better` (all attributes are in use), `single`, `spend` (this one orders better), `chance`; or what is
+        missing: `no_attributes`, `too_few_best`.
     best, others
         Customers compared (counts).
     """
@@ -49,7 +58,8 @@ class IdealProfile:
     gain_low: float
     gain_high: float
     attributes: tuple[Attribute, ...]
-    odds: float
+    parts: tuple[np.ndarray, ...]
+    share: float
     reason: str
     best: int
     others: int
@@ -61,7 +71,7 @@ class IdealProfile:
 
 
 def learn_profile(
-    attributes: pd.DataFrame, is_best: pd.Series, *, given: pd.Series | None = None, seed: int = 0
+    attributes: pd.DataFrame, is_best: pd.Series, *, spend: pd.Series | None = None, seed: int = 0
 ) -> IdealProfile:
     """Learn who belongs to the best tier from attributes known before the first purchase.
 
@@ -71,7 +81,8 @@ def learn_profile(
     Each is judged by cross-validation in ten folds. Chance is what the best of them reaches when who is in
     the best tier is permuted (maximum statistic: Westfall & Young 1993, Resampling-Based Multiple Testing,
     section 2.6). All attributes together are used only where they beat the best single one beyond chance
-    (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837-845), else that one.
+    (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44, 837-845), else that one; and neither where the early
+    spend expected by 04's regression, learned in the same folds, orders better beyond chance.
 
     Parameters
     ----------
@@ -79,8 +90,8 @@ def learn_profile(
         From `features.arrivals.read_attributes`, of customers at least.
     is_best
         Whether each customer is in the best tier; who has never bought is not among them.
-    given
-        Another order of the same customers to compare with, like the spend that 04 expects.
+    spend
+        Early spend of each of these customers (currency); None: 04's regression is not compared.
     seed
         Of folds and permutations.
     """
@@ -111,20 +122,23 @@ def learn_profile(
     seen = {name: judged[name][0] for name in dict.fromkeys([*list(rules)[:1], single])}
     gain, low, high, p_gain = _compare_aucs(seen.get(TOGETHER, seen[single]), seen[single], y)
     used = TOGETHER if gain > 0 and p_gain <= LEVEL else single
-    used = used if p <= LEVEL else ""
-    if given is not None:
-        seen["given"] = given.reindex(known.index).to_numpy(float)
+    reason = "chance" if p > LEVEL else ("better" if used == TOGETHER else "single")
+    expected = _expect_spend(facts, spend, fold)
+    if expected is not None:
+        seen[SPEND] = expected
+        ahead, _low, _high, p_ahead = _compare_aucs(expected, seen[used], y)
+        reason = SPEND if reason != "chance" and ahead > 0 and p_ahead <= LEVEL else reason
+    used = used if reason in ("better", "single") else ""
     rows = [
         {"rule": name, **dict(zip(("auc", "low", "high"), _interval(each, y), strict=True))}
         for name, each in seen.items()
-        if not np.isnan(each).any() and np.ptp(each) > 0
     ]
     grades = pd.DataFrame(rows, columns=GRADES[:-1])
     grades["in_use"] = grades["rule"] == used
-    kept = [one for one in usable if used in (TOGETHER, one.name)]
-    reason = "chance" if not used else ("better" if used == TOGETHER else "single")
-    fitted = _fit(kept, facts, y) if used else ()
-    return IdealProfile(grades, p, gain, low, high, fitted, best / others, reason, best, others)
+    kept = [n for n, one in enumerate(usable) if used in (TOGETHER, one.name)]
+    parts = _fit([blocks[n] for n in kept], [usable[n] for n in kept], y)
+    chosen = tuple(usable[n] for n in kept)
+    return IdealProfile(grades, p, gain, low, high, chosen, parts, best / len(y), reason, best, others)
 
 
 def rank_prospects(learned: IdealProfile, attributes: pd.DataFrame) -> pd.DataFrame:
@@ -139,18 +153,18 @@ def rank_prospects(learned: IdealProfile, attributes: pd.DataFrame) -> pd.DataFr
 
     Returns
     -------
-    Indexed by `customer_id`: `rank` (1 is the first; equal ones share it), `odds_factor` (of being in the
-    best tier, against the average customer), and the attribute that changes it most: `attribute`, `level`,
-    `factor`.
+    Indexed by `customer_id`: `rank` (1 is the first; equal ones share it), `expected_share` (0…1, of customers
+    like them in the best tier), and what changes it most: `attribute`, `level` ("" for not known), `part` (what
+    it adds to the share of all customers).
     """
-    columns = ["rank", "odds_factor", "attribute", "level", "factor"]
+    columns = ["rank", "expected_share", "attribute", "level", "part"]
     if not learned.is_known or attributes.empty:
         return pd.DataFrame(columns=columns, index=pd.Index([], name="customer_id", dtype="str"))
     groups = [one.find_groups(attributes) for one in learned.attributes]
-    logs = np.column_stack(
-        [np.append(one.log_factors, 0.0)[group] for one, group in zip(learned.attributes, groups, strict=True)]
+    added = np.column_stack(
+        [np.append(part, 0.0)[group] for part, group in zip(learned.parts, groups, strict=True)]
     )
-    total, most = logs.sum(axis=1), np.abs(logs).argmax(axis=1)
+    total, most = added.sum(axis=1), np.abs(added).argmax(axis=1)
     rows = np.arange(len(attributes))
     named = [
         learned.attributes[k].name_group(groups[k][row]) if groups[k][row] >= 0 else ""
@@ -159,10 +173,10 @@ def rank_prospects(learned: IdealProfile, attributes: pd.DataFrame) -> pd.DataFr
     table = pd.DataFrame(
         {
             "rank": pd.Series(-total.round(9)).rank(method="min").astype("int64").to_numpy(),
-            "odds_factor": np.exp(total),
+            "expected_share": (learned.share + total).clip(0, 1),
             "attribute": [learned.attributes[k].name for k in most],
             "level": named,
-            "factor": np.exp(logs[rows, most]),
+            "part": added[rows, most],
         },
         index=attributes.index,
     )
@@ -201,7 +215,7 @@ def describe_best(attributes: pd.DataFrame, is_best: pd.Series) -> pd.DataFrame:
 
 def _nothing(reason: str, best: int, others: int) -> IdealProfile:
     grades = pd.DataFrame(columns=GRADES)
-    return IdealProfile(grades, *[np.nan] * 4, (), np.nan, reason, best, others)
+    return IdealProfile(grades, *[np.nan] * 4, (), (), np.nan, reason, best, others)
 
 
 def _ridge(share: float) -> float:
@@ -278,14 +292,27 @@ def _compare_aucs(one: np.ndarray, other: np.ndarray, wanted: np.ndarray) -> tup
     return gain, gain - Z_95 * error, gain + Z_95 * error, normal_p(gain, error)
 
 
-def _fit(chosen: list[Attribute], facts: pd.DataFrame, y: np.ndarray) -> tuple[Attribute, ...]:
-    """The attributes with the log odds of each group against the average customer."""
-    blocks = [indicate_groups(one, one.find_groups(facts)) for one in chosen]
-    points, share = np.hstack(blocks), float(y.mean())
-    slopes = _solve(points, y[:, np.newaxis])[:, 0] / (share * (1 - share))
+def _expect_spend(facts: pd.DataFrame, spend: pd.Series | None, fold: np.ndarray) -> np.ndarray | None:
+    """The early spend expected of each customer by a regression on the other folds; None where all are alike."""
+    if spend is None:
+        return None
+    known = spend.reindex(facts.index).fillna(0.0).to_numpy("float64")
+    expected = np.zeros(len(facts))
+    for k in range(FOLDS):
+        out = fold == k
+        model = fit_poisson(facts[~out], known[~out], names=list(facts.columns))
+        expected[out] = model.predict(facts[out]) / model.mean if model.mean > 0 else 1.0
+    return expected.round(12) if np.ptp(expected) > 1e-9 else None
+
+
+def _fit(blocks: list[np.ndarray], chosen: list[Attribute], y: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What each group of each attribute adds to the share in the best tier, the average customer's being 0."""
+    if not blocks:
+        return ()
+    slopes = _solve(np.hstack(blocks), y[:, np.newaxis])[:, 0]
     parts = np.split(slopes, np.cumsum([block.shape[1] for block in blocks])[:-1])
     fitted = []
     for one, block, part in zip(chosen, blocks, parts, strict=True):
-        logs = np.append(0.0, np.cumsum(part)) if one.cuts else part
-        fitted.append(Attribute(one.name, one.cuts, one.levels, tuple(float(v) for v in logs - (block @ part).mean())))
+        whole = np.append(0.0, np.cumsum(part)) if one.cuts else part
+        fitted.append(whole - float((block @ part).mean()))
     return tuple(fitted)

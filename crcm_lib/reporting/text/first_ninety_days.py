@@ -14,7 +14,15 @@ from crcm_lib.models.newcomers.acquisition_channels import (
     MIN_MONEY,
     ChannelComparison,
 )
-from crcm_lib.models.newcomers.ideal_profile import FEWER, MIN_BEST, MORE, TOGETHER, UNKNOWN, IdealProfile
+from crcm_lib.models.newcomers.ideal_profile import (
+    FEWER,
+    MIN_BEST,
+    MORE,
+    SPEND,
+    TOGETHER,
+    UNKNOWN,
+    IdealProfile,
+)
 from crcm_lib.models.newcomers.second_order import MARKS, CohortComparison
 from crcm_lib.reporting.takeaway import Takeaway, takeaway
 from crcm_lib.reporting.text.numbers import fill, fill_rows
@@ -58,6 +66,7 @@ def caption_cohorts(compared: CohortComparison) -> str:
     else:
         words = _("Chance explains how cohorts differ (p {p_differ:p})")
     said = fill(words, p_differ=compared.p_differ, p_trend=compared.p_trend)
+    said += _("; the interval is that of the last share known") if len(compared.cohorts) else ""
     if not compared.uncertain:
         return said
     one = _("{n:count} customer who may have bought before the record began is left out")
@@ -155,22 +164,35 @@ def name_class(name: str) -> str:
     return words[name]
 
 
-def write_phases(phases: pd.DataFrame) -> pd.DataFrame:
-    """`count_phases` in words."""
-    return phases.assign(**{"class": phases["class"].map(name_class)})
+def write_reached(counts: pd.DataFrame) -> pd.DataFrame:
+    """`count_reached`, small cells hidden, in words."""
+    names = {"phase": _("days since the first purchase"), "class": _("class"), "state": _("so far")}
+    states = {
+        "approached": _("approached by us"),
+        "planned": _("not yet, but a contact is planned"),
+        "nothing": _("neither approached nor planned for"),
+    }
+    level = [
+        states[row.level] if row.attribute == "state" else row.level if row.attribute == "phase" else name_class(row.level)
+        for row in counts.itertuples()
+    ]
+    written = counts.assign(attribute=counts["attribute"].map(names), level=level)
+    written.attrs = dict(counts.attrs)
+    return written.rename(columns={"attribute": "newcomers_by", "level": "group"})
 
 
-def caption_phases(plan: pd.DataFrame, usual: int | None) -> str:
-    """What the phases count; when a second order is overdue."""
+def caption_reached(plan: pd.DataFrame, usual: int | None, overdue: int, *, at_least: int) -> str:
+    """What the table counts; how many second orders are overdue."""
     words = _(
-        "Customers by the days since their first purchase: approached by us since, with a contact planned "
-        "within their ninety days, with neither"
+        "Customers whose first purchase is at most ninety days ago, by days, by class, and by whether anybody "
+        "has approached them since or will within their ninety days"
     )
     if len(plan) and plan["approached"].isna().all():
         words += _("; `contacts` do not say whom we have approached")
     if usual is not None:
         words += _("; a second order is overdue after day {usual}")
-    return fill(words, usual=usual)
+        words += _(", as {overdue:count} are") if overdue >= at_least else ""
+    return fill(words, usual=usual, overdue=overdue)
 
 
 def explain_no_newcomers() -> str:
@@ -179,22 +201,33 @@ def explain_no_newcomers() -> str:
 
 
 def write_steps(steps: pd.DataFrame) -> pd.DataFrame:
-    """`list_steps` in words: `after` is the usual day in the ninety days."""
-    return steps.assign(**{"class": steps["class"].map(name_class)}).rename(columns={"after": "usual_day"})
+    """`list_steps`, small cells hidden, in words: those shown; `after` is the median day of the ninety."""
+    shown = steps[steps["customers"].notna()].reset_index(drop=True)
+    named = shown.assign(**{"class": shown["class"].map(name_class)}).rename(columns={"after": "median_day"})
+    named.attrs = dict(steps.attrs)
+    return named
 
 
 def caption_steps() -> str:
     """What the steps are, and where the names stand."""
     return _(
-        "Contacts planned within the ninety days, by class and the median day since the first purchase; whom to "
-        "contact on which day is in the lists and in the table `newcomer_plan`"
+        "Contacts planned within the ninety days by class, but for those of few customers, and the median day "
+        "since the first purchase; whom to contact on which day is in the lists and in the table "
+        "`newcomer_plan`"
     )
 
 
+def explain_no_steps(plan: pd.DataFrame, at_least: int) -> str:
+    """Why no step is shown."""
+    if plan.empty:
+        return explain_no_newcomers()
+    return fill(_("No contact is planned for {least} or more of one class."), least=at_least)
+
+
 def hide_by_attribute(
-    profile: pd.DataFrame, hide: Callable[..., pd.DataFrame], money: Sequence[str]
+    profile: pd.DataFrame, hide: Callable[..., pd.DataFrame], money: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """`describe_best` with small cells hidden; the groups of one attribute add up, those of two overlap."""
+    """Groups of several attributes, small cells hidden; those of one add up, those of two overlap."""
     parts = [hide(part, money=money) for _name, part in profile.groupby("attribute", sort=False)]
     if not parts:
         return hide(profile, money=money)
@@ -239,7 +272,7 @@ def explain_no_profile(tier: str, learned: IdealProfile) -> str:
 
 def write_grades(learned: IdealProfile) -> pd.DataFrame:
     """The rules by which prospects could be ranked, in words."""
-    words = {TOGETHER: _("all attributes"), "given": _("spend that 04 expects (learned from the same)")}
+    words = {TOGETHER: _("all attributes"), SPEND: _("spend expected as in 04")}
     single = _("{name} alone")
     rules = [words.get(name) or fill(single, name=name) for name in learned.grades["rule"]]
     used = learned.grades["in_use"].map({True: _("ranks prospects"), False: ""})
@@ -255,6 +288,7 @@ def caption_grades(learned: IdealProfile, tier: str) -> str:
     said = {
         "better": _("all attributes together are used, as they beat the best single one beyond chance"),
         "single": _("one attribute alone is used, as all together do not beat it beyond chance"),
+        SPEND: _("what 04 expects orders better beyond chance, so that its classes stay the rule"),
         "chance": _("none beats chance (p {p:p}), and none is used"),
     }
     words = f"{words}; {said[learned.reason]}" if learned.reason in said else words
@@ -263,6 +297,8 @@ def caption_grades(learned: IdealProfile, tier: str) -> str:
 
 def explain_unranked(learned: IdealProfile, prospects: int, tier: str) -> str:
     """Why no prospect is ranked."""
+    if learned.reason == SPEND:
+        return _("No prospect is ranked anew: the classes of 04 order customers better beyond chance.")
     if not learned.is_known and learned.reason != "chance":
         return explain_no_profile(tier, learned)
     if not learned.is_known:
@@ -273,27 +309,30 @@ def explain_unranked(learned: IdealProfile, prospects: int, tier: str) -> str:
 def write_prospects(ranked: pd.DataFrame, newcomers: pd.DataFrame) -> pd.DataFrame:
     """The first of `rank_prospects` with their class of 04 and why."""
     named = newcomers["class"].reindex(ranked.index).map(name_class, na_action="ignore").fillna("")
-    why = _("{attribute}: {level} ({factor:number} times)")
+    why = _("{attribute}: {level} ({part:change})")
     missing = _("not given")
     reasons = [
-        fill(why, attribute=row.attribute, level=row.level or missing, factor=row.factor)
+        fill(why, attribute=row.attribute, level=row.level or missing, part=row.part)
         for row in ranked.itertuples()
     ]
-    table = ranked[["rank", "odds_factor"]].assign(because=reasons)
+    table = ranked[["rank", "expected_share"]].assign(because=reasons)
     table["class"] = named
     return table.head(SHOWN).reset_index()
 
 
-def caption_prospects(ranked: pd.DataFrame, tier: str) -> str:
-    """How many are ranked."""
-    words = _("The first of {n:count} prospects; odds of {tier} are times those of the average customer")
-    return fill(words, n=len(ranked), tier=tier)
+def caption_prospects(ranked: pd.DataFrame, learned: IdealProfile, tier: str) -> str:
+    """How many are ranked, and by what."""
+    words = _(
+        "The first of {n:count} prospects: the share of customers like them in {tier}, and what adds most to the "
+        "{share:share} of all customers; equal ones share a rank"
+    )
+    return fill(words, n=len(ranked), tier=tier, share=learned.share)
 
 
 def write_service(compared: pd.DataFrame) -> pd.DataFrame:
     """`compare_early_service` in words."""
     names = {
-        "complaints": _("complaints per purchase day"),
+        "complaints": _("complaints per 100 purchase days"),
         "response_hours": _("hours to the first response"),
         "resolution_hours": _("hours to the resolution"),
         "satisfaction": _("mark for the handling, 1 to 5"),
@@ -301,6 +340,9 @@ def write_service(compared: pd.DataFrame) -> pd.DataFrame:
     words = {"more": _("more than later"), "less": _("less than later"), "cannot_tell": _("cannot tell")}
     few = _("too few to compare")
     verdict = compared["verdict"].map(words).fillna(few)
+    means = ["new", "rest", "difference", "low", "high"]
+    per_hundred = compared["measure"].eq("complaints").map({True: 100.0, False: 1.0})
+    compared = compared.assign(**{name: compared[name] * per_hundred for name in means})
     return compared.assign(measure=compared["measure"].map(names), verdict=verdict).drop(columns="p")
 
 
