@@ -89,9 +89,7 @@ def compare_groups(days: np.ndarray, happened: np.ndarray, groups: np.ndarray) -
     return float(chdtrc(len(names) - 1, statistic))
 
 
-def compare_in_order(
-    days: np.ndarray, happened: np.ndarray, groups: np.ndarray
-) -> tuple[float, float]:
+def compare_in_order(days: np.ndarray, happened: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
     """Whether it happens ever sooner or ever later from group to group: z, above 0 for sooner, and its p.
 
     The log-rank test for trend with the groups' numbers as scores (Tarone 1975, Biometrika 62, 679-682);

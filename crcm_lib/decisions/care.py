@@ -8,7 +8,10 @@ from crcm_lib.decisions.working_days import list_unannounced, name_holidays
 from crcm_lib.models.interaction import INACTIVE
 
 DAYS = 90  # ahead
-BEGAN_BEFORE = ("second_order", "silence")  # occasions that last: due at once where they began before the plan
+BEGAN_BEFORE = (
+    "second_order",
+    "silence",
+)  # occasions that last: due at once where they began before the plan
 FIRST_STAGES = {"new", "one order"}  # an action for these alone is one for who has just begun
 COLUMNS = ["customer_id", "action", "occasion", "day", "points", "channel", "owner_role", "cost"]
 
@@ -46,9 +49,10 @@ def plan_care(
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
-    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence or an
-    overdue order that began before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
-    approached about a complaint that nobody answered is not asked besides whether it stayed resolved.
+    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence or an overdue
+    order that began before, the first day of the plan), `points` (of a points expiry), `channel`,
+    `owner_role`, `cost`. Who is approached about a complaint that nobody answered is not asked besides
+    whether it stayed resolved.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)

@@ -31,8 +31,8 @@ def plan_first_days(
     Parameters
     ----------
     arrivals
-        From `features.arrivals.list_arrivals`; who may not be new, or returned all of the first order, is left
-        out.
+        From `features.arrivals.list_arrivals`; who may not be new, or returned all of the first order, is
+        left out.
     known
         Tables by name, those that were written: `newcomers` (class), `tiers`, `stages`, `needs`.
     calendar
@@ -61,7 +61,7 @@ def plan_first_days(
     first = due.drop_duplicates("customer_id").set_index("customer_id")
     overdue = new["first_day"] + pd.Timedelta(days=usual_day + 1) if usual_day is not None else pd.NaT
     named = {name: _pick(known, *source, new.index) for name, source in SOURCES.items()}
-    counted = new.index.map(due.groupby("customer_id").size()).fillna(0)
+    counted = due.groupby("customer_id").size().reindex(new.index).fillna(0)
     plan = pd.DataFrame(
         {
             "first_day": new["first_day"],
@@ -72,7 +72,7 @@ def plan_first_days(
             "stage": named["stage"],
             "need": named["need"].replace("", np.nan),
             "approached": np.nan if approached is None else approached.reindex(new.index).astype("float64"),
-            "planned": pd.Series(counted, new.index).astype("int64"),
+            "planned": counted.astype("int64"),
             "next_action": first["action"].reindex(new.index),
             "next_day": first["day"].reindex(new.index),
             "overdue_from": pd.Series(overdue, new.index, dtype="datetime64[us]").where(~again),
@@ -98,9 +98,8 @@ def find_due(newcomers: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
     -------
     The rows of `calendar`, with `after` (days from the first purchase to the contact).
     """
-    rows = calendar[calendar["customer_id"].isin(newcomers.index)]
-    after = (rows["day"] - rows["customer_id"].map(newcomers["first_day"])).dt.days
-    rows = rows.assign(after=after.astype("int64"))
+    rows = calendar.join(newcomers["first_day"], on="customer_id", how="inner")
+    rows = rows.assign(after=(rows["day"] - rows["first_day"]).dt.days).drop(columns="first_day")
     return rows[rows["after"] <= NINETY].sort_values(["day", "customer_id", "action"], ignore_index=True)
 
 
@@ -153,9 +152,7 @@ def list_steps(plan: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
     return steps[columns]
 
 
-def _pick(
-    known: Mapping[str, pd.DataFrame], table: str, column: str, customers: pd.Index
-) -> pd.Series:
+def _pick(known: Mapping[str, pd.DataFrame], table: str, column: str, customers: pd.Index) -> pd.Series:
     """A column of a table for these customers; all missing where there is no such table."""
     if table not in known:
         return pd.Series(np.nan, customers, dtype="str")

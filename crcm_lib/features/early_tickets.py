@@ -66,8 +66,8 @@ def count_outbound(engine: Engine, arrivals: pd.DataFrame, *, as_of) -> pd.Serie
         select customer_id, cast(time as date) as day from contacts
         where time < {end_of(as_of)} and {is_one_of("direction", OUTBOUND)} and channel <> 'campaign'
         order by customer_id, time""").df()
-    since = made["customer_id"].map(arrivals["first_day"])
-    late = made[pd.to_datetime(made["day"]) >= since]
+    made = made.join(arrivals["first_day"], on="customer_id", how="inner")
+    late = made[pd.to_datetime(made["day"]) >= made["first_day"]]
     return late.groupby("customer_id").size().reindex(arrivals.index).fillna(0).astype("int64")
 
 

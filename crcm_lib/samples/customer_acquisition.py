@@ -1,7 +1,7 @@
 """By which channel the synthetic company won each customer, and what that cost it.
 
-Planted, so that it can be found: one channel brings customers who buy more often, one such who buy seldom, the
-others anybody. Which purchases are made follows from neither.
+Planted, so that it can be found: one channel brings customers who buy more often, one such who buy seldom,
+the others anybody. Which purchases are made follows from neither.
 """
 
 import numpy as np
@@ -10,7 +10,9 @@ import pandas as pd
 CHANNELS = ("trade fair", "search advertising", "social media", "recommendation", "walk-in")
 RECOMMENDED = "recommendation"  # those whom the table `referrals` names, and nobody else
 SHARES = np.array([0.25, 0.25, 0.25, 0.0, 0.25])  # of the others, as if all bought equally often
-TILT = np.array([1.5, 0.0, -1.0, 0.0, 0.0])  # log odds of the channel per standard deviation of log purchase rate
+TILT = np.array(
+    [1.5, 0.0, -1.0, 0.0, 0.0]
+)  # log odds of the channel per standard deviation of log purchase rate
 PRICE = {"trade fair": 150_00, "search advertising": 60_00, "social media": 35_00, "recommendation": 20_00}
 
 
@@ -37,5 +39,6 @@ def sum_costs(
     won = pd.crosstab(people.loc[bought, "first_day"].dt.to_period("M"), channels[bought])
     won = won.reindex(index=months, columns=list(PRICE), fill_value=0)
     cost = (won * np.array(list(PRICE.values())) * rng.uniform(0.8, 1.2, won.shape)).round().astype("int64")
-    rows = cost.rename_axis(columns="channel").stack().rename("cost").reset_index()
-    return rows.assign(month=rows["month"].dt.to_timestamp())[["channel", "month", "cost"]]
+    cost.index = cost.index.to_timestamp()
+    rows = cost.reset_index().melt("month", var_name="channel", value_name="cost")
+    return rows[["channel", "month", "cost"]]

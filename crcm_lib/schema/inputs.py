@@ -77,6 +77,7 @@ INPUTS = {
             "05_churn_warning",
             "09_strategy",
             "12_interaction",
+            "16_newcomers",
         ),
     ),
     "tickets": Table(
@@ -99,6 +100,7 @@ INPUTS = {
             "07_satisfaction",
             "09_strategy",
             "14_service_feedback",
+            "16_newcomers",
         ),
     ),
     "surveys": Table(

@@ -1,4 +1,4 @@
-"""Channels of acquisition: whether one brings better newcomers than the others, and what winning one costs."""
+"""Channels of acquisition: whether one brings better newcomers than others, and what winning one costs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

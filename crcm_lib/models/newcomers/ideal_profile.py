@@ -16,7 +16,7 @@ from crcm_lib.stats import LEVEL, Z_95, exact_p, holm, normal_p, wilson
 
 MIN_BEST = 20  # customers in the best tier, and others, at least
 FOLDS = 10
-DRAWS = 999  # permutations of who is in the best tier
+DRAWS = 499  # permutations of who is in the best tier
 MAX_CUSTOMERS = 20_000  # drawn at random of more
 MAX_DRAWN = 5_000_000  # customers times permutations; never fewer than FEWEST_DRAWS of these
 FEWEST_DRAWS = 199
@@ -33,16 +33,16 @@ class IdealProfile:
     Attributes
     ----------
     grades
-        One row per rule: `rule` (`all`; the best single attribute by its name; `spend`, the early spend expected
-        as in 04), `auc` with its 95 % interval `low`, `high` (DeLong; the chance that a customer of the best
-        tier comes before another), `in_use`.
+        One row per rule: `rule` (`all`; the best single attribute by its name; `spend`, the early spend
+        expected as in 04), `auc` with its 95 % interval `low`, `high` (DeLong; the chance that a customer of
+        the best tier comes before another), `in_use`.
     p
         The chance of so high an auc of any rule but `spend` if attributes had nothing to do with the tier.
     gain, gain_low, gain_high
         The auc of all attributes less that of the best single one.
     attributes, parts
-        Those of the rule in use, and of each what its groups add to the share of customers who are in the best
-        tier; none where no rule is in use.
+        Those of the rule in use, and of each what its groups add to the share of customers who are in the
+        best tier; none where no rule is in use.
     share
         The share of customers who are in the best tier, 0…1.
     reason
@@ -120,17 +120,17 @@ def learn_profile(
     order = dict(zip(rules, aucs[:, 0], strict=True))
     single = max((name for name in rules if name != TOGETHER), key=order.__getitem__)
     seen = {name: judged[name][0] for name in dict.fromkeys([*list(rules)[:1], single])}
-    gain, low, high, p_gain = _compare_aucs(seen.get(TOGETHER, seen[single]), seen[single], y)
+    gain, low, high, p_gain = _compare_aucs(seen.get(TOGETHER, seen[single]), seen[single], y, fold)
     used = TOGETHER if gain > 0 and p_gain <= LEVEL else single
     reason = "chance" if p > LEVEL else ("better" if used == TOGETHER else "single")
     expected = _expect_spend(facts, spend, fold)
     if expected is not None:
         seen[SPEND] = expected
-        ahead, _low, _high, p_ahead = _compare_aucs(expected, seen[used], y)
+        ahead, _low, _high, p_ahead = _compare_aucs(expected, seen[used], y, fold)
         reason = SPEND if reason != "chance" and ahead > 0 and p_ahead <= LEVEL else reason
     used = used if reason in ("better", "single") else ""
     rows = [
-        {"rule": name, **dict(zip(("auc", "low", "high"), _interval(each, y), strict=True))}
+        {"rule": name, **dict(zip(("auc", "low", "high"), _interval(each, y, fold), strict=True))}
         for name, each in seen.items()
     ]
     grades = pd.DataFrame(rows, columns=GRADES[:-1])
@@ -153,9 +153,9 @@ def rank_prospects(learned: IdealProfile, attributes: pd.DataFrame) -> pd.DataFr
 
     Returns
     -------
-    Indexed by `customer_id`: `rank` (1 is the first; equal ones share it), `expected_share` (0…1, of customers
-    like them in the best tier), and what changes it most: `attribute`, `level` ("" for not known), `part` (what
-    it adds to the share of all customers).
+    Indexed by `customer_id`: `rank` (1 is the first; equal ones share it), `expected_share` (0…1, of
+    customers like them in the best tier), and what changes it most: `attribute`, `level` ("" for not known),
+    `part` (what it adds to the share of all customers).
     """
     columns = ["rank", "expected_share", "attribute", "level", "part"]
     if not learned.is_known or attributes.empty:
@@ -203,7 +203,13 @@ def describe_best(attributes: pd.DataFrame, is_best: pd.Series) -> pd.DataFrame:
             of_it = groups == group
             hits, size = int((of_it & known.to_numpy()).sum()), int(of_it.sum())
             p, least = exact_p(hits, [(len(known), best, size)])
-            row = {"attribute": name, "level": one.name_group(group), "customers": hits, "p": p, "least": least}
+            row = {
+                "attribute": name,
+                "level": one.name_group(group),
+                "customers": hits,
+                "p": p,
+                "least": least,
+            }
             shares = {"share_of_best": hits / best, "share_of_all": size / len(known)}
             rows.append(row | shares | dict(zip(("low", "high"), wilson(hits, best), strict=True)))
     found = pd.DataFrame(rows, columns=[*PROFILE[:-1], "least"])
@@ -223,69 +229,98 @@ def _ridge(share: float) -> float:
     return 1 / (PRIOR_SD_LOG**2 * share * (1 - share))
 
 
-def _solve(points: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Slopes of each column of what is wanted on centred points; all have the same mean but for folds."""
-    share = float(np.clip(wanted.mean(), 1e-9, 1 - 1e-9))
-    centred = points - points.mean(axis=0)
-    inner = centred.T @ centred + _ridge(share) * np.eye(points.shape[1])
-    return np.linalg.solve(inner, centred.T @ wanted)
+@dataclass(frozen=True)
+class _Cells:
+    """Customers of a fold with equal attributes, and how many of each column's wanted ones are among them."""
+
+    fold: np.ndarray
+    points: np.ndarray
+    sizes: np.ndarray
+    ones: np.ndarray
+    which: np.ndarray
+
+    @classmethod
+    def of(cls, points: np.ndarray, wanted: np.ndarray, fold: np.ndarray) -> "_Cells":
+        """From a row of indicators, a row of what is wanted, and the fold of each customer."""
+        cells, which = np.unique(np.column_stack([fold, points]), axis=0, return_inverse=True)
+        which = which.ravel()
+        order = np.argsort(which, kind="stable")
+        starts = np.searchsorted(which[order], np.arange(len(cells)))
+        ones = np.add.reduceat(wanted[order], starts, axis=0)
+        sizes = np.bincount(which).astype(float)
+        return cls(cells[:, 0].astype("int64"), cells[:, 1:], sizes, ones, which)
+
+    def solve(self, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The mean of the indicators and the ridge slopes of each column, learned from these cells."""
+        points, sizes, ones = self.points[inside], self.sizes[inside], self.ones[inside]
+        mean = sizes @ points / sizes.sum()
+        centred = points - mean
+        share = float(np.clip(ones.sum() / (sizes.sum() * ones.shape[1]), 1e-9, 1 - 1e-9))
+        inner = (centred * sizes[:, np.newaxis]).T @ centred + _ridge(share) * np.eye(points.shape[1])
+        return mean, np.linalg.solve(inner, centred.T @ ones)
 
 
-def _cross_validate(points: np.ndarray, wanted: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each customer's score by what was learned from the other folds; and the auc for each wanted column.
-
-    Without the mean of those folds, which is lower where the own one has more of the best tier.
-    """
-    cells, which = np.unique(np.column_stack([fold, points]), axis=0, return_inverse=True)
-    which = which.ravel()
-    order = np.argsort(which, kind="stable")
-    starts = np.searchsorted(which[order], np.arange(len(cells)))
-    sizes = np.bincount(which)[:, np.newaxis]
-    ones = np.add.reduceat(wanted[order], starts, axis=0)
-    scores = np.empty(ones.shape)
+def _cross_validate(
+    points: np.ndarray, wanted: np.ndarray, fold: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each customer's score by what was learned from the other folds; and the auc for each wanted column."""
+    cells = _Cells.of(points, wanted, fold)
+    scores = np.empty(cells.ones.shape)
     for k in range(FOLDS):
-        out, inside = fold == k, cells[:, 0] == k
-        slopes = _solve(points[~out], wanted[~out])
-        scores[inside] = (cells[inside, 1:] - points[~out].mean(axis=0)) @ slopes
-    return scores[which, 0].round(12), _auc(scores.round(12), ones, sizes - ones)
+        own = cells.fold == k
+        mean, slopes = cells.solve(~own)
+        scores[own] = (cells.points[own] - mean) @ slopes
+    return scores[cells.which, 0].round(12), _auc(scores, cells)
 
 
-def _auc(scores: np.ndarray, ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """The chance that one who is wanted has the higher score, for each column; in a cell each is as likely.
+def _auc(scores: np.ndarray, cells: _Cells) -> np.ndarray:
+    """The chance that a wanted one has a higher score than another of the same fold, for each column.
 
-    Parameters
-    ----------
-    scores, ones, others
-        One row per cell of customers with equal scores, and how many of both kinds are in it. Cells with equal
-        scores keep their order, which knows nothing of who is wanted.
+    Of the same fold, as a fold with more of the wanted ones has scores from folds with fewer. In a cell each
+    is as likely; cells with equal scores keep their order, which knows nothing of who is wanted.
     """
-    order = np.argsort(scores, axis=0, kind="stable")
-    ones, others = np.take_along_axis(ones, order, 0), np.take_along_axis(others, order, 0)
-    below = others.cumsum(axis=0) - others / 2
-    return (ones * below).sum(axis=0) / (ones.sum(axis=0) * others.sum(axis=0))
+    total, wanted = np.zeros(scores.shape[1]), np.zeros(scores.shape[1])
+    for k in range(FOLDS):
+        own = cells.fold == k
+        order = np.argsort(scores[own], axis=0, kind="stable")
+        ones = np.take_along_axis(cells.ones[own], order, 0)
+        others = np.take_along_axis(cells.sizes[own][:, np.newaxis] - cells.ones[own], order, 0)
+        below = others.cumsum(axis=0) - others / 2
+        all_others = others.sum(axis=0)
+        total += np.divide(
+            (ones * below).sum(axis=0), all_others, out=np.zeros_like(total), where=all_others > 0
+        )
+        wanted += np.where(all_others > 0, ones.sum(axis=0), 0)
+    return total / wanted
 
 
-def _placements(scores: np.ndarray, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of each wanted one the share of others below; of each other the share of wanted ones above."""
+def _placements(scores: np.ndarray, wanted: np.ndarray, fold: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of each wanted one the share of others of its fold below; of each other that of wanted ones above."""
     from scipy.stats import rankdata
 
     ones = wanted == 1
-    both, inside, outside = rankdata(scores), rankdata(scores[ones]), rankdata(scores[~ones])
-    above = (both[ones] - inside) / (~ones).sum()
-    below = 1 - (both[~ones] - outside) / ones.sum()
-    return above, below
+    above, below = np.full(len(scores), np.nan), np.full(len(scores), np.nan)
+    for k in np.unique(fold):
+        inside, outside = ones & (fold == k), ~ones & (fold == k)
+        if inside.any() and outside.any():
+            both = rankdata(np.append(scores[inside], scores[outside]))
+            above[inside] = (both[: inside.sum()] - rankdata(scores[inside])) / outside.sum()
+            below[outside] = 1 - (both[inside.sum() :] - rankdata(scores[outside])) / inside.sum()
+    return above[ones & ~np.isnan(above)], below[~ones & ~np.isnan(below)]
 
 
-def _interval(scores: np.ndarray, wanted: np.ndarray) -> tuple[float, float, float]:
-    above, below = _placements(scores, wanted)
+def _interval(scores: np.ndarray, wanted: np.ndarray, fold: np.ndarray) -> tuple[float, float, float]:
+    above, below = _placements(scores, wanted, fold)
     auc = float(above.mean())
     half = Z_95 * float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
     return auc, max(0.0, auc - half), min(1.0, auc + half)
 
 
-def _compare_aucs(one: np.ndarray, other: np.ndarray, wanted: np.ndarray) -> tuple[float, float, float, float]:
+def _compare_aucs(
+    one: np.ndarray, other: np.ndarray, wanted: np.ndarray, fold: np.ndarray
+) -> tuple[float, float, float, float]:
     """The difference of two aucs of the same customers, its 95 % interval and p."""
-    first, second = _placements(one, wanted), _placements(other, wanted)
+    first, second = _placements(one, wanted, fold), _placements(other, wanted, fold)
     above, below = (a - b for a, b in zip(first, second, strict=True))
     error = float(np.sqrt(above.var(ddof=1) / len(above) + below.var(ddof=1) / len(below)))
     gain = float(above.mean())
@@ -293,7 +328,7 @@ def _compare_aucs(one: np.ndarray, other: np.ndarray, wanted: np.ndarray) -> tup
 
 
 def _expect_spend(facts: pd.DataFrame, spend: pd.Series | None, fold: np.ndarray) -> np.ndarray | None:
-    """The early spend expected of each customer by a regression on the other folds; None where all are alike."""
+    """The early spend expected of each by a regression on the other folds; None where all are alike."""
     if spend is None:
         return None
     known = spend.reindex(facts.index).fillna(0.0).to_numpy("float64")
@@ -306,10 +341,11 @@ def _expect_spend(facts: pd.DataFrame, spend: pd.Series | None, fold: np.ndarray
 
 
 def _fit(blocks: list[np.ndarray], chosen: list[Attribute], y: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What each group of each attribute adds to the share in the best tier, the average customer's being 0."""
+    """What each group of each attribute adds to the share in the best tier; 0 of the average customer."""
     if not blocks:
         return ()
-    slopes = _solve(np.hstack(blocks), y[:, np.newaxis])[:, 0]
+    cells = _Cells.of(np.hstack(blocks), y[:, np.newaxis], np.zeros(len(y)))
+    slopes = cells.solve(np.ones(len(cells.sizes), dtype=bool))[1][:, 0]
     parts = np.split(slopes, np.cumsum([block.shape[1] for block in blocks])[:-1])
     fitted = []
     for one, block, part in zip(chosen, blocks, parts, strict=True):

@@ -15,8 +15,8 @@ def compare_early_service(sums: pd.DataFrame) -> pd.DataFrame:
     """The first 90 days of customers beside all later ones, over the last 365 days.
 
     The unit is the customer, so that several tickets of one count as what they are: see
-    `stats.compare_events`. Who passed the first 90 days in the year is on both sides, each time with their own
-    events.
+    `stats.compare_events`. Who passed the first 90 days in the year is on both sides, each time with their
+    own events.
 
     Parameters
     ----------

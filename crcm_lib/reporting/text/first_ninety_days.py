@@ -1,4 +1,4 @@
-"""Words of new customers: when they order again, who wins them at what cost, what is due, whom to look for."""
+"""Words of new customers: when they order again, what wins them at what cost, what is due, whom to seek."""
 
 from collections.abc import Callable, Sequence
 
@@ -42,7 +42,9 @@ def describe_curve(curve: pd.DataFrame, usual: int | None, share: float) -> str:
         return explain_no_orders(curve)
     places = curve[curve["days"].isin([*MARKS, 180, YEAR])]
     parts = fill_rows(_("{share:share} within {days:days} days"), places if len(places) else curve.tail(1))
-    words = _("Line with 95 % interval, newcomers who have ordered again by the days since the first: {parts}.")
+    words = _(
+        "Line with 95 % interval, newcomers who have ordered again by the days since the first: {parts}."
+    )
     said = fill(words, parts=parts)
     if usual is None:
         return said + " " + _("Too few have ordered again to say which day is usual.")
@@ -122,11 +124,12 @@ def describe_channels(shown: pd.DataFrame, why: str) -> str:
 
 def join_costs(shown: pd.DataFrame, costs: pd.DataFrame) -> pd.DataFrame:
     """The money by channel with what winning one cost, where that is known; both with small cells hidden."""
-    columns = ["channel", "cost_each", "money_per_cost", "low", "high"]
-    named = costs[columns].rename(columns={"low": "per_cost_low", "high": "per_cost_high"})
-    joined = shown.merge(named, on="channel", how="left")
+    of = costs.set_index("channel")
+    joined = shown.assign(cost_each=shown["channel"].map(of["cost_each"]))
+    names = {"money_per_cost": "money_per_cost", "low": "per_cost_low", "high": "per_cost_high"}
+    joined = joined.assign(**{name: shown["channel"].map(of[column]) for column, name in names.items()})
     joined.attrs = dict(shown.attrs)
-    ratio = ["money_per_cost", "per_cost_low", "per_cost_high"]
+    ratio = list(names.values())
     joined[ratio] = joined[ratio].where(joined["money_mean"].notna())
     return joined if costs["cost_each"].notna().any() else joined.drop(columns=["cost_each", *ratio])
 
@@ -173,7 +176,11 @@ def write_reached(counts: pd.DataFrame) -> pd.DataFrame:
         "nothing": _("neither approached nor planned for"),
     }
     level = [
-        states[row.level] if row.attribute == "state" else row.level if row.attribute == "phase" else name_class(row.level)
+        states[row.level]
+        if row.attribute == "state"
+        else row.level
+        if row.attribute == "phase"
+        else name_class(row.level)
         for row in counts.itertuples()
     ]
     written = counts.assign(attribute=counts["attribute"].map(names), level=level)
@@ -184,8 +191,8 @@ def write_reached(counts: pd.DataFrame) -> pd.DataFrame:
 def caption_reached(plan: pd.DataFrame, usual: int | None, overdue: int, *, at_least: int) -> str:
     """What the table counts; how many second orders are overdue."""
     words = _(
-        "Customers whose first purchase is at most ninety days ago, by days, by class, and by whether anybody "
-        "has approached them since or will within their ninety days"
+        "Customers whose first purchase is at most ninety days ago, by days, by class, and by whether we "
+        "have approached them since or will within their ninety days"
     )
     if len(plan) and plan["approached"].isna().all():
         words += _("; `contacts` do not say whom we have approached")
@@ -211,8 +218,8 @@ def write_steps(steps: pd.DataFrame) -> pd.DataFrame:
 def caption_steps() -> str:
     """What the steps are, and where the names stand."""
     return _(
-        "Contacts planned within the ninety days by class, but for those of few customers, and the median day "
-        "since the first purchase; whom to contact on which day is in the lists and in the table "
+        "Contacts planned within the ninety days by class, but for those of few customers, and the median "
+        "day since the first purchase; whom to contact on which day is in the lists and in the table "
         "`newcomer_plan`"
     )
 
@@ -302,7 +309,9 @@ def explain_unranked(learned: IdealProfile, prospects: int, tier: str) -> str:
     if not learned.is_known and learned.reason != "chance":
         return explain_no_profile(tier, learned)
     if not learned.is_known:
-        return _("No prospect is ranked: what is known of customers tells the best tier no better than chance.")
+        return _(
+            "No prospect is ranked: what is known of customers tells the best tier no better than chance."
+        )
     return "" if prospects else _("No prospect is known.")
 
 
@@ -323,8 +332,8 @@ def write_prospects(ranked: pd.DataFrame, newcomers: pd.DataFrame) -> pd.DataFra
 def caption_prospects(ranked: pd.DataFrame, learned: IdealProfile, tier: str) -> str:
     """How many are ranked, and by what."""
     words = _(
-        "The first of {n:count} prospects: the share of customers like them in {tier}, and what adds most to the "
-        "{share:share} of all customers; equal ones share a rank"
+        "The first of {n:count} prospects: the share of customers like them in {tier}, and what adds most to "
+        "the {share:share} of all customers; equal ones share a rank"
     )
     return fill(words, n=len(ranked), tier=tier, share=learned.share)
 
@@ -349,8 +358,8 @@ def write_service(compared: pd.DataFrame) -> pd.DataFrame:
 def caption_service() -> str:
     """What is compared."""
     words = _(
-        "Means of the last {days:days} days: customers in their first 90 days, and all later ones; difference "
-        "with 95 % interval, verdicts beyond chance (Holm)"
+        "Means of the last {days:days} days: customers in their first 90 days, and all later ones; "
+        "difference with 95 % interval, verdicts beyond chance (Holm)"
     )
     return fill(words, days=PERIOD)
 
@@ -378,9 +387,7 @@ def _say_channels(channels: pd.DataFrame) -> str:
         return _("No channel brings newcomers who order again more or less often beyond chance.")
     better = _("Those won by {channel} do so more often ({again_share:share})")
     worse = _("those won by {channel} less often ({again_share:share})")
-    parts = [
-        fill(better if row["again"] == BETTER else worse, **row) for row in found.to_dict("records")
-    ]
+    parts = [fill(better if row["again"] == BETTER else worse, **row) for row in found.to_dict("records")]
     said = "; ".join(parts)
     return said[0].upper() + said[1:] + "."
 
@@ -406,8 +413,8 @@ def _say_profile(learned: IdealProfile, ranked: pd.DataFrame) -> str:
         "{auc:share} of pairs ({low:share} to {high:share})."
     )
     every = _(
-        "Prospects are ranked by what is known of them, which puts a customer of the best tier before another "
-        "in {auc:share} of pairs ({low:share} to {high:share})."
+        "Prospects are ranked by what is known of them, which puts a customer of the best tier before "
+        "another in {auc:share} of pairs ({low:share} to {high:share})."
     )
     return fill(every if used["rule"] == TOGETHER else one, **used.to_dict())
 
