@@ -41,12 +41,7 @@ def run_notebook(notebook: str, folder, tmp_path) -> None:
 def test_every_table_says_which_notebooks_it_lights_up():
     assert {name for spec in INPUTS.values() for name in spec.lights} <= set(NAMES)
     unread = {name for name, spec in INPUTS.items() if not spec.lights}
-    assert unread == {
-        "transactions",
-        "opportunities",
-        "measures",
-        "acquisition",
-    }  # all; scored if asked; none
+    assert unread == {"transactions", "opportunities", "measures"}  # all; scored if asked
     assert {table for table, _notebook in PAIRS} >= {"contacts", "loyalty", "tickets", "surveys", "referrals"}
 
 

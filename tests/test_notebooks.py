@@ -28,6 +28,7 @@ NAMES = (
     "14_service_feedback",
     "15_needs",
     "17_risk",
+    "16_newcomers",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -155,7 +155,7 @@ def test_a_model_that_learned_other_numbers_or_another_kind_is_named(before, now
 def test_rows_inputs_numbers_rules_and_parameters_are_compared(before, now):
     about = json.loads((now / "about.json").read_text("utf-8"))
     about["tables"]["transactions"] += 10
-    about["tables"]["acquisition"] = 4
+    about["tables"]["opportunities"] = 4
     (now / "about.json").write_text(json.dumps(about), "utf-8")
 
     def change(record):
@@ -167,7 +167,7 @@ def test_rows_inputs_numbers_rules_and_parameters_are_compared(before, now):
     diff = compare_runs(before, now)
     rows = diff.rows.set_index("table")
     assert rows.loc["transactions", "now"] - rows.loc["transactions", "before"] == 10
-    assert rows.loc["acquisition"].to_list() == [0, 4]
+    assert rows.loc["opportunities"].to_list() == [0, 4]
     assert dict(diff.inputs.to_numpy()) == {"more.csv": "added", "sales.csv": "removed"}
     assert diff.rules == ["policy", "overrides", "seed"]
     assert diff.numbers.set_index("name").loc["spend"].to_list() == [100.0, 110.0]

@@ -15,7 +15,7 @@ from crcm_lib.schema.inputs import INPUTS
 from crcm_lib.schema.tables import find_problems, resolve
 
 SAMPLE = resolve("data/sample")
-NOT_SIMULATED = ("approvals", "opportunities", "measures", "acquisition")
+NOT_SIMULATED = ("approvals", "opportunities", "measures")
 SIMULATED = [name for name in INPUTS if name not in NOT_SIMULATED]
 
 
@@ -100,7 +100,8 @@ def test_nothing_happens_after_the_last_day(few):
 def test_everybody_in_an_event_is_a_known_customer(few):
     known = set(few["customers"]["customer_id"])
     for name in SIMULATED:
-        assert set(few[name]["customer_id"]) <= known, name
+        if "customer_id" in few[name]:  # what a channel cost is of no customer
+            assert set(few[name]["customer_id"]) <= known, name
 
 
 def test_one_in_twenty_is_a_prospect_who_never_bought(few):
@@ -317,6 +318,31 @@ def test_who_stays_recommends_more_and_identifies_more_with_the_brand(many):
     brand = many["surveys"].query("item == 'brand'")
     by_stay = brand["score"].groupby(brand["customer_id"].map(stays)).mean()
     assert by_stay[True] - by_stay[False] == pytest.approx(1.15, abs=0.1)
+
+
+def test_better_customers_come_from_trade_fairs_and_every_recommended_one_by_recommendation(many):
+    truth, customers = many["truth"].set_index("customer_id"), many["customers"].set_index("customer_id")
+    channel = customers["acquisition_channel"]
+    rates = truth["purchase_rate"].groupby(channel.reindex(truth.index)).median()
+    assert rates["trade fair"] > 1.3 * rates["walk-in"] > 1.3 * rates["social media"]
+    assert rates["search advertising"] == pytest.approx(rates["walk-in"], rel=0.25)
+    assert set(channel.index[channel == "recommendation"]) == set(many["referrals"]["referred_id"])
+
+
+def test_a_channel_costs_its_price_for_each_customer_won_and_nothing_for_walking_in(many):
+    costs, truth = many["acquisition"], many["truth"].set_index("customer_id")
+    channel = many["customers"].set_index("customer_id")["acquisition_channel"]
+    won = channel[truth["purchases"] > 0].value_counts()
+    each = costs.groupby("channel")["cost"].sum() / won
+    assert each.dropna().to_dict() == pytest.approx(
+        {
+            "recommendation": 20,
+            "search advertising": 60,
+            "social media": 35,
+            "trade fair": 150,
+        },
+        rel=0.1,
+    )
 
 
 def test_a_newcomer_is_recommended_once_before_the_first_purchase_by_a_customer(many):

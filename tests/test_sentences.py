@@ -62,6 +62,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_dealings": "test_customer_card.py",
     "customer_sections": "test_customer_card.py",
     "decisions_without_effect": "test_idle_decisions.py",
+    "first_ninety_days": "test_first_ninety_days.py",
     "kpis": "test_report.py",
     "membership": "test_loyalty_programme.py",
     "contact_balance": "test_interaction.py",

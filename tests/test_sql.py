@@ -7,11 +7,13 @@ from test_indicator_tables import DEFAULTS, MEASURES, OPPORTUNITIES, REFERRALS
 
 from crcm_lib.config.policy import read_policy
 from crcm_lib.features import (
+    arrivals,
     care_days,
     contract_periods,
     cost_to_serve,
     customers,
     decision_inputs,
+    early_tickets,
     feedback_texts,
     first_purchase,
     holdout_windows,
@@ -72,6 +74,11 @@ def calls() -> list[Call]:
     decision_inputs.find_attributes(engine)
     holdout_windows.hold_out_latest(engine, as_of=DAY)
     retention.count_overdue(engine, {"customers": 365, "tickets": 365}, as_of=DAY)
+    came = arrivals.list_arrivals(engine, as_of=DAY)
+    arrivals.sum_acquisition_costs(engine, as_of=DAY)
+    arrivals.read_attributes(engine, as_of=DAY)
+    early_tickets.sum_early_service(engine, came, as_of=DAY)
+    early_tickets.count_outbound(engine, came, as_of=DAY)
     points_accounts.find_members(engine, as_of=DAY)
     interaction_counts.count_by_channel(engine, as_of=DAY)
     interaction_counts.count_purchases_by_channel(engine, as_of=DAY)

@@ -253,6 +253,8 @@ class Budget(Strict):
 class Care(Strict):
     """What is done on an occasion of a customer: a day of their own, a public holiday, or a long silence.
 
+    A `second_order` is the day on which it is later than usual, by `newcomers.overdue_share`.
+
     `days_before` or `days_after` the day of the occasion; `holidays` names those of the policy's country as
     the library `holidays` does in English, in part. Attention, never terms: it has no effect that is claimed.
     `because` is why, for us; `say` a sentence for the customer, `say_zh` the same in Chinese.
@@ -267,6 +269,7 @@ class Care(Strict):
         "complaint",
         "unanswered_complaint",
         "overdue",
+        "second_order",
         "points_expiry",
         "survey",
         "silence",
@@ -304,6 +307,18 @@ class LoyaltyProgramme(Strict):
     expire_days: Days | None = None
     levels: dict[Name, Annotated[float, Field(gt=0, allow_inf_nan=False)]] = Field(default_factory=dict)
     remind_points: Amount = 0
+
+
+class NewcomerRules(Strict):
+    """When a second order is overdue, and what winning a customer costs.
+
+    By the usual day the share `overdue_share` of those who ever order again have done it. `acquisition_cost`
+    is what winning one customer by a channel costs, in the policy's currency, for channels of which the data
+    have no costs (`acquisition`).
+    """
+
+    overdue_share: Annotated[float, Field(gt=0, lt=1, allow_inf_nan=False)] = 0.67
+    acquisition_cost: dict[Name, Amount] = Field(default_factory=dict)
 
 
 class Contact(Strict):
@@ -389,6 +404,7 @@ class Policy(Strict):
     budget: Budget = Budget()
     loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
     receivables: Receivables = Receivables()
+    newcomers: NewcomerRules = NewcomerRules()
     contact: Contact
     calendar: Calendar = Calendar()
     control: Control

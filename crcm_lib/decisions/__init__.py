@@ -19,6 +19,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "fairness",
         "idle_decisions",
         "measured_indicators",
+        "newcomer_plan",
         "next_tier",
         "objectives",
         "outcomes",

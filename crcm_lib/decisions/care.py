@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, debts, silence."""
+"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, debts, second orders, silences."""
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,11 @@ from crcm_lib.models.interaction import INACTIVE
 DAYS = 90  # ahead
 FACTS = ["points", "owed", "days_overdue"]  # of an occasion, beside its day
 COLUMNS = ["customer_id", "action", "occasion", "day", *FACTS, "channel", "owner_role", "cost"]
+BEGAN_BEFORE = (
+    "second_order",
+    "silence",
+)  # occasions that last: due at once where they began before the plan
+FIRST_STAGES = {"new", "one order"}  # an action for these alone is one for who has just begun
 
 
 def plan_care(
@@ -20,6 +25,7 @@ def plan_care(
     as_of: str | pd.Timestamp,
     objectors: set[str],
     refusing: dict[str, set[str]],
+    actions: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The table `care`: what is done for whom on which of their days, in the `DAYS` after `as_of`.
 
@@ -37,15 +43,18 @@ def plan_care(
         Who gets the standard offer only: no greeting, but what belongs to a contract or a complaint.
     refusing
         Who refuses each channel, which nothing overrides.
+    actions
+        The table `actions`: who is approached by the same channel for being new is not asked about the second
+        order besides. None: there is no plan.
 
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
-    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence that began
-    before, the first day of the plan), `points` (of a points expiry), `owed` and `days_overdue` (of an
-    overdue), `channel`, `owner_role`, `cost`. Who is approached about a complaint that nobody answered is not
-    asked besides whether it stayed resolved; who is called about what they owe gets no greeting and no
-    survey.
+    `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence or a second
+    order overdue that began before, the first day of the plan), `points` (of a points expiry), `owed` and
+    `days_overdue` (of an overdue), `channel`, `owner_role`, `cost`. Who is approached about a complaint that
+    nobody answered is not asked besides whether it stayed resolved; who is called about what they owe gets no
+    greeting and no survey.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
@@ -56,8 +65,10 @@ def plan_care(
         kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
         barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors | owing)
         kept = kept[~kept["customer_id"].isin(barred)]
+        if entry.occasion == "second_order" and actions is not None:
+            kept = kept[~kept["customer_id"].isin(_find_welcomed(actions, policy, entry.channel))]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
-        if entry.occasion == "silence":
+        if entry.occasion in BEGAN_BEFORE:
             due = due.where(due > start, start + pd.Timedelta(days=1))
         kept = kept.assign(day=due, action=entry.name, channel=entry.channel)
         kept = kept.assign(owner_role=entry.owner_role, cost=float(entry.cost))
@@ -101,6 +112,16 @@ def list_unknown_years(policy: Policy, *, as_of: str | pd.Timestamp) -> list[int
     """The years of the plan whose public holidays the policy's country has not announced yet."""
     start = np.datetime64(pd.Timestamp(as_of), "D")
     return list_unannounced(start, start + DAYS, policy.calendar.country)
+
+
+def _find_welcomed(actions: pd.DataFrame, policy: Policy, channel: str) -> set[str]:
+    """Whom the plan approaches by this channel with an action for newcomers alone."""
+    names = [
+        action.name
+        for action in policy.playbook
+        if action.contact and action.channel == channel and action.stages and {*action.stages} <= FIRST_STAGES
+    ]
+    return set(actions.loc[actions["action"].isin(names), "customer_id"])
 
 
 def _holidays(

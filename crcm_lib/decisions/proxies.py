@@ -65,6 +65,29 @@ def scan_proxies(
     return found.assign(p_adjusted=adjusted, is_proxy=strong & (adjusted <= LEVEL))
 
 
+def find_proxy_attributes(
+    attributes: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp
+) -> list[str]:
+    """Which attributes have a group that stands for a group of a protected attribute, by `scan_proxies`.
+
+    Parameters
+    ----------
+    attributes
+        One row per customer: attributes as text, compared by whether a customer is in each of their groups.
+    customers, policy, as_of
+        As in `scan_proxies`.
+    """
+    points, of = {}, {}
+    for attribute in attributes:
+        for level in attributes[attribute].dropna().unique():
+            of[name := f"{attribute}: {level}"] = attribute
+            points[f"points_{name}"] = attributes[attribute].eq(level).astype(float)
+    card = pd.DataFrame(points | {SCORE: pd.Series(0.0, attributes.index)}, index=attributes.index)
+    found = scan_proxies(card, customers, policy, as_of=as_of)
+    stand = {of[name] for name in found.loc[found["is_proxy"], "indicator"] if name in of}
+    return [str(name) for name in attributes if name in stand]
+
+
 def _compare(points: pd.Series, groups: pd.Series, least: int) -> list[dict[str, object]]:
     """The rank sums of each group of at least so many customers, with as many others."""
     from scipy.stats import rankdata

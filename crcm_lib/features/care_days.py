@@ -4,6 +4,7 @@ import pandas as pd
 
 from crcm_lib.config.credit_policy import Receivables
 from crcm_lib.config.policy import LoyaltyProgramme, Policy
+from crcm_lib.features.arrivals import list_late_second_orders
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.interaction_counts import find_quiet_since
 from crcm_lib.features.open_invoices import list_overdue
@@ -13,7 +14,7 @@ from crcm_lib.schema.engine import Engine, columns_of
 
 OCCASIONS = (
     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint", "points_expiry"),
-    *("overdue", "silence"),
+    *("overdue", "second_order", "silence"),
 )
 RECENT = 30  # days after which a complaint that was resolved is no longer followed up
 
@@ -31,9 +32,9 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     days
         How many days ahead.
     policy
-        Says when points expire, of how many a member is told, after how many days without contact
-        (`contact.silent_days`) a customer is silent, and when somebody calls about what is owed
-        (`receivables`); None: none of these occasions.
+        Says when points expire, of how many a member is told, when a second order is overdue, after how many
+        days without contact (`contact.silent_days`) a customer is silent, and when somebody calls about what
+        is owed (`receivables`); None: none of these occasions.
 
     Returns
     -------
@@ -45,7 +46,8 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     A contract's end is that of one that is not renewed yet; a complaint's day is that on which it was
     resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
     first that can still be used, that after `as_of`; that of points the last day on which the first of those
-    of a month can be used; that of a silence the one on which it began to be one, perhaps long ago: counted
+    of a month can be used; that of a second order the first on which it is overdue (`arrivals.list_late_second_orders`),
+    perhaps a month ago; that of a silence the one on which it began to be one, perhaps long ago: counted
     from the last contact, without any from the first purchase. Without `contacts` nobody is silent.
     """
     start = pd.Timestamp(as_of).normalize()
@@ -58,6 +60,12 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     ]
     if policy is not None:
         parts.append(_expiries(engine, start, days, policy.loyalty_programme))
+        share = policy.newcomers.overdue_share
+        parts.append(
+            list_late_second_orders(engine, as_of=start, days=days, share=share).assign(
+                occasion="second_order"
+            )
+        )
         parts.append(_silences(engine, start, days, policy.contact.silent_days))
         parts.append(_overdue(engine, start, policy.receivables))
     found = pd.concat([part for part in parts if len(part)] or [parts[0]], ignore_index=True)

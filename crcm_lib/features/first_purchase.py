@@ -51,7 +51,7 @@ def summarise_first_days(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     """
     end = pd.Timestamp(as_of).normalize()
     columns = columns_of(engine, "transactions")
-    parts = _first(end) | {"facts": _facts(columns), "later": _later(end, days)}
+    parts = find_first(end) | {"facts": _facts(columns), "later": _later(end, days)}
     wanted = "select first.customer_id, first_day, first_amount, first_lines, facts.*, later.*"
     joins = """
         from first
@@ -116,11 +116,11 @@ def read_signups(engine: Engine, *, as_of) -> pd.DataFrame:
         from customers left join first on first.customer_id = customers.customer_id
         where signup is not null and signup <= {sql.date(end)}
         order by customers.customer_id"""
-    rows = engine.execute(sql.query(_first(end), select)).df().set_index("customer_id")
+    rows = engine.execute(sql.query(find_first(end), select)).df().set_index("customer_id")
     return rows.apply(pd.to_datetime)
 
 
-def _first(end: pd.Timestamp) -> dict[str, str]:
+def find_first(end: pd.Timestamp) -> dict[str, str]:
     """The first day of each customer that was a purchase as known that evening, and the day of the next."""
     return {
         "evenings": f"""

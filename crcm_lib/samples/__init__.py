@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import contact_history, defects, feedback, purchases, relations
+from crcm_lib.samples import contact_history, customer_acquisition, defects, feedback, purchases, relations
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -98,6 +98,7 @@ _STREAMS = (
     "texts",
     "slow",
     "desks",
+    "acquisition",
 )
 
 
@@ -138,6 +139,9 @@ def _relate(
         feedback.draw_surveys(draw["surveys"], people, LAST_DAY),
         relations.ask_brand(draw["brand"], people),
     ]
+    referrals = relations.recommend(draw["referrals"], people)
+    won_by = customer_acquisition.draw_channels(draw["acquisition"], people, referrals)
+    customers["acquisition_channel"] = won_by.to_numpy()
     judged = relations.judge(draw["judgements"], people, LAST_DAY)
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
     tables = {
@@ -151,8 +155,9 @@ def _relate(
         "judgements": pd.concat([judged, markets], ignore_index=True),
         "assignments": relations.recall_assignments(draw["assignments"], people, LAST_DAY),
         "consents": relations.ask_consent(draw["consents"], people, LAST_DAY),
-        "referrals": relations.recommend(draw["referrals"], people),
+        "referrals": referrals,
         "defaults": given_up,
+        "acquisition": customer_acquisition.sum_costs(draw["acquisition"], people, won_by, LAST_DAY),
     }
     for name, table in tables.items():
         when = [
@@ -161,7 +166,8 @@ def _relate(
             if spec.kind in ("time", "day") and spec.required
         ]
         if when:
-            tables[name] = table.sort_values([*when[:1], "customer_id"], kind="stable")
+            by = [*when[:1], "customer_id" if "customer_id" in table else "channel"]
+            tables[name] = table.sort_values(by, kind="stable")
     return tables
 
 

@@ -50,11 +50,15 @@ INPUTS = {
             "owner": text_column("account owner's role or code"),
             "birthday": Column("day", "date", "day of birth"),
             "credit_rating": text_column("credit rating, AAA … D"),
+            "acquisition_channel": text_column(
+                "the channel that won the customer, as `acquisition` names it"
+            ),
         },
         open=True,
         lights=(
             "02_customer_profile",
             "09_strategy",
+            "16_newcomers",
         ),
     ),
     "contacts": Table(
@@ -74,6 +78,7 @@ INPUTS = {
             "09_strategy",
             "12_interaction",
             "17_risk",
+            "16_newcomers",
         ),
     ),
     "tickets": Table(
@@ -99,6 +104,7 @@ INPUTS = {
             "09_strategy",
             "14_service_feedback",
             "17_risk",
+            "16_newcomers",
         ),
     ),
     "surveys": Table(
@@ -284,6 +290,7 @@ INPUTS = {
             "month": Column("day", "date", "a day of the month", True),
             "cost": Column("money", CURRENCY, "what winning customers by it cost", True, at_least=0),
         },
+        lights=("16_newcomers",),
     ),
     "referrals": Table(
         "a recommendation",

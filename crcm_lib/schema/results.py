@@ -767,7 +767,7 @@ RESULTS = {
                 True,
                 (
                     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
-                    *("overdue", "points_expiry", "survey", "silence", "holiday"),
+                    *("overdue", "second_order", "points_expiry", "survey", "silence", "holiday"),
                 ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
@@ -1208,6 +1208,47 @@ RESULTS = {
             "p": share_column("of no difference, adjusted over the signs of a kind (Holm)"),
             "p_beyond": share_column("the same beside those alike by the rule"),
             "verdict": text_column("what can be said", True, ("warns", "as_rule", "cannot_tell", "too_few")),
+        },
+    ),
+    "newcomer_plan": Table(
+        "a customer whose first purchase is at most 90 days ago",
+        ("customer_id",),
+        "16_newcomers",
+        {
+            "customer_id": ID,
+            "first_day": Column("day", "date", "of the first purchase", True),
+            "days_since": days_column("since then", True),
+            "phase": text_column("days since then", True, ("0-30", "31-60", "61-90")),
+            "class": text_column(
+                "of 04 by expected early spend; ordered_again once there is a second order",
+                True,
+                ("promising", "ordinary", "modest", "cannot_tell", "ordered_again"),
+            ),
+            "tier": text_column("the tier in force"),
+            "stage": text_column("the lifecycle stage"),
+            "need": text_column("what purchases show of needs; empty where they show none"),
+            "approached": Column(
+                "number", "count", "contacts begun by us since then; empty: not known", at_least=0
+            ),
+            "planned": count_column("contacts to come until the 90 days are over", True),
+            "next_action": text_column("the first of these"),
+            "next_day": Column("day", "date", "when it is"),
+            "overdue_from": Column(
+                "day", "date", "from when a second order is overdue; empty once there is one, or not known"
+            ),
+        },
+    ),
+    "prospect_fit": Table(
+        "a prospect; no rows where no attribute tells the best tier beyond chance",
+        ("customer_id",),
+        "16_newcomers",
+        {
+            "customer_id": ID,
+            "rank": Column("integer", "", "1 is most like the customers of the best tier", True, 1),
+            "expected_share": share_column("of customers like them who are in the best tier", True),
+            "attribute": text_column("the attribute that changes it most", True),
+            "level": text_column("the prospect's group in it; empty: not known"),
+            "part": Column("number", "share", "what that adds to the share of all customers", True),
         },
     ),
 }

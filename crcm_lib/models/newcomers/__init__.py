@@ -3,5 +3,14 @@
 import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submodules=["class_summaries", "classes", "holdout", "poisson_model"]
+    __name__,
+    submodules=[
+        "acquisition_channels",
+        "class_summaries",
+        "classes",
+        "holdout",
+        "ideal_profile",
+        "poisson_model",
+        "second_order",
+    ],
 )

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from crcm_lib.features.arrivals import LEFT_CENSORED_SHARE
 from crcm_lib.features.customer_sql import date
 from crcm_lib.features.first_purchase import read_profile, read_signups, summarise_first_days
 from crcm_lib.features.holdout_windows import MIN_HOLDOUT_DAYS, history_start
@@ -31,7 +32,6 @@ from crcm_lib.schema.engine import Engine
 SCHEMA_VERSION = 2  # of the JSON of Newcomers
 NEWCOMER, PROSPECT = "newcomer", "prospect"
 EARLY_SHARE = 0.25  # the early days are at most this part of the history
-LEFT_CENSORED_SHARE = 0.1  # part of the history whose first purchases may not be first ones
 MAX_EARLIER_NEWCOMERS = 100_000  # the latest ones count
 FACTS = (
     "first_amount",

@@ -180,7 +180,7 @@ def fit_poisson(facts: pd.DataFrame, spend: np.ndarray, *, names: list[str]) -> 
     """
     spend = spend.clip(0)
     baseline = fit_mean(spend)
-    attributes = [one for name in names if (one := _cut_into_groups(facts[name])) is not None]
+    attributes = [one for name in names if (one := cut_into_groups(facts[name])) is not None]
     if not baseline.mean > 0 or not attributes or np.ptp(spend) == 0:
         return baseline
     groups = [attribute.find_groups(facts) for attribute in attributes]
@@ -197,7 +197,7 @@ def fit_mean(spend: np.ndarray) -> PoissonModel:
     return PoissonModel(float(np.sort(spend.clip(0)).mean()) if len(spend) else np.nan, len(spend))
 
 
-def _cut_into_groups(values: pd.Series) -> Attribute | None:
+def cut_into_groups(values: pd.Series) -> Attribute | None:
     """The groups of an attribute with enough customers; None if there are not two, as in free text."""
     return _cut_numbers(values) if pd.api.types.is_numeric_dtype(values) else _choose_levels(values)
 
@@ -231,7 +231,7 @@ def _regress(attributes: list[Attribute], groups: list[np.ndarray], ratio: np.nd
     """
     from sklearn.linear_model import PoissonRegressor
 
-    blocks = [_indicate(one, group) for one, group in zip(attributes, groups, strict=True)]
+    blocks = [indicate_groups(one, group) for one, group in zip(attributes, groups, strict=True)]
     points, variance = np.hstack(blocks), float(ratio.var())
     for _round in range(2):  # the residual variance, which sets the ridge, is known only after a first fit
         alpha = variance / (len(ratio) * PRIOR_SD_LOG**2)
@@ -248,7 +248,7 @@ def _regress(attributes: list[Attribute], groups: list[np.ndarray], ratio: np.nd
     return intercept, tuple(fitted)
 
 
-def _indicate(attribute: Attribute, groups: np.ndarray) -> np.ndarray:
+def indicate_groups(attribute: Attribute, groups: np.ndarray) -> np.ndarray:
     """Indicators: of a number "at or above cut k", of text one per group; the average where unknown."""
     numbers = np.arange(attribute.groups)
     indicators = groups[:, None] >= numbers[1:] if attribute.cuts else groups[:, None] == numbers

@@ -20,6 +20,7 @@ from crcm_lib.models.satisfaction.complaints import list_repeats as list_repeats
 from crcm_lib.models.satisfaction.drivers import compare_modes as compare_modes
 from crcm_lib.models.satisfaction.drivers import describe_dealings as describe_dealings
 from crcm_lib.models.satisfaction.drivers import fit_drivers as fit_drivers
+from crcm_lib.models.satisfaction.early_service import compare_early_service as compare_early_service
 from crcm_lib.models.satisfaction.further_topics import find_further_topics as find_further_topics
 from crcm_lib.models.satisfaction.improvements import evaluate_improvements as evaluate_improvements
 from crcm_lib.models.satisfaction.items import list_answers as list_answers

@@ -95,6 +95,10 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
             "They owe {owed:money} {currency} that is overdue, the oldest by {days_overdue:days} days: "
             "{name} ({channel}, {owner_role}), {when:day}."
         ),
+        "second_order": _(
+            "Most who order again have done it by {own:day}, and this customer has not: {name} ({channel}, "
+            "{owner_role}), {when:day}."
+        ),
         "silence": _(
             "No contact, either way, for more than {silent_days} days: {name} ({channel}, {owner_role}), "
             "{when:day}."
