@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, debts, second orders, silences."""
+"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, debts, late orders, silence."""
 
 import numpy as np
 import pandas as pd
