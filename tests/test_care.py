@@ -97,6 +97,10 @@ def plan(days, tiers="strategic", objectors=(), refusing=None, policy=POLICY, as
     return check(made, "care") if len(made) else made
 
 
+def without_events():
+    return POLICY.model_copy(update={"care": tuple(each for each in POLICY.care if each.occasion != "event")})
+
+
 def names(planned):
     return [(who, what) for who, what in planned[["customer_id", "action"]].itertuples(index=False)]
 
@@ -104,7 +108,7 @@ def names(planned):
 def test_each_entry_has_its_day_before_or_after_the_occasion():
     days = [("a", "contract_end", "2026-04-30"), ("b", "complaint", "2026-01-20")]
     planned = plan(days)
-    of_days = planned[planned["occasion"] != "holiday"].set_index("action")["day"]
+    of_days = planned[~planned["occasion"].isin(["holiday", "event"])].set_index("action")["day"]
     assert of_days.dt.strftime("%Y-%m-%d").to_dict() == {
         "complaint follow-up": "2026-02-03",
         "contract talk": "2026-03-01",
@@ -113,7 +117,7 @@ def test_each_entry_has_its_day_before_or_after_the_occasion():
 
 
 def test_a_festival_is_greeted_once_before_it_in_the_tiers_named():
-    festival = plan([])
+    festival = plan([], policy=without_events())
     assert names(festival) == [("a", "festival greeting"), ("b", "festival greeting")]
     assert set(festival["day"]) == {pd.Timestamp("2026-02-14")}  # two days before New Year's Eve
     assert plan([], tiers="watch").empty

@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, holidays, contracts, complaints, silences."""
+"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, silences, our events."""
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ def plan_care(
     as_of: str | pd.Timestamp,
     objectors: set[str],
     refusing: dict[str, set[str]],
+    situation: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The table `care`: what is done for whom on which of their days, in the `DAYS` after `as_of`.
 
@@ -36,22 +37,30 @@ def plan_care(
         Who gets the standard offer only: no greeting, but what belongs to a contract or a complaint.
     refusing
         Who refuses each channel, which nothing overrides.
+    situation
+        From `strategy.describe_situation`: who has spent more gets the seats of an event, and who is a member
+        of the loyalty programme; None: seats go by tier alone, and nobody is one.
 
     Returns
     -------
     One row per customer and entry of the policy, the first day where there are several: `action` (its name),
     `occasion`, `day` (when it is due: days before or after that of the occasion; of a silence that began
     before, the first day of the plan), `points` (of a points expiry), `channel`, `owner_role`, `cost`. Who is
-    approached about a complaint that nobody answered is not asked besides whether it stayed resolved.
+    approached about a complaint that nobody answered is not asked besides whether it stayed resolved. To an
+    event so many are invited as it has seats, and nobody once the day of the invitation is over.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
     parts = []
     for entry in policy.care:
-        found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
+        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
+        if entry.occasion == "event":
+            found = list_guests(entry, tiers, policy, barred=barred, situation=situation)
+            found = found.iloc[: entry.seats]
+        else:
+            found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
         found = found[found["occasion"] == entry.occasion]
         kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
-        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors)
         kept = kept[~kept["customer_id"].isin(barred)]
         due = kept["day"] + pd.Timedelta(days=entry.days_after - entry.days_before)
         if entry.occasion == "silence":
@@ -66,6 +75,58 @@ def plan_care(
     planned = planned[(planned["occasion"] != "complaint") | ~planned["customer_id"].isin(waiting)]
     planned["day"] = pd.to_datetime(planned["day"]).astype("datetime64[us]")
     return planned.sort_values(["day", "customer_id", "action"], ignore_index=True)[COLUMNS]
+
+
+def list_guests(
+    entry: Care,
+    tiers: pd.Series,
+    policy: Policy,
+    *,
+    barred: set[str],
+    situation: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Who could be invited to an event, those who get a seat first: `customer_id`, `occasion`, `day`.
+
+    The better tier comes first, then who has spent more, then the id; parameters as in `plan_care`.
+    """
+    known = pd.DataFrame(index=tiers.index) if situation is None else situation.reindex(tiers.index)
+    able = tiers[tiers.isin(entry.tiers) & ~tiers.index.isin(list(barred))]
+    if entry.members_only:
+        able = (
+            able[known.loc[able.index, "member_since"].notna()] if "member_since" in known else able.iloc[:0]
+        )
+    order = {tier.name: place for place, tier in enumerate(policy.tiers)}
+    rank = pd.DataFrame(
+        {"tier": able.map(order).astype("float64"), "id": able.index.astype("str")}, able.index
+    )
+    rank["less"] = -known.loc[able.index, "spend_total"].fillna(0.0) if "spend_total" in known else 0.0
+    ids = rank.sort_values(["tier", "less", "id"]).index
+    return pd.DataFrame({"customer_id": ids, "occasion": "event", "day": pd.Timestamp(entry.day or "NaT")})
+
+
+def count_waiting(
+    tiers: pd.Series,
+    policy: Policy,
+    *,
+    as_of: str | pd.Timestamp,
+    objectors: set[str],
+    refusing: dict[str, set[str]],
+    situation: pd.DataFrame | None = None,
+) -> dict[str, int]:
+    """How many have no seat at each event whose invitations `plan_care` plans, and could come otherwise.
+
+    Parameters as in `plan_care`; events where nobody waits are left out.
+    """
+    start, waiting = pd.Timestamp(as_of).normalize(), {}
+    for entry in policy.care:
+        if entry.occasion != "event" or entry.seats is None:
+            continue
+        due = pd.Timestamp(entry.day or "NaT") - pd.Timedelta(days=entry.days_before)
+        barred = refusing.get(entry.channel, set()) | objectors
+        able = len(list_guests(entry, tiers, policy, barred=barred, situation=situation))
+        if start < due <= start + pd.Timedelta(days=DAYS) and able > entry.seats:
+            waiting[str(entry.name)] = able - entry.seats
+    return waiting
 
 
 def drop_inactive(days: pd.DataFrame, stages: pd.Series) -> pd.DataFrame:

@@ -9,8 +9,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "clustering",
         "clv",
         "customer_base",
+        "education",
         "histories",
         "interaction",
+        "journey",
         "lifecycle",
         "metrics",
         "loyalty_programme",
@@ -25,5 +27,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "rfm",
         "satisfaction",
         "subscriptions",
+        "tier_engagement",
+        "word_of_mouth",
     ],
 )

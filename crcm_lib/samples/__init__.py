@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import contact_history, defects, feedback, purchases, relations
+from crcm_lib.samples import contact_history, defects, engaged_people, feedback, purchases, relations
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -65,12 +65,13 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     returns = purchases.draw_returns(draw["returns"], sales, LAST_DAY)
     lines = pd.concat([sales, returns], ignore_index=True)
     planted = contact_history.plant_contact_rates(draw["contacts"], people)
-    tables = _relate(draw, people, lines, planted)
+    tables, engaged = _relate(draw, people, lines, planted)
     lines = lines.sort_values(["time", "order_id", "kind"], kind="stable", ignore_index=True)
     tables["transactions"] = lines.drop(columns="sale_day")
     known = ["customer_id", "order_id", "product_id", "time", "amount", "sale_day"]
     tables["truth_returns"] = lines.loc[lines["kind"] == "return", known]
     tables["truth_contacts"] = planted
+    tables["truth_engagement"] = engaged
     tables["truth"] = people.drop(columns=["company", "region", "days_with_us"])
     return {name: _in_yuan(table, name) for name, table in tables.items()}
 
@@ -96,6 +97,7 @@ _STREAMS = (
     "referrals",
     "defaults",
     "texts",
+    "engagement",
 )
 
 
@@ -103,8 +105,8 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
     """Write the input tables as CSV to `folder`, some records spoilt, and the truth to `folder/truth`.
 
     `truth/mess.csv` lists what was spoilt: table, rule, how many records, and what is expected of them
-    (reject: set aside; keep). `truth/customers.csv`, `truth/returns.csv` and `truth/contacts.csv` are the
-    truth of `simulate`.
+    (reject: set aside; keep). `truth/customers.csv`, `truth/returns.csv`, `truth/contacts.csv` and
+    `truth/engagement.csv` are the truth of `simulate`.
     """
     folder = Path(folder)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
@@ -115,14 +117,14 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     (folder / "truth" / "mess.csv").write_text(_to_csv(log), encoding="utf-8", newline="")
     (folder / "truth" / "customers.csv").write_text(texts["truth"], encoding="utf-8", newline="")
-    for name in ("returns", "contacts"):
+    for name in ("returns", "contacts", "engagement"):
         text = texts[f"truth_{name}"]
         (folder / "truth" / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
 
 
 def _relate(
     draw: dict, people: pd.DataFrame, lines: pd.DataFrame, planted: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     customers = relations.describe_customers(draw["customers"], people)
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
     tickets = feedback.draw_tickets(draw["tickets"], people, LAST_DAY)
@@ -135,9 +137,17 @@ def _relate(
     ]
     judged = relations.judge(draw["judgements"], people, LAST_DAY)
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
+    referrals = relations.recommend(draw["referrals"], people)
+    engaged = engaged_people.plant_engagement(
+        draw["engagement"], people, planted, tickets, referrals, last=LAST_DAY
+    )
+    contacts = [
+        contact_history.draw_contacts(draw["contacts"], people, planted, LAST_DAY),
+        engaged_people.draw_dealings(draw["engagement"], people, engaged, LAST_DAY),
+    ]
     tables = {
         "customers": customers,
-        "contacts": contact_history.draw_contacts(draw["contacts"], people, planted, LAST_DAY),
+        "contacts": pd.concat(contacts, ignore_index=True),
         "tickets": tickets,
         "surveys": pd.concat(surveys, ignore_index=True),
         "invoices": invoices,
@@ -146,7 +156,7 @@ def _relate(
         "judgements": pd.concat([judged, markets], ignore_index=True),
         "assignments": relations.recall_assignments(draw["assignments"], people, LAST_DAY),
         "consents": relations.ask_consent(draw["consents"], people, LAST_DAY),
-        "referrals": relations.recommend(draw["referrals"], people),
+        "referrals": referrals,
         "defaults": relations.give_up(draw["defaults"], invoices, customers, LAST_DAY),
     }
     for name, table in tables.items():
@@ -157,7 +167,7 @@ def _relate(
         ]
         if when:
             tables[name] = table.sort_values([*when[:1], "customer_id"], kind="stable")
-    return tables
+    return tables, engaged.drop(columns="silent")
 
 
 def _with_prospects(
