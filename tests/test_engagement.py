@@ -187,7 +187,7 @@ def test_steps_are_the_first_days_of_their_kind():
 
 
 def ways_of(seed: int, customers: int = 250, reach=(0.8, 0.8, 0.8)) -> pd.DataFrame:
-    """Each step is left for the next by a share `reach`, after days of a mean of 60, of which some are not over."""
+    """Each step is left for the next by a share `reach`, after 60 days on average, some of them not over."""
     random, parts = np.random.default_rng(seed), []
     for (step, later), share in zip(journey_steps.TRANSITIONS, reach, strict=True):
         wait = np.where(random.random(customers) < share, random.exponential(60, customers), 10_000).astype(
@@ -223,7 +223,7 @@ def test_the_narrowest_step_is_named_where_it_is_and_nowhere_else():
 
 
 def troubled(seed: int, customers: int = 400, *, after: float = 1.0, burst: int = 1) -> pd.DataFrame:
-    """Complaints at a customer's own rate, in bursts; `after` times the rate in the month after the second order."""
+    """Complaints at a customer's own rate, in bursts; `after` times it after the second order."""
     random = np.random.default_rng(seed)
     length = random.integers(120, 900, customers)
     second = random.integers(1, 90, customers)
@@ -263,7 +263,7 @@ def test_trouble_after_a_step_is_found_and_after_others_none_is_claimed():
 
 
 def taught(seed: int, customers: int = 900, *, asks_after: float = 1.0):
-    """Who has asked more comes to a training more often; those trained then ask `asks_after` times as much."""
+    """Who has asked more is trained more often; those trained then ask `asks_after` times as much."""
     random = np.random.default_rng(seed)
     rate = random.gamma(0.8, 0.8, customers)  # questions of a year
     asked = random.poisson(rate)
@@ -279,7 +279,13 @@ def taught(seed: int, customers: int = 900, *, asks_after: float = 1.0):
     ]
     given = contacts(*[(who, start - pd.Timedelta(days=60), "training", "attended") for who in ids[trained]])
     engine = open_frames(contacts=given, tickets=tickets(*rows))
-    state = pd.DataFrame({"purchases_365d": random.poisson(4, customers), "days_since_last": random.integers(0, 90, customers)}, ids)
+    state = pd.DataFrame(
+        {
+            "purchases_365d": random.poisson(4, customers),
+            "days_since_last": random.integers(0, 90, customers),
+        },
+        ids,
+    )
     spend = pd.Series(0.0, ids)
     return education.compare_trained(engine, [Holdout(start, AS_OF, state, spend, spend)], seed=seed)
 
@@ -321,12 +327,12 @@ def test_of_the_sample_those_trained_ask_less_as_is_planted():
 
 
 def brought(seed: int, customers: int = 900, *, more: float = 1.0) -> pd.DataFrame:
-    """Later quarters bring more recommended newcomers and dearer ones; the recommended spend `more` times as much."""
+    """Later quarters bring more recommended newcomers, and dearer ones; these spend `more` times as much."""
     random = np.random.default_rng(seed)
     ago = random.integers(0, 700, customers)
-    recommended = random.random(customers) < np.where(ago < 350, 0.3, 0.1)
+    recommended = random.random(customers) < np.where(ago < 365, 0.3, 0.1)
     spend = (
-        random.lognormal(4, 1, customers) * np.where(ago < 350, 2.0, 1.0) * np.where(recommended, more, 1.0)
+        random.lognormal(4, 1, customers) * np.where(ago < 365, 2.0, 1.0) * np.where(recommended, more, 1.0)
     )
     again = random.exponential(120, customers)
     ids = pd.Index([f"c{n}" for n in range(customers)], name="customer_id")
@@ -593,7 +599,8 @@ def test_the_captions_say_who_is_compared_and_why_nobody_is():
 def test_recommended_customers_are_said_to_differ_only_beyond_chance():
     planted = words.describe_recommended(brought(1, more=2.0))
     assert planted.startswith(
-        "**Customers who were recommended differ** from others of the same quarter (spend of the first 180 days: "
+        "**Customers who were recommended differ** from others of the same quarter (spend of the "
+        "first 180 days: "
     )
     assert "second order" not in planted
     assert "differ from others of their quarter neither" in words.describe_recommended(brought(2))

@@ -176,9 +176,9 @@ class Action(Strict):
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
     `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
     `new_members` leaves out who has points in the loyalty programme already; `needs` are those that the
-    customer's purchases of the year show. `asks_for_help` is how many questions (tickets that are no complaint)
-    somebody must have asked in 180 days without a training since; `advocates` are those who recommended
-    somebody, gave 9 or 10 as the latest answer to NPS, or were in the community within a year;
+    customer's purchases of the year show. `asks_for_help` is how many questions (tickets that are no
+    complaint) somebody must have asked in 180 days without a training since; `advocates` are those who
+    recommended somebody, gave 9 or 10 as the latest answer to NPS, or were in the community within a year;
     `new_to_community` leaves out who was. `kpi` is what the action is meant to change, counted of treated and
     controls by 19: `questions`, `complaints`, `recommendations`, or `contacts` that the customer begins.
     """

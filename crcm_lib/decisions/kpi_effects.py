@@ -39,9 +39,10 @@ def follow_kpis(engine: Engine, waves: pd.DataFrame, policy: Policy, *, as_of: D
     followed = waves[waves["action"].isin(list(kpis))]
     followed = followed.assign(kpi=followed["action"].map(kpis), count=np.nan)
     events = {str(kpi): list_events(engine, str(kpi), as_of=as_of) for kpi in followed["kpi"].unique()}
-    for (kpi, start, _action), wave in followed.groupby(["kpi", "start", "action"]):
-        known = events[kpi]
+    for _wave, wave in followed.groupby(["action", "start"]):
+        known = events[str(wave["kpi"].iloc[0])]
         if known is not None:
+            start = pd.Timestamp(wave["start"].iloc[0])
             eve, until = start - pd.Timedelta(days=1), min(wave["end"].max(), pd.Timestamp(as_of))
             counts = count_between(known, wave["customer_id"], after=eve, until=until)
             followed.loc[wave.index, "count"] = counts.to_numpy("float64")

@@ -45,9 +45,9 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     -------
     By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
     `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`, `member_since` (of the
-    loyalty programme), `need`, `open_questions`, `is_advocate`, `community_365d`; the points of each criterion
-    after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin where that
-    is known); `spend_expected`; `spend_total` so far.
+    loyalty programme), `need`, `open_questions`, `is_advocate`, `community_365d`; the points of each
+    criterion after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin
+    where that is known); `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)

@@ -100,9 +100,9 @@ def compare_complaints(
 
     Returns
     -------
-    One row per step from the first order on: `step`, `customers` (who took it and complained at all), `complaints` (of theirs),
-    `after_step` (in the window), `expected` (were days alike), `low` and `high` (what 95 % of the shifts
-    give), `p` (two-sided, adjusted), `verdict`: more, fewer, cannot_tell or too_few.
+    One row per step from the first order on: `step`, `customers` (who took it and complained at all),
+    `complaints` (of theirs), `after_step` (in the window), `expected` (were days alike), `low` and `high`
+    (what 95 % of the shifts give), `p` (two-sided, adjusted), `verdict`: more, fewer, cannot_tell or too_few.
     """
     known = complaints.join(observed, on="customer_id", how="inner")
     day = (known["time"].dt.normalize() - known["start"]).dt.days

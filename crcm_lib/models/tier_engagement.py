@@ -78,9 +78,7 @@ def pick_asking(sums: pd.DataFrame) -> pd.DataFrame:
     """
     taken = {"customers_asking": "questions_180d_by", "questions": "questions_180d"}
     taken |= {"without_training": "open_questions_by", "trained": "trainings_365d_by"}
-    return sums[["tier"]].assign(
-        **{name: sums[column] if column in sums else 0 for name, column in taken.items()}
-    )
+    return sums[["tier"]].assign(**{name: sums.get(column, 0) for name, column in taken.items()})
 
 
 def add_candidates(shares: pd.DataFrame, engagement: pd.DataFrame, tiers: pd.Series) -> pd.DataFrame:

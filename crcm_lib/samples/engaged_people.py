@@ -29,7 +29,7 @@ def plant_engagement(
     last: pd.Timestamp,
     asks_after: float = ASKS_AFTER,
 ) -> pd.DataFrame:
-    """The truth: `customer_id`, `trained` (day; missing: never), `in_community`, `silent`, as `people` are ordered.
+    """The truth: `customer_id`, `trained` (day; missing: never), `in_community`, `silent`.
 
     Parameters
     ----------

@@ -55,6 +55,7 @@ INPUTS = {
         lights=(
             "02_customer_profile",
             "09_strategy",
+            "19_engagement",
         ),
     ),
     "contacts": Table(
@@ -64,7 +65,10 @@ INPUTS = {
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when", True),
-            "channel": text_column("phone, email, social, chat, visit, event or campaign", True),
+            "channel": text_column(
+                "phone, email, social, chat, visit, event, campaign, training, community, idea or interview",
+                True,
+            ),
             "direction": text_column("inbound or outbound"),
             "outcome": text_column("what came of it"),
             "cost": Column("money", CURRENCY, "what it cost us"),
@@ -73,6 +77,7 @@ INPUTS = {
             "05_churn_warning",
             "09_strategy",
             "12_interaction",
+            "19_engagement",
         ),
     ),
     "tickets": Table(
@@ -95,6 +100,7 @@ INPUTS = {
             "07_satisfaction",
             "09_strategy",
             "14_service_feedback",
+            "19_engagement",
         ),
     ),
     "surveys": Table(
@@ -117,6 +123,7 @@ INPUTS = {
             "07_satisfaction",
             "08_classification",
             "14_service_feedback",
+            "19_engagement",
         ),
     ),
     "invoices": Table(
@@ -153,6 +160,7 @@ INPUTS = {
             "08_classification",
             "09_strategy",
             "11_profitability",
+            "19_engagement",
         ),
     ),
     "loyalty": Table(
@@ -198,6 +206,7 @@ INPUTS = {
         lights=(
             "09_strategy",
             "10_monitoring",
+            "19_engagement",
         ),
     ),
     "consents": Table(
@@ -287,7 +296,11 @@ INPUTS = {
             "referred_id": text_column("the id of the customer who was recommended", True),
             "date": Column("day", "date", "when", True),
         },
-        lights=("08_classification",),
+        lights=(
+            "08_classification",
+            "09_strategy",
+            "19_engagement",
+        ),
     ),
     "defaults": Table(
         "an amount that was not paid",

@@ -51,7 +51,8 @@ def write_journey(journey: pd.DataFrame) -> pd.DataFrame:
 def caption_journey(journey: pd.DataFrame) -> str:
     """What the shares and their interval are."""
     words = _(
-        "Share that takes the next step within so many days (Kaplan & Meier), those not followed so long as far "
+        "Share that takes the next step within so many days (Kaplan & Meier), those not followed "
+        "so long as far "
         "as they are; 95 % interval of the last"
     )
     return words if len(journey) else explain_no_steps()
@@ -108,7 +109,8 @@ def explain_no_complaints() -> str:
 def caption_trouble() -> str:
     """What is compared with what."""
     words = _(
-        "Complaints in the {days} days from a step on, and how many there would be if those customers' complaints "
+        "Complaints in the {days} days from a step on, and how many there would be if those "
+        "customers' complaints "
         "fell on any of their days (95 % of the draws between low and high)"
     )
     return fill(words, days=WINDOW)
@@ -165,15 +167,18 @@ def write_trained(comparison: MatchedComparison) -> str:
     row = comparison.measures.set_index("measure").loc["questions"].to_dict()
     if row["p"] > SURE:
         words = _(
-            "Those trained asked {members:number} questions each and others like them {others:number}: chance "
+            "Those trained asked {members:number} questions each and others like them {others:number}: "
+            "chance "
             "explains the difference."
         )
         return fill(words, **row)
     fewer = _(
-        "**Those trained asked fewer questions** than others like them ({members:number} against {others:number})."
+        "**Those trained asked fewer questions** than others like them ({members:number} against "
+        "{others:number})."
     )
     more = _(
-        "**Those trained asked more questions** than others like them ({members:number} against {others:number})."
+        "**Those trained asked more questions** than others like them ({members:number} against "
+        "{others:number})."
     )
     caveat = _(
         " Who comes to a training may differ in ways that nobody recorded: a control group would say more."
@@ -228,7 +233,8 @@ def describe_recommended(compared: pd.DataFrame) -> str:
     sure = compared[compared["p"] <= SURE]
     if sure.empty:
         return _(
-            "Customers who were recommended differ from others of their quarter neither in second orders nor in "
+            "Customers who were recommended differ from others of their quarter neither in second "
+            "orders nor in "
             "early spend, beyond chance."
         )
     parts = []
@@ -241,7 +247,8 @@ def describe_recommended(compared: pd.DataFrame) -> str:
         template = "{name}: {recommended_mean:KIND} against {others_mean:KIND}".replace("KIND", kind)
         parts.append(fill(template, **row | {"name": name}))
     words = _(
-        "**Customers who were recommended differ** from others of the same quarter ({parts}), whatever the reason."
+        "**Customers who were recommended differ** from others of the same quarter ({parts}), "
+        "whatever the reason."
     )
     return fill(words, parts="; ".join(parts))
 
@@ -258,7 +265,8 @@ def describe_quarters(quarters: pd.DataFrame, why: str) -> str:
 def caption_community() -> str:
     """What is counted of the community."""
     return _(
-        "Customers in the community in the last 365 days, with 95 % interval, beside all others; who could be invited"
+        "Customers in the community in the last 365 days, with 95 % interval, beside all others; "
+        "who could be invited"
     )
 
 
