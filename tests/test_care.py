@@ -97,6 +97,10 @@ def plan(days, tiers="strategic", objectors=(), refusing=None, policy=POLICY, as
     return check(made, "care") if len(made) else made
 
 
+def without_events():
+    return POLICY.model_copy(update={"care": tuple(each for each in POLICY.care if each.occasion != "event")})
+
+
 def names(planned):
     return [(who, what) for who, what in planned[["customer_id", "action"]].itertuples(index=False)]
 
@@ -104,7 +108,7 @@ def names(planned):
 def test_each_entry_has_its_day_before_or_after_the_occasion():
     days = [("a", "contract_end", "2026-04-30"), ("b", "complaint", "2026-01-20")]
     planned = plan(days)
-    of_days = planned[planned["occasion"] != "holiday"].set_index("action")["day"]
+    of_days = planned[~planned["occasion"].isin(["holiday", "event"])].set_index("action")["day"]
     assert of_days.dt.strftime("%Y-%m-%d").to_dict() == {
         "complaint follow-up": "2026-02-03",
         "contract talk": "2026-03-01",
@@ -113,7 +117,7 @@ def test_each_entry_has_its_day_before_or_after_the_occasion():
 
 
 def test_a_festival_is_greeted_once_before_it_in_the_tiers_named():
-    festival = plan([])
+    festival = plan([], policy=without_events())
     assert names(festival) == [("a", "festival greeting"), ("b", "festival greeting")]
     assert set(festival["day"]) == {pd.Timestamp("2026-02-14")}  # two days before New Year's Eve
     assert plan([], tiers="watch").empty
@@ -210,3 +214,76 @@ def test_who_complained_and_heard_nothing_is_approached_at_once_and_about_nothin
     planned = plan([*days, ("a", "unanswered_complaint", "2026-02-01")], tiers="watch", objectors=["a", "b"])
     assert names(planned) == [("a", "unanswered complaint call"), ("b", "complaint follow-up")]
     assert planned["day"].to_list()[0] == pd.Timestamp("2026-02-01")
+
+
+# Gifts and events of ours
+
+
+def invited(
+    people, *, seats=None, as_of=AS_OF, members_only=False, objectors=(), refusing=None, situation=None
+):
+    """The invitations to an event on 2026-03-20, six weeks before it, and how many wait for a seat."""
+    entry = next(each for each in POLICY.care if each.occasion == "event")
+    changed = entry.model_copy(update={"seats": seats, "members_only": members_only})
+    policy = POLICY.model_copy(update={"care": (changed,)})
+    tiers = pd.Series(people).rename_axis("customer_id")
+    given = {"as_of": as_of, "objectors": set(objectors), "refusing": refusing or {}, "situation": situation}
+    nothing = pd.DataFrame(columns=["customer_id", "occasion", "day"])
+    planned = care.plan_care(tiers, nothing, policy, **given)
+    if len(planned):
+        check(planned, "care")
+    return planned, care.count_waiting(tiers, policy, **given)
+
+
+PEOPLE = {"a": "growth", "b": "strategic", "c": "growth", "d": "watch", "e": "key"}
+SPENT = pd.DataFrame(
+    {
+        "spend_total": [5.0, 1.0, 9.0, 99.0, 1.0],
+        "member_since": pd.to_datetime([None, "2025-01-01", None, None, None]),
+    },
+    index=list("abcde"),
+)
+
+
+def test_seats_go_to_the_better_tier_then_to_who_has_spent_more_and_the_rest_wait():
+    planned, waiting = invited(PEOPLE, seats=3, situation=SPENT)
+    assert set(planned["customer_id"]) == {"b", "e", "c"}
+    assert set(planned["day"]) == {pd.Timestamp("2026-02-06")}
+    assert waiting == {"customer day": 1}
+    everybody, nobody_waits = invited(PEOPLE, situation=SPENT)
+    assert set(everybody["customer_id"]) == set("abce")  # not of a tier that is not named
+    assert nobody_waits == {}
+
+
+def test_who_objects_or_refuses_the_channel_takes_no_seat():
+    planned, waiting = invited(PEOPLE, seats=2, objectors=["b"], refusing={"email": {"e"}})
+    assert set(planned["customer_id"]) == {"a", "c"}
+    assert waiting == {}
+
+
+def test_an_event_of_members_invites_members_alone():
+    planned, _waiting = invited(PEOPLE, members_only=True, situation=SPENT)
+    assert planned["customer_id"].to_list() == ["b"]
+    assert invited(PEOPLE, members_only=True)[0].empty
+
+
+def test_an_event_whose_invitations_are_over_or_far_ahead_invites_nobody():
+    for day in ("2026-02-06", "2025-10-31"):
+        planned, waiting = invited(PEOPLE, seats=1, as_of=day)
+        assert planned.empty
+        assert waiting == {}
+
+
+def test_invitations_have_a_working_day_in_the_calendar():
+    planned, _waiting = invited(PEOPLE)
+    placed = calendar.plan_calendar(others([]), POLICY, as_of=AS_OF, care=planned)
+    assert set(placed["day"]) == {pd.Timestamp("2026-02-06")}
+    assert set(placed["customer_id"]) == set("abce")
+
+
+def test_an_anniversary_of_the_best_tier_brings_a_gift_with_its_cost():
+    gift = plan([("a", "anniversary", "2026-03-02")], policy=without_events()).set_index("action")
+    assert gift.loc["anniversary gift", "cost"] == 40
+    assert (
+        "anniversary gift" not in plan([("a", "anniversary", "2026-03-02")], tiers="key")["action"].to_list()
+    )

@@ -407,6 +407,13 @@ def without_protected():
             lambda: dealings.write_occasions(CARE, [], RUN),
         ),
         (
+            "A seat is kept for them on",
+            lambda: dealings.write_occasions(
+                [CARE[0] | {"action": "customer day", "occasion": "event"}], [], RUN
+            ),
+            lambda: dealings.write_occasions(CARE, [], RUN),
+        ),
+        (
             "A complaint was resolved",
             lambda: dealings.write_occasions(
                 [CARE[0] | {"action": "complaint follow-up", "occasion": "complaint"}], [], RUN

@@ -29,6 +29,7 @@ NAMES = (
     "15_needs",
     "17_risk",
     "16_newcomers",
+    "19_engagement",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -8,7 +8,7 @@ import pytest
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import action_choice, strategy
 from crcm_lib.errors import PolicyError
-from crcm_lib.features import decision_inputs, points_accounts
+from crcm_lib.features import decision_inputs, engagement, points_accounts
 from crcm_lib.models import needs
 from crcm_lib.schema import tables
 from crcm_lib.schema.engine import open_engine
@@ -49,6 +49,7 @@ def sample():
     engine = open_engine(GOLDEN)
     known["attributes"] = decision_inputs.find_attributes(engine)
     known["members"] = points_accounts.find_members(engine, as_of="2025-12-31")
+    known["engagement"] = engagement.summarise_engagement(engine, as_of="2025-12-31")
     known["needs"] = needs.find_needs(engine, as_of="2025-12-31")
     return strategy.describe_situation(tables.read(GOLDEN, "tiers"), **known)
 
@@ -69,6 +70,8 @@ ASKS = {
     "answers": ({"answers": {"nps": {"below": 7}, "csat": {"below": 3}}}, "nps", 6.0, 7.0),
     "owned": ({"owned": True}, "owner", "S01", ""),
     "needs": ({"needs": ("premium",)}, "need", "premium", ""),
+    "asks_for_help": ({"asks_for_help": 2}, "open_questions", 2.0, 1.0),
+    "advocates": ({"advocates": True}, "is_advocate", True, False),
 }
 
 

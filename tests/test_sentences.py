@@ -67,6 +67,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "membership": "test_loyalty_programme.py",
     "contact_balance": "test_interaction.py",
     "customer_needs": "test_needs.py",
+    "engaged_customers": "test_engagement.py",
     "monitoring": "test_monitor.py",
     "objective": "test_governance.py",
     "outside_notes": "test_governance.py",
@@ -308,8 +309,15 @@ said_only_where(
 CARE = pd.DataFrame({"customer_id": list("abcde"), "cost": 0.5})
 
 
-def occasions_of(care: pd.DataFrame, *years: int) -> str:
-    return occasions.caption_occasions(care, "EUR", list(years), at_least=5)
+def occasions_of(care: pd.DataFrame, *years: int, waiting=None) -> str:
+    return occasions.caption_occasions(care, "EUR", list(years), at_least=5, waiting=waiting)
+
+
+said_only_where(
+    "; {n:count} wait for a seat: {event}",
+    lambda: occasions_of(CARE, waiting={"customer day": 7}),
+    lambda: occasions_of(CARE, waiting={"customer day": 4}),
+)
 
 
 def upgraded(verdict: str, customers: int = 100) -> str:

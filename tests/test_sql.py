@@ -14,10 +14,12 @@ from crcm_lib.features import (
     customers,
     decision_inputs,
     early_tickets,
+    engagement,
     feedback_texts,
     first_purchase,
     holdout_windows,
     interaction_counts,
+    journey_steps,
     open_invoices,
     points_accounts,
     redrawn_histories,
@@ -86,6 +88,11 @@ def calls() -> list[Call]:
     interaction_counts.list_latest_contacts(engine, as_of=DAY)
     interaction_counts.find_quiet(engine, as_of=DAY, days=7)
     needs.find_needs(engine, as_of=DAY)
+    engagement.summarise_engagement(engine, as_of=DAY)
+    engagement.list_recommended(engine, as_of=DAY)
+    for kpi in engagement.KPIS:
+        engagement.list_events(engine, kpi, as_of=DAY)
+    journey_steps.list_steps(engine, as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)

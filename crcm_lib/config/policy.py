@@ -36,6 +36,7 @@ Times = Annotated[float, Field(ge=1, le=9, allow_inf_nan=False)]
 Days = Annotated[int, Field(ge=1, le=36_500)]
 Lever = Literal["product", "price", "service", "communication", "marketing"]
 Need = Literal["premium", "personalised", "price_led", "standardised"]
+Kpi = Literal["questions", "complaints", "recommendations", "contacts"]
 Newcomer = Literal["promising", "ordinary", "modest"]
 Answer = Literal["nps", "csat"]
 Stage = Literal["prospect", "new", "one order", "growing", "loyal", "at risk", "lost", "won back"]
@@ -186,7 +187,11 @@ class Action(Strict):
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
     `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
     `new_members` leaves out who has points in the loyalty programme already; `needs` are those that the
-    customer's purchases of the year show.
+    customer's purchases of the year show. `asks_for_help` is how many questions (tickets that are no
+    complaint) somebody must have asked in 180 days without a training since; `advocates` are those who
+    recommended somebody, gave 9 or 10 as the latest answer to NPS, or were in the community within a year;
+    `new_to_community` leaves out who was. `kpi` is what the action is meant to change, counted of treated and
+    controls by 19: `questions`, `complaints`, `recommendations`, or `contacts` that the customer begins.
     """
 
     name: Name
@@ -205,6 +210,10 @@ class Action(Strict):
     owned: bool = False
     new_members: bool = False
     needs: tuple[Need, ...] = ()
+    asks_for_help: Annotated[int, Field(ge=1)] | None = None
+    advocates: bool = False
+    new_to_community: bool = False
+    kpi: Kpi | None = None
     channel: Name
     owner_role: Name
     cost: Amount
@@ -251,12 +260,14 @@ class Budget(Strict):
 
 
 class Care(Strict):
-    """What is done on an occasion of a customer: a day of their own, a public holiday, or a long silence.
+    """What is done on an occasion of a customer: a day of their own, a holiday, a long silence, or our event.
 
     A `second_order` is the day on which it is later than usual, by `newcomers.overdue_share`.
 
     `days_before` or `days_after` the day of the occasion; `holidays` names those of the policy's country as
-    the library `holidays` does in English, in part. Attention, never terms: it has no effect that is claimed.
+    the library `holidays` does in English, in part. An event is on a `day` of ours, with `seats` (null: for
+    all), the better tier first, then who has spent more; `members_only` invites members of the loyalty
+    programme alone. Attention, never terms: it has no effect that is claimed.
     `because` is why, for us; `say` a sentence for the customer, `say_zh` the same in Chinese.
     """
 
@@ -274,7 +285,11 @@ class Care(Strict):
         "survey",
         "silence",
         "holiday",
+        "event",
     ]
+    day: date | None = None
+    seats: Annotated[int, Field(ge=1)] | None = None
+    members_only: bool = False
     holidays: tuple[Name, ...] = ()
     days_before: Annotated[int, Field(ge=0, le=365)] = 0
     days_after: Annotated[int, Field(ge=0, le=60)] = 0

@@ -234,6 +234,9 @@ def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers:
         "owned",
         "new_members",
         "needs",
+        "asks_for_help",
+        "advocates",
+        "new_to_community",
     )
     for key in narrowing:
         given = row.get(key)
@@ -339,6 +342,20 @@ def _check_care(settings: SettingsFile) -> None:
             settings.note((*at, "occasion"), _("name the `holidays`, like [Mid-Autumn]"))
         if row.get("occasion") == "holiday" and settings.get("calendar", "country") is None:
             settings.note((*at, "occasion"), _("whose holidays? name the country under `calendar`"))
+        _check_event(settings, at, row)
+
+
+def _check_event(settings: SettingsFile, at: Place, row: Mapping) -> None:
+    """An event has a day, and nothing else has its fields."""
+    if row.get("occasion") == "event":
+        if row.get("day") is None:
+            settings.note((*at, "occasion"), _("on which day is the event? say `day`, like 2026-03-20"))
+        if row.get("days_after"):
+            settings.note((*at, "days_after"), _("nobody is invited after an event: say `days_before`"))
+        return
+    for key in ("day", "seats", "members_only"):
+        if row.get(key):
+            settings.note((*at, key), _("{key!r} is of an `occasion: event`"), key=key)
 
 
 CHECKS = (

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "experiments",
         "fairness",
         "idle_decisions",
+        "kpi_effects",
         "measured_indicators",
         "newcomer_plan",
         "next_tier",

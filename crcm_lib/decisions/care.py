@@ -1,4 +1,4 @@
-"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, debts, late orders, silence."""
+"""Occasions -> who is thought of on which day: birthdays, contracts, complaints, debts, silence, events."""
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,7 @@ def plan_care(
     objectors: set[str],
     refusing: dict[str, set[str]],
     actions: pd.DataFrame | None = None,
+    situation: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """The table `care`: what is done for whom on which of their days, in the `DAYS` after `as_of`.
 
@@ -46,6 +47,9 @@ def plan_care(
     actions
         The table `actions`: who is approached by the same channel for being new is not asked about the second
         order besides. None: there is no plan.
+    situation
+        From `strategy.describe_situation`: who has spent more gets the seats of an event, and who is a member
+        of the loyalty programme; None: seats go by tier alone, and nobody is one.
 
     Returns
     -------
@@ -54,16 +58,21 @@ def plan_care(
     order overdue that began before, the first day of the plan), `points` (of a points expiry), `owed` and
     `days_overdue` (of an overdue), `channel`, `owner_role`, `cost`. Who is approached about a complaint that
     nobody answered is not asked besides whether it stayed resolved; who is called about what they owe gets no
-    greeting and no survey.
+    greeting and no survey. To an event so many are invited as it has seats, and nobody once the day of the
+    invitation is over.
     """
     start = pd.Timestamp(as_of).normalize()
     end = start + pd.Timedelta(days=DAYS)
     parts, owing = [], find_owing(days, tiers, policy)
     for entry in policy.care:
-        found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
+        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors | owing)
+        if entry.occasion == "event":
+            found = list_guests(entry, tiers, policy, barred=barred, situation=situation)
+            found = found.iloc[: entry.seats]
+        else:
+            found = _holidays(entry, tiers, start, end, policy) if entry.occasion == "holiday" else days
         found = found[found["occasion"] == entry.occasion]
         kept = found[found["customer_id"].map(tiers).isin(entry.tiers).to_numpy(bool)]
-        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors | owing)
         kept = kept[~kept["customer_id"].isin(barred)]
         if entry.occasion == "second_order" and actions is not None:
             kept = kept[~kept["customer_id"].isin(_find_welcomed(actions, policy, entry.channel))]
@@ -87,6 +96,58 @@ def find_owing(days: pd.DataFrame, tiers: pd.Series, policy: Policy) -> set[str]
     called = {tier for entry in policy.care if entry.occasion == "overdue" for tier in entry.tiers}
     late = days.loc[days["occasion"] == "overdue", "customer_id"]
     return set(late[late.map(tiers).isin(called).to_numpy(bool)])
+
+
+def list_guests(
+    entry: Care,
+    tiers: pd.Series,
+    policy: Policy,
+    *,
+    barred: set[str],
+    situation: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Who could be invited to an event, those who get a seat first: `customer_id`, `occasion`, `day`.
+
+    The better tier comes first, then who has spent more, then the id; parameters as in `plan_care`.
+    """
+    known = pd.DataFrame(index=tiers.index) if situation is None else situation.reindex(tiers.index)
+    able = tiers[tiers.isin(entry.tiers) & ~tiers.index.isin(list(barred))]
+    if entry.members_only:
+        able = (
+            able[known.loc[able.index, "member_since"].notna()] if "member_since" in known else able.iloc[:0]
+        )
+    order = {tier.name: place for place, tier in enumerate(policy.tiers)}
+    rank = pd.DataFrame(
+        {"tier": able.map(order).astype("float64"), "id": able.index.astype("str")}, able.index
+    )
+    rank["less"] = -known.loc[able.index, "spend_total"].fillna(0.0) if "spend_total" in known else 0.0
+    ids = rank.sort_values(["tier", "less", "id"]).index
+    return pd.DataFrame({"customer_id": ids, "occasion": "event", "day": pd.Timestamp(entry.day or "NaT")})
+
+
+def count_waiting(
+    tiers: pd.Series,
+    policy: Policy,
+    *,
+    as_of: str | pd.Timestamp,
+    objectors: set[str],
+    refusing: dict[str, set[str]],
+    situation: pd.DataFrame | None = None,
+) -> dict[str, int]:
+    """How many have no seat at each event whose invitations `plan_care` plans, and could come otherwise.
+
+    Parameters as in `plan_care`; events where nobody waits are left out.
+    """
+    start, waiting = pd.Timestamp(as_of).normalize(), {}
+    for entry in policy.care:
+        if entry.occasion != "event" or entry.seats is None:
+            continue
+        due = pd.Timestamp(entry.day or "NaT") - pd.Timedelta(days=entry.days_before)
+        barred = refusing.get(entry.channel, set()) | objectors
+        able = len(list_guests(entry, tiers, policy, barred=barred, situation=situation))
+        if start < due <= start + pd.Timedelta(days=DAYS) and able > entry.seats:
+            waiting[str(entry.name)] = able - entry.seats
+    return waiting
 
 
 def drop_inactive(days: pd.DataFrame, stages: pd.Series) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from crcm_lib.decisions.limits import list_choices
 from crcm_lib.privacy.consent_words import read_purpose
 
 AMOUNTS = ("value", "spend_expected", "value_at_risk", "spend_total")
-NUMBERS = ("p_no_purchase", "nps", "csat")
+NUMBERS = ("p_no_purchase", "nps", "csat", "open_questions", "community_365d")
 SITUATION = {  # what is taken from which table
     "stages": ("stage",),
     "churn": ("alert", "p_no_purchase", "value_at_risk"),
@@ -20,8 +20,9 @@ SITUATION = {  # what is taken from which table
     "attributes": ("owner",),
     "members": ("member_since",),
     "needs": ("need",),
+    "engagement": ("open_questions", "is_advocate", "community_365d"),
 }
-COMPUTED = ("attributes", "members", "needs")  # no table that an earlier notebook writes
+COMPUTED = ("attributes", "members", "needs", "engagement")  # no table that an earlier notebook writes
 READS = ("scorecard", *(table for table in SITUATION if table not in COMPUTED))
 POINTS = "points of "  # before the name of a criterion
 Day = str | pd.Timestamp
@@ -36,17 +37,17 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
         The table `tiers`.
     frames
         `customer_features`, `stages`, `value`, `churn`, `newcomers`, `satisfaction`, `scorecard`,
-        `attributes` from `decision_inputs.find_attributes`, and `members` of `points_accounts` and `needs` of
-        `models.needs`, by `customer_id`, where there are any. What is absent is unknown: an unknown subject
-        type counts as a person.
+        `attributes` from `decision_inputs.find_attributes`, `members` of `points_accounts`, `needs` of
+        `models.needs` and `engagement` from `engagement.summarise_engagement`, by `customer_id`, where there
+        are any. What is absent is unknown: an unknown subject type counts as a person.
 
     Returns
     -------
     By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
     `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`, `member_since` (of the
-    loyalty programme), `need`; the points of each criterion after `POINTS`; `value` and `value_at_risk` in
-    one kind of money, as 04 and 05 have them (margin where that is known); `spend_expected`; `spend_total`
-    so far.
+    loyalty programme), `need`, `open_questions`, `is_advocate`, `community_365d`; the points of each
+    criterion after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin
+    where that is known); `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)
@@ -250,6 +251,12 @@ def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
         applies &= all_hold(asked, situation.reindex(columns=list(asked)))
     if action.answers:
         applies &= any_holds({str(name): band for name, band in action.answers.items()}, situation)
+    if action.asks_for_help is not None:
+        applies &= situation["open_questions"] >= action.asks_for_help
+    if action.advocates:
+        applies &= situation["is_advocate"].eq(True)
+    if action.new_to_community:
+        applies &= ~(situation["community_365d"] > 0)
     if action.new_members:
         applies &= situation["member_since"].isna()
     return applies & situation["owner"].fillna("").ne("") if action.owned else applies

@@ -40,15 +40,15 @@ def list_care_days(engine: Engine, *, as_of, days: int, policy: Policy | None = 
     -------
     `customer_id`, `occasion` (one of `OCCASIONS`), `day`, each once, by day; `points` that expire in the
     month of a `points_expiry`; `owed` (currency) and `days_overdue` of an `overdue`, from
-    `open_invoices.list_overdue`, whose day is the first that can still be used. A birthday and an
-    anniversary (of the sign-up, from the first on) have the month and day of the year, 29 February
-    being the 28th where there is none; no age and no year follow from them.
-    A contract's end is that of one that is not renewed yet; a complaint's day is that on which it was
-    resolved, in the `RECENT` days before `as_of`; the day of one after which nobody was approached is the
-    first that can still be used, that after `as_of`; that of points the last day on which the first of those
-    of a month can be used; that of a second order the first on which it is overdue
-    (`arrivals.list_late_second_orders`), perhaps a month ago; that of a silence the one on which it began to be one, perhaps long ago: counted
-    from the last contact, without any from the first purchase. Without `contacts` nobody is silent.
+    `open_invoices.list_overdue`, whose day is the first that can still be used. A birthday and an anniversary
+    (of the sign-up, from the first on) have the month and day of the year, 29 February being the 28th where
+    there is none; no age and no year follow from them. A contract's end is that of one that is not renewed
+    yet; a complaint's day is that on which it was resolved, in the `RECENT` days before `as_of`; the day of
+    one after which nobody was approached is the first that can still be used, that after `as_of`; that of
+    points the last day on which the first of those of a month can be used; that of a second order the first
+    on which it is overdue (`arrivals.list_late_second_orders`), perhaps a month ago; that of a silence the
+    one on which it began to be one, perhaps long ago: counted from the last contact, without any from the
+    first purchase. Without `contacts` nobody is silent.
     """
     start = pd.Timestamp(as_of).normalize()
     parts = [

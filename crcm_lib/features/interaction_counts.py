@@ -9,9 +9,12 @@ YEAR = 365  # days
 # What the words of an export stand for, in small letters. A word of neither list is unknown, and told.
 INBOUND = ("inbound", "in", "incoming", "呼入", "来电", "来访", "客户发起")
 OUTBOUND = ("outbound", "out", "outgoing", "呼出", "去电", "外呼", "拜访", "我方发起")
+ADOPTED = ("adopted", "implemented", "已采纳", "采纳", "已实施")  # of an idea
 ANSWERED = (
     *("answered", "reached", "replied", "information", "offer sent", "order", "complaint", "appointment"),
-    *("interested", "not interested", "declined", "visited", "attended"),
+    *("interested", "not interested", "declined", "visited", "attended", "posted"),
+    *ADOPTED,
+    *("not adopted", "under review", "interviewed", "未采纳", "评估中", "已访谈"),
     *(
         "已接通",
         "接通",
@@ -34,6 +37,10 @@ UNANSWERED = (
 )
 EVENTS = ("event", "活动", "展会", "会议")
 SOCIAL = ("social", "社交媒体", "社交", "微博", "抖音", "小红书")
+TRAININGS = ("training", "webinar", "workshop", "培训", "客户培训", "线上培训", "讲座")
+COMMUNITY = ("community", "forum", "社区", "论坛", "客户社区", "社群")
+IDEAS = ("idea", "suggestion", "创意", "建议", "合理化建议")
+INTERVIEWS = ("interview", "访谈", "客户访谈")
 CONTACTED = "select customer_id, cast(time as date) as day from contacts"
 COMPLAINED = "select customer_id, cast(opened as date) as day from tickets where kind = 'complaint'"
 

@@ -12,8 +12,10 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "customer_base",
         "early_warnings",
         "growth_watch",
+        "education",
         "histories",
         "interaction",
+        "journey",
         "lifecycle",
         "metrics",
         "loyalty_programme",
@@ -31,5 +33,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "satisfaction",
         "subscriptions",
         "value_risk",
+        "tier_engagement",
+        "word_of_mouth",
     ],
 )

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from crcm_lib.samples import contact_history, customer_acquisition, defects, feedback, purchases, relations
+from crcm_lib.samples import (
+    contact_history,
+    customer_acquisition,
+    defects,
+    engaged_people,
+    feedback,
+    purchases,
+    relations,
+)
 from crcm_lib.samples.purchases import GROUPS, SEASON_PEAK, SEASON_SWING, Group
 from crcm_lib.schema.inputs import INPUTS
 
@@ -65,12 +73,13 @@ def simulate(seed: int = 0, customers: int = 1200, days: int = THIRTY_MONTHS) ->
     returns = purchases.draw_returns(draw["returns"], sales, LAST_DAY)
     lines = pd.concat([sales, returns], ignore_index=True)
     planted = contact_history.plant_contact_rates(draw["contacts"], people)
-    tables = _relate(draw, people, lines, planted)
+    tables, engaged = _relate(draw, people, lines, planted)
     lines = lines.sort_values(["time", "order_id", "kind"], kind="stable", ignore_index=True)
     tables["transactions"] = lines.drop(columns="sale_day")
     known = ["customer_id", "order_id", "product_id", "time", "amount", "sale_day"]
     tables["truth_returns"] = lines.loc[lines["kind"] == "return", known]
     tables["truth_contacts"] = planted
+    tables["truth_engagement"] = engaged
     tables["truth"] = people.drop(columns=["company", "region", "days_with_us"])
     return {name: _in_yuan(table, name) for name, table in tables.items()}
 
@@ -99,6 +108,7 @@ _STREAMS = (
     "slow",
     "desks",
     "acquisition",
+    "engagement",
 )
 
 
@@ -106,8 +116,8 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
     """Write the input tables as CSV to `folder`, some records spoilt, and the truth to `folder/truth`.
 
     `truth/mess.csv` lists what was spoilt: table, rule, how many records, and what is expected of them
-    (reject: set aside; keep). `truth/customers.csv`, `truth/returns.csv` and `truth/contacts.csv` are the
-    truth of `simulate`.
+    (reject: set aside; keep). `truth/customers.csv`, `truth/returns.csv`, `truth/contacts.csv` and
+    `truth/engagement.csv` are the truth of `simulate`.
     """
     folder = Path(folder)
     (folder / "truth").mkdir(parents=True, exist_ok=True)
@@ -118,14 +128,14 @@ def write_sample(folder: str | Path, seed: int = 0, customers: int = 1200, days:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
     (folder / "truth" / "mess.csv").write_text(_to_csv(log), encoding="utf-8", newline="")
     (folder / "truth" / "customers.csv").write_text(texts["truth"], encoding="utf-8", newline="")
-    for name in ("returns", "contacts"):
+    for name in ("returns", "contacts", "engagement"):
         text = texts[f"truth_{name}"]
         (folder / "truth" / f"{name}.csv").write_text(text, encoding="utf-8", newline="")
 
 
 def _relate(
     draw: dict, people: pd.DataFrame, lines: pd.DataFrame, planted: pd.DataFrame
-) -> dict[str, pd.DataFrame]:
+) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
     customers = relations.describe_customers(draw["customers"], people)
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
     tickets = feedback.draw_tickets(draw["tickets"], people, LAST_DAY)
@@ -144,9 +154,16 @@ def _relate(
     customers["acquisition_channel"] = won_by.to_numpy()
     judged = relations.judge(draw["judgements"], people, LAST_DAY)
     markets = relations.judge_markets(draw["markets"], people, judged, LAST_DAY)
+    engaged = engaged_people.plant_engagement(
+        draw["engagement"], people, planted, tickets, referrals, last=LAST_DAY
+    )
+    contacts = [
+        contact_history.draw_contacts(draw["contacts"], people, planted, LAST_DAY),
+        engaged_people.draw_dealings(draw["engagement"], people, engaged, LAST_DAY),
+    ]
     tables = {
         "customers": customers,
-        "contacts": contact_history.draw_contacts(draw["contacts"], people, planted, LAST_DAY),
+        "contacts": pd.concat(contacts, ignore_index=True),
         "tickets": tickets,
         "surveys": pd.concat(surveys, ignore_index=True),
         "invoices": invoices,
@@ -168,7 +185,7 @@ def _relate(
         if when:
             by = [*when[:1], "customer_id" if "customer_id" in table else "channel"]
             tables[name] = table.sort_values(by, kind="stable")
-    return tables
+    return tables, engaged.drop(columns="silent")
 
 
 def _with_prospects(

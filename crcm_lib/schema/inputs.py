@@ -59,6 +59,7 @@ INPUTS = {
             "02_customer_profile",
             "09_strategy",
             "16_newcomers",
+            "19_engagement",
         ),
     ),
     "contacts": Table(
@@ -68,7 +69,10 @@ INPUTS = {
         {
             "customer_id": ID,
             "time": Column("time", "local time", "when", True),
-            "channel": text_column("phone, email, social, chat, visit, event or campaign", True),
+            "channel": text_column(
+                "phone, email, social, chat, visit, event, campaign, training, community, idea or interview",
+                True,
+            ),
             "direction": text_column("inbound or outbound"),
             "outcome": text_column("what came of it"),
             "cost": Column("money", CURRENCY, "what it cost us"),
@@ -79,6 +83,7 @@ INPUTS = {
             "12_interaction",
             "17_risk",
             "16_newcomers",
+            "19_engagement",
         ),
     ),
     "tickets": Table(
@@ -105,6 +110,7 @@ INPUTS = {
             "14_service_feedback",
             "17_risk",
             "16_newcomers",
+            "19_engagement",
         ),
     ),
     "surveys": Table(
@@ -127,6 +133,7 @@ INPUTS = {
             "07_satisfaction",
             "08_classification",
             "14_service_feedback",
+            "19_engagement",
         ),
     ),
     "invoices": Table(
@@ -166,6 +173,7 @@ INPUTS = {
             "09_strategy",
             "11_profitability",
             "17_risk",
+            "19_engagement",
         ),
     ),
     "loyalty": Table(
@@ -211,6 +219,7 @@ INPUTS = {
         lights=(
             "09_strategy",
             "10_monitoring",
+            "19_engagement",
         ),
     ),
     "consents": Table(
@@ -301,7 +310,11 @@ INPUTS = {
             "referred_id": text_column("the id of the customer who was recommended", True),
             "date": Column("day", "date", "when", True),
         },
-        lights=("08_classification",),
+        lights=(
+            "08_classification",
+            "09_strategy",
+            "19_engagement",
+        ),
     ),
     "defaults": Table(
         "an amount that was not paid",

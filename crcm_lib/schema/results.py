@@ -767,7 +767,7 @@ RESULTS = {
                 True,
                 (
                     *("birthday", "anniversary", "contract_end", "complaint", "unanswered_complaint"),
-                    *("overdue", "second_order", "points_expiry", "survey", "silence", "holiday"),
+                    *("overdue", "second_order", "points_expiry", "survey", "silence", "holiday", "event"),
                 ),
             ),
             "day": Column("day", "date", "when it is due; `calendar` has the working day", True),
@@ -1249,6 +1249,77 @@ RESULTS = {
             "attribute": text_column("the attribute that changes it most", True),
             "level": text_column("the prospect's group in it; empty: not known"),
             "part": Column("number", "share", "what that adds to the share of all customers", True),
+        },
+    ),
+    "engagement": Table(
+        "a customer who deals with us: learns, asks, recommends, has ideas; a count is empty where the data lack it",
+        ("customer_id",),
+        "19_engagement",
+        {
+            "customer_id": ID,
+            "trainings_365d": count_column("trainings attended in the last 365 days"),
+            "community_365d": count_column("contacts in the community in the last 365 days"),
+            "ideas_365d": count_column("ideas in the last 365 days"),
+            "interviews_365d": count_column("interviews in the last 365 days"),
+            "adopted_365d": count_column("of these ideas, those adopted"),
+            "questions_180d": count_column("tickets that are no complaint, in the last 180 days"),
+            "open_questions": count_column("of these, those after the last training"),
+            "recommended_365d": count_column(
+                "customers whom they recommended in the last 365 days, each once"
+            ),
+            "is_promoter": Column("flag", "", "latest answer to NPS, of the last 365 days, is 9 or 10"),
+            "is_advocate": Column(
+                "flag",
+                "",
+                "recommended somebody, is a promoter or was in the community, in the last 365 days",
+            ),
+        },
+    ),
+    "journey": Table(
+        "a step of the customer journey, and how many of those who took it go on to the next",
+        ("step",),
+        "19_engagement",
+        {
+            "step": text_column("the step", True, ("known", "first_order", "contract")),
+            "next_step": text_column("the next one", True, ("first_order", "second_order", "next_contract")),
+            "customers": count_column("who took the step, and may be followed from it", True),
+            "within_30d": share_column("that took the next step by then (Kaplan & Meier)"),
+            "within_90d": share_column("by then"),
+            "within_180d": share_column("by then"),
+            "within_365d": share_column("by then"),
+            "by_day": days_column("the last of these days that is known"),
+            "low": share_column("lower end of the 95 % interval of the share by then"),
+            "high": share_column("upper end"),
+        },
+    ),
+    "kpi_effects": Table(
+        "an action of the playbook with a `kpi`, and what was counted of treated and controls",
+        ("action",),
+        "19_engagement",
+        {
+            "action": text_column("the action", True),
+            "kpi": text_column(
+                "what is counted", True, ("questions", "complaints", "recommendations", "contacts")
+            ),
+            "customers": count_column("of both arms", True),
+            "treated": count_column("compared"),
+            "controls": count_column("compared"),
+            "treated_mean": Column("number", "events per customer", "of those treated"),
+            "control_mean": Column(
+                "number", "events per customer", "of the controls, as the treated are spread"
+            ),
+            "difference": Column("number", "events per customer", "treated less controls"),
+            "low": Column("number", "events per customer", "lower end of its 95 % interval"),
+            "high": Column("number", "events per customer", "upper end"),
+            "p": share_column("two-sided, by permuting the arms, adjusted over actions (Holm)"),
+            "verdict": text_column(
+                "what can be said",
+                True,
+                (
+                    *("more", "fewer", "cannot_tell", "not_tried", "not_known"),
+                    *("no_controls", "too_few", "unsound"),
+                ),
+            ),
         },
     ),
 }

@@ -88,6 +88,7 @@ def write_occasions(care: Rows, calendar: Rows, run: RunFacts) -> list[str]:
             "{owner_role}), {when:day}."
         ),
         "survey": _("{name} ({channel}, {owner_role}), {when:day}."),
+        "event": _("A seat is kept for them on {own:day}: {name} ({channel}, {owner_role}), {when:day}."),
         "unanswered_complaint": _(
             "Nobody has approached them since they complained: {name} ({channel}, {owner_role}), {when:day}."
         ),

@@ -15,8 +15,15 @@ def count_occasions(care: pd.DataFrame) -> pd.DataFrame:
     return counts.reset_index()
 
 
-def caption_occasions(care: pd.DataFrame, currency: str, unknown_years: list[int], *, at_least: int) -> str:
-    """How many occasions are planned and what they cost; which years' holidays are not announced yet."""
+def caption_occasions(
+    care: pd.DataFrame,
+    currency: str,
+    unknown_years: list[int],
+    *,
+    at_least: int,
+    waiting: dict[str, int] | None = None,
+) -> str:
+    """How many occasions are planned and what they cost; who waits for a seat; holidays not announced yet."""
     if care.empty:
         return _("No occasion of a customer is due.")
     words = _("Occasions of customers in the next 90 days, in {currency}")
@@ -25,4 +32,8 @@ def caption_occasions(care: pd.DataFrame, currency: str, unknown_years: list[int
     if unknown_years:
         words += _("; the public holidays of {years} are not all announced yet")
     years = ", ".join(map(str, unknown_years))
-    return fill(words, n=len(care), cost=care["cost"].sum(), currency=currency, years=years)
+    said = fill(words, n=len(care), cost=care["cost"].sum(), currency=currency, years=years)
+    for event, customers in (waiting or {}).items():
+        if customers >= at_least:
+            said += fill(_("; {n:count} wait for a seat: {event}"), n=customers, event=event)
+    return said
