@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "churn",
+        "discount_use",
         "clustering",
         "clv",
         "customer_base",
@@ -23,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "reasons",
         "recommendation",
         "rfm",
+        "sales_growth",
         "satisfaction",
         "subscriptions",
     ],
