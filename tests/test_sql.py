@@ -16,6 +16,7 @@ from crcm_lib.features import (
     first_purchase,
     holdout_windows,
     interaction_counts,
+    period_sums,
     points_accounts,
     redrawn_histories,
     relationship_signs,
@@ -75,6 +76,15 @@ def calls() -> list[Call]:
     interaction_counts.list_latest_contacts(engine, as_of=DAY)
     interaction_counts.find_quiet(engine, as_of=DAY, days=7)
     needs.find_needs(engine, as_of=DAY)
+    period_sums.sum_two_years(engine, as_of=DAY)
+    period_sums.sum_places(engine, as_of=DAY)
+    period_sums.sum_under_contract(engine, as_of=DAY)
+    period_sums.sum_answers(engine, after=DAY - pd.Timedelta(days=90), until=DAY)
+    period_sums.sum_treatments(engine, as_of=DAY)
+    period_sums.count_prices(engine, as_of=DAY)
+    period_sums.reach_back(engine, day=DAY, days=90)
+    objecting = pd.DataFrame({"day": [DAY], "amount": [5.0]})
+    period_sums.sum_not_profiled(RecordingEngine(open_frames(daily_not_profiled=objecting), calls), as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)

@@ -1,4 +1,4 @@
-"""Does each tier become what it should? What its customers did in a period, beside the same days a year before.
+"""Does each tier become what it should? What its customers did, beside the same days a year before.
 
 A tier chosen by what customers did lately must fall afterwards, as those who happened to buy much come back
 to what they usually do (regression to the mean: Barnett, van der Pols & Dobson 2005, International Journal of
@@ -7,6 +7,7 @@ start of either period are compared, chosen on both days by one rule from equall
 choosing does, it does on both days alike.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,11 +22,12 @@ from crcm_lib.features.period_sums import WINDOW, YEAR, reach_back, sum_answers
 from crcm_lib.models.churn import measure_decline, measure_rhythm
 from crcm_lib.models.clv import ValueModel
 from crcm_lib.schema.engine import Engine
-from crcm_lib.stats import LEVEL, compare_events, holm, share_of_events
+from crcm_lib.stats import LEVEL, compare_events, holm
 
+Day = str | pd.Timestamp
 MIN_DAYS = 180  # of a period, and of what is known before it
 MIN_CUSTOMERS = 30  # of a tier in either period, from which it is compared
-RISES, FALLS, CANNOT_TELL, TOO_FEW = "rises", "falls", "cannot_tell", "too_few"
+RISES, FALLS, UNCLEAR, TOO_FEW = "rises", "falls", "cannot_tell", "too_few"
 MEASURES = {  # measure -> what is divided by what
     "bought": ("bought", "customers"),
     "frequency": ("purchases", "customers"),
@@ -86,7 +88,13 @@ def choose_days(history_days: int) -> int:
 
 
 def follow_two_periods(
-    engine: Engine, policy: Policy, value: ValueModel, *, as_of, history_days: int, withheld=()
+    engine: Engine,
+    policy: Policy,
+    value: ValueModel,
+    *,
+    as_of: Day,
+    history_days: int,
+    withheld: Iterable[str] = (),
 ) -> Development:
     """The latest period and the same days a year before, with the tiers at the start of each.
 
@@ -116,7 +124,9 @@ def follow_two_periods(
     return Development(periods[0], periods[1], days, True)
 
 
-def _follow(engine: Engine, policy: Policy, value: ValueModel, end, days: int, withheld) -> Period:
+def _follow(
+    engine: Engine, policy: Policy, value: ValueModel, end: pd.Timestamp, days: int, withheld: Iterable[str]
+) -> Period:
     start = end - pd.Timedelta(days=days)
     tiers = place_by_purchases(reach_back(engine, day=start, days=days), policy, value, start, withheld)
     came = spend_between(engine, after=start, until=end).reindex(tiers.index).fillna(0)
@@ -137,7 +147,9 @@ def _follow(engine: Engine, policy: Policy, value: ValueModel, end, days: int, w
     return Period(start, end, tiers, done)
 
 
-def place_by_purchases(engine: Engine, policy: Policy, value: ValueModel, day, withheld=()) -> pd.Series:
+def place_by_purchases(
+    engine: Engine, policy: Policy, value: ValueModel, day: Day, withheld: Iterable[str] = ()
+) -> pd.Series:
     """The tier that the policy makes of what the engine's purchases show on a day, by `customer_id`."""
     customers = summarise_customers(engine, as_of=day)
     buyers = customers[customers["purchases"] > 0]
@@ -149,7 +161,7 @@ def place_by_purchases(engine: Engine, policy: Policy, value: ValueModel, day, w
     return name_tiers(scorecard.score(raw, policy, model), policy, model.withhold(withheld))
 
 
-def contribute_between(engine: Engine, policy: Policy, start, end) -> pd.Series | None:
+def contribute_between(engine: Engine, policy: Policy, start: Day, end: Day) -> pd.Series | None:
     """What each customer contributed after `start` up to `end`; None where cost is unknown.
 
     What 11's waterfall says at the end less what it says at the start, so that periods add up to it; missing
@@ -165,7 +177,7 @@ def contribute_between(engine: Engine, policy: Policy, start, end) -> pd.Series 
     return until - earlier.reindex(until.index).fillna(0.0)
 
 
-def contribute_year(engine: Engine, policy: Policy, *, as_of) -> pd.Series | None:
+def contribute_year(engine: Engine, policy: Policy, *, as_of: Day) -> pd.Series | None:
     """`contribute_between` of the last 365 days."""
     end = pd.Timestamp(as_of).normalize()
     return contribute_between(engine, policy, end - WINDOW, end)
@@ -210,5 +222,5 @@ def compare_periods(development: Development, policy: Policy) -> pd.DataFrame:
     p = holm(table["p"].to_numpy(float))
     beyond = (p <= LEVEL) & ((table["low"] > 0) | (table["high"] < 0))
     said = np.where(table["difference"] > 0, RISES, FALLS)
-    table["verdict"] = np.select([~table["enough"], beyond], [TOO_FEW, said], CANNOT_TELL)
+    table["verdict"] = np.select([~table["enough"], beyond], [TOO_FEW, said], UNCLEAR)
     return table.assign(p=p)[columns]

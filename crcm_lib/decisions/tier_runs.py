@@ -1,4 +1,4 @@
-"""Loyalty of each tier from run to run: how many had bought again, how long they have been with us, what came."""
+"""Loyalty of each tier from run to run: who had bought again, how long they are with us, what came."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,8 @@ class TierDay:
     source: str
 
 
-def list_days(history: pd.DataFrame, development: Development, *, as_of) -> list[TierDay]:
-    """The days whose tiers are known: of the latest runs; of a first run those that were measured, and its own.
+def list_days(history: pd.DataFrame, development: Development, *, as_of: str | pd.Timestamp) -> list[TierDay]:
+    """The days whose tiers are known: of the latest runs; of a first run those measured, and its own.
 
     Each is followed until the next; the last one's own future is not known yet.
 
@@ -44,18 +44,16 @@ def list_days(history: pd.DataFrame, development: Development, *, as_of) -> list
         From `tier_development.follow_two_periods`.
     """
     end = pd.Timestamp(as_of).normalize()
-    by_day = history.groupby("day")
+    seen = [pd.Timestamp(day) for day in np.sort(history.loc[history["day"] <= end, "day"].unique())[-MOST:]]
+    tiers = [history[history["day"] == day].set_index("customer_id")["tier_in_force"] for day in seen]
     runs = [
-        (day, one.set_index("customer_id")["tier_in_force"], "run")
-        for day, one in list(by_day)[-MOST:]
-        if day <= end
+        TierDay(day, until, ours, "run")
+        for day, until, ours in zip(seen, [*seen[1:], end], tiers, strict=True)
     ]
     if len(runs) > 1:
-        ends = [day for day, _tiers, _source in runs[1:]] + [end]
-        return [TierDay(day, until, *rest) for (day, *rest), until in zip(runs, ends, strict=True)]
+        return runs
     periods = [each for each in (development.before, development.now) if each is not None]
-    measured = [TierDay(each.start, each.end, each.tiers, "measured") for each in periods]
-    return measured + [TierDay(day, end, *rest) for day, *rest in runs]
+    return [TierDay(each.start, each.end, each.tiers, "measured") for each in periods] + runs
 
 
 def follow_days(engine: Engine, days: list[TierDay], policy: Policy) -> pd.DataFrame:

@@ -173,7 +173,7 @@ def count_prices(engine: Engine, *, as_of) -> dict[str, int]:
 
 
 def sum_treatments(engine: Engine, *, as_of) -> pd.Series:
-    """What treating customers cost so far, by `action` (currency); nothing where `assignments` has no cost."""
+    """What treating customers cost so far, by `action` (currency); empty where `assignments` has no cost."""
     if "cost" not in columns_of(engine, "assignments"):
         return pd.Series(dtype="float64", name="cost").rename_axis("action")
     end = sql.date(pd.Timestamp(as_of).normalize())

@@ -1,6 +1,6 @@
 """What sales grew by between two years: from which customers, by how many, how often and how much they buy.
 
-Every part is a sum of one number per customer, so that parts add up exactly, and so do their intervals' bases.
+Every part is a sum of one number per customer, so that the parts add up exactly.
 """
 
 import numpy as np
@@ -14,7 +14,7 @@ UNITS = 10_000  # of the smallest amount in one of the currency: sums of whole n
 WAYS = ("came", "came_back", "frequency", "amount", "left", "returned")
 FACTORS = ("customers", "frequency", "amount")
 NET, EVERY = "came_less_left", "every_"
-GREW, FELL, CANNOT_TELL = "grew", "fell", "cannot_tell"
+GREW, FELL, UNCLEAR = "grew", "fell", "cannot_tell"
 BRIDGE = ["part", "customers", "change", "low", "high", LARGEST_SHARE]
 FACTOR_TABLE = ["factor", "before", "now", "change", "low", "high", "p"]
 PLACE_TABLE = ["by", "place", "customers", "spend_before", "spend", "change", "low", "high", "p", "verdict"]
@@ -80,8 +80,9 @@ def bridge_sales(sums: pd.DataFrame, not_profiled: tuple[int, float, float] = (0
 
     Returns
     -------
-    One row for each of `WAYS` with customers, and for those `not_profiled`: `part`, `customers` (who make it), `change` (currency), its 95 % interval
-    `low`, `high` (`stats.total`), and `largest_share` of one customer, which small-cell suppression needs.
+    One row for each of `WAYS` with customers, and for those `not_profiled`: `part`, `customers` (who make
+    it), `change` (currency), its 95 % interval `low`, `high` (`stats.total`; missing of who is not profiled),
+    and `largest_share` of one customer, which small-cell suppression needs.
     `frequency` and `amount` are of the same customers.
     """
     parts, rows = split_change(sums), []
@@ -130,8 +131,8 @@ def split_factors(sums: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     One row for each of `FACTORS`: `factor`, `before` and `now` (customers; purchase days per customer; spend
-    per purchase day), `change` (currency; the three add up to the change of sales), its 95 % interval and its own
-    `p`. No rows where nobody bought, or sales were not above zero, in either year.
+    per purchase day), `change` (currency; the three add up to the change of sales), its 95 % interval and
+    its own `p`. No rows where nobody bought, or sales were not above zero, in either year.
 
     Notes
     -----
@@ -158,10 +159,8 @@ def split_factors(sums: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=FACTOR_TABLE)
 
 
-def _influence(
-    counted: list[np.ndarray], before: np.ndarray, now: np.ndarray, place: int
-) -> np.ndarray:
-    """Of each customer the part of a factor's effect: the effect's derivative by the six sums, times theirs."""
+def _influence(counted: list[np.ndarray], before: np.ndarray, now: np.ndarray, place: int) -> np.ndarray:
+    """Each customer's part of a factor's effect: its derivative by the six sums, times theirs."""
     sales_before, sales = before[2], now[2]
     log = np.log(sales / sales_before)
     same = abs(log) < 1e-6  # then the mean is that of the two, and moves with half of each
@@ -218,7 +217,7 @@ def judge(table: pd.DataFrame) -> pd.DataFrame:
     p = holm(table["p"].to_numpy(float))
     beyond = (p <= LEVEL) & ((table["low"] > 0) | (table["high"] < 0))
     said = np.where(table["change"] > 0, GREW, FELL)
-    return table.assign(p=p, verdict=np.where(beyond, said, CANNOT_TELL))
+    return table.assign(p=p, verdict=np.where(beyond, said, UNCLEAR))
 
 
 def compare_places(places: pd.DataFrame) -> pd.DataFrame:
@@ -249,7 +248,9 @@ def compare_places(places: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_places(table: pd.DataFrame, *, most: int = 4) -> pd.DataFrame:
-    """Of each `by` the rows with the largest changes, either way, in the order of their change."""
+    """Of each `by` the rows with the largest changes, either way, in the order of their change; hidden ones
+    are left out."""
+    table = table.dropna(subset="change")
     ranked = table.assign(size=table["change"].abs()).sort_values("size", ascending=False, kind="stable")
     kept = table.loc[ranked.groupby("by", sort=False).head(most).index]
     order = {by: place for place, by in enumerate(table["by"].unique())}

@@ -95,6 +95,7 @@ INPUTS = {
             "07_satisfaction",
             "09_strategy",
             "14_service_feedback",
+            "20_growth",
         ),
     ),
     "surveys": Table(
@@ -117,6 +118,7 @@ INPUTS = {
             "07_satisfaction",
             "08_classification",
             "14_service_feedback",
+            "20_growth",
         ),
     ),
     "invoices": Table(
@@ -135,6 +137,7 @@ INPUTS = {
             "05_churn_warning",
             "08_classification",
             "11_profitability",
+            "20_growth",
         ),
     ),
     "contracts": Table(
@@ -153,6 +156,7 @@ INPUTS = {
             "08_classification",
             "09_strategy",
             "11_profitability",
+            "20_growth",
         ),
     ),
     "loyalty": Table(
@@ -198,6 +202,7 @@ INPUTS = {
         lights=(
             "09_strategy",
             "10_monitoring",
+            "20_growth",
         ),
     ),
     "consents": Table(

@@ -1167,9 +1167,7 @@ RESULTS = {
             "low": Column("number", "share, count or currency", "lower end of its own 95 % interval"),
             "high": Column("number", "share, count or currency", "upper end"),
             "p": share_column("of no difference, with all rows counted (Holm); empty: too few customers"),
-            "verdict": text_column(
-                "what may be said", True, ("rises", "falls", "cannot_tell", "too_few")
-            ),
+            "verdict": text_column("what may be said", True, ("rises", "falls", "cannot_tell", "too_few")),
         },
     ),
     "tier_profit": Table(

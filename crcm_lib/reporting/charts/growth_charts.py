@@ -1,9 +1,10 @@
 """Drawings of growth: the waterfall from one year's sales to the next's, tiers then and now."""
 
 import pandas as pd
+import seaborn as sns
 
 from crcm_lib.i18n import _
-from crcm_lib.reporting.charts.style import INK, MUTED, PALETTE
+from crcm_lib.reporting.charts.style import HIDDEN, INK, MUTED, PALETTE
 from crcm_lib.reporting.text.growth import part_names
 from crcm_lib.reporting.text.numbers import fill, write
 
@@ -42,7 +43,9 @@ def growth_bars(before: float, now: float, bridge: pd.DataFrame) -> pd.DataFrame
 
 
 def draw_growth(axes, bars: pd.DataFrame, currency: str):
-    """Draw the bars of `growth_bars` with their amounts beside them."""
+    """Draw the bars of `growth_bars` with their amounts beside them; nothing where there are none."""
+    if bars.empty:
+        return axes
     names = part_names()
     low, high = bars[["start", "end"]].min(axis=1), bars[["start", "end"]].max(axis=1)
     levels = bars["part"].isin(LEVELS)
@@ -70,17 +73,35 @@ def draw_growth(axes, bars: pd.DataFrame, currency: str):
 
 
 def draw_periods(axes, rows: pd.DataFrame, currency: str):
-    """Each tier's spend per customer in both periods, a line between them; `rows` of one measure."""
+    """Each tier's spend per customer in both periods, and a line between them, grey where it may be chance.
+
+    `rows` are those of `tier_development.compare_periods` of one measure.
+    """
+    if rows.empty:
+        return axes
     places = range(len(rows))
-    axes.hlines(places, rows["before"], rows["now"], color=PALETTE[4], linewidth=4, zorder=1)
+    colours = rows["verdict"].isin(["rises", "falls"]).map({True: PALETTE[4], False: HIDDEN})
+    axes.hlines(places, rows["before"], rows["now"], color=colours, linewidth=4, zorder=1)
     axes.scatter(rows["before"], places, color=MUTED, s=60, marker="o", label=_("a year before"), zorder=2)
     axes.scatter(rows["now"], places, color=LEVEL, s=80, marker="D", label=_("now"), zorder=3)
     axes.set_yticks(list(places), rows["tier"])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlim(left=0)
-    axes.set_xlabel(fill(_("spend per customer in the period, {currency}"), currency=currency))
+    axes.set_xlabel(fill(_("spend per customer, {currency} (grey line: cannot tell)"), currency=currency))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.locator_params(axis="x", nbins=5)
     axes.grid(visible=False, axis="y")
     axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
+    return axes
+
+
+def draw_shares(axes, shares: pd.DataFrame):
+    """Bars per tier, one for each column of shares of all; nothing where there are no rows."""
+    if shares.empty:
+        return axes
+    melted = shares.melt("tier", var_name="share", value_name="of_all")
+    sns.barplot(melted, y="tier", x="of_all", hue="share", ax=axes)
+    axes.set(xlabel=_("share of all"), ylabel="")
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    sns.move_legend(axes, "lower center", bbox_to_anchor=(0.4, 1), ncols=3, title="")
     return axes

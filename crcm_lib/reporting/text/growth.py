@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from crcm_lib.decisions.experiments import expect_gain
 from crcm_lib.decisions.tier_development import Development
 from crcm_lib.i18n import _
 from crcm_lib.models.sales_growth import EVERY, FELL, GREW, NET
@@ -56,7 +57,7 @@ def explain_no_bridge(history_days: int) -> str:
         return ""
     words = _(
         "Not available: to set a year beside the one before takes {needed} days of data, and these have "
-        "{days:count}. Two halves of one year are not compared: the season would look like growth."
+        "{days:count}. Shorter stretches are not compared: the season would look like growth."
     )
     return fill(words, needed=2 * YEAR, days=history_days)
 
@@ -78,22 +79,21 @@ def write_bridge(bridge: pd.DataFrame) -> pd.DataFrame:
 def caption_bridge(claims: pd.DataFrame, currency: str) -> str:
     """What the parts of the bridge are, and what of them is beyond chance."""
     words = _(
-        "Who stayed bought in both years; a return counts on the day of its sale. Changes in {currency}, each "
-        "with its own 95 % interval"
+        "Who stayed bought in both years; a return counts on the day of its sale. Changes in {currency}, "
+        "each with its own 95 % interval"
     )
-    return fill(words, currency=currency) + "; " + _list_claims(claims)
+    return fill(words, currency=currency) + ". " + _list_claims(claims)
 
 
 def _list_claims(claims: pd.DataFrame) -> str:
+    """What of the change is beyond chance; ends without a full stop."""
     named = claims.assign(what=claims["part"].map(_claim_names()))
-    beyond = named[named["verdict"] != "cannot_tell"]
-    if beyond.empty:
-        return _("with all parts counted (Holm) no change is beyond chance")
-    parts = [
-        fill(_("{what} grew") if row["verdict"] == GREW else _("{what} fell"), what=row["what"])
-        for row in beyond.to_dict("records")
-    ]
-    return fill(_("beyond chance with all parts counted (Holm): {parts}"), parts=parts)
+    parts = []
+    for verdict, words in ((GREW, _("{what} grew")), (FELL, _("{what} fell"))):
+        parts += [fill(words, what=what) for what in named.loc[named["verdict"] == verdict, "what"]]
+    if not parts:
+        return _("With all parts counted (Holm) no change of a part is beyond chance")
+    return fill(_("Beyond chance, with all parts counted (Holm): {parts}"), parts=parts)
 
 
 def write_factors(factors: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
@@ -117,8 +117,8 @@ def write_factors(factors: pd.DataFrame, claims: pd.DataFrame) -> pd.DataFrame:
 def caption_factors(currency: str) -> str:
     """What the factors are, and by which method they add up."""
     words = _(
-        "Customers × purchases per customer × spend per purchase; the changes in {currency} add up to that of "
-        "all sales (logarithmic mean Divisia index, Ang 2005)"
+        "Customers × purchases per customer × spend per purchase; the changes in {currency} add up to that "
+        "of all sales (logarithmic mean Divisia index, Ang 2005)"
     )
     return fill(words, currency=currency)
 
@@ -171,8 +171,8 @@ def explain_no_development(development: Development, history_days: int) -> str:
         return ""
     words = _(
         "Cannot tell: no tier is known at the start of the same days a year before. That takes two years of "
-        "data, and these have {days:count} days. Tiers of today, chosen by what was bought lately, would seem "
-        "to have grown."
+        "data, and these have {days:count} days. Tiers of today, chosen by what was bought lately, would "
+        "seem to have grown."
     )
     return fill(words, days=history_days)
 
@@ -210,13 +210,15 @@ def describe_development(rows: pd.DataFrame, currency: str, why: str) -> str:
     if rows.empty:
         return why or _("No picture: too few customers in every tier.")
     words = _("Points per tier, spend per customer a year before and now, in {currency}. {parts}.")
-    parts = fill_rows("{tier}: {before:money}, {now:money}", rows)
+    named = rows.assign(verdict=rows["verdict"].map(_verdicts()))
+    parts = fill_rows("{tier}: {before:money}, {now:money}, {verdict}", named)
     return fill(words, currency=currency, parts=parts)
 
 
 def write_profit(table: pd.DataFrame) -> pd.DataFrame:
     """`summarise_profit` in words, without what is unknown of all."""
-    known = table.loc[:, table.notna().any()]
+    table = table.drop(columns="year_share", errors="ignore")
+    known = table.loc[:, table.notna().any() | (table.columns == "tier")]
     return known.assign(tier=known["tier"].replace(NO_TIER, _("without a tier")))
 
 
@@ -227,8 +229,8 @@ def caption_profit(table: pd.DataFrame, currency: str) -> str:
         return fill(words, currency=currency)
     words = _(
         "Tiers in force, to date as in 11 and of the last 365 days, in {currency}; top share: what the best "
-        "tenth of a tier's customers bring of its contribution. A tier's last year is not set beside its year "
-        "before: today's tiers follow from the last year"
+        "tenth of a tier's customers bring of its contribution. A tier's last year is not set beside its "
+        "year before: today's tiers follow from the last year"
     )
     return fill(words, currency=currency)
 
@@ -247,7 +249,6 @@ def name_shares(table: pd.DataFrame) -> pd.DataFrame:
     names = {
         "customers_share": _("customers"),
         "contribution_share": _("contribution to date"),
-        "year_share": _("contribution of the year"),
     }
     known = [name for name in names if len(table) and table[name].notna().any()]
     return write_profit(table[["tier", *known]]).rename(columns=names)
@@ -315,19 +316,19 @@ def caption_recurring(table: pd.DataFrame, currency: str) -> str:
     """How recurring revenue is defined here."""
     if (table["kind"] == "unknown").any():
         words = _(
-            "Recurring revenue (经常性收入) is what was bought on days under contract; who had bought in the year "
-            "before is not known; sales of the last 365 days, in {currency}"
+            "Recurring revenue (经常性收入) is what was bought on days under contract; who had bought in the "
+            "year before is not known; sales of the last 365 days, in {currency}"
         )
         return fill(words, currency=currency)
     if (table["kind"] == "contract").any():
         words = _(
-            "Recurring revenue (经常性收入) is what was bought on days under contract, and else what came from "
-            "customers who had bought in the year before; sales of the last 365 days, in {currency}"
+            "Recurring revenue (经常性收入) is what was bought on days under contract, and else what came "
+            "from customers who had bought in the year before; sales of the last 365 days, in {currency}"
         )
         return fill(words, currency=currency)
     words = _(
-        "No contract is known: recurring revenue (经常性收入) is what came from customers who had bought in the "
-        "year before too; sales of the last 365 days, in {currency}"
+        "No contract is known: recurring revenue (经常性收入) is what came from customers who had "
+        "bought in the year before too; sales of the last 365 days, in {currency}"
     )
     return fill(words, currency=currency)
 
@@ -364,13 +365,15 @@ def fill_names(template: str, names: pd.Series) -> list[str]:
     return [fill(template, name=name) for name in names]
 
 
-def caption_returns(actions: pd.DataFrame, currency: str) -> str:
-    """What the plan costs and gains in all: the sums of 09."""
+def caption_returns(actions: pd.DataFrame, experiments: pd.DataFrame, currency: str) -> str:
+    """What the plan costs and gains in all, with its range: the sums of 09."""
     words = _(
         "Planned by 09, in {currency}: {cost:money} in all for an expected gain of {gain:money} after its "
-        "cost. Gain per cost is the return on investment (投资回报率); low and high hold the effects' 95 %"
+        "cost ({low:money} to {high:money}). Gain per cost is the return on investment (投资回报率); low and "
+        "high: 95 % range of the effects"
     )
-    return fill(words, currency=currency, cost=actions["cost"].sum(), gain=actions["gain"].sum())
+    expected = expect_gain(actions, experiments)._asdict()
+    return fill(words, currency=currency, cost=actions["cost"].sum(), **expected)
 
 
 def write_measured(table: pd.DataFrame) -> pd.DataFrame:
@@ -384,8 +387,8 @@ def write_measured(table: pd.DataFrame) -> pd.DataFrame:
 def caption_measured(currency: str) -> str:
     """What the measured differences are."""
     words = _(
-        "Measured by 10 beside control groups drawn at random: spend per treated customer, and of all treated, "
-        "in {currency}; before the cost of goods"
+        "Measured by 10 beside control groups drawn at random: spend per treated customer, and of all "
+        "treated, in {currency}; before the cost of goods"
     )
     return fill(words, currency=currency)
 
@@ -398,30 +401,34 @@ def explain_unmeasured() -> str:
 # Price
 
 
-def caption_discounts(prices: dict[str, int]) -> str:
-    """Why the share bought at a discount is no price elasticity, and what it would take."""
+def caption_discounts(prices: dict[str, int], *, known: bool) -> str:
+    """Why the share bought at a discount is no price elasticity, and what it would take.
+
+    Parameters
+    ----------
+    prices
+        From `features.period_sums.count_prices`.
+    known
+        Whether any discount is known.
+    """
+    none = _("The transactions of the year name no discount: price sensitivity cannot be told. ")
     words = _(
-        "This is no price sensitivity: discounts were given to some and not to others for reasons of ours, so "
-        "that what was bought with them does not say what would have been bought without (confounding). An "
-        "elasticity takes prices or discounts drawn at random, for the same item at the same time: a test as "
-        "in 09. "
+        "This is no price sensitivity: discounts were given to some and not to others for reasons of ours, "
+        "so that what was bought with them does not say what would have been bought without (confounding). "
     )
+    said = words if known else none
     if prices.get("item_days"):
         share = prices["varied"] / prices["item_days"]
         more = _(
             "On {share:share} of the {days:count} days on which several customers bought one item they paid "
             "different prices; nothing says that chance set them. "
         )
-        words += fill(more, share=share, days=prices["item_days"])
-    return words + _(
-        "What customers could spend, and spend elsewhere, is not in these data: that takes their answers or "
-        "outside figures."
+        said += fill(more, share=share, days=prices["item_days"])
+    return said + _(
+        "An elasticity takes prices or discounts drawn at random, for the same item at the same time: a test "
+        "as in 09. What customers could spend, and spend elsewhere, is not in these data: that takes their "
+        "answers or outside figures."
     )
-
-
-def explain_no_discounts() -> str:
-    """What stands where no discount is known."""
-    return _("The transactions of the year name no discount. ")
 
 
 # Takeaway
@@ -456,10 +463,10 @@ def describe_growth(
 def _describe_sales(before: float, now: float, claims: pd.DataFrame) -> str:
     if claims.empty:
         return _("What sales grew by cannot be told: the data do not reach back two years.")
-    words = _("Sales of the last year were {change:change} against the year before, ")
+    words = _("Sales of the last year were {change:change} against the year before")
     said = fill(words, change=now / before - 1 if before > 0 else float("nan"))
     whole = claims.set_index("part")["verdict"]["all"]
-    how = _("which chance explains; ") if whole == "cannot_tell" else _("beyond chance; ")
+    how = _(", which chance explains. ") if whole == "cannot_tell" else _(", beyond chance. ")
     return said + how + _list_claims(claims[claims["part"] != "all"]) + "."
 
 
@@ -470,9 +477,7 @@ def _describe_tiers(tiers: pd.DataFrame) -> str:
     up = _("in {tier} more {measure} than a year before")
     down = _("in {tier} less {measure} than a year before")
     named = beyond.assign(measure=beyond["measure"].map(measure_names()))
-    parts = [
-        fill(up if row["verdict"] == "rises" else down, **row) for row in named.to_dict("records")
-    ]
+    parts = [fill(up if row["verdict"] == "rises" else down, **row) for row in named.to_dict("records")]
     return fill(_("Beyond chance: {parts}."), parts=parts)
 
 
@@ -504,5 +509,7 @@ def advise_first(claims: pd.DataFrame, tiers: pd.DataFrame, by_lever: pd.DataFra
         return _("First to do: nothing that these data show.")
     best = known.loc[known["gain_per_cost"].idxmax()]
     words = _("First to do: the actions of lever {lever}, which gain most for their cost{how}.")
-    how = "" if best["resting_on"] == "measured" else _(", by effects that are partly or all assumed")
+    assumed = _(", by effects that the policy assumes")
+    partly = _(", by effects of which some are assumed")
+    how = {"measured": "", "assumed": assumed}.get(best["resting_on"], partly)
     return fill(words, lever=best["lever"], how=how)
