@@ -121,6 +121,21 @@ def test_tiers_are_compared_by_hand_and_the_small_are_not():
     assert tier_development.compare_periods(Development(), POLICY).empty
 
 
+def test_satisfaction_of_a_tier_is_the_mean_of_its_answers():
+    tiers = ["key"] * 60
+    now = period(tiers, [1.0] * 60, points=[5.0, 4.0] * 30, answers=1.0)
+    before = period(tiers, [1.0] * 60, points=[1.0, 2.0, 2.0, 1.0] * 15, answers=1.0)
+    table = tier_development.compare_periods(Development(now, before, 275, True), POLICY)
+    row = table.set_index(["tier", "measure"]).loc[("key", "satisfaction")]
+    assert row[["before", "now", "verdict"]].to_list() == [1.5, 4.5, "rises"]
+    day = pd.Timestamp("2025-06-01")
+    answers = pd.DataFrame({"customer_id": "a", "time": [day, day, AS_OF], "score": [4.0, 9.0, 2.0]})
+    engine = open_frames(surveys=answers.assign(instrument="csat"))
+    given = period_sums.sum_answers(engine, after="2025-05-31", until="2025-12-30")
+    assert given.loc["a"].to_list() == [1.0, 4.0]
+    assert period_sums.sum_answers(open_frames(), after="2025-05-31", until="2025-12-30") is None
+
+
 def test_what_is_known_before_either_period_reaches_equally_far_back(engine):
     day = pd.Timestamp("2025-03-31")
     seen = period_sums.reach_back(engine, day=day, days=100)
@@ -141,10 +156,15 @@ def test_what_is_known_before_either_period_reaches_equally_far_back(engine):
 def test_contribution_of_periods_adds_up_to_that_of_the_profit_page(engine):
     profit = tables.read(GOLDEN, "profit")
     middle = AS_OF - pd.Timedelta(days=365)
-    year = tier_development.contribute_year(engine, POLICY, as_of=AS_OF)
+    both = tier_development.contribute_by_year(engine, POLICY, as_of=AS_OF, history_days=DAYS)
+    year = both["contribution_year"]
     rate = POLICY.annual_discount_rate
     before = contribution_waterfall(engine, as_of=middle, annual_interest_rate=rate).rows["contribution"]
     assert year.index.equals(profit.index)
+    first = contribution_waterfall(engine, as_of="2024-01-01", annual_interest_rate=rate).rows["contribution"]
+    assert both["contribution_before"].sum() == pytest.approx(before.sum() - first.sum(), abs=0.01)
+    short = tier_development.contribute_by_year(engine, POLICY, as_of=AS_OF, history_days=700)
+    assert short["contribution_before"].isna().all()
     assert (year + before.reindex(year.index).fillna(0) - profit["contribution"]).abs().max() < 1e-6
     table = tier_profit.summarise_profit(profit, year, tables.read(GOLDEN, "tiers")["tier_in_force"], POLICY)
     for name in ("spend_total", "cost_to_serve", "contribution"):
@@ -157,8 +177,8 @@ def test_contribution_of_periods_adds_up_to_that_of_the_profit_page(engine):
 def test_the_best_tenth_of_a_tier_and_those_without_a_tier_by_hand():
     ids = pd.Index([f"c{n}" for n in range(12)], name="customer_id")
     profit = pd.DataFrame({"spend_total": 10.0, "contribution": [55.0, *[5.0] * 9, 7.0, -1.0]}, ids)
-    tiers = pd.Series(["key"] * 10, ids[:10])
-    table = tier_profit.summarise_profit(profit, None, tiers, POLICY).set_index("tier")
+    tiers, none = pd.Series(["key"] * 10, ids[:10]), pd.Series(dtype="float64")
+    table = tier_profit.summarise_profit(profit, none, tiers, POLICY).set_index("tier")
     assert table.loc["key", ["customers", "contribution", "per_customer", "top_share"]].to_list() == [
         10,
         100,
@@ -168,7 +188,7 @@ def test_the_best_tenth_of_a_tier_and_those_without_a_tier_by_hand():
     assert table.loc["none", ["customers", "contribution"]].to_list() == [2, 6]
     assert table["cost_to_serve"].isna().all()
     assert table["contribution_year"].isna().all()
-    unknown = tier_profit.summarise_profit(profit[["spend_total"]], None, tiers, POLICY)
+    unknown = tier_profit.summarise_profit(profit[["spend_total"]], none, tiers, POLICY)
     assert unknown["contribution"].isna().all()
     assert unknown["spend_total"].sum() == 120
 

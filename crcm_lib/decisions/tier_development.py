@@ -177,10 +177,25 @@ def contribute_between(engine: Engine, policy: Policy, start: Day, end: Day) -> 
     return until - earlier.reindex(until.index).fillna(0.0)
 
 
-def contribute_year(engine: Engine, policy: Policy, *, as_of: Day) -> pd.Series | None:
-    """`contribute_between` of the last 365 days."""
+def contribute_by_year(engine: Engine, policy: Policy, *, as_of: Day, history_days: int) -> pd.DataFrame:
+    """The table `profit_by_year`: what each customer contributed in the last year and in the year before.
+
+    Returns
+    -------
+    By `customer_id`: `contribution_before`, `contribution_year` (currency; missing where the cost of most of
+    a customer's sales is unknown; the former also where the data do not reach back two years). No rows where
+    cost is unknown.
+    """
     end = pd.Timestamp(as_of).normalize()
-    return contribute_between(engine, policy, end - WINDOW, end)
+    year = contribute_between(engine, policy, end - WINDOW, end)
+    if year is None:
+        columns = {"contribution_before": "float64", "contribution_year": "float64"}
+        return pd.DataFrame(columns=list(columns)).astype(columns).rename_axis("customer_id")
+    before = None
+    if history_days >= 2 * YEAR:
+        before = contribute_between(engine, policy, end - 2 * WINDOW, end - WINDOW)
+    earlier = pd.Series(np.nan, year.index) if before is None else before.reindex(year.index)
+    return pd.DataFrame({"contribution_before": earlier, "contribution_year": year})
 
 
 def compare_periods(development: Development, policy: Policy) -> pd.DataFrame:

@@ -13,9 +13,7 @@ STEPS = ["spend_total", "cost_to_serve", "contribution"]
 COLUMNS = ["tier", "customers", "customers_share", *STEPS, "contribution_share", "per_customer"]
 
 
-def summarise_profit(
-    profit: pd.DataFrame, year: pd.Series | None, tiers: pd.Series, policy: Policy
-) -> pd.DataFrame:
+def summarise_profit(profit: pd.DataFrame, year: pd.Series, tiers: pd.Series, policy: Policy) -> pd.DataFrame:
     """What each tier paid, cost to serve and contributed; customers without a tier stand under "none".
 
     Parameters
@@ -23,7 +21,7 @@ def summarise_profit(
     profit
         The table `profit`.
     year
-        What each customer contributed in the last year, from `tier_development.contribute_between`.
+        What each customer contributed in the last year, from `tier_development.contribute_by_year`.
     tiers
         The tier in force, by `customer_id`.
     policy
@@ -39,7 +37,7 @@ def summarise_profit(
     """
     known = profit["contribution"] if "contribution" in profit else pd.Series(np.nan, profit.index)
     rows = profit.reindex(columns=["spend_total", "cost_to_serve"]).assign(contribution=known)
-    rows["contribution_year"] = np.nan if year is None else year.reindex(profit.index)
+    rows["contribution_year"] = year.reindex(profit.index)
     rows = rows[(rows.fillna(0) != 0).any(axis=1)]
     names = tiers.reindex(rows.index).astype("object").fillna(NO_TIER).rename("tier")
     order = [tier.name for tier in policy.tiers] + [NO_TIER] * bool((names == NO_TIER).any())

@@ -1189,6 +1189,16 @@ RESULTS = {
             "largest_share": share_column("of the spend, of one customer", True),
         },
     ),
+    "profit_by_year": Table(
+        "what a customer contributed in the last year and in the year before",
+        ("customer_id",),
+        "20_growth",
+        {
+            "customer_id": ID,
+            "contribution_before": money_column("in the 365 days before the last 365; empty: not known"),
+            "contribution_year": money_column("in the last 365 days; empty: not known"),
+        },
+    ),
     "tier_runs": Table(
         "a tier's customers on the day of a run, and what they did until the next",
         ("day", "tier"),
