@@ -388,7 +388,7 @@ def test_price_sensitivity_is_not_claimed_and_what_it_takes_is_said():
     assert "no price sensitivity" in said and "at random" in said and "outside figures" in said  # noqa: PT018
     assert "different prices" not in said
     assert "no discount" not in said
-    assert "On 50.0% of the 8 days" in words.caption_discounts({"item_days": 8, "varied": 4}, known=True)
+    assert "In 50.0% of 8 cases" in words.caption_discounts({"item_days": 8, "varied": 4}, known=True)
     none = words.caption_discounts({}, known=False)
     assert "name no discount" in none
     assert "(confounding)" not in none

@@ -281,6 +281,7 @@ def test_what_a_gain_rests_on_is_said(planned):
     assert set(unknown["resting_on"]) == {"unknown"}
     written = words.write_returns(unknown.rename(columns={"tier": "lever"}), assumed)
     assert set(written["resting_on"]) == {"not known", "assumed by the policy"}
+    assert "not known" in words.caption_returns(actions.assign(gain=np.nan), experiments, "CNY")
     assert action_returns.sum_returns(actions.iloc[:0], experiments, POLICY, ["tier"]).empty
 
 

@@ -373,6 +373,8 @@ def caption_returns(actions: pd.DataFrame, experiments: pd.DataFrame, currency: 
         "high: 95 % range of the effects"
     )
     expected = expect_gain(actions, experiments)._asdict()
+    if not expected["actions"]:
+        words = _("Planned by 09, in {currency}: {cost:money} in all; what it gains is not known")
     return fill(words, currency=currency, cost=actions["cost"].sum(), **expected)
 
 
@@ -420,8 +422,8 @@ def caption_discounts(prices: dict[str, int], *, known: bool) -> str:
     if prices.get("item_days"):
         share = prices["varied"] / prices["item_days"]
         more = _(
-            "On {share:share} of the {days:count} days on which several customers bought one item they paid "
-            "different prices; nothing says that chance set them. "
+            "In {share:share} of {days:count} cases in which several customers bought one item on one day "
+            "they paid different prices; nothing says that chance set them. "
         )
         said += fill(more, share=share, days=prices["item_days"])
     return said + _(
