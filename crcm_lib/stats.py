@@ -157,6 +157,36 @@ def compare_events(hits: np.ndarray, events: np.ndarray, other: np.ndarray, of: 
     return Comparison(difference, difference - half, difference + half, p, 0.0)
 
 
+def total(values: np.ndarray) -> Comparison:
+    """Sum of one number per customer, as a difference from nothing.
+
+    How many customers there are is taken as chance too: the variance of a sum of so many draws as a Poisson
+    number says is the expected sum of squares. Student's t with as many degrees of freedom as customers of
+    equal parts would give it, at least one, as in `compare_events`, so that a few large customers make no
+    claim. Where all numbers have one sign, the interval is that of the sum's logarithm, which never holds
+    zero and lies as far out as skewed amounts do.
+
+    >>> found = total(np.array([3.0, -1.0, 2.0, 0.0]))
+    >>> round(found.difference, 2), round(found.low, 2), round(found.p, 2)
+    (4.0, -43.54, 0.48)
+    >>> [round(end, 1) for end in total(np.full(100, 2.0))[1:3]]
+    [164.0, 243.9]
+    """
+    from scipy.stats import t
+
+    values = np.asarray(values, dtype=float)
+    squares, difference = values**2, float(values.sum())
+    if (squares > 0).sum() < 2:
+        return Comparison(difference, float("nan"), float("nan"), 1.0, 1.0)
+    freedom = max(int(squares.sum() ** 2 / (squares**2).sum()) - 1, 1)
+    error = float(np.sqrt(squares.sum()))
+    half = float(t.ppf(0.975, freedom)) * error
+    p, ends = student_p(difference, error, freedom), [difference - half, difference + half]
+    if (values >= 0).all() or (values <= 0).all():
+        ends = sorted(difference * np.exp(np.array([-1.0, 1.0]) * half / abs(difference)))
+    return Comparison(difference, float(ends[0]), float(ends[1]), p, 0.0)
+
+
 def student(values: np.ndarray) -> Estimate:
     """Mean and its interval by Student's t; the interval of one value is unknown (NaN).
 

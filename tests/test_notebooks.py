@@ -30,6 +30,7 @@ NAMES = (
     "17_risk",
     "16_newcomers",
     "19_engagement",
+    "20_growth",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

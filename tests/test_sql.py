@@ -21,6 +21,7 @@ from crcm_lib.features import (
     interaction_counts,
     journey_steps,
     open_invoices,
+    period_sums,
     points_accounts,
     redrawn_histories,
     relationship_signs,
@@ -93,6 +94,15 @@ def calls() -> list[Call]:
     for kpi in engagement.KPIS:
         engagement.list_events(engine, kpi, as_of=DAY)
     journey_steps.list_steps(engine, as_of=DAY)
+    period_sums.sum_two_years(engine, as_of=DAY)
+    period_sums.sum_places(engine, as_of=DAY)
+    period_sums.sum_under_contract(engine, as_of=DAY)
+    period_sums.sum_answers(engine, after=DAY - pd.Timedelta(days=90), until=DAY)
+    period_sums.sum_treatments(engine, as_of=DAY)
+    period_sums.count_prices(engine, as_of=DAY)
+    period_sums.reach_back(engine, day=DAY, days=90)
+    objecting = pd.DataFrame({"day": [DAY], "amount": [5.0]})
+    period_sums.sum_not_profiled(RecordingEngine(open_frames(daily_not_profiled=objecting), calls), as_of=DAY)
     relationship_signs.summarise_signs(engine, as_of=DAY)
     relationship_signs.find_last_contacts(engine, as_of=DAY)
     customer_base.follow_cohorts(engine, as_of=DAY)

@@ -18,6 +18,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "feedback_texts",
         "first_purchase",
         "holdout_windows",
+        "period_sums",
         "points_accounts",
         "purchase_mix",
         "indicator_tables",

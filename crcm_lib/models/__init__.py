@@ -6,6 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     __name__,
     submodules=[
         "churn",
+        "discount_use",
         "clustering",
         "clv",
         "credit_loss",
@@ -30,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "recommendation",
         "rfm",
         "risk_register",
+        "sales_growth",
         "satisfaction",
         "subscriptions",
         "value_risk",

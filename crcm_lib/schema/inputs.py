@@ -111,6 +111,7 @@ INPUTS = {
             "17_risk",
             "16_newcomers",
             "19_engagement",
+            "20_growth",
         ),
     ),
     "surveys": Table(
@@ -134,6 +135,7 @@ INPUTS = {
             "08_classification",
             "14_service_feedback",
             "19_engagement",
+            "20_growth",
         ),
     ),
     "invoices": Table(
@@ -154,6 +156,7 @@ INPUTS = {
             "09_strategy",
             "11_profitability",
             "17_risk",
+            "20_growth",
         ),
     ),
     "contracts": Table(
@@ -174,6 +177,7 @@ INPUTS = {
             "11_profitability",
             "17_risk",
             "19_engagement",
+            "20_growth",
         ),
     ),
     "loyalty": Table(
@@ -220,6 +224,7 @@ INPUTS = {
             "09_strategy",
             "10_monitoring",
             "19_engagement",
+            "20_growth",
         ),
     ),
     "consents": Table(
