@@ -116,20 +116,21 @@ def check(
     with _honest_exit():
         from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline.checked_inputs import read_report
-        from crcm_lib.pipeline.plan import find_unknown_names, plan_run
+        from crcm_lib.pipeline.plan import find_unknown_names, find_unknown_profiles, plan_run
         from crcm_lib.pipeline.settings import RunSettings
         from crcm_lib.pipeline.temporary import own_folder
-        from crcm_lib.reporting.text.checked_tables import write_check_report, write_unknown_names
+        from crcm_lib.reporting.text import checked_tables as text
 
         settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
         with own_folder(), _listener() as listener, progress_to(listener):
             plan = plan_run(settings)
-        typer.echo(write_check_report(read_report(plan.checked)))
+        typer.echo(text.write_check_report(read_report(plan.checked)))
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
-        if unknown := write_unknown_names(find_unknown_names(plan)):
-            typer.echo(unknown)
+        unknown = text.write_unknown_names(find_unknown_names(plan))
+        lacking = text.write_unknown_profiles(find_unknown_profiles(plan))
+        typer.echo("\n".join(filter(None, (unknown, lacking))), nl=bool(unknown or lacking))
 
 
 def init(

@@ -69,6 +69,10 @@ ASKS = {
     "answers": ({"answers": {"nps": {"below": 7}, "csat": {"below": 3}}}, "nps", 6.0, 7.0),
     "owned": ({"owned": True}, "owner", "S01", ""),
     "needs": ({"needs": ("premium",)}, "need", "premium", ""),
+    "industries": ({"industries": ("health", "retail")}, "industry", "retail", "education"),
+    "sizes": ({"sizes": ("large",)}, "size", "large", "small"),
+    "regions": ({"regions": ("华东",)}, "region", "华东", "华北"),
+    "company_age": ({"company_age": {"below": 3}}, "founded", "2023-06-01", "2020-06-01"),
 }
 
 
@@ -117,6 +121,8 @@ def test_one_low_answer_is_enough_and_all_other_conditions_hold_together():
         ('{"playbook.satisfaction repair.answers": {"csat": {"below": 7}}}', "7 is outside 1 to 5"),
         ('{"playbook.promising start.classes": ["promissing"]}', "promissing"),
         ('{"playbook.executive visit.owned": "S01"}', "owned"),
+        ('{"playbook.executive visit.company_age": {"at_least": -1}}', "-1 is outside 0 to 1000"),
+        ('{"playbook.executive visit.company_age": {}}', "asks for nothing"),
     ],
 )
 def test_a_condition_that_nobody_can_meet_or_that_is_not_known_is_an_error(change, told):

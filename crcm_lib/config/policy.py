@@ -175,7 +175,8 @@ class Action(Strict):
     from 05), `points` (of criteria, from 08), `answers` (nps, csat from 07: one of the bands is enough) and
     `owned` (the data name an owner) narrow the tiers: all that are given must be known and hold.
     `new_members` leaves out who has points in the loyalty programme already; `needs` are those that the
-    customer's purchases of the year show.
+    customer's purchases of the year show. `industries`, `sizes`, `regions` and `company_age` (years since it
+    was founded) ask for a profile: an attribute of the data, never a protected one.
     """
 
     name: Name
@@ -194,6 +195,10 @@ class Action(Strict):
     owned: bool = False
     new_members: bool = False
     needs: tuple[Need, ...] = ()
+    industries: tuple[Name, ...] = ()
+    sizes: tuple[Name, ...] = ()
+    regions: tuple[Name, ...] = ()
+    company_age: Band | None = None
     channel: Name
     owner_role: Name
     cost: Amount

@@ -24,6 +24,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "plan_summary",
         "promises",
         "programme_holdout",
+        "profiles",
         "proxies",
         "score_range",
         "scorecard",
