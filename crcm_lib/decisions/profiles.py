@@ -68,8 +68,8 @@ def list_unknown_profiles(policy: Policy, customers: pd.DataFrame | None) -> pd.
     rows = []
     for action in policy.playbook:
         for name, attribute in LISTS.items():
-            given = [] if customers is None else _read(customers, attribute).dropna().astype("str")
-            known = sorted(set(given))
+            given = None if customers is None else _read(customers, attribute).dropna()
+            known = [] if given is None else sorted(set(given.astype("str")))
             for asked in getattr(action, name):
                 near = get_close_matches(asked, known, n=1)
                 row = {"action": action.name, "condition": name, "asked": asked}
