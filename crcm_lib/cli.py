@@ -421,11 +421,18 @@ def sample(
     seed: Annotated[int, _seed()] = 0,
     customers: Annotated[int, typer.Option(min=100, help=_("How many customers."))] = 1200,
     days: Annotated[int, typer.Option(min=60, help=_("How many days of history."))] = 915,
+    case: Annotated[str, typer.Option(help=_("A small company for a preset instead, like bank."))] = "",
 ) -> None:
     """Simulate the synthetic company and write its input tables."""
     with _honest_exit():
-        from crcm_lib.samples import write_sample
+        from crcm_lib.errors import unknown_name
+        from crcm_lib.samples import cases, write_sample
 
+        if case and case not in cases.CASES:
+            raise UsageError(unknown_name(_("case"), case, cases.CASES))
+        if case:
+            cases.write_case(out, case, seed=seed)
+            return
         write_sample(Path(out), seed=seed, customers=customers, days=days)
 
 

@@ -49,7 +49,7 @@ def test_a_preset_is_a_whole_policy_of_the_same_tiers_with_chinese_names(path):
     assert preset.fairness.protected == given.fairness.protected
 
 
-# Windows that a preset has of its own, as its customers decide fast or slowly; all others are the given policy's.
+# Windows that a preset has of its own, as its customers decide fast or slowly; all others are as given.
 WINDOWS = {
     "bank": {"churn.horizon_days": 90, "rfm.compare_days": 90, "monitoring.compare_days": 90},
     "manufacturer": {"churn.horizon_days": 180, "rfm.compare_days": 365, "monitoring.compare_days": 365},
