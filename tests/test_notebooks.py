@@ -27,6 +27,7 @@ NAMES = (
     "13_loyalty_programme",
     "14_service_feedback",
     "15_needs",
+    "18_markets",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

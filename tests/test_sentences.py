@@ -66,6 +66,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "membership": "test_loyalty_programme.py",
     "contact_balance": "test_interaction.py",
     "customer_needs": "test_needs.py",
+    "attractive_markets": "test_market_segments.py",
     "monitoring": "test_monitor.py",
     "policy_summary": "test_policy_edit.py",
     "protected_attributes": "test_proxies.py",

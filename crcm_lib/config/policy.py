@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from crcm_lib.config.bands import Band, Segment, Strict
+from crcm_lib.config.market_policy import Market
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
 from crcm_lib.config.service_policy import Improvement, ServiceLevel, Survey, Topic
@@ -371,6 +372,7 @@ class Policy(Strict):
     topics: tuple[Topic, ...] = ()
     improvements: tuple[Improvement, ...] = ()
     survey: Survey = Survey()
+    markets: tuple[Market, ...] = ()
     budget: Budget = Budget()
     loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
     contact: Contact

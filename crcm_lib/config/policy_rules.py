@@ -7,6 +7,7 @@ from itertools import combinations, pairwise
 from math import isclose
 
 from crcm_lib.config.indicator_rules import check_indicators, is_number
+from crcm_lib.config.market_policy import check_markets
 from crcm_lib.config.service_rules import (
     check_improvements,
     check_service_levels,
@@ -379,4 +380,5 @@ CHECKS = (
     check_topics,
     check_improvements,
     check_survey,
+    check_markets,
 )

@@ -31,6 +31,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "standings",
         "strategy",
         "survey_plan",
+        "target_markets",
         "terms",
         "tier_backtest",
         "tier_moves",

@@ -22,5 +22,6 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "redrawn_histories",
         "relationship_signs",
         "unanswered_complaints",
+        "year_on_year",
     ],
 )

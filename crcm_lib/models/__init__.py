@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lifecycle",
         "metrics",
         "loyalty_programme",
+        "market_segments",
         "matched_comparison",
         "mle",
         "need_shift",

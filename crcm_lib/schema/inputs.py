@@ -55,6 +55,7 @@ INPUTS = {
         lights=(
             "02_customer_profile",
             "09_strategy",
+            "18_markets",
         ),
     ),
     "contacts": Table(
@@ -117,6 +118,7 @@ INPUTS = {
             "07_satisfaction",
             "08_classification",
             "14_service_feedback",
+            "18_markets",
         ),
     ),
     "invoices": Table(
