@@ -1,4 +1,4 @@
-"""The cases of the founding documents: for each preset a rule that differs, and the customer whom it changes."""
+"""The cases of the founding documents: for each preset a rule that differs, and whom it changes."""
 
 from dataclasses import dataclass
 
@@ -97,6 +97,27 @@ def test_a_case_is_clean_input_of_which_its_preset_leaves_nothing_out(name, tmp_
     assert list_unknown_names(OWN[name], list_names(engine)).empty
     assert list_unknown_profiles(OWN[name], decision_inputs.find_attributes(engine)).empty
     assert set(cases.simulate_case(name)) - {"truth"} <= set(INPUTS)
+
+
+def actions_of(name: str) -> dict:
+    return {action.name: action for action in read_policy(f"policies/{name}.yaml").playbook}
+
+
+def test_a_banks_best_have_a_personal_adviser_and_ordinary_customers_the_online_channel():
+    bank = actions_of("bank")
+    adviser, online = bank["personal adviser"], bank["online standard channel"]
+    assert (adviser.zh, adviser.tiers, adviser.channel) == ("专属理财顾问", ("strategic",), "phone")
+    assert (online.zh, online.tiers, online.channel) == ("线上标准化渠道", ("regular", "watch"), "app")
+    assert online.cost < adviser.cost / 100
+
+
+def test_who_uses_the_software_is_trained_and_who_does_not_is_asked_why():
+    software = actions_of("software")
+    training, asked = software["regular training"], software["hardly used"]
+    assert (training.zh, software["tips on functions"].zh) == ("定期培训", "新功能推荐")
+    assert asked.zh == "主动联系了解原因"
+    assert training.occasions > 1
+    assert asked.points["usage"].below <= training.points["usage"].at_least  # nobody gets both
 
 
 def test_equal_seeds_give_equal_companies():
