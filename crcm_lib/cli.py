@@ -117,23 +117,25 @@ def check(
         from crcm_lib.decisions.review_dates import find_due
         from crcm_lib.ingest.sources import progress_to
         from crcm_lib.pipeline.checked_inputs import read_report
-        from crcm_lib.pipeline.plan import find_unknown_names, plan_run
+        from crcm_lib.pipeline.plan import find_unknown_names, find_unknown_profiles, plan_run
         from crcm_lib.pipeline.reports_folder import read_as_of
         from crcm_lib.pipeline.settings import RunSettings
         from crcm_lib.pipeline.temporary import own_folder
-        from crcm_lib.reporting.text.checked_tables import write_check_report, write_unknown_names
+        from crcm_lib.reporting.text import checked_tables as text
         from crcm_lib.reporting.text.policy_dates import list_due
 
         settings = RunSettings(source=source, policy=policy, overrides=overrides, as_of=as_of, out=out)
         with own_folder(), _listener() as listener, progress_to(listener):
             plan = plan_run(settings)
-        typer.echo(write_check_report(read_report(plan.checked)))
+        typer.echo(text.write_check_report(read_report(plan.checked)))
         message = _("{path}: version {version}, {tiers} tiers, {actions} actions")
         tiers, actions = len(plan.policy.tiers), len(plan.policy.playbook)
         typer.echo(message.format(path=policy, version=plan.policy.version, tiers=tiers, actions=actions))
-        if unknown := write_unknown_names(find_unknown_names(plan)):
-            typer.echo(unknown)
-        for line in list_due(find_due(plan.policy, read_as_of(plan.checked))):
+        unknown = text.write_unknown_names(find_unknown_names(plan))
+        lacking = text.write_unknown_profiles(find_unknown_profiles(plan))
+        for line in filter(
+            None, (unknown, lacking, *list_due(find_due(plan.policy, read_as_of(plan.checked))))
+        ):
             typer.echo(line)
 
 
@@ -425,11 +427,18 @@ def sample(
     seed: Annotated[int, _seed()] = 0,
     customers: Annotated[int, typer.Option(min=100, help=_("How many customers."))] = 1200,
     days: Annotated[int, typer.Option(min=60, help=_("How many days of history."))] = 915,
+    case: Annotated[str, typer.Option(help=_("A small company for a preset instead, like bank."))] = "",
 ) -> None:
     """Simulate the synthetic company and write its input tables."""
     with _honest_exit():
-        from crcm_lib.samples import write_sample
+        from crcm_lib.errors import unknown_name
+        from crcm_lib.samples import cases, write_sample
 
+        if case and case not in cases.CASES:
+            raise UsageError(unknown_name(_("case"), case, cases.CASES))
+        if case:
+            cases.write_case(out, case, seed=seed)
+            return
         write_sample(Path(out), seed=seed, customers=customers, days=days)
 
 

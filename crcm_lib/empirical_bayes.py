@@ -50,6 +50,33 @@ def shrink_rates(events: pd.Series, trials: pd.Series) -> pd.Series:
     return ((x + a) / (n + a + b)).round(6)
 
 
+def shrink_means(means: np.ndarray, errors: np.ndarray) -> np.ndarray:
+    """Each mean drawn towards that of all by how much of their spread is error.
+
+    Normal empirical Bayes (Morris 1983, Journal of the American Statistical Association 78, 47-55), with the
+    variance between means of DerSimonian & Laird (1986, Controlled Clinical Trials 7, 177-188). A mean
+    without error (all its values equal) stays; so do fewer than three.
+
+    >>> shrink_means(np.array([1.0, 2.0, 9.0]), np.array([1.0, 1.0, 1.0])).round(2).tolist()
+    [1.16, 2.11, 8.74]
+    >>> shrink_means(np.array([1.0, 2.0, 3.0]), np.array([5.0, 5.0, 5.0])).tolist()
+    [2.0, 2.0, 2.0]
+    """
+    known = errors > 0
+    if known.sum() < 3:
+        return means.copy()
+    x, variance = means[known], errors[known] ** 2
+    weights = 1 / variance
+    centre = (weights * x).sum() / weights.sum()
+    excess = (weights * (x - centre) ** 2).sum() - (len(x) - 1)
+    between = max(0.0, excess / (weights.sum() - (weights**2).sum() / weights.sum()))
+    together = 1 / (variance + between)
+    centre = (together * x).sum() / together.sum()
+    shrunk = means.astype(float).copy()
+    shrunk[known] = centre + between / (between + variance) * (x - centre)
+    return shrunk
+
+
 def _beta(logit_mean: float, log_size: float) -> tuple[float, float]:
     mean, size = 1 / (1 + np.exp(-logit_mean)), np.exp(log_size)
     return mean * size, (1 - mean) * size

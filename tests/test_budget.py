@@ -12,7 +12,7 @@ from crcm_lib.decisions import calendar, efficiency, plan_summary, strategy, ter
 from crcm_lib.decisions.limits import list_choices
 from crcm_lib.reporting.text import actions as text
 from crcm_lib.reporting.text import budget as words
-from crcm_lib.schema.tables import check
+from crcm_lib.schema.tables import ROOT, check
 
 ACTIONS = {action.name: action for action in POLICY.playbook}
 NO_CONTROLS = POLICY.model_copy(update={"control": POLICY.control.model_copy(update={"share": 0.0})})
@@ -323,6 +323,6 @@ def test_the_budget_that_is_left_is_said_where_the_policy_sets_one():
     assert "cost more than the budget" in headline(terms_cost=1200.0)
 
 
-@pytest.mark.parametrize("path", ["policy.yaml", "policies/b2b.yaml", "policies/retail.yaml"])
+@pytest.mark.parametrize("path", ["policy.yaml", *sorted((ROOT / "policies").glob("*.yaml"))], ids=str)
 def test_every_action_of_the_playbook_says_what_hours_it_takes(path):
     assert all(action.hours is not None for action in list_choices(read_policy(path)))

@@ -31,6 +31,7 @@ NAMES = (
     "16_newcomers",
     "19_engagement",
     "20_growth",
+    "18_markets",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -15,8 +15,9 @@ from crcm_lib.schema.engine import open_engine
 from crcm_lib.schema.tables import ROOT
 
 GOLDEN = ROOT / "data" / "sample" / "golden"
-PATHS = ["policy.yaml", "policies/b2b.yaml", "policies/retail.yaml"]
-POLICIES = {path: read_policy(path) for path in PATHS}
+PATHS = ["policy.yaml", "policies/b2b.yaml", "policies/retail.yaml"]  # these are tried on the sample
+PRESETS = [f"policies/{path.name}" for path in sorted((ROOT / "policies").glob("*.yaml"))]
+POLICIES = {path: read_policy(path) for path in ["policy.yaml", *PRESETS]}
 ACTIONS = [(path, action) for path, policy in POLICIES.items() for action in policy.playbook]
 NAMED = [f"{path}: {action.name}" for path, action in ACTIONS]
 # By word: the stages of which a sentence with it may be true.
@@ -72,6 +73,10 @@ ASKS = {
     "needs": ({"needs": ("premium",)}, "need", "premium", ""),
     "asks_for_help": ({"asks_for_help": 2}, "open_questions", 2.0, 1.0),
     "advocates": ({"advocates": True}, "is_advocate", True, False),
+    "industries": ({"industries": ("health", "retail")}, "industry", "retail", "education"),
+    "sizes": ({"sizes": ("large",)}, "size", "large", "small"),
+    "regions": ({"regions": ("华东",)}, "region", "华东", "华北"),
+    "company_age": ({"company_age": {"below": 3}}, "founded", "2023-06-01", "2020-06-01"),
 }
 
 
@@ -120,6 +125,8 @@ def test_one_low_answer_is_enough_and_all_other_conditions_hold_together():
         ('{"playbook.satisfaction repair.answers": {"csat": {"below": 7}}}', "7 is outside 1 to 5"),
         ('{"playbook.promising start.classes": ["promissing"]}', "promissing"),
         ('{"playbook.executive visit.owned": "S01"}', "owned"),
+        ('{"playbook.executive visit.company_age": {"at_least": -1}}', "-1 is outside 0 to 1000"),
+        ('{"playbook.executive visit.company_age": {}}', "asks for nothing"),
     ],
 )
 def test_a_condition_that_nobody_can_meet_or_that_is_not_known_is_an_error(change, told):
@@ -178,7 +185,7 @@ def test_each_of_these_words_is_said_somewhere():
     assert [words for words in WORDS if not any(re.search(words, sentence) for sentence in said)] == []
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", POLICIES)
 def test_every_occasion_has_a_sentence_for_the_customer_in_both_languages(path):
     for entry in POLICIES[path].care:
         assert entry.say != entry.because, entry.name
@@ -198,7 +205,7 @@ def test_every_action_but_the_standard_offer_has_a_sentence_for_the_customer(pat
     assert action.lever != "price" or action.terms
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", POLICIES)
 def test_who_is_only_likely_to_leave_is_promised_little_and_called_by_nobody(path):
     """Risk is not sensitivity: the watch list claims next to nothing and approaches nobody."""
     (watch,) = [action for action in POLICIES[path].playbook if action.name == "watch list"]
@@ -206,10 +213,10 @@ def test_who_is_only_likely_to_leave_is_promised_little_and_called_by_nobody(pat
     assert watch.effect <= 0.005
 
 
-@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("path", POLICIES)
 def test_the_founding_documents_actions_are_there(path):
     zh = {action.zh for action in POLICIES[path].playbook}
     always = {"高潜新客培育", "满意度修复", "挽回", "唤醒", "选择性激活", "观察名单", "常规信息推送"}
     assert always <= zh
     companies = {"定制化解决方案", "联合开发", "高层互访", "重要客户定期关怀", "增量价格激励", "促成二次购买"}
-    assert (companies <= zh) == (path != "policies/retail.yaml")
+    assert (companies <= zh) == (path in ("policy.yaml", "policies/b2b.yaml"))

@@ -1,5 +1,6 @@
 """The policy: what a manager may write, and what they are told when it does not fit."""
 
+import json
 import subprocess
 from pathlib import Path
 
@@ -48,14 +49,42 @@ def test_a_preset_is_a_whole_policy_of_the_same_tiers_with_chinese_names(path):
     assert preset.fairness.protected == given.fairness.protected
 
 
+# Windows that a preset has of its own, as its customers decide fast or slowly; all others are as given.
+WINDOWS = {
+    "bank": {"churn.horizon_days": 90, "rfm.compare_days": 90, "monitoring.compare_days": 90},
+    "manufacturer": {"churn.horizon_days": 180, "rfm.compare_days": 365, "monitoring.compare_days": 365},
+    "service": {
+        "lifecycle.new_share": 0.75,
+        "churn.horizon_days": 60,
+        "rfm.compare_days": 90,
+        "monitoring.compare_days": 90,
+    },
+    "software": {"churn.horizon_days": 90, "rfm.compare_days": 90, "monitoring.compare_days": 90},
+}
+
+
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
-@pytest.mark.parametrize("part", ["rfm", "lifecycle", "churn", "monitoring", "privacy"])
-def test_a_preset_follows_the_given_policy_where_it_has_no_reason_not_to(path, part):
-    assert getattr(read_policy(path), part) == getattr(read_policy("policy.yaml"), part)
+def test_a_preset_follows_the_given_policy_where_it_has_no_reason_not_to(path):
+    given = read_policy("policy.yaml", json.dumps(WINDOWS.get(path.stem, {})))
+    preset = read_policy(path)
+    for part in ("rfm", "lifecycle", "churn", "monitoring", "privacy", "approvals"):
+        assert getattr(preset, part) == getattr(given, part), part
 
 
-def test_the_presets_are_retail_and_b2b():
-    assert [path.stem for path in PRESETS] == ["b2b", "retail"]
+def test_companies_decide_slowly_and_persons_fast():
+    slow, given, fast = (
+        read_policy(f"{name}.yaml") for name in ("policies/manufacturer", "policy", "policies/service")
+    )
+    assert slow.monitoring.compare_days > given.monitoring.compare_days > fast.monitoring.compare_days
+    assert slow.churn.horizon_days > fast.churn.horizon_days
+    assert slow.contact.silent_days > fast.contact.silent_days
+
+
+def test_the_presets_are_those_that_the_documentation_lists():
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    assert [
+        path.stem for path in PRESETS if f"[policies/{path.name}](../policies/{path.name})" not in page
+    ] == []
 
 
 def test_nobody_visits_a_household_and_it_is_offered_no_price():

@@ -69,6 +69,7 @@ OF_OTHER_TESTS = {  # modules whose sentences a test file of their own holds aga
     "customer_needs": "test_needs.py",
     "engaged_customers": "test_engagement.py",
     "growth": "test_sales_growth.py",
+    "attractive_markets": "test_market_segments.py",
     "monitoring": "test_monitor.py",
     "objective": "test_governance.py",
     "outside_notes": "test_governance.py",

@@ -17,6 +17,7 @@ from crcm_lib.config.governance_policy import (
     Privacy,
     RegionNote,
 )
+from crcm_lib.config.market_policy import Market
 from crcm_lib.config.overrides import apply_overrides
 from crcm_lib.config.policy_rules import CHECKS
 from crcm_lib.config.service_policy import Improvement, ServiceLevel, Survey, Topic
@@ -192,6 +193,8 @@ class Action(Strict):
     recommended somebody, gave 9 or 10 as the latest answer to NPS, or were in the community within a year;
     `new_to_community` leaves out who was. `kpi` is what the action is meant to change, counted of treated and
     controls by 19: `questions`, `complaints`, `recommendations`, or `contacts` that the customer begins.
+    `industries`, `sizes`, `regions` and `company_age` (years since it was founded) ask for a profile: an
+    attribute of the data, never a protected one.
     """
 
     name: Name
@@ -214,6 +217,10 @@ class Action(Strict):
     advocates: bool = False
     new_to_community: bool = False
     kpi: Kpi | None = None
+    industries: tuple[Name, ...] = ()
+    sizes: tuple[Name, ...] = ()
+    regions: tuple[Name, ...] = ()
+    company_age: Band | None = None
     channel: Name
     owner_role: Name
     cost: Amount
@@ -416,6 +423,7 @@ class Policy(Strict):
     topics: tuple[Topic, ...] = ()
     improvements: tuple[Improvement, ...] = ()
     survey: Survey = Survey()
+    markets: tuple[Market, ...] = ()
     budget: Budget = Budget()
     loyalty_programme: LoyaltyProgramme = LoyaltyProgramme()
     receivables: Receivables = Receivables()

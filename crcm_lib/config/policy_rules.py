@@ -8,6 +8,7 @@ from math import isclose
 
 from crcm_lib.config.governance_rules import check_benchmarks, check_inventory, check_objective
 from crcm_lib.config.indicator_rules import check_indicators, is_number
+from crcm_lib.config.market_policy import check_markets
 from crcm_lib.config.service_rules import (
     check_improvements,
     check_service_levels,
@@ -18,6 +19,12 @@ from crcm_lib.config.yaml_loader import Mapping, Place, SettingsFile, get_entry,
 from crcm_lib.errors import unknown_name
 from crcm_lib.i18n import _
 
+PROFILE = {  # what an action may ask of a profile -> the attribute that it reads
+    "industries": "industry",
+    "sizes": "size",
+    "regions": "region",
+    "company_age": "founded",
+}
 SCORES = ("recency_score", "frequency_score", "monetary_score", "absence", "first_bought_lately")
 
 
@@ -196,10 +203,10 @@ def _check_playbook(settings: SettingsFile) -> None:
 def _check_conditions(settings: SettingsFile, at: Place, row: Mapping) -> None:
     """Whom an action is for beside tiers: criteria that there are, and bands that somebody can be in."""
     criteria = [str(each.get("name")) for _at, each in settings.rows("criteria")]
-    limits = {"leaving": (0, 1), "points": (0, 100), "nps": (0, 10), "csat": (1, 5)}
-    bands: list[tuple[Place, object, tuple[int, int]]] = []
-    if "leaving" in row:
-        bands.append(((*at, "leaving"), row["leaving"], limits["leaving"]))
+    limits = {"leaving": (0, 1), "points": (0, 100), "nps": (0, 10), "csat": (1, 5), "company_age": (0, 1000)}
+    bands: list[tuple[Place, object, tuple[int, int]]] = [
+        ((*at, key), row[key], limits[key]) for key in ("leaving", "company_age") if key in row
+    ]
     for key in ("points", "answers"):
         named = row.get(key)
         for name, band in named.items() if isinstance(named, dict) else ():
@@ -212,6 +219,17 @@ def _check_conditions(settings: SettingsFile, at: Place, row: Mapping) -> None:
             if is_number(bound) and not least <= bound <= most:
                 problem = _("{bound} is outside {least} to {most}")
                 settings.note(where, problem, bound=bound, least=least, most=most)
+
+
+def _check_profile(settings: SettingsFile) -> None:
+    """What is protected decides on no action."""
+    named = settings.get("fairness", "protected")
+    protected = {str(name).lower() for name in named} if isinstance(named, list) else set()
+    for at, row in settings.rows("playbook"):
+        for key, attribute in PROFILE.items():
+            if row.get(key) and attribute in protected:
+                problem = _("{name!r} asks for {attribute!r}, which `fairness.protected` names")
+                settings.note((*at, key), problem, name=row.get("name"), attribute=attribute)
 
 
 def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers: list[str]) -> None:
@@ -237,6 +255,7 @@ def _check_persons_terms(settings: SettingsFile, at: Place, row: Mapping, tiers:
         "asks_for_help",
         "advocates",
         "new_to_community",
+        *PROFILE,
     )
     for key in narrowing:
         given = row.get(key)
@@ -371,6 +390,7 @@ CHECKS = (
     _check_windows,
     _check_approvals,
     _check_playbook,
+    _check_profile,
     _check_budget,
     _check_contacts,
     _check_control,
@@ -381,4 +401,5 @@ CHECKS = (
     check_objective,
     check_benchmarks,
     check_inventory,
+    check_markets,
 )

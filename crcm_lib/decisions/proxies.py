@@ -5,6 +5,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.fairness import group_attribute, pool_small
+from crcm_lib.decisions.profiles import list_conditions
 from crcm_lib.stats import LEVEL, holm, normal_p
 
 # Hosmer, Lemeshow & Sturdivant (2013), Applied Logistic Regression, section 5.2.4: acceptable discrimination.
@@ -16,9 +17,10 @@ COLUMNS = ["indicator", "attribute", "group", "customers", "others", "auc", "p"]
 def scan_proxies(
     card: pd.DataFrame, customers: pd.DataFrame, policy: Policy, *, as_of: str | pd.Timestamp
 ) -> pd.DataFrame:
-    """How well each indicator, and the score, tells each group of a protected attribute from all others.
+    """How well each indicator, the score, and profiles that actions ask for tell a protected group apart.
 
-    Compared are the points that are scored, among customers of whom indicator and attribute are known. An
+    Compared are the points that are scored, among customers of whom indicator and attribute are known, and
+    whether a customer meets the industries, sizes, regions and company age that an action asks for. An
     attribute is scanned if the policy protects and audits it; groups below the policy's `min_cell` are put
     together, and left out if they are still too few.
 
@@ -35,12 +37,12 @@ def scan_proxies(
 
     Returns
     -------
-    One row per indicator (`score` for the whole), attribute and group: `indicator`, `attribute`, `group`,
-    `customers` (in it), `others`; `auc`, the chance that a customer of the group has more points than one of
-    the others, equal points counting half (0.5: the indicator says nothing of the group; Hanley & McNeil
-    1982, Radiology 143, 29-36); `p` of the rank sum test with its correction for ties (Lehmann 1975,
-    Nonparametrics, eq. 1.36), `p_adjusted` over all rows (Holm), and `is_proxy`: at least 0.70, or at most
-    0.30, and more than chance. Of two groups one row is both.
+    One row per indicator (`score` for the whole, `for` and the name of an action for its profile), attribute
+    and group: `indicator`, `attribute`, `group`, `customers` (in it), `others`; `auc`, the chance that a
+    customer of the group has more points than one of the others, equal points counting half (0.5: the
+    indicator says nothing of the group; Hanley & McNeil 1982, Radiology 143, 29-36); `p` of the rank sum test
+    with its correction for ties (Lehmann 1975, Nonparametrics, eq. 1.36), `p_adjusted` over all rows (Holm),
+    and `is_proxy`: at least 0.70, or at most 0.30, and more than chance. Of two groups one row is both.
     """
     protected = {name.lower() for name in policy.fairness.protected}
     scored = {
@@ -48,6 +50,8 @@ def scan_proxies(
         for name in card.columns.astype("str")
         if name.startswith("points_")
     }
+    asked = list_conditions(customers.reindex(card.index), policy, as_of=as_of)
+    scored |= {SCORE: card[SCORE]} | {str(name): met for name, met in asked.items()}
     rows = []
     for attribute in policy.fairness.audit:
         values = (
@@ -56,7 +60,7 @@ def scan_proxies(
         if values is None:
             continue
         groups = pool_small(values.reindex(card.index), policy.privacy.min_cell).dropna()
-        for name, points in (scored | {SCORE: card[SCORE]}).items():
+        for name, points in scored.items():
             pairs = _compare(points[groups.index], groups, policy.privacy.min_cell)
             rows += [{"indicator": name, "attribute": attribute} | pair for pair in pairs]
     found = pd.DataFrame(rows, columns=COLUMNS)

@@ -6,6 +6,7 @@ import pandas as pd
 from crcm_lib.config.bands import all_hold, any_holds
 from crcm_lib.config.policy import Action, Policy
 from crcm_lib.decisions.limits import list_choices
+from crcm_lib.decisions.profiles import meets_profile
 from crcm_lib.privacy.consent_words import read_purpose
 
 AMOUNTS = ("value", "spend_expected", "value_at_risk", "spend_total")
@@ -14,7 +15,15 @@ SITUATION = {  # what is taken from which table
     "stages": ("stage",),
     "churn": ("alert", "p_no_purchase", "value_at_risk"),
     "value": ("value", "spend_expected"),
-    "customer_features": ("subject_type", "spend_total"),
+    "customer_features": (
+        "subject_type",
+        "spend_total",
+        "industry",
+        "size",
+        "region",
+        "region_main",
+        "founded",
+    ),
     "newcomers": ("class",),
     "satisfaction": ("nps", "csat"),
     "attributes": ("owner",),
@@ -45,9 +54,10 @@ def describe_situation(tiers: pd.DataFrame, **frames: pd.DataFrame | None) -> pd
     -------
     By `customer_id`: `tier`, the one in force, `terms_withheld` for credit, `stage`, `alert`,
     `p_no_purchase`, `subject_type`, `class` of newcomers, `nps` and `csat`, `owner`, `member_since` (of the
-    loyalty programme), `need`, `open_questions`, `is_advocate`, `community_365d`; the points of each
-    criterion after `POINTS`; `value` and `value_at_risk` in one kind of money, as 04 and 05 have them (margin
-    where that is known); `spend_expected`; `spend_total` so far.
+    loyalty programme), `need`, `open_questions`, `is_advocate`, `community_365d`; `industry`, `size`,
+    `region`, `region_main` and `founded` of the profile; the points of each criterion after `POINTS`; `value`
+    and `value_at_risk` in one kind of money, as 04 and 05 have them (margin where that is known);
+    `spend_expected`; `spend_total` so far.
     """
     situation = tiers[["tier_in_force"]].rename(columns={"tier_in_force": "tier"})
     situation["terms_withheld"] = tiers.get("terms_withheld", False)
@@ -113,7 +123,7 @@ def list_candidates(
     running, kept = _split_running(running, as_of)
     rows = []
     for action in list_choices(policy):
-        group = situation[_applies(situation, action)]
+        group = situation[_applies(situation, action, as_of)]
         cost = float(action.cost * action.occasions)
         gain = (action.effect * group[action.of] - cost).round(6)
         facts = {"gain": gain, "cost": cost, "standing": standing[group.index].where(gain.isna())}
@@ -233,9 +243,9 @@ def _rank_standing(situation: pd.DataFrame, policy: Policy) -> pd.Series:
     return (situation["tier"].map(order).astype("float64") + within).rank(method="min")
 
 
-def _applies(situation: pd.DataFrame, action: Action) -> pd.Series:
+def _applies(situation: pd.DataFrame, action: Action, as_of: Day) -> pd.Series:
     """Whom the action is for; what is not known meets no condition."""
-    applies = situation["tier"].isin(action.tiers)
+    applies = situation["tier"].isin(action.tiers) & meets_profile(situation, action, as_of=as_of)
     for column, words in (
         ("stage", action.stages),
         ("alert", action.alerts),

@@ -190,6 +190,10 @@ MAKERS = {  # one line per table of `schema.indicators.INDICATORS`
 def list_names(engine: Engine) -> dict[str, pd.DataFrame]:
     """The tables in which the data give the names of columns, as of their last day, to look names up in."""
     made = {name: MAKERS[name](engine, as_of=FOREVER) for name in OF_A_NAME}
+    measured = made.get("measures")
+    if measured is not None:  # of so late a day no year holds a value, yet every measure has a mean
+        means = {name.removesuffix(LAST) + MEAN: measured[name] for name in map(str, measured)}
+        made["measures"] = measured.assign(**means)
     return {name: table for name, table in made.items() if table is not None and len(table)}
 
 

@@ -20,6 +20,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "lifecycle",
         "metrics",
         "loyalty_programme",
+        "market_segments",
         "matched_comparison",
         "mle",
         "need_shift",

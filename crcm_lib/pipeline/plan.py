@@ -145,6 +145,15 @@ def find_unknown_names(plan: Plan) -> "pd.DataFrame":
     return list_unknown_names(plan.policy, list_names(open_engine(plan.checked)))
 
 
+def find_unknown_profiles(plan: Plan) -> "pd.DataFrame":
+    """Industries, sizes and regions that actions ask for and no checked customer has, from `profiles`."""
+    from crcm_lib.decisions.profiles import list_unknown_profiles
+    from crcm_lib.features.decision_inputs import find_attributes
+    from crcm_lib.schema.engine import open_engine
+
+    return list_unknown_profiles(plan.policy, find_attributes(open_engine(plan.checked)))
+
+
 def raise_together(problems: list[CrcmError]) -> None:
     """Raise one error that holds all problems, each once, in the class with the lowest exit code."""
     if problems:

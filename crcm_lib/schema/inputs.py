@@ -60,6 +60,7 @@ INPUTS = {
             "09_strategy",
             "16_newcomers",
             "19_engagement",
+            "18_markets",
         ),
     ),
     "contacts": Table(
@@ -136,6 +137,7 @@ INPUTS = {
             "14_service_feedback",
             "19_engagement",
             "20_growth",
+            "18_markets",
         ),
     ),
     "invoices": Table(

@@ -1431,4 +1431,37 @@ RESULTS = {
             ),
         },
     ),
+    "markets": Table(
+        "a segment of customers in a measure, beside all others of its attribute",
+        ("attribute", "level", "measure"),
+        "18_markets",
+        {
+            "attribute": text_column(
+                "subject_type, industry, size, company_age, region, or attitude: and an item of a survey",
+                True,
+            ),
+            "level": text_column("the segment, in the words of the data", True),
+            "measure": text_column(
+                "what is compared: spend (of a year per customer), growth (of a year), retained (share), "
+                "satisfaction (mean answer) or gap_days (between purchases)",
+                True,
+                ("spend", "growth", "retained", "satisfaction", "gap_days"),
+            ),
+            "customers": count_column("of whom the measure is known", True),
+            "estimate": Column("number", "of the measure", "the segment's mean, share or growth", True),
+            "low": Column("number", "of the measure", "lower end of its 95 % interval", True),
+            "high": Column("number", "of the measure", "upper end of its 95 % interval", True),
+            "shrunk": Column(
+                "number", "of the measure", "the estimate, drawn towards the mean of the segments", True
+            ),
+            "overall": Column("number", "of the measure", "of all customers whose segment is known", True),
+            "p_adjusted": share_column("of no difference to the others, all comparisons counted", True),
+            "verdict": text_column("beside the others", True, ("higher", "lower", "cannot_tell")),
+            "attention": text_column(
+                "what follows for the segment: invest, repair, develop, hold, select, watch, look_into or "
+                "cannot_tell",
+                True,
+            ),
+        },
+    ),
 }

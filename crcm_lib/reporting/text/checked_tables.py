@@ -27,6 +27,16 @@ def write_unknown_names(unknown: pd.DataFrame) -> str:
     )
 
 
+def write_unknown_profiles(unknown: pd.DataFrame) -> str:
+    """A line for each row of `profiles.list_unknown_profiles`; "" without any."""
+    words = _("playbook.{action}: no customer is of {asked!r} ({condition}).{hint}")
+    hint = _(" Did you mean {nearest!r}?")
+    return "\n".join(
+        words.format(**row, hint=hint.format(**row) if row["nearest"] else "")
+        for row in unknown.to_dict("records")
+    )
+
+
 def _write_table(table: dict) -> Iterator[str]:
     files = ", ".join(f"{file} ({records:,})" for file, records in table["files"].items())
     days = _(", {first} to {last}").format(**table) if table["first"] else ""

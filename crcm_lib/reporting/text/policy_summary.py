@@ -1,5 +1,8 @@
 """A policy in words for a terminal, and what a change of it would do."""
 
+from math import isinf
+
+from crcm_lib.config.bands import Band
 from crcm_lib.config.policy import Action, Condition, Policy, Tier
 from crcm_lib.decisions.scorecard import Cutoff, ScorecardModel
 from crcm_lib.decisions.tier_preview import TierPreview, count_moves
@@ -72,7 +75,10 @@ def _describe_condition(name: str, asked: Condition, cutoff: Cutoff | None) -> s
 
 
 def _describe_action(action: Action) -> list[str]:
-    who = ", ".join([*action.tiers, *action.stages, *action.alerts])
+    profile = [*action.industries, *action.sizes, *action.regions]
+    who = ", ".join([*action.tiers, *action.stages, *action.alerts, *profile])
+    if action.company_age is not None:
+        who += ", " + _write_age(action.company_age)
     first = f"  {action.name} {action.zh} ({action.lever}, {action.channel}, {action.owner_role})"
     words = _(
         "costs {cost:money}, {occasions:count} time(s) in {days:count} days; assumed {effect:share} of {of}"
@@ -86,6 +92,13 @@ def _describe_action(action: Action) -> list[str]:
             _("terms: companies only") if action.for_persons is None else _("terms by a published rule")
         )
     return [first, f"      {who}", f"      {'; '.join(terms)}"]
+
+
+def _write_age(age: Band) -> str:
+    words = _("company founded {low:count} to {high:count} years ago")
+    if isinf(age.below):
+        words = _("company founded {low:count} years ago or more")
+    return fill(words, low=max(age.at_least, 0), high=age.below)
 
 
 def _write_share(share: float) -> str:
