@@ -452,7 +452,11 @@ def test_those_who_buy_five_times_as_often_are_named():
     assert "grow and" in words.caption_development(grown, at_least=1)
     assert "few changed" in words.caption_development(grown, at_least=50)
     assert "nobody's purchase days" in words.caption_development(buyers(4), at_least=5)
-    assert growth_watch.watch_growth(pd.DataFrame(), pd.DataFrame({"days_observed": []}), within=1).empty
+    nobody = open_frames(
+        transactions=pd.DataFrame({"customer_id": ["a"], "day": [DAY], "amount": [1.0]}).iloc[:0]
+    )
+    today = pd.DataFrame({"days_since_last": [], "purchases_365d": []})
+    assert growth_watch.watch_growth(today, growth_watch.recall_year_ago(nobody, as_of=DAY), within=1).empty
     assert "too few" in words.caption_development(grown.iloc[:0], at_least=5)
 
 
