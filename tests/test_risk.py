@@ -444,15 +444,19 @@ def test_where_nobody_changes_hardly_any_company_names_anybody():
 
 
 def test_those_who_buy_five_times_as_often_are_named():
-    assert (buyers(1)["development"] == "within_chance").all()
+    assert (buyers(4)["development"] == "within_chance").all()
     grown = buyers(2, grows=20)
     named = grown.index[grown["development"] == "grows"]
     assert len(named) >= 6
     assert (named < 20).mean() > 0.8
     assert "grow and" in words.caption_development(grown, at_least=1)
     assert "few changed" in words.caption_development(grown, at_least=50)
-    assert "nobody's purchase days" in words.caption_development(buyers(1), at_least=5)
-    assert growth_watch.watch_growth(pd.DataFrame(), pd.DataFrame({"days_observed": []}), within=1).empty
+    assert "nobody's purchase days" in words.caption_development(buyers(4), at_least=5)
+    nobody = open_frames(
+        transactions=pd.DataFrame({"customer_id": ["a"], "day": [DAY], "amount": [1.0]}).iloc[:0]
+    )
+    today = pd.DataFrame({"days_since_last": [], "purchases_365d": []})
+    assert growth_watch.watch_growth(today, growth_watch.recall_year_ago(nobody, as_of=DAY), within=1).empty
     assert "too few" in words.caption_development(grown.iloc[:0], at_least=5)
 
 
@@ -577,6 +581,16 @@ def test_without_invoices_the_register_keeps_concentration_and_leaving():
     assert "No sign has warned before" in said
     assert "owe" not in said
     assert credit_loss.check_loss_rates(nothing, as_of=DAY, lost_after_days=180).empty
+
+
+def test_whose_terms_are_withheld_is_counted_by_tier_with_what_they_owe():
+    tiers = pd.DataFrame(
+        {"tier_in_force": ["key", "key", "watch"], "terms_withheld": [True, True, False]}, list("abc")
+    )
+    exposure, value = pd.DataFrame({"exposure": [5.0]}, ["a"]), pd.Series({"a": 3.0, "b": 1.0})
+    counted = value_risk.count_withheld(tiers, exposure, value, ["key", "watch"])
+    assert counted.to_numpy().tolist() == [["key", 2, 4.0, 5.0, 0.75]]
+    assert value_risk.count_withheld(tiers, exposure.iloc[:0], value, ["key"])["exposure"].isna().all()
 
 
 def test_the_table_of_customers_says_what_is_known_of_each():

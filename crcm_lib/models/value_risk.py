@@ -160,17 +160,18 @@ def count_withheld(
 ) -> pd.DataFrame:
     """By tier, whose terms are withheld for credit: `customers`, `value`, `exposure`, `largest_share`.
 
-    No rows where nobody's are.
+    `largest_share` is the largest customer's part of `value`; `exposure` is missing where nobody's is known.
+    No rows where nobody's terms are withheld.
     """
     mine = tiers[tiers["terms_withheld"].astype(bool)]
     amounts = value.reindex(mine.index).fillna(0.0).clip(lower=0)
-    debts = exposure["exposure"].reindex(mine.index).fillna(0.0)
+    debts = exposure["exposure"].reindex(mine.index).fillna(0.0 if len(exposure) else np.nan)
     tier = mine["tier_in_force"].rename("tier")
     sums = pd.DataFrame(
         {
             "customers": tier.groupby(tier).size(),
             "value": amounts.groupby(tier).sum(),
-            "exposure": debts.groupby(tier).sum().round(4),
+            "exposure": debts.groupby(tier).sum(min_count=1).round(4),
             "largest_share": amounts.groupby(tier).max() / amounts.groupby(tier).sum(),
         }
     ).fillna({"largest_share": 0.0})
