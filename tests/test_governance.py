@@ -80,8 +80,8 @@ OTHERS = {
         {"name": "rival", "kpi": "repeat_share", "value": 0.5, "unit": "0…1", "source": "a study"}
         | {"day": "2025-02-01", "valid_days": 365}
     ],
-    "industry_outlook": [
-        {"industry": "machinery", "outlook": "grows", "note": "orders rise", "source": "an association"}
+    "markets": [
+        {"industry": "machinery", "outlook": 70, "because": "orders rise", "source": "an association"}
         | {"day": "2025-02-02"}
     ],
     "region_notes": [
@@ -272,15 +272,15 @@ def test_without_benchmarks_nothing_stands_beside_ours_and_a_hidden_number_stays
 # Industries, regions, owners -------------------------------------------------------------------------------
 
 DAY = pd.Timestamp("2025-12-31")
-OUTLOOK = {"industry": "machinery", "outlook": "grows", "note": "orders rise", "source": "an association"}
+OUTLOOK = {"industry": "machinery", "outlook": 70, "because": "orders rise", "source": "an association"}
 NOTE = {"region": "North", "kind": "law", "note": "ask first", "source": "counsel", "day": "2025-02-03"}
 
 
 def test_the_outlook_of_an_industry_and_the_notes_on_a_region_are_said_of_its_customers_alone():
-    policy = policy_of(industry_outlook=[OUTLOOK | {"day": "2024-01-01"}], region_notes=[NOTE])
+    policy = policy_of(markets=[OUTLOOK | {"day": "2024-01-01"}], region_notes=[NOTE])
     customer = {"industry": "machinery", "region": "North"}
     assert outside_notes.list_notes(customer, policy, DAY) == [
-        "Outlook of the industry machinery: grows. orders rise (an association, 2024-01-01, old)",
+        "Outlook of machinery: 70 of 100, 50 is as all. orders rise (an association, 2024-01-01, old)",
         "Region North, law: ask first (counsel, 2025-02-03)",
     ]
     assert outside_notes.list_notes({"industry": "retail", "region": None}, policy, DAY) == []

@@ -202,7 +202,7 @@ def market(outlook: float, day: str = "2025-06-01", **more: object) -> Market:
     given = {
         "industry": "health",
         "outlook": outlook,
-        "by": "Head of sales",
+        "source": "head of sales",
         "day": day,
         "because": "x",
     } | more
@@ -266,11 +266,11 @@ def test_an_outlook_is_dated_and_counts_from_its_day_on():
         ({"industry": "a", "region": "b"}, "name one of industry, size, region"),
         ({"industry": "a", "outlook": 500}, "100"),
         ({"industry": "a", "twice": True}, "'a' is judged on line"),
-        ({"industry": "a", "by": ""}, "by"),
+        ({"industry": "a", "source": ""}, "source"),
     ],
 )
 def test_an_outlook_names_one_market_once_and_who_judged_it(given, told):
-    full = {"outlook": 50, "by": "Head of sales", "day": "2025-01-01", "because": "x"} | given
+    full = {"outlook": 50, "source": "head of sales", "day": "2025-01-01", "because": "x"} | given
     listed = [full, full] if full.pop("twice", False) else [full]
     with pytest.raises(PolicyError) as caught:
         read_policy("policy.yaml", json.dumps({"markets": listed}))
@@ -278,7 +278,7 @@ def test_an_outlook_names_one_market_once_and_who_judged_it(given, told):
 
 
 def test_no_outlook_is_of_what_is_protected():
-    given = [{"region": "a", "outlook": 50, "by": "x", "day": "2025-01-01", "because": "x"}]
+    given = [{"region": "a", "outlook": 50, "source": "x", "day": "2025-01-01", "because": "x"}]
     protected = [*read_policy("policy.yaml").fairness.protected, "region"]
     with pytest.raises(PolicyError) as caught:
         read_policy("policy.yaml", json.dumps({"markets": given, "fairness.protected": protected}))

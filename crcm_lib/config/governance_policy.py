@@ -67,15 +67,6 @@ class Benchmark(Dated):
     unit: Named
 
 
-class IndustryOutlook(Dated):
-    """How an industry is expected to develop (行业前景), for those who work with its customers."""
-
-    industry: Named
-    outlook: Literal["grows", "steady", "shrinks"]
-    note: Sentence
-    note_zh: str = ""
-
-
 class RegionNote(Dated):
     """What to know of a region's culture, law or market (文化、法规、市场环境) before a contact."""
 

@@ -30,14 +30,13 @@ def check_objective(settings: SettingsFile) -> None:
 
 
 def check_benchmarks(settings: SettingsFile) -> None:
-    """No benchmark twice; an industry has one outlook."""
-    for section, key in (("benchmarks", "name"), ("industry_outlook", "industry")):
-        seen: set[str] = set()
-        for at, row in settings.rows(section):
-            name = str(row.get(key))
-            if name in seen:
-                settings.note((*at, key), _("{name!r} is there already"), name=name)
-            seen.add(name)
+    """No benchmark twice."""
+    seen: set[str] = set()
+    for at, row in settings.rows("benchmarks"):
+        name = str(row.get("name"))
+        if name in seen:
+            settings.note((*at, "name"), _("{name!r} is there already"), name=name)
+        seen.add(name)
 
 
 def check_inventory(settings: SettingsFile) -> None:

@@ -1,11 +1,10 @@
 """What people judge of markets that the company's own data cannot show: dated, signed, with a reason."""
 
-from datetime import date
 from typing import Annotated
 
 from pydantic import Field
 
-from crcm_lib.config.bands import Strict
+from crcm_lib.config.governance_policy import Dated
 from crcm_lib.config.yaml_loader import SettingsFile
 from crcm_lib.i18n import _
 
@@ -14,11 +13,11 @@ Points = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
 OF = ("industry", "size", "region")  # what a market may be
 
 
-class Market(Strict):
+class Market(Dated):
     """The outlook of an industry, a size or a region (行业发展前景), and how hard others compete there.
 
-    Both from 0 to 100: 50 is as the whole market; `competition` may be left out. `by` and `day` say who
-    judged it and when, `because` why.
+    Both from 0 to 100: 50 is as the whole market; `competition` may be left out. `source` and `day` say who
+    judged it and when, `because` why, `because_zh` the same in Chinese.
     """
 
     industry: Named | None = None
@@ -26,9 +25,8 @@ class Market(Strict):
     region: Named | None = None
     outlook: Points
     competition: Points | None = None
-    by: Named
-    day: date
     because: Named
+    because_zh: str = ""
 
     @property
     def segment(self) -> tuple[str, str]:

@@ -12,7 +12,6 @@ from crcm_lib.config.governance_policy import (
     AccountOwnership,
     Benchmark,
     Emphasis,
-    IndustryOutlook,
     Objective,
     Privacy,
     RegionNote,
@@ -433,7 +432,6 @@ class Policy(Strict):
     control: Control
     monitoring: Monitoring
     benchmarks: tuple[Benchmark, ...] = ()
-    industry_outlook: tuple[IndustryOutlook, ...] = ()
     region_notes: tuple[RegionNote, ...] = ()
     account_ownership: AccountOwnership | None = None
     privacy: Privacy

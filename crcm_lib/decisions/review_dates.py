@@ -29,8 +29,8 @@ def list_dates(policy: Policy) -> pd.DataFrame:
             rows.append(("improvement", each.name, key, each.review_by, each.owner_role or owner))
     for other in policy.benchmarks:
         rows.append(("benchmark", other.name, f"benchmarks.{other.name}", other.until, owner))
-    for number, outlook in enumerate(policy.industry_outlook, 1):
-        rows.append(("outlook", outlook.industry, f"industry_outlook.{number}", outlook.until, owner))
+    for number, market in enumerate(policy.markets, 1):
+        rows.append(("outlook", market.segment[1], f"markets.{number}", market.until, owner))
     for number, note in enumerate(policy.region_notes, 1):
         rows.append(("region_note", note.region, f"region_notes.{number}", note.until, owner))
     for place, entry in policy.privacy.inventory.items():

@@ -19,7 +19,7 @@ SEEN = (
 )  # parts of the policy that tiers follow from, given the run's tables
 UNUSED = (  # parts that change no number
     *("version", "goal", "goal_zh", "owner", "review_by"),
-    *("benchmarks", "industry_outlook", "region_notes", "account_ownership"),
+    *("benchmarks", "markets", "region_notes", "account_ownership"),
 )
 
 

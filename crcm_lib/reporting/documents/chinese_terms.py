@@ -74,7 +74,6 @@ KINDS = {  # of the days of the policy
     "region_note": ("note on a region", "地区说明"),
     "inventory": ("entry of the data inventory", "数据清单条目"),
 }
-OUTLOOKS = {"grows": "增长", "steady": "平稳", "shrinks": "下滑"}
 NOTES = {"culture": "文化", "law": "法规", "market": "市场环境"}
 # Lawful grounds: PIPL Art. 13(1) nos. 1-3 and GDPR Art. 6(1). The PIPL knows no legitimate interests.
 BASES = {

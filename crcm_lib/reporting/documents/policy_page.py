@@ -374,17 +374,11 @@ def _write_others(facts: Facts, language: str) -> Part:
                 f"{each.day} – {each.until}",
             )
         )
-    for other in policy.industry_outlook:
-        outlook = w(other.outlook, terms.OUTLOOKS[other.outlook])
-        said = f"{outlook}; {w(other.note, other.note_zh or other.note)}"
-        rows.append(
-            (
-                w(f"industry {other.industry}", f"行业 {other.industry}"),
-                said,
-                other.source,
-                f"{other.day} – {other.until}",
-            )
-        )
+    for market in policy.markets:
+        outlook = w(f"outlook {number(market.outlook)} of 100", f"前景 {number(market.outlook)}（满分100）")
+        reason = w(market.because, market.because_zh or market.because)
+        name = w(" ".join(market.segment), market.segment[1])
+        rows.append((name, f"{outlook}; {reason}", market.source, f"{market.day} – {market.until}"))
     for note in policy.region_notes:
         kind = w(note.kind, terms.NOTES[note.kind])
         said = f"{kind}: {w(note.note, note.note_zh or note.note)}"

@@ -171,7 +171,7 @@ def _join_notes(why: pd.Series, notes: pd.Series) -> pd.Series:
 
 def write_notes(folder: Path, customers: Iterable[str], policy: Policy) -> dict[str, str]:
     """What the policy says of the industry and region of each of these customers; only those it speaks of."""
-    if not policy.industry_outlook and not policy.region_notes:
+    if not policy.markets and not policy.region_notes:
         return {}
     attributes = find_attributes(open_engine(folder))
     if attributes is None:

@@ -12,14 +12,14 @@ from crcm_lib.reporting.text.numbers import fill
 
 
 def list_notes(customer: Mapping[str, Any] | None, policy: Policy, day: pd.Timestamp) -> list[str]:
-    """The outlook of the customer's industry, and the notes on the region, each with source and day.
+    """Outlooks of the customer's industry, size and region, and notes on the region, with source and day.
 
     Parameters
     ----------
     customer
-        What the table of customers says: `industry` and `region`, where it has them.
+        What the table of customers says: `industry`, `size` and `region`, where it has them.
     policy
-        Its `industry_outlook` and `region_notes`.
+        Its `markets` and `region_notes`.
     day
         The last day known: what is older than its `valid_days` is called old.
 
@@ -28,33 +28,33 @@ def list_notes(customer: Mapping[str, Any] | None, policy: Policy, day: pd.Times
     Empty where the policy says nothing of them.
     """
     here = customer or {}
-    words = _("Outlook of the industry {industry}: {outlook}. {note} ({source}, {day}{old})")
+    words = _(
+        "Outlook of {level}: {outlook:points} of 100, where 50 is as all. {because} ({source}, {day}{old})"
+    )
     lines = [
-        fill(words, **_facts(each, day), industry=each.industry, outlook=_name_outlooks()[each.outlook])
-        for each in policy.industry_outlook
-        if each.industry == here.get("industry")
+        fill(
+            words,
+            **_facts(each, each.because, each.because_zh, day),
+            level=each.segment[1],
+            outlook=each.outlook,
+        )
+        for each in policy.markets
+        if each.segment[1] == here.get(each.segment[0])
     ]
     words = _("Region {region}, {kind}: {note} ({source}, {day}{old})")
     kinds = {"culture": _("culture"), "law": _("law"), "market": _("market")}
     return lines + [
-        fill(words, **_facts(each, day), region=each.region, kind=kinds[each.kind])
+        fill(words, **_facts(each, each.note, each.note_zh, day), region=each.region, kind=kinds[each.kind])
         for each in policy.region_notes
         if each.region == here.get("region")
     ]
 
 
-def _facts(each: Any, day: pd.Timestamp) -> dict[str, str]:
+def _facts(each: Dated, words: str, words_zh: str, day: pd.Timestamp) -> dict[str, str]:
     """What a sentence needs of an outlook or a note."""
-    note = (each.note_zh if IS_CHINESE else "") or each.note
-    return {"note": note, "source": each.source, "day": str(each.day), "old": _write_age(each, day)}
-
-
-def _write_age(each: Dated, day: pd.Timestamp) -> str:
-    return _(", old") if each.until < day.date() else ""
-
-
-def _name_outlooks() -> dict[str, str]:
-    return {"grows": _("grows"), "steady": _("steady"), "shrinks": _("shrinks")}
+    said = (words_zh if IS_CHINESE else "") or words
+    old = _(", old") if each.until < day.date() else ""
+    return {"note": said, "because": said, "source": each.source, "day": str(each.day), "old": old}
 
 
 def describe_ownership(owner: Any, policy: Policy) -> list[str]:

@@ -15,7 +15,7 @@ def name_kinds() -> dict[str, str]:
         "approval_rule": _("rule that releases moves"),
         "improvement": _("measure of improvement"),
         "benchmark": _("benchmark"),
-        "outlook": _("outlook of an industry"),
+        "outlook": _("outlook of a market"),
         "region_note": _("note on a region"),
         "inventory": _("entry of the data inventory"),
     }
