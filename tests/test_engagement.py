@@ -665,3 +665,22 @@ def test_ideas_interviews_and_the_community_say_what_they_count_and_why_there_is
         == "Too few customers of any tier were in the community in a quarter to show."
     )
     assert words.describe_quarters(lines.head(0), "why") == "why"
+
+
+def test_without_any_table_of_engagement_every_part_has_no_rows_and_none_stops():
+    engine = open_frames(transactions=sales(("a", "2025-01-01"), ("a", "2025-06-01"), ("b", "2025-09-01")))
+    steps = journey_steps.list_steps(engine, as_of=AS_OF)
+    observed = journey_steps.find_observed(engine, as_of=AS_OF, days=30)
+    trouble = journey.compare_complaints(
+        engagement.list_events(engine, "complaints", as_of=AS_OF), steps, observed
+    )
+    assert words.write_trouble(trouble).empty
+    dealings, tiers = engagement.list_dealings(engine, as_of=AS_OF), pd.Series("key", ["a", "b"])
+    assert tier_engagement.count_quarters(dealings, tiers, as_of=AS_OF).empty
+    assert tier_engagement.share_adopted(dealings, tiers, TIERS, since=AS_OF)["ideas"].sum() == 0
+    frame = engagement.summarise_engagement(engine, as_of=AS_OF)
+    assert list(frame) == []
+    assert (
+        tier_engagement.pick_asking(tier_engagement.sum_by_tier(frame, tiers, TIERS))["questions"].sum() == 0
+    )
+    assert takeaway(engagement=frame, trouble=trouble) == "Too few customers deal with us to say anything."

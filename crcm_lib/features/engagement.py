@@ -44,7 +44,8 @@ def list_dealings(engine: Engine, *, as_of) -> pd.DataFrame:
     """
     known = columns_of(engine, "contacts")
     if not known:
-        return pd.DataFrame(columns=["customer_id", "time", "kind", "adopted"])
+        empty = pd.DataFrame(columns=["customer_id", "time", "kind", "adopted"])
+        return empty.astype({"time": "datetime64[us]", "adopted": "bool"})
     is_kind = {kind: is_one_of("channel", words) for kind, words in KINDS.items()}
     named = " ".join(f"when {which} then '{kind}'" for kind, which in is_kind.items())
     adopted, missed = "false", "false"

@@ -79,7 +79,7 @@ def find_narrowest(journey: pd.DataFrame) -> pd.Series | None:
 
 
 def compare_complaints(
-    complaints: pd.DataFrame, steps: pd.DataFrame, observed: pd.DataFrame, *, seed: int = 0
+    complaints: pd.DataFrame | None, steps: pd.DataFrame, observed: pd.DataFrame, *, seed: int = 0
 ) -> pd.DataFrame:
     """Complaints in the `WINDOW` days from each step, beside the same customers' other days.
 
@@ -90,7 +90,7 @@ def compare_complaints(
     Parameters
     ----------
     complaints
-        `customer_id` and `time`.
+        `customer_id` and `time`, from `features.engagement.list_events`; None: the data do not have them.
     steps
         From `features.journey_steps.list_steps`.
     observed
@@ -103,7 +103,11 @@ def compare_complaints(
     One row per step from the first order on: `step`, `customers` (who took it and complained at all),
     `complaints` (of theirs), `after_step` (in the window), `expected` (were days alike), `low` and `high`
     (what 95 % of the shifts give), `p` (two-sided, adjusted), `verdict`: more, fewer, cannot_tell or too_few.
+    No rows without complaints.
     """
+    columns = ["step", "customers", "complaints", "after_step", "expected", "low", "high", "p"]
+    if complaints is None or complaints.empty:
+        return pd.DataFrame(columns=[*columns, "verdict"])
     known = complaints.join(observed, on="customer_id", how="inner")
     day = (known["time"].dt.normalize() - known["start"]).dt.days
     length = (known["end"] - known["start"]).dt.days + 1
@@ -121,7 +125,6 @@ def compare_complaints(
         rows.append(
             row | (_shift(mine, begin, row["after_step"], random) if len(mine) >= MIN_COMPLAINTS else {})
         )
-    columns = ["step", "customers", "complaints", "after_step", "expected", "low", "high", "p"]
     found = pd.DataFrame(rows, columns=columns).astype(dict.fromkeys(columns[4:], "float64"))
     found["p"] = holm(found["p"].to_numpy(float))
     more, sure = found["after_step"] > found["expected"], found["p"] <= LEVEL
