@@ -346,6 +346,8 @@ def test_the_first_thing_to_do_is_what_fell_else_the_best_return(planned):
     said = words.advise_first(none, compared("rises"), lever)
     assert f"the actions of lever {best}" in said
     assert "that the policy assumes" in said
+    assert "holds zero" in words.advise_first(none, compared("rises"), lever.assign(low=-1.0))
+    assert "holds zero" not in words.advise_first(none, compared("rises"), lever.assign(low=1.0))
     measured = words.advise_first(none, compared("rises"), lever.assign(resting_on="measured"))
     assert "assume" not in measured
     partly = words.advise_first(none, compared("rises"), lever.assign(resting_on="measured_and_assumed"))

@@ -510,8 +510,11 @@ def advise_first(claims: pd.DataFrame, tiers: pd.DataFrame, by_lever: pd.DataFra
     if known.empty:
         return _("First to do: nothing that these data show.")
     best = known.loc[known["gain_per_cost"].idxmax()]
-    words = _("First to do: the actions of lever {lever}, which gain most for their cost{how}.")
+    words = _(
+        "First to do: the actions of lever {lever}, which are expected to gain most for their cost{how}."
+    )
     assumed = _(", by effects that the policy assumes")
     partly = _(", by effects of which some are assumed")
     how = {"measured": "", "assumed": assumed}.get(best["resting_on"], partly)
-    return fill(words, lever=best["lever"], how=how)
+    unsure = _(" The range of that gain holds zero: test it.") if not best["low"] > 0 else ""
+    return fill(words, lever=best["lever"], how=how) + unsure
