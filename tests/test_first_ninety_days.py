@@ -154,6 +154,8 @@ def test_few_second_orders_compare_no_cohorts():
     few = compare_cohorts(arrive(3, 20))
     assert np.isnan(few.p_differ)
     assert "Too few second orders" in words.caption_cohorts(few)
+    one = compare_cohorts(arrive(3, 100, days=60).query("first_day >= '2025-12-01'"))
+    assert "none to compare it with" in words.caption_cohorts(one)
     assert compare_groups(np.array([1, 2]), np.array([True, True]), np.array([0, 1])) != 0
     assert np.isnan(compare_in_order(np.array([1, 2]), np.array([True, True]), np.array([0, 1]))[1])
 
@@ -198,19 +200,21 @@ def test_margin_is_known_only_where_every_sale_has_a_cost():
 
 
 def test_the_usual_day_is_that_by_which_so_many_have_ordered_again():
-    curve = pd.DataFrame({"days": range(101), "at_risk": 100, "share": np.linspace(0, 0.5, 101)})
-    assert features.find_usual_day(curve, 0.5) == 50
-    assert features.find_usual_day(curve, 0.9) == 90
+    curve = pd.DataFrame({"days": range(201), "at_risk": 100, "share": np.linspace(0, 0.5, 201)})
+    assert features.find_usual_day(curve, 0.5) == 100
+    assert features.find_usual_day(curve, 0.9) == 180
+    assert features.find_usual_day(curve.head(180), 0.5) is None  # who comes back later is not known yet
     assert features.find_usual_day(curve.assign(share=curve["share"] / 2), 0.5) is None  # of 25
     assert features.find_usual_day(curve.iloc[:0], 0.5) is None
 
 
 def overdue_shop() -> dict[str, pd.DataFrame]:
-    """A hundred who came back after 1 to 100 days, and four who have not come back yet."""
+    """A hundred who came back after 1 to 100 days, twelve who never did, and four who have not yet."""
     rows = [("old", "2024-01-01")]
     for n in range(100):
         day = pd.Timestamp("2024-10-01") + pd.Timedelta(days=n)
         rows += [(f"k{n}", f"{day:%Y-%m-%d}"), (f"k{n}", f"{day + pd.Timedelta(days=1 + n):%Y-%m-%d}")]
+    rows += [(f"never{n}", "2025-01-15") for n in range(12)]
     waiting = {"today": "2025-10-25", "soon": "2025-12-01", "before": "2025-10-15", "long ago": "2025-05-01"}
     return shop(*rows, *waiting.items())
 
@@ -221,7 +225,7 @@ def test_an_overdue_second_order_is_an_occasion_for_a_month():
         "day"
     ]
     usual = int((due["soon"] - pd.Timestamp("2025-12-01")).days) - 1
-    assert 60 <= usual <= 80
+    assert 60 <= usual <= 90
     assert list(due.index) == ["before", "today", "soon"]
     assert (
         features.list_late_second_orders(engine, as_of=AS_OF, days=10, share=0.67)["customer_id"].to_list()[
@@ -414,6 +418,20 @@ def test_we_have_approached_whom_we_contacted_since_the_first_purchase_but_for_c
     assert made[made > 0].to_dict() == {"c0001": 1}
     silent = open_frames(contacts=contacts.drop(columns="direction"))
     assert early_tickets.count_outbound(silent, newcomers(), as_of=AS_OF) is None
+
+
+def test_without_newcomers_and_without_contacts_there_is_an_empty_plan():
+    known = {"tiers": pd.DataFrame({"tier_in_force": pd.Series(dtype="str")})}
+    for calendar in (CALENDAR, CALENDAR.iloc[:0]):
+        given = {"as_of": AS_OF, "usual_day": 60}
+        plan = newcomer_plan.plan_first_days(newcomers().iloc[:0], known, calendar, None, **given)
+        tables.check(plan, "newcomer_plan")
+        assert (
+            len(plan)
+            == len(newcomer_plan.count_reached(plan))
+            == len(newcomer_plan.list_steps(plan, calendar))
+            == 0
+        )
 
 
 def test_the_sample_plans_the_ninety_days_of_every_newcomer(sample_run):
@@ -610,7 +628,7 @@ def test_a_channel_with_a_hostile_name_cannot_script():
 def test_captions_say_what_is_known_and_from_where():
     curve, frame = curve_of(), arrive(21)
     assert "Mark, day 60: by then 67.0%" in words.describe_curve(curve, 60, 0.67)
-    assert "Too few have ordered again" in words.describe_curve(curve, None, 0.67)
+    assert "Too few are followed for long enough" in words.describe_curve(curve, None, 0.67)
     assert words.describe_curve(curve.iloc[:0], None, 0.67) == words.explain_no_orders(curve.iloc[:0])
     assert words.explain_no_orders(curve) == ""
     compared = channels.compare_channels(frame)

@@ -98,7 +98,7 @@ def find_due(newcomers: pd.DataFrame, calendar: pd.DataFrame) -> pd.DataFrame:
     -------
     The rows of `calendar`, with `after` (days from the first purchase to the contact).
     """
-    rows = calendar.join(newcomers["first_day"], on="customer_id", how="inner")
+    rows = calendar.join(newcomers["first_day"], on="customer_id", how="inner").reset_index(drop=True)
     rows = rows.assign(after=(rows["day"] - rows["first_day"]).dt.days).drop(columns="first_day")
     return rows[rows["after"] <= NINETY].sort_values(["day", "customer_id", "action"], ignore_index=True)
 

@@ -16,6 +16,7 @@ LEFT_CENSORED_SHARE = 0.1  # part of the history whose first purchases may not b
 CHANNEL = "acquisition_channel"
 EARLY = 180  # days whose spend and margin are added up
 YEAR = 365  # days that second orders are waited for, at most
+FOLLOWED = 180  # days that newcomers are followed, at least, before a day is usual
 MIN_AGAIN = 30  # customers who ordered again, at least, before a day is usual
 LATE = 30  # days after which an order that is overdue is no longer asked about
 COMPANY_AGES = (0, 5, 15, 10_000)  # years; a group is [from, below)
@@ -116,9 +117,10 @@ def find_usual_day(curve: pd.DataFrame, share: float) -> int | None:
 
     Returns
     -------
-    Days after the first purchase; None where fewer than `MIN_AGAIN` ordered again.
+    Days after the first purchase; None where fewer than `MIN_AGAIN` ordered again, or newcomers are followed
+    for less than `FOLLOWED` days.
     """
-    if curve.empty or curve["share"].iloc[-1] * curve["at_risk"].iloc[0] < MIN_AGAIN:
+    if len(curve) <= FOLLOWED or curve["share"].iloc[-1] * curve["at_risk"].iloc[0] < MIN_AGAIN:
         return None
     return int(curve.loc[curve["share"] >= share * curve["share"].iloc[-1], "days"].iloc[0])
 

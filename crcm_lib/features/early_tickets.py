@@ -48,6 +48,7 @@ def sum_early_service(engine: Engine, arrivals: pd.DataFrame, *, as_of) -> pd.Da
     tickets = _read_tickets(engine, end)
     events = pd.concat([bought, tickets], ignore_index=True)
     of = events.join(arrivals[["first_day", "is_certain"]], on="customer_id", how="inner")
+    of = of.reset_index(drop=True)
     early = of["day"] <= of["first_day"] + pd.Timedelta(days=FIRST)
     kept = of[~early | of["is_certain"]].assign(is_early=early)
     columns = [*MEASURES, *MEASURES.values()]
@@ -66,7 +67,7 @@ def count_outbound(engine: Engine, arrivals: pd.DataFrame, *, as_of) -> pd.Serie
         select customer_id, cast(time as date) as day from contacts
         where time < {end_of(as_of)} and {is_one_of("direction", OUTBOUND)} and channel <> 'campaign'
         order by customer_id, time""").df()
-    made = made.join(arrivals["first_day"], on="customer_id", how="inner")
+    made = made.join(arrivals["first_day"], on="customer_id", how="inner").reset_index(drop=True)
     late = made[pd.to_datetime(made["day"]) >= made["first_day"]]
     return late.groupby("customer_id").size().reindex(arrivals.index).fillna(0).astype("int64")
 

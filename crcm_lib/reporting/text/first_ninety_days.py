@@ -47,14 +47,16 @@ def describe_curve(curve: pd.DataFrame, usual: int | None, share: float) -> str:
     )
     said = fill(words, parts=parts)
     if usual is None:
-        return said + " " + _("Too few have ordered again to say which day is usual.")
+        return said + " " + _("Too few are followed for long enough to say which day is usual.")
     marked = _("Mark, day {usual}: by then {share:share} of those who order again have done it.")
     return said + " " + fill(marked, usual=usual, share=share)
 
 
 def caption_cohorts(compared: CohortComparison) -> str:
     """Whether cohorts differ beyond chance, and who is left out."""
-    if pd.isna(compared.p_differ):
+    if len(compared.cohorts) == 1:
+        words = _("One cohort alone is known, and there is none to compare it with")
+    elif pd.isna(compared.p_differ):
         words = _("Too few second orders to compare cohorts")
     elif compared.p_trend <= LEVEL:
         sooner = _("Later cohorts order again sooner than earlier ones (p {p_trend:p})")
