@@ -5,8 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from crcm_lib.config.service_policy import Survey
 from crcm_lib.empirical_bayes import shrink_means
+from crcm_lib.features.indicator_tables import summarise_answers
+from crcm_lib.features.year_on_year import sum_two_years
 from crcm_lib.privacy import SMALL_GROUPS, hide_small
+from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import LEVEL, Z_95
 
 OWN = ("subject_type", "industry", "size", "region")  # attributes of the data, as they are
@@ -46,6 +50,24 @@ class MarketFacts:
     segments: pd.DataFrame
     measures: pd.DataFrame
     satisfaction: str
+
+
+def gather_facts(
+    engine: Engine,
+    customers: pd.DataFrame,
+    satisfaction: pd.DataFrame | None,
+    survey: Survey,
+    *,
+    as_of: str | pd.Timestamp,
+    at_least: int = 5,
+) -> MarketFacts:
+    """`place_segments` and `measure_buyers` of the clean tables, with the policy's items of attitude."""
+    said = summarise_answers(engine, as_of=as_of)
+    answers = None if said is None else said[[item for item in survey.attitudes if item in said]]
+    scale = survey.item_scale
+    segments = place_segments(customers, answers, as_of=as_of, scale=scale, at_least=at_least)
+    measures, asked = measure_buyers(customers, sum_two_years(engine, as_of=as_of), satisfaction)
+    return MarketFacts(segments, measures, asked)
 
 
 def place_segments(
