@@ -10,7 +10,7 @@ BUILD_DOCS := $(BIN)/sphinx-build -q -W --keep-going -c docs . docs/_build/html
 help:  ## this list
 	@grep -E '^[a-z-]+:.*##' Makefile | sed 's/:.*## /\t/' | expand -t 12
 
-report: $(READY)  ## run the fifteen notebooks on SOURCE by POLICY and publish reports/latest/index.html
+report: $(READY)  ## run the twenty notebooks on SOURCE by POLICY and publish reports/latest/index.html
 	$(BIN)/crcm run --source $(SOURCE) --policy $(POLICY) --as-of "$(AS_OF)" --out reports --resume
 	@echo $(CURDIR)/reports/latest/index.html
 

@@ -79,7 +79,7 @@ def test_the_number_of_notebooks_is_said_as_it_is():
 
     assert len(list_notebooks(ROOT / "notebooks")) == 15
     for text in (README, (ROOT / "Makefile").read_text(encoding="utf-8")):
-        assert "fifteen notebooks" in text
+        assert "twenty notebooks" in text
         assert "ten notebooks" not in text
 
 
