@@ -111,7 +111,7 @@ def test_the_first_page_links_every_page_and_list_and_says_their_sums(run):
     local = [link for link in cells.links if not link.startswith(("#", ".."))]
     assert local.count("everybody.html") == 1
     assert all((run / "private" / link).is_file() for link in local)
-    assert len(local) == 12 * 4 + 1
+    assert len(local) == 13 * 4 + 1
     by_role = {row[0]: row for row in cells.rows if row and row[0] in set(made["owner_role"])}
     week = agenda.select_week(made, pd.Timestamp("2025-12-31"))
     assert len(by_role) == made["owner_role"].nunique()
@@ -124,7 +124,7 @@ def test_the_first_page_links_every_page_and_list_and_says_their_sums(run):
 
 def test_a_page_holds_the_weeks_tasks_of_its_role_each_once(run):
     made = agenda.select_week(exports.read_tasks(run), pd.Timestamp("2025-12-31"))
-    (path,) = (run / "private").glob("role_01_*.html")
+    (path,) = (run / "private").glob("role_02_*.html")
     mine = made[made["owner_role"] == "key account manager"]
     rows = Cells(path.read_text("utf-8")).rows[1:]
     assert [row[2] for row in rows] == mine["customer_id"].to_list()
@@ -156,7 +156,7 @@ def test_a_move_that_waits_is_shown_and_can_be_decided_in_a_file(tmp_path):
     given = pd.read_csv(tmp_path / exports.EXPORTS / exports.DECISIONS, dtype="str", encoding="utf-8-sig")
     assert given["because"].item() == "'=bought <nothing>"
     assert {"customer_id", "decision", "by", "day", "reason"} <= set(given)
-    assert "Needs your decision" not in (tmp_path / "private" / "role_04_sales_director.html").read_text(
+    assert "Needs your decision" not in (tmp_path / "private" / "role_05_sales_director.html").read_text(
         "utf-8"
     )
 

@@ -382,7 +382,7 @@ def test_a_list_is_saved_under_the_name_of_who_works_by_it(run, tmp_path):
     assert stat.S_IMODE((tmp_path / "out").stat().st_mode) == 0o700
     exports.save_lists(run, "S02", tmp_path / "out")
     everybody = exports.save_lists(run, exports.ALL, tmp_path / "all")
-    assert len(everybody) == 3 * 12
+    assert len(everybody) == 3 * 13
 
 
 def test_nobodys_list_is_refused_with_who_has_one(run, tmp_path):

@@ -27,11 +27,11 @@ NAMES = (
     "13_loyalty_programme",
     "14_service_feedback",
     "15_needs",
-    "17_risk",
     "16_newcomers",
+    "17_risk",
+    "18_markets",
     "19_engagement",
     "20_growth",
-    "18_markets",
 )
 PATHS = list_notebooks(ROOT / "notebooks")
 FORBIDDEN = (

@@ -77,7 +77,7 @@ def test_the_exit_codes_are_those_of_the_errors():
 def test_the_number_of_notebooks_is_said_as_it_is():
     from crcm_lib.pipeline.plan import list_notebooks
 
-    assert len(list_notebooks(ROOT / "notebooks")) == 15
+    assert len(list_notebooks(ROOT / "notebooks")) == 20
     for text in (README, (ROOT / "Makefile").read_text(encoding="utf-8")):
         assert "twenty notebooks" in text
         assert "ten notebooks" not in text

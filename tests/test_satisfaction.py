@@ -116,7 +116,6 @@ def test_nothing_dated_later_changes_anything(engine):
         service.summarise_satisfaction,
         service.trend_by_month,
         service.list_causes,
-        service.measure_waits,
         service.age_open,
     ):
         pd.testing.assert_frame_equal(measure(engine, as_of=AS_OF), measure(only_past, as_of=AS_OF))
@@ -144,7 +143,7 @@ def test_without_tickets_and_surveys_the_table_is_empty_and_the_absence_is_said(
     missing = service.list_missing(engine)
     assert missing == ["tickets", "surveys"]
     assert text.describe_missing(missing, "tickets") == "Not available: no `tickets` table."
-    for measure in (service.trend_by_month, service.list_causes, service.measure_waits, service.age_open):
+    for measure in (service.trend_by_month, service.list_causes, service.age_open):
         assert measure(engine, as_of=AS_OF).empty
     assert service.count_off_scale(engine, as_of=AS_OF) == 0
 

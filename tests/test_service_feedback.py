@@ -143,9 +143,11 @@ def test_waits_of_a_group_are_those_of_its_tickets_and_the_ones_that_wait_count(
     assert found.loc[("tier", "key"), "tickets"] == 2
     assert found.loc[("kind", "request"), "p90_hours"] == 1
     assert ("channel", "phone") not in found.index
-    written = text.write_waits_by_group(found.reset_index())
-    assert written["by"].to_list() == ["tier", "kind", "kind"]
-    assert written["first response p50"].to_list() == [2, 4, 1]
+    teams = pd.DataFrame({"team": ["D1"], "verdict": ["keeps_less"]})
+    written = text.write_waits(found.reset_index().replace({"request": "D1", "kind": "team"}), teams)
+    assert written["by"].to_list() == ["all", "tier", "team", "team"]
+    assert written["first response p50"].to_list() == [2, 2, 4, 1]
+    assert written["in_time"].to_list() == ["", "", "", "less often than the others, beyond chance"]
 
 
 def test_a_ticket_that_still_waits_has_missed_its_hours_and_a_young_one_is_not_judged():

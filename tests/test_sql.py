@@ -111,7 +111,6 @@ def calls() -> list[Call]:
     diagnostics.count_months(engine, as_of=DAY)
     satisfaction.summarise_satisfaction(engine, as_of=DAY)
     service.list_causes(engine, as_of=DAY)
-    service.measure_waits(engine, as_of=DAY)
     service.age_open(engine, as_of=DAY)
     service_levels.list_waits(engine, as_of=DAY)
     complaints.list_repeats(engine, as_of=DAY)

@@ -106,7 +106,7 @@ _STREAMS = (
     "defaults",
     "texts",
     "slow",
-    "desks",
+    "teams",
     "acquisition",
     "engagement",
 )
@@ -140,7 +140,7 @@ def _relate(
     customers.loc[customers["industry"].first_valid_index(), "industry"] = defects.MARKUP_INDUSTRY
     tickets = feedback.draw_tickets(draw["tickets"], people, LAST_DAY)
     tickets["text"] = feedback.write_tickets(draw["texts"], tickets)
-    tickets = tickets.assign(**feedback.assign_desks(draw["desks"], tickets))
+    tickets = tickets.assign(**feedback.assign_teams(draw["teams"], tickets))
     tickets.loc[tickets.index[:3], "text"] = defects.HOSTILE_TEXTS
     invoices = relations.issue_invoices(draw["invoices"], lines, customers, LAST_DAY)
     invoices = relations.pay_slowly(draw["slow"], invoices, customers, LAST_DAY)

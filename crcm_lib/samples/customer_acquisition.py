@@ -11,7 +11,7 @@ CHANNELS = ("trade fair", "search advertising", "social media", "recommendation"
 RECOMMENDED = "recommendation"  # those whom the table `referrals` names, and nobody else
 SHARES = np.array([0.25, 0.25, 0.25, 0.0, 0.25])  # of the others, as if all bought equally often
 TILT = np.array(
-    [1.5, 0.0, -1.0, 0.0, 0.0]
+    [2.2, 0.0, -1.4, 0.0, 0.0]
 )  # log odds of the channel per standard deviation of log purchase rate
 PRICE = {"trade fair": 150_00, "search advertising": 60_00, "social media": 35_00, "recommendation": 20_00}
 

@@ -149,7 +149,7 @@ def draw_tickets(
     )[opened.to_numpy() < last + DAY]
 
 
-def assign_desks(rng: np.random.Generator, tickets: pd.DataFrame) -> dict[str, np.ndarray]:
+def assign_teams(rng: np.random.Generator, tickets: pd.DataFrame) -> dict[str, np.ndarray]:
     """The `channel` that each ticket came by and the `team` that handled it: D3 the slow ones, more often."""
     hours = (tickets["resolved"] - tickets["opened"]) / pd.Timedelta(hours=1)
     slow = (hours.isna() | (hours > SLOW_HOURS)).to_numpy()

@@ -32,7 +32,6 @@ from crcm_lib.models.satisfaction.service import age_open as age_open
 from crcm_lib.models.satisfaction.service import count_causes as count_causes
 from crcm_lib.models.satisfaction.service import find_leading_causes as find_leading_causes
 from crcm_lib.models.satisfaction.service import list_causes as list_causes
-from crcm_lib.models.satisfaction.service import measure_waits as measure_waits
 from crcm_lib.models.satisfaction.service import shrink_rates as shrink_rates
 from crcm_lib.models.satisfaction.service import tickets_per_customer
 from crcm_lib.models.satisfaction.service import wait_quantiles as wait_quantiles

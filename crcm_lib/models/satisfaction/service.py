@@ -92,29 +92,6 @@ def find_leading_causes(causes: pd.DataFrame, *, at_least: int = 5) -> dict[str,
     return found
 
 
-def measure_waits(engine: Engine, *, as_of, shares: tuple[float, ...] = (0.5, 0.9)) -> pd.DataFrame:
-    """Hours until first response and until resolution: the quantiles, with tickets still waiting counted in.
-
-    Who still waits has waited at least until `as_of`; Kaplan & Meier (1958, JASA 53, 457-481) use that, where
-    a quantile of finished tickets would be too good. Missing if so many wait that the quantile is not known.
-    Columns: step, tickets, waiting, p50_hours, p90_hours (named by `shares`).
-    """
-    until, present = end_of(as_of), columns_of(engine, "tickets")
-    rows = []
-    for column, step in STEPS.items():
-        if column not in present:
-            continue
-        done = f"{column} is not null and {column} < {until}"
-        waits = engine.execute(f"""
-            select {hours_since_opened(f"case when {done} then {column} else {until} end")} as hours,
-                {done} as done
-            from tickets where opened < {until} and coalesce({column} >= opened, true) order by hours""").df()
-        quantiles = wait_quantiles(waits["hours"].to_numpy(), waits["done"].to_numpy(dtype=bool), shares)
-        named = {f"p{share * 100:.0f}_hours": hours for share, hours in zip(shares, quantiles, strict=True)}
-        rows.append({"step": step, "tickets": len(waits), "waiting": int((~waits["done"]).sum()), **named})
-    return pd.DataFrame(rows)
-
-
 def wait_quantiles(hours: np.ndarray, done: np.ndarray, shares: tuple[float, ...]) -> list[float]:
     """Kaplan-Meier quantiles of waiting times, of which some are not over.
 

@@ -10,6 +10,7 @@ from crcm_lib.models.satisfaction.service import STEPS, wait_quantiles
 from crcm_lib.models.satisfaction.service_levels import FEWEST, GROUPS
 from crcm_lib.stats import LEVEL, Comparison, compare_events, holm
 
+EVERY = ("all", "tier")  # by which waits are shown of any data
 BY_GROUP = ["by", "group", "step", "customers", "tickets", "waiting", "p50_hours", "p90_hours"]
 TEAMS = ["team", "customers", "tickets", "kept_share", "others_kept_share", *Comparison._fields[:3]]
 
@@ -26,13 +27,14 @@ def measure_waits_by_group(waits: pd.DataFrame, tiers: pd.Series) -> pd.DataFram
 
     Returns
     -------
-    One row per `by` (tier, kind, channel, team: those that the data have), `group` and `step`, the group with
-    most tickets first: `customers`, `tickets`, `waiting` still, and Kaplan-Meier's quantiles `p50_hours` and
-    `p90_hours`, missing where so many wait that they are not known.
+    One row per `by` (all, tier, kind, channel, team: those that the data have), `group` and `step`, the group
+    with most tickets first: `customers`, `tickets`, `waiting` still, and the quantiles `p50_hours` and
+    `p90_hours`, missing where so many wait that they are not known (Kaplan & Meier 1958, Journal of the
+    American Statistical Association 53, 457-481: who still waits has waited at least so long).
     """
-    named = waits.assign(tier=waits["customer_id"].map(tiers))
+    named = waits.assign(all="all", tier=waits["customer_id"].map(tiers))
     rows = []
-    for by in ("tier", *(name for name in GROUPS if name in waits)):
+    for by in (*EVERY, *(name for name in GROUPS if name in waits)):
         for (group, step), part in named.groupby([by, "step"], sort=False):
             hours = wait_quantiles(part["waited"].to_numpy(), part["done"].to_numpy(bool), (0.5, 0.9))
             counts = part["customer_id"].nunique(), len(part), int((~part["done"].astype(bool)).sum())
@@ -40,7 +42,7 @@ def measure_waits_by_group(waits: pd.DataFrame, tiers: pd.Series) -> pd.DataFram
     table = pd.DataFrame(rows, columns=BY_GROUP)
     most = table.groupby(["by", "group"])["tickets"].transform("max")
     order = table.assign(
-        most=-most, at=table["by"].map({name: n for n, name in enumerate(("tier", *GROUPS))})
+        most=-most, at=table["by"].map({name: n for n, name in enumerate((*EVERY, *GROUPS))})
     )
     return order.sort_values(["at", "most", "group", "step"], ignore_index=True)[BY_GROUP]
 

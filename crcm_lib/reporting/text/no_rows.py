@@ -18,7 +18,6 @@ def explain_no_rows(table: str) -> str:
         "waits": _("No ticket is known."),
         "open": _("No ticket is open."),
         "levels": _("The policy promises no service level of which the tickets tell."),
-        "teams": _("The tickets do not name the team that handled them, or only one."),
         "floors": _("The policy sets no floor of satisfaction of which the answers tell."),
         "repeats": _("No complaint with a cause is known of which there could be a repeat."),
         "leaving": _("No complaint is known of anybody who was buying half a year ago."),

@@ -28,15 +28,13 @@ def list_notes(customer: Mapping[str, Any] | None, policy: Policy, day: pd.Times
     Empty where the policy says nothing of them.
     """
     here = customer or {}
-    words = _(
-        "Outlook of {level}: {outlook:points} of 100, where 50 is as all. {because} ({source}, {day}{old})"
-    )
+    words = _("Outlook of {level}: {outlook} of 100, 50 is as all. {because} ({source}, {day}{old})")
     lines = [
         fill(
             words,
             **_facts(each, each.because, each.because_zh, day),
             level=each.segment[1],
-            outlook=each.outlook,
+            outlook=f"{each.outlook:g}",
         )
         for each in policy.markets
         if each.segment[1] == here.get(each.segment[0])

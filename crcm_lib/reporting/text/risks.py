@@ -118,7 +118,7 @@ def caption_rates(rates: LossRates, days: int) -> str:
     """What was followed, and what counts as lost."""
     words = _(
         "Open invoices as seen on {seen:count} earlier days: the share of the amount that was given up or "
-        "not paid within {days:days} days. `raw` as seen, `rate` with thin ages drawn towards a line over all"
+        "not paid within {days:days} days. Raw as seen; the rate with thin ages drawn towards a line over all"
     )
     return fill(words, seen=rates.days, days=days)
 
@@ -269,7 +269,7 @@ def caption_grades(grades: pd.DataFrame, days: int) -> str:
         return _("No earlier day is long enough ago to see what came of a sign.")
     words = _(
         "Signs on {n} earlier days, and to which share of the customers with and without them it came in the "
-        "{days:days} days after; `alike`: without the sign, and alike by the simple rule"
+        "{days:days} days after. Alike: without the sign, and alike by the simple rule"
     )
     return fill(words, n=int(grades["days"].max()), days=days)
 

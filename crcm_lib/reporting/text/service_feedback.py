@@ -35,14 +35,11 @@ def describe_causes(causes: pd.DataFrame, why: str) -> str:
     return fill(_("Bars, complaints by cause with running share. {parts}."), parts=parts)
 
 
-def write_waits(waits: pd.DataFrame) -> pd.DataFrame:
-    """`measure_waits` with the steps in words."""
-    words = {"first_response": _("first response"), "resolution": _("resolution")}
-    return waits.replace({"step": words})
+def write_waits(waits: pd.DataFrame, teams: pd.DataFrame) -> pd.DataFrame:
+    """`measure_waits_by_group` with a column per step and quantile, in words; one row per group.
 
-
-def write_waits_by_group(waits: pd.DataFrame) -> pd.DataFrame:
-    """`measure_waits_by_group` with a column per step and quantile, in words; one row per group."""
+    Where `compare_teams` has teams, `in_time` says how often a team is so beside the others.
+    """
     if waits.empty:
         return pd.DataFrame(columns=["by", "group", "customers"])
     groups = waits.drop_duplicates(["by", "group"])[["by", "group"]]
@@ -54,13 +51,11 @@ def write_waits_by_group(waits: pd.DataFrame) -> pd.DataFrame:
         table = table.join(
             hours.rename(columns=lambda column, name=name: f"{name} {column[:3]}"), on=["by", "group"]
         )
-    by = {"tier": _("tier"), "kind": _("kind"), "channel": _("channel"), "team": _("team")}
+    if len(teams):
+        verdicts = _name_verdicts(teams.set_index("team")["verdict"])
+        table["in_time"] = table["group"].where(table["by"] == "team").map(verdicts).fillna("")
+    by = {"all": _("all"), "tier": _("tier"), "kind": _("kind"), "channel": _("channel"), "team": _("team")}
     return table.assign(by=table["by"].map(by).astype("str"))
-
-
-def write_teams(teams: pd.DataFrame) -> pd.DataFrame:
-    """`compare_teams` with the verdicts in words."""
-    return teams.assign(verdict=_name_verdicts(teams["verdict"]))
 
 
 def write_ages(ages: pd.DataFrame) -> pd.DataFrame:
@@ -199,8 +194,8 @@ class ServiceFacts:
     Attributes
     ----------
     waits, attainment, floors, leading, leaving
-        From `measure_waits`, `measure_attainment`, `measure_floors`, `find_leading_causes` (counts rounded as
-        shown) and `compare_leaving`.
+        From `measure_waits_by_group` (of all), `measure_attainment`, `measure_floors`, `find_leading_causes`
+        (counts rounded as shown) and `compare_leaving`.
     teams
         From `compare_teams`, small ones hidden.
     changes
@@ -278,7 +273,7 @@ def _write_wait(waits: pd.DataFrame, at_least: int) -> str:
         "Half of the tickets take {p50_hours:count} hours or less until {step}, one in ten more than "
         "{p90_hours:count}."
     )
-    return fill_rows(words, write_waits(known))
+    return fill_rows(words, known.assign(step=_name_steps(known["step"])))
 
 
 def _write_shortfalls(facts: ServiceFacts) -> list[str]:
