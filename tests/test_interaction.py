@@ -29,7 +29,7 @@ CONTACTS = pd.DataFrame(
     columns=["customer_id", "time", "channel", "direction", "outcome"],
 ).assign(time=lambda f: pd.to_datetime(f["time"]))
 SALES = pd.DataFrame({"customer_id": ["a", "c"], "day": pd.to_datetime(["2025-03-01", "2025-03-01"])})
-SALES = SALES.assign(time=SALES["day"], kind="sale", channel="shop")
+SALES = SALES.assign(time=SALES["day"], purchase_day=SALES["day"], kind="sale", channel="shop", amount=9.0)
 
 
 def engine(contacts=CONTACTS, **more):
