@@ -190,6 +190,20 @@ def known(invoices: pd.DataFrame, day: pd.Timestamp) -> pd.DataFrame:
     return open_invoices.recall_invoices(invoices, day)
 
 
+def test_no_share_lost_is_below_zero_where_everything_was_paid():
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        paid = pd.DataFrame(
+            {
+                "customer_id": [f"c{n}" for n in range(40)],
+                "amount": random.lognormal(6, 0.7, 40).round(2),
+                "days": random.integers(0, 100, 40),
+                "outcome": "paid",
+            }
+        )
+        assert 0 <= credit_loss._follow(paid, 180)["raw"] < 1e-9
+
+
 def test_loss_rates_rise_with_age_and_find_the_share_planted():
     rates = credit_loss.estimate_loss_rates(known(company(1), DAY), as_of=DAY, lost_after_days=180)
     table = rates.table.set_index("bucket")

@@ -146,7 +146,7 @@ def _follow(seen: pd.DataFrame, lost_after_days: int) -> dict[str, float]:
     # Whoever is not paid at the end is lost, so that a loss on the last day needs no hazard of its own.
     leaves = hazard["paid"] + np.where(ends < lost_after_days, hazard["lost"], 0.0)
     staying = np.concatenate([[1.0], np.cumprod(1 - leaves)[:-1]])
-    raw = 1 - float((staying * hazard["paid"]).sum()) if len(seen) else float("nan")
+    raw = max(0.0, 1 - float((staying * hazard["paid"]).sum())) if len(seen) else float("nan")
     each = seen.groupby("customer_id")["amount"].sum().to_numpy(float)
     lost = seen.loc[outcome == "lost", "customer_id"].nunique()
     effective = float(each.sum() ** 2 / (each**2).sum()) if len(each) else 0.0
