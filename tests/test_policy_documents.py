@@ -15,7 +15,7 @@ from crcm_lib.ingest.sources import read_source
 from crcm_lib.pipeline.leak_check import find_leaks
 from crcm_lib.pipeline.publish import list_declared
 from crcm_lib.reporting import documents, pages
-from crcm_lib.reporting.documents import document_files, policy_page
+from crcm_lib.reporting.documents import chinese_terms, document_files, policy_page
 from crcm_lib.reporting.text import policy_dates
 from crcm_lib.schema.engine import open_frames
 from crcm_lib.schema.inputs import INPUTS
@@ -179,6 +179,10 @@ def test_every_indicator_and_reason_of_the_policy_has_chinese_words(facts):
 
 
 # Data inventory --------------------------------------------------------------------------------------------
+
+
+def test_every_column_of_the_input_tables_has_a_chinese_name():
+    assert {name for spec in INPUTS.values() for name in spec.columns} <= set(chinese_terms.COLUMNS)
 
 
 def test_every_input_table_has_a_purpose():

@@ -96,6 +96,7 @@ BASES = {
     "to confirm": ("to be confirmed by the company", "待公司确认"),
 }
 COLUMNS = {  # of the input tables, and attributes that the presets protect or audit
+    "acquisition_channel": "获客渠道",
     "action": "措施",
     "amount": "金额",
     "arm": "分组",
@@ -156,6 +157,7 @@ COLUMNS = {  # of the input tables, and attributes that the presets protect or a
     "start": "开始日期",
     "status": "状态",
     "subject_type": "客户类型",
+    "team": "处理团队",
     "text": "文字内容",
     "tier": "等级",
     "time": "时间",
