@@ -154,7 +154,6 @@ def test_a_case_runs_end_to_end_and_its_preset_treats_a_customer_otherwise(name,
     expected, own, given = EXPECTED[name], OWN[name], GIVEN
     assert read_at(own, expected.rule) != read_at(given, expected.rule)
     proposed = preview_policy(published, own, given).proposed
-    print(name, proposed.loc[expected.customer].to_dict(), reach(published, own).get(expected.customer))
     ours, theirs = proposed.loc[expected.customer]
     if expected.tiers is not None:
         for tier, found, other in zip(expected.tiers, (ours, theirs), (theirs, ours), strict=True):

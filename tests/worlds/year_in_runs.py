@@ -17,6 +17,7 @@ import pandas as pd
 import yaml
 
 from crcm_lib.config.policy import Policy, read_policy
+from crcm_lib.pipeline.plan import list_notebooks
 from crcm_lib.pipeline.run import run
 from crcm_lib.pipeline.settings import RunSettings
 from crcm_lib.reporting.exports.lists import read_tasks
@@ -172,16 +173,24 @@ class Year:
     months: list[Month]
 
 
+def copy_deciding(folder: Path) -> Path:
+    """The notebooks until 10, on which plans and histories depend; the later ones only show."""
+    kept = folder / "notebooks"
+    kept.mkdir()
+    for path in list_notebooks(ROOT / "notebooks"):
+        if path.stem[:2] <= "10":
+            shutil.copy(path, kept)
+    return kept
+
+
 def live_through(folder: Path, *, customers: int, months: int, seed: int = 0) -> Year:
     """Publish so many monthly runs; after half of them, all but the latest are deleted."""
     company = Company(folder, customers, np.random.default_rng(seed))
     policy, out, told = write_policy(folder, customers), folder / "reports", []
+    given = {"policy": str(policy), "out": str(out), "notebooks": str(copy_deciding(folder))}
     for number in range(months):
         as_of = FIRST_RUN + pd.offsets.MonthEnd(number)
-        settings = RunSettings(
-            source=str(company.export()), policy=str(policy), out=str(out), as_of=f"{as_of:%Y-%m-%d}"
-        )
-        published = run(settings)
+        published = run(RunSettings(source=str(company.export()), as_of=f"{as_of:%Y-%m-%d}", **given))
         told.append(read_run(published))
         company.carry_out(told[-1]["planned_assignments"], as_of)
         if number in DECIDED:
