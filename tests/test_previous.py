@@ -8,6 +8,7 @@ import pandas as pd
 import papermill
 import pytest
 from fixtures.shop import DEFAULTS, write_notebook
+from worlds.year_in_runs import copy_deciding
 
 from crcm_lib import open_earlier_run, open_workspace
 from crcm_lib.errors import UsageError
@@ -147,7 +148,7 @@ def test_by_hand_a_run_of_another_source_or_of_the_same_day_is_refused(tmp_path,
 @pytest.mark.slow
 def test_tiers_of_three_runs_make_a_history_and_the_last_two_are_compared(tmp_path):
     sample, out = str(ROOT / "data" / "sources" / "sample.yaml"), str(tmp_path / "reports")
-    settings = {"source": sample, "out": out, "resume": True}
+    settings = {"source": sample, "out": out, "resume": True, "notebooks": str(copy_deciding(tmp_path))}
     first = run(RunSettings(**settings, as_of="2025-03-31"))
     second = run(RunSettings(**settings, as_of="2025-06-30"))
     third = run(RunSettings(**settings))
