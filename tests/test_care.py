@@ -232,7 +232,7 @@ def invited(
     planned = care.plan_care(tiers, nothing, policy, **given)
     if len(planned):
         check(planned, "care")
-    return planned, care.count_waiting(tiers, policy, **given)
+    return planned, care.count_waiting(tiers, nothing, policy, **given)
 
 
 PEOPLE = {"a": "growth", "b": "strategic", "c": "growth", "d": "watch", "e": "key"}
@@ -243,6 +243,18 @@ SPENT = pd.DataFrame(
     },
     index=list("abcde"),
 )
+
+
+def test_who_is_called_about_a_debt_is_neither_invited_nor_waits_for_a_seat():
+    event = next(each for each in POLICY.care if each.occasion == "event")
+    call = next(each for each in POLICY.care if each.occasion == "overdue")
+    policy = POLICY.model_copy(update={"care": (event.model_copy(update={"seats": 1}), call)})
+    tiers = pd.Series(dict.fromkeys("abc", "strategic")).rename_axis("customer_id")
+    owes = pd.DataFrame({"customer_id": ["b"], "occasion": ["overdue"], "day": [pd.Timestamp("2026-02-01")]})
+    given = {"as_of": AS_OF, "objectors": set(), "refusing": {}}
+    planned = care.plan_care(tiers, owes, policy, **given)
+    assert set(planned.loc[planned["occasion"] == "event", "customer_id"]) == {"a"}
+    assert care.count_waiting(tiers, owes, policy, **given) == {event.name: 1}
 
 
 def test_seats_go_to_the_better_tier_then_to_who_has_spent_more_and_the_rest_wait():

@@ -65,7 +65,7 @@ def plan_care(
     end = start + pd.Timedelta(days=DAYS)
     parts, owing = [], find_owing(days, tiers, policy)
     for entry in policy.care:
-        barred = refusing.get(entry.channel, set()) | (set() if entry.is_service else objectors | owing)
+        barred = _bar(entry, objectors | owing, refusing)
         if entry.occasion == "event":
             found = list_guests(entry, tiers, policy, barred=barred, situation=situation)
             found = found.iloc[: entry.seats]
@@ -98,6 +98,11 @@ def find_owing(days: pd.DataFrame, tiers: pd.Series, policy: Policy) -> set[str]
     return set(late[late.map(tiers).isin(called).to_numpy(bool)])
 
 
+def _bar(entry: Care, unasked: set[str], refusing: dict[str, set[str]]) -> set[str]:
+    """Who is left out of an entry: who refuses its channel, and, save of service, who is not to be asked."""
+    return refusing.get(entry.channel, set()) | (set() if entry.is_service else unasked)
+
+
 def list_guests(
     entry: Care,
     tiers: pd.Series,
@@ -127,6 +132,7 @@ def list_guests(
 
 def count_waiting(
     tiers: pd.Series,
+    days: pd.DataFrame,
     policy: Policy,
     *,
     as_of: str | pd.Timestamp,
@@ -139,11 +145,12 @@ def count_waiting(
     Parameters as in `plan_care`; events where nobody waits are left out.
     """
     start, waiting = pd.Timestamp(as_of).normalize(), {}
+    objectors = objectors | find_owing(days, tiers, policy)
     for entry in policy.care:
         if entry.occasion != "event" or entry.seats is None:
             continue
         due = pd.Timestamp(entry.day or "NaT") - pd.Timedelta(days=entry.days_before)
-        barred = refusing.get(entry.channel, set()) | objectors
+        barred = _bar(entry, objectors, refusing)
         able = len(list_guests(entry, tiers, policy, barred=barred, situation=situation))
         if start < due <= start + pd.Timedelta(days=DAYS) and able > entry.seats:
             waiting[str(entry.name)] = able - entry.seats
