@@ -9,7 +9,6 @@ from crcm_lib.stats import LEVEL, exact_p, holm, student_p, wilson
 ENOUGH = 20  # customers warned on the earlier days, and as many not warned
 MIN_CAME = 5  # of either, to whom it came
 MANY = 2000  # customers with a sign from which the other test needs no exact one beside it
-VERDICTS = ("warns", "as_rule", "cannot_tell", "too_few")
 COLUMNS = [
     *("of", "warning", "is_rule", "days", "customers", "others", "came", "low", "high", "others_came"),
     *(

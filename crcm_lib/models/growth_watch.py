@@ -45,6 +45,8 @@ def watch_growth(now: pd.DataFrame, before: pd.DataFrame, *, within: float) -> p
     each year), `expected` (of the second, had the customer changed like all), `p`, and `development`: grows,
     declines, or within_chance. No rows where fewer than `LEAST` can be compared.
     """
+    from scipy.stats import false_discovery_control
+
     columns = ["purchases_before", "purchases_now", "expected", "p", "development"]
     both = before.index[before["days_observed"] >= YEAR].intersection(now.index)
     both = both[(now.loc[both, "days_since_last"] <= within).to_numpy(bool)]
@@ -60,9 +62,7 @@ def watch_growth(now: pd.DataFrame, before: pd.DataFrame, *, within: float) -> p
     share = float(last[middle].sum() / days[middle].sum())
     low, high = _tails(last.to_numpy(), days.to_numpy(), share)
     p = pd.Series(np.minimum(1.0, 2 * np.minimum(low, high)), first.index)
-    order = p.sort_values()
-    passed = order <= LEVEL * np.arange(1, len(order) + 1) / len(order)
-    named = p <= (order[passed].max() if passed.any() else -1.0)
+    named = false_discovery_control(p.to_numpy()) <= LEVEL
     kind = np.select([named & (high < low), named], ["grows", "declines"], "within_chance")
     found = pd.DataFrame(
         {

@@ -6,7 +6,6 @@ Every part is a sum of one number per customer, so that the parts add up exactly
 import numpy as np
 import pandas as pd
 
-from crcm_lib.features.period_sums import YEAR
 from crcm_lib.privacy import LARGEST_SHARE
 from crcm_lib.stats import LEVEL, Comparison, holm, total
 
@@ -18,11 +17,6 @@ GREW, FELL, UNCLEAR = "grew", "fell", "cannot_tell"
 BRIDGE = ["part", "customers", "change", "low", "high", LARGEST_SHARE]
 FACTOR_TABLE = ["factor", "before", "now", "change", "low", "high", "p"]
 PLACE_TABLE = ["by", "place", "customers", "spend_before", "spend", "change", "low", "high", "p", "verdict"]
-
-
-def reaches_two_years(history_days: int) -> bool:
-    """Whether the data reach back far enough to set a year beside the one before."""
-    return history_days >= 2 * YEAR
 
 
 def split_change(sums: pd.DataFrame) -> pd.DataFrame:
