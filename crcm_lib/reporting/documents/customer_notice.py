@@ -13,6 +13,7 @@ from crcm_lib.reporting.documents.document_parts import (
     Part,
     choose,
     either,
+    list_processing,
     name,
     name_columns,
     share,
@@ -60,25 +61,10 @@ def _write_who(facts: Facts, language: str) -> Part:
 
 def _write_data(facts: Facts, language: str) -> Part:
     w, rows = choose(language), []
-    read = facts.inventory[facts.inventory["is_read"]] if len(facts.inventory) else facts.inventory
-    for table, part in read.groupby("table", sort=False) if len(read) else ():
+    for part, words in list_processing(facts, language, _write_basis):
         days = part["retention_days"].dropna()
-        rows.append(
-            (
-                w(str(table), terms.TABLES[str(table)]),
-                name_columns(part["column"], language),
-                w(part["purpose"].iloc[0], part["purpose_zh"].iloc[0]),
-                "; ".join(
-                    sorted(
-                        {
-                            _write_basis(*pair, language)
-                            for pair in zip(part["basis"], part["is_confirmed"], strict=True)
-                        }
-                    )
-                ),
-                BLANK[language] if days.empty else w(f"{days.max():,.0f} days", f"{days.max():,.0f} 天"),
-            )
-        )
+        kept = BLANK[language] if days.empty else w(f"{days.max():,.0f} days", f"{days.max():,.0f} 天")
+        rows.append((*words, kept))
     head = (
         w("kind of data", "信息种类"),
         w("which", "具体字段"),

@@ -1,6 +1,6 @@
 """What a document is made of, and how numbers stand in it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,7 +8,7 @@ import pandas as pd
 
 from crcm_lib.config.policy import Policy
 from crcm_lib.decisions.scorecard import ScorecardModel
-from crcm_lib.reporting.documents.chinese_terms import BASES, COLUMNS
+from crcm_lib.reporting.documents.chinese_terms import BASES, COLUMNS, TABLES
 
 BLANK = {"en": "________ (to be filled in)", "zh": "________（待填写）"}
 
@@ -110,6 +110,25 @@ def name_basis(basis: str, is_confirmed: bool, language: str) -> str:
     """The lawful ground with its articles; what only the product proposes is called so."""
     w, words = choose(language), BASES[basis][language == "zh"]
     return words if is_confirmed or basis == "to confirm" else w(f"proposed: {words}", f"建议：{words}")
+
+
+def list_processing(
+    facts: Facts, language: str, write_basis: Callable[[str, bool, str], str]
+) -> Iterator[tuple[pd.DataFrame, tuple[str, str, str, str]]]:
+    """Each table that the run read: its inventory, and in words its name, columns, purpose and grounds."""
+    w, read = choose(language), facts.inventory
+    read = read[read["is_read"]] if len(read) else read
+    for table, part in read.groupby("table", sort=False) if len(read) else ():
+        grounds = zip(part["basis"], part["is_confirmed"], strict=True)
+        yield (
+            part,
+            (
+                w(str(table), TABLES[str(table)]),
+                name_columns(part["column"], language),
+                w(part["purpose"].iloc[0], part["purpose_zh"].iloc[0]),
+                "; ".join(sorted({write_basis(*pair, language) for pair in grounds})),
+            ),
+        )
 
 
 def why(entry: Any, language: str) -> str:

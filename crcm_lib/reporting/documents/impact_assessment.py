@@ -4,11 +4,6 @@ Required before automated decision-making: PIPL Art. 55 no. 2; its content: Art.
 least. GDPR Art. 35(1), (3)(a); content: Art. 35(7).
 """
 
-from collections.abc import Iterator
-
-import pandas as pd
-
-from crcm_lib.reporting.documents import chinese_terms as terms
 from crcm_lib.reporting.documents.document_parts import (
     BLANK,
     Document,
@@ -16,6 +11,7 @@ from crcm_lib.reporting.documents.document_parts import (
     Part,
     choose,
     either,
+    list_processing,
     name,
     name_basis,
     name_columns,
@@ -70,16 +66,7 @@ def _write_who(facts: Facts, language: str) -> Part:
 
 def _write_processing(facts: Facts, language: str) -> Part:
     policy, w = facts.policy, choose(language)
-    read = facts.inventory[facts.inventory["is_read"]] if len(facts.inventory) else facts.inventory
-    rows = tuple(
-        (
-            w(table, terms.TABLES[table]),
-            name_columns(part["column"], language),
-            w(part["purpose"].iloc[0], part["purpose_zh"].iloc[0]),
-            "; ".join(sorted({name_basis(*pair, language) for pair in _pairs(part)})),
-        )
-        for table, part in (read.groupby("table", sort=False) if len(read) else ())
-    )
+    rows = tuple(words for _part, words in list_processing(facts, language, name_basis))
     weights = w(", ", "、").join(
         f"{name(each, language)} {share(policy.weights[each.name])}" for each in policy.criteria
     )
@@ -102,11 +89,6 @@ def _write_processing(facts: Facts, language: str) -> Part:
     )
     title = w("What is done (GDPR Art. 35(7)(a))", "处理活动说明（GDPR 第35条第7款(a)项）")
     return Part(title, words, head if rows else (), rows)
-
-
-def _pairs(part: pd.DataFrame) -> Iterator[tuple[str, bool]]:
-    """The ground of each column of a table, and whether the company has confirmed it."""
-    yield from zip(part["basis"], part["is_confirmed"], strict=True)
 
 
 def _write_necessity(facts: Facts, language: str) -> Part:
