@@ -9,7 +9,7 @@ from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions import kpi_effects
 from crcm_lib.decisions.outcomes import follow_arms
 from crcm_lib.errors import PolicyError
-from crcm_lib.features import engagement, journey_steps
+from crcm_lib.features import arrivals, engagement, journey_steps
 from crcm_lib.features.holdout_windows import Holdout, hold_out_windows
 from crcm_lib.models import education, journey, tier_engagement, word_of_mouth
 from crcm_lib.models.matched_comparison import NOTHING
@@ -360,7 +360,7 @@ def test_newcomers_have_their_first_half_year_and_are_no_early_record():
         ("old", "2024-01-01"),
         ("old", "2025-12-31"),
     ]
-    found = journey_steps.list_newcomers(open_frames(transactions=sales(*rows)), as_of=AS_OF)
+    found = arrivals.list_arrivals(open_frames(transactions=sales(*rows)), as_of=AS_OF).query("is_certain")
     assert found.index.to_list() == ["a"]
     assert found.loc["a", ["again_after_days", "spend_180d"]].to_list() == [30, 20.0]
 

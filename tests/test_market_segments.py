@@ -11,7 +11,6 @@ from crcm_lib.config.market_policy import Market
 from crcm_lib.config.policy import read_policy
 from crcm_lib.decisions.target_markets import add_attention, rate_segments
 from crcm_lib.errors import PolicyError
-from crcm_lib.features.year_on_year import sum_two_years
 from crcm_lib.models import market_segments as markets
 from crcm_lib.models.market_segments import SMALL_GROUPS, MarketFacts, compare_segments, place_segments
 from crcm_lib.reporting.charts.market_charts import draw_segments
@@ -83,10 +82,11 @@ def test_two_years_are_summed_where_there_are_two():
         }
     )
     lines = lines.assign(purchase_day=lines["day"], product_id=None, order_id=None)
-    both = sum_two_years(open_frames(transactions=lines), as_of=DAY)
-    assert both.loc["a"].to_dict() == {"now": 5.0, "before": 10.0, "bought_before": True}
-    assert both.loc["b"].to_dict() == {"now": 0.0, "before": 9.0, "bought_before": True}
-    assert sum_two_years(open_frames(transactions=lines), as_of="2025-11-01") is None
+    both = markets.recall_two_years(open_frames(transactions=lines), as_of=DAY)
+    both = both.assign(bought_before=both["purchases_before"] > 0)[["spend", "spend_before", "bought_before"]]
+    assert both.loc["a"].to_dict() == {"spend": 5.0, "spend_before": 10.0, "bought_before": True}
+    assert both.loc["b"].to_dict() == {"spend": 0.0, "spend_before": 9.0, "bought_before": True}
+    assert markets.recall_two_years(open_frames(transactions=lines), as_of="2025-11-01") is None
 
 
 # What is said

@@ -29,6 +29,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
         "relationship_signs",
         "risk_signs",
         "unanswered_complaints",
-        "year_on_year",
     ],
 )

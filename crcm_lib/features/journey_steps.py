@@ -2,14 +2,12 @@
 
 import pandas as pd
 
+from crcm_lib.features.arrivals import LEFT_CENSORED_SHARE, list_arrivals
 from crcm_lib.features.customer_sql import date, end_of
 from crcm_lib.features.customers import list_purchase_days
-from crcm_lib.features.first_purchase import summarise_first_days
 from crcm_lib.features.holdout_windows import history_start
 from crcm_lib.schema.engine import Engine, columns_of, has
 
-LEFT_CENSORED_SHARE = 0.1  # part of the history in which what seems a first step may be a later one
-EARLY = 180  # days whose spend is added up
 STEPS = ("known", "first_order", "second_order", "contract", "next_contract")
 TRANSITIONS = (("known", "first_order"), ("first_order", "second_order"), ("contract", "next_contract"))
 
@@ -17,8 +15,8 @@ TRANSITIONS = (("known", "first_order"), ("first_order", "second_order"), ("cont
 def list_steps(engine: Engine, *, as_of) -> pd.DataFrame:
     """When each customer reached each step for the first time, by the end of `as_of`.
 
-    Known is who signed up or had a contact, whichever came first, but no order before; a step is the first
-    day of its kind: a purchase day, the next purchase day, the start of a contract, the start of the next.
+    Known is who signed up or had a contact, whichever came first, but no order before; orders are the first
+    and second day with a purchase, as in `arrivals.list_arrivals`; contracts those of one and of the next.
 
     Returns
     -------
@@ -26,10 +24,10 @@ def list_steps(engine: Engine, *, as_of) -> pd.DataFrame:
     are missing.
     """
     end = pd.Timestamp(as_of).normalize()
-    days = list_purchase_days(engine, as_of=end)
-    nth = days.groupby("customer_id").cumcount()
-    first = days[nth == 0].set_index("customer_id")["day"]
-    parts = {"first_order": first, "second_order": days[nth == 1].set_index("customer_id")["day"]}
+    arrivals = list_arrivals(engine, as_of=end)
+    first = arrivals["first_day"]
+    again = first + pd.to_timedelta(arrivals["again_after_days"], unit="D")
+    parts = {"first_order": first, "second_order": again.dropna()}
     known = _find_known(engine, end)
     if len(known):
         bought = first.reindex(known.index)
@@ -95,23 +93,6 @@ def find_observed(engine: Engine, *, as_of, days: int) -> pd.DataFrame:
     bought = list_purchase_days(engine, as_of=end).groupby("customer_id")["day"].agg(["min", "max"])
     last = (bought["max"] + pd.Timedelta(days=days)).clip(upper=end)
     return pd.DataFrame({"start": bought["min"], "end": last}).rename_axis("customer_id")
-
-
-def list_newcomers(engine: Engine, *, as_of) -> pd.DataFrame:
-    """Everybody whose first purchase is later than the first tenth of the history.
-
-    Returns
-    -------
-    By `customer_id`: `first_day`, `again_after_days` (missing: no second purchase day by `as_of`),
-    `spend_180d` (currency, of the first day and the `EARLY` days after it, as far as they are over).
-    """
-    end = pd.Timestamp(as_of).normalize()
-    first = summarise_first_days(engine, as_of=end, days=EARLY)
-    start = history_start(engine, end)
-    certain = first["first_day"] > start + pd.Timedelta(days=LEFT_CENSORED_SHARE * (end - start).days)
-    new = first[certain]
-    spend = new["first_amount"] + new["spend_after"].fillna(0.0)
-    return new[["first_day", "again_after_days"]].assign(spend_180d=spend.astype("float64"))
 
 
 def _find_known(engine: Engine, end: pd.Timestamp) -> pd.Series:

@@ -7,8 +7,9 @@ import pandas as pd
 
 from crcm_lib.config.service_policy import Survey
 from crcm_lib.empirical_bayes import shrink_means
+from crcm_lib.features.holdout_windows import history_start
 from crcm_lib.features.indicator_tables import summarise_answers
-from crcm_lib.features.year_on_year import sum_two_years
+from crcm_lib.features.period_sums import YEAR, sum_two_years
 from crcm_lib.privacy import SMALL_GROUPS, hide_small
 from crcm_lib.schema.engine import Engine
 from crcm_lib.stats import LEVEL, Z_95
@@ -18,7 +19,6 @@ AGE_BANDS = {"under_3_years": 3, "3_to_9_years": 10, "10_to_19_years": 20, "20_y
 WIDER = ("under_10_years", "10_years_and_over")  # the same, two and two together
 ATTITUDE = "attitude: "  # before the name of an item of a survey
 ANSWERS = ("low_answers", "middle_answers", "high_answers")
-YEAR = 365  # days
 MEASURES = ("spend", "growth", "retained", "satisfaction", "gap_days")
 DIFFER = ("higher", "lower", "cannot_tell")
 FLOORS = {"spend": 0.0, "growth": -1.0, "retained": 0.0, "satisfaction": 0.0, "gap_days": 0.0}
@@ -66,8 +66,16 @@ def gather_facts(
     answers = None if said is None else said[[item for item in survey.attitudes if item in said]]
     scale = survey.item_scale
     segments = place_segments(customers, answers, as_of=as_of, scale=scale, at_least=at_least)
-    measures, asked = measure_buyers(customers, sum_two_years(engine, as_of=as_of), satisfaction)
+    measures, asked = measure_buyers(customers, recall_two_years(engine, as_of=as_of), satisfaction)
     return MarketFacts(segments, measures, asked)
+
+
+def recall_two_years(engine: Engine, *, as_of: str | pd.Timestamp) -> pd.DataFrame | None:
+    """`period_sums.sum_two_years`; None where the history is shorter than both."""
+    end = pd.Timestamp(as_of).normalize()
+    if history_start(engine, end) > end - pd.Timedelta(days=2 * YEAR - 1):
+        return None
+    return sum_two_years(engine, as_of=end)
 
 
 def place_segments(
@@ -151,7 +159,7 @@ def measure_buyers(
     customers
         The table `customer_features`.
     years
-        From `features.year_on_year.sum_two_years`; None where the history does not reach so far.
+        From `recall_two_years`.
     satisfaction
         The table `satisfaction`, if there is one.
     """
@@ -159,8 +167,8 @@ def measure_buyers(
     table = pd.DataFrame({"spend": buyers["spend_365d"].astype("float64")})
     if years is not None:
         both = years.reindex(table.index)
-        table["now"], table["before"] = both["now"].fillna(0.0), both["before"].fillna(0.0)
-        bought = both["bought_before"].fillna(value=False).astype(bool)
+        table["now"], table["before"] = both["spend"].fillna(0.0), both["spend_before"].fillna(0.0)
+        bought = both["purchases_before"].fillna(0) > 0
         table["retained"] = (buyers["purchases_365d"] > 0).astype("float64").where(bought)
     table["gap_days"] = buyers.get("gap_mean_days", pd.Series(np.nan, table.index)).astype("float64")
     names = [] if satisfaction is None else [name for name in ("csat", "nps") if name in satisfaction]

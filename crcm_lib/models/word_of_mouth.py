@@ -31,7 +31,7 @@ def compare_recommended(
     Parameters
     ----------
     newcomers
-        From `features.journey_steps.list_newcomers`.
+        From `features.arrivals.list_arrivals`, those who are certain.
     recommended
         Who was recommended, from `features.engagement.list_recommended`.
     as_of

@@ -42,10 +42,10 @@ def make_market(
         },
         index,
     )
-    years = pd.DataFrame({"now": now, "before": before, "bought_before": before > 0}, index)
+    years = {"spend": now, "spend_before": before, "purchases_before": (before > 0).astype("int64")}
     answered = pd.Series(np.clip(random.normal(7, 2, customers).round(), 0, 10), index)
     said = pd.DataFrame({"nps": answered.where(random.random(customers) < 0.4)})
     brand = pd.DataFrame({"brand": random.integers(1, 6, customers).astype(float)}, index)
     segments = place_segments(features, brand[random.random(customers) < 0.5], as_of=DAY)
-    measures, by = measure_buyers(features, years, said)
+    measures, by = measure_buyers(features, pd.DataFrame(years, index), said)
     return MarketFacts(segments, measures, by)
