@@ -186,6 +186,15 @@ def test_steps_are_the_first_days_of_their_kind():
     assert observed.loc["a"].dt.strftime("%m-%d").to_list() == ["03-01", "05-01"]
 
 
+def test_the_journey_has_the_second_orders_that_the_page_of_newcomers_has():
+    found = arrivals.list_arrivals(open_engine(GOLDEN), as_of=tables.read_about(GOLDEN).as_of)
+    curve = arrivals.follow_second_orders(found)
+    step = tables.read(GOLDEN, "journey").set_index("step").loc["first_order"]
+    assert step["customers"] == found["is_certain"].sum()
+    for mark in (30, 90, 180):
+        assert step[f"within_{mark}d"] == pytest.approx(curve["share"].iloc[mark])
+
+
 def ways_of(seed: int, customers: int = 250, reach=(0.8, 0.8, 0.8)) -> pd.DataFrame:
     """Each step is left for the next by a share `reach`, after 60 days on average, some of them not over."""
     random, parts = np.random.default_rng(seed), []

@@ -16,7 +16,7 @@ from crcm_lib.models.market_segments import SMALL_GROUPS, MarketFacts, compare_s
 from crcm_lib.reporting.charts.market_charts import draw_segments
 from crcm_lib.reporting.text import attractive_markets as words
 from crcm_lib.schema import tables
-from crcm_lib.schema.engine import open_frames
+from crcm_lib.schema.engine import open_engine, open_frames
 from crcm_lib.schema.tables import ROOT
 
 DRAWS = 399
@@ -87,6 +87,14 @@ def test_two_years_are_summed_where_there_are_two():
     assert both.loc["a"].to_dict() == {"spend": 5.0, "spend_before": 10.0, "bought_before": True}
     assert both.loc["b"].to_dict() == {"spend": 0.0, "spend_before": 9.0, "bought_before": True}
     assert markets.recall_two_years(open_frames(transactions=lines), as_of="2025-11-01") is None
+
+
+def test_the_last_year_is_that_of_the_other_pages_returns_on_the_day_of_their_sale():
+    golden = ROOT / "data" / "sample" / "golden"
+    customers = tables.read(golden, "customer_features")
+    years = markets.recall_two_years(open_engine(golden), as_of=tables.read_about(golden).as_of)
+    measures, _by = markets.measure_buyers(customers, years, None)
+    assert measures["now"].to_list() == pytest.approx(measures["spend"].to_list())
 
 
 # What is said
